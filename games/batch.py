@@ -1,0 +1,197 @@
+"""`Batch`: N copies of a game that advance together. Rules only; `games.view` says what seats see of them."""
+
+import json
+import struct
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from games import core
+from games.errors import UserError
+from games.game import Game
+
+RUNNING, OVER, OUT_OF_TIME = 0, 1, 2
+EXTERNAL, RANDOM = -2.0, -1.0  # in `bots`: decided by the caller; by chance. 0 to 1: the skill of the game's own bot
+LONGEST_DELAY = 60  # ticks
+HELD_OUT = 1_000_000_000  # levels from this number on are for tests
+_MAGIC = b"SPARBAT1"
+
+
+class Workers:
+    """Runs a compiled `function(lo, hi, …)` over slices of a range, on as many threads as asked for."""
+
+    def __init__(self, threads: int = 1):
+        self.threads = max(1, threads)
+        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
+
+    def run(self, count: int, call) -> None:
+        """`call(lo, hi, k)` for slices k of range(count)."""
+        if self._pool is None or count < 2 * self.threads:
+            call(0, count, 0)
+            return
+        edges = [count * k // self.threads for k in range(self.threads + 1)]
+        futures = [self._pool.submit(call, edges[k], edges[k + 1], k) for k in range(1, self.threads)]
+        call(edges[0], edges[1], 0)
+        for future in futures:
+            future.result()
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+
+class Batch:
+    """N copies of a game.
+
+    After construction and after each `step`, the arrays hold (N environments, P seats):
+
+    `states` structured [N]: the games as they stand; where an episode ended, the next one has begun.
+    `asked`   uint8 [N, P]: this seat's caller decides now.
+    `rewards` float64 [N, P]: what a seat earned since it was last asked (0 while it waits; at an end, all that is due).
+    `end`     uint8 [N]: 0 running, 1 over by the rules, 2 out of time. At an end, valid until the next `step`:
+    `final`   structured [N]: the state the episode ended in; `returns` float64 [N, P] and `ticks` int32 [N] of all of it.
+
+    Episode k of environment i is the same whatever the batch's size or thread count, and however earlier ones went.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        num_envs: int,
+        seed: int = 0,
+        *,
+        bots: Any = EXTERNAL,
+        frame_skip: Any = None,
+        delay: Any = 0,
+        levels: int | Sequence[int] | np.ndarray | None = None,
+        env_ids: Sequence[int] | np.ndarray | None = None,
+        threads: int = 1,
+    ):
+        """
+        bots: who decides for each seat, broadcast to [N, P]: `EXTERNAL` (the caller), `RANDOM`, or a bot's skill 0-1.
+        frame_skip: ticks between a seat's decisions, broadcast to [N, P]; by default the game's. Games with `asks` ignore it.
+        delay: ticks until a seat's decision takes effect, 0-60, broadcast to [N, P]. Turns take effect at once.
+        levels: train on the levels 0 … levels-1, or on those listed; None: on any below 1,000,000,000.
+        env_ids: numbers of the environments, 0 … N-1 by default; two with the same number play the same episodes.
+        """
+        if num_envs < 1:
+            raise UserError(f"A batch needs one environment at least, not {num_envs}.")
+        self.game, self.num_envs, self.seed = game, num_envs, int(seed)
+        self.kernel = game.kernel
+        shape = (num_envs, game.players)
+        self.bots = np.array(np.broadcast_to(np.asarray(bots, np.float64), shape))
+        skips = game.frame_skip if frame_skip is None else frame_skip
+        self.frame_skip = np.array(np.broadcast_to(np.asarray(skips, np.int32), shape))
+        self.delay = np.array(np.broadcast_to(np.asarray(0 if game.turns else delay, np.int32), shape))
+        if self.delay.min() < 0 or self.delay.max() > LONGEST_DELAY:
+            raise UserError(f"A delay is from 0 to {LONGEST_DELAY} ticks.")
+        if self.frame_skip.min() < 1:
+            raise UserError("A frame skip is one tick at least.")
+        if levels is None:
+            self.levels = np.zeros(0, np.int64)
+        else:
+            self.levels = np.arange(levels) if np.isscalar(levels) else np.asarray(levels, np.int64)
+            if not len(self.levels):
+                raise UserError("A batch needs one level at least.")
+        self.env_ids = np.arange(num_envs) if env_ids is None else np.asarray(env_ids, np.int64)
+        self.workers = Workers(threads)
+
+        self.states = np.zeros(num_envs, game.state)
+        self.final = np.zeros(num_envs, game.state)
+        self.slots = np.zeros(num_envs, self.kernel.SLOT)
+        self.rewards = np.zeros(shape)
+        self.end = np.zeros(num_envs, np.uint8)
+        self.returns = np.zeros(shape)
+        self.ticks = np.zeros(num_envs, np.int32)
+        self.reset()
+
+    @property
+    def asked(self) -> np.ndarray:
+        """uint8 [N, P]: this seat's caller decides now."""
+        return self.slots["asked"]
+
+    @property
+    def episode(self) -> np.ndarray:
+        """int64 [N]: number of the running episode."""
+        return self.slots["episode"]
+
+    def _common(self):
+        return (
+            self.states, self.slots, self.env_ids, np.uint64(self.seed), self.levels, self.bots, self.frame_skip, self.delay,
+        )  # fmt: skip
+
+    def reset(self, episode: int | None = None) -> None:
+        """Begin every environment anew, at episode `episode` (0 by default)."""
+        self.slots["episode"] = 0 if episode is None else episode
+        self.rewards[:] = 0.0
+        self.end[:] = RUNNING
+        common = self._common()
+        self.workers.run(
+            self.num_envs, lambda lo, hi, k: self.kernel.start_slice(lo, hi, *common, np.int64(self.game.max_ticks))
+        )
+
+    def step(self, actions: np.ndarray, max_ticks: int | None = None) -> None:
+        """Advance every environment until one of its callers' seats is asked again or its episode ends.
+
+        actions: int64 [N, P] world actions; read where a seat was asked. What a seat cannot do it does not do.
+        max_ticks: stop after so many ticks at the latest (1: the window's way).
+        """
+        limit = np.int64(self.game.max_ticks if max_ticks is None else max_ticks)
+        common = self._common()
+        actions = np.ascontiguousarray(actions, np.int64).reshape(self.num_envs, self.game.players)
+        self.workers.run(
+            self.num_envs,
+            lambda lo, hi, k: self.kernel.step_slice(
+                lo, hi, *common, limit, actions, self.rewards, self.end, self.final, self.returns, self.ticks
+            ),
+        )
+
+    # --- snapshots ---
+
+    def snapshot(self) -> bytes:
+        """All that the batch will ever depend on, as bytes: `restore` goes on identically, in another process too."""
+        arrays = self._arrays()
+        head = json.dumps(
+            {
+                "game": self.game.name,
+                "version": self.game.version,
+                "num_envs": self.num_envs,
+                "seed": self.seed,
+                "levels": len(self.levels),
+                "sizes": [array.nbytes for array in arrays],
+            }
+        ).encode()
+        return _MAGIC + struct.pack("<I", len(head)) + head + b"".join(array.tobytes() for array in arrays)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go on from a snapshot of a batch of the same game, size and number of levels."""
+        if snapshot[: len(_MAGIC)] != _MAGIC:
+            raise UserError("This is not a snapshot of a batch.")
+        start = len(_MAGIC) + 4
+        (length,) = struct.unpack("<I", snapshot[len(_MAGIC) : start])
+        head = json.loads(snapshot[start : start + length])
+        mine = {"game": self.game.name, "version": self.game.version, "num_envs": self.num_envs, "levels": len(self.levels)}
+        for key, value in mine.items():
+            if head[key] != value:
+                raise UserError(f"The snapshot's {key} is {head[key]}, this batch's is {value}.")
+        at, self.seed = start + length, head["seed"]
+        for array in self._arrays():
+            part = np.frombuffer(snapshot, array.dtype, array.size, at)
+            array[...] = part.reshape(array.shape)
+            at += array.nbytes
+
+    def _arrays(self) -> list[np.ndarray]:
+        return [
+            self.states, self.slots, self.final, self.rewards, self.end, self.returns, self.ticks, self.env_ids, self.levels,
+            self.bots, self.frame_skip, self.delay,
+        ]  # fmt: skip
+
+    def record(self, env: int = 0, final: bool = False):
+        """One environment's state with its fields as attributes of Python's own types: for `hud`, replays and tests."""
+        return core.PlainRecord(self.final if final else self.states, env)
+
+    def close(self) -> None:
+        self.workers.close()

@@ -1,0 +1,219 @@
+"""What a game file is written with: `jit`, the random stream, the display list and its verbs.
+
+The world is 84 × 84 units, y down. A game's `draw` appends shapes to a frame; the window, the videos and every
+observation are made from that one list (`games.raster` for agents, `games.window` for people).
+"""
+
+import os
+
+# Spinning OpenMP threads beside another busy process cost a factor of 20; this must be set before torch loads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numba
+import numpy as np
+
+WORLD = 84.0  # the world's width and height, world units
+TICKS_PER_SECOND = 60
+
+PLAIN = bool(numba.config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: the same functions as plain Python, to check against
+
+# The first fields of every game's STATE. The engine writes rng, tick and level; the game sets `over`.
+COMMON = [
+    ("rng", "u8"),  # the random stream: only `uniform` moves it
+    ("tick", "i4"),  # ticks since the episode began
+    ("over", "u1"),  # 1: the rules have ended the episode
+    ("level", "i4"),  # number of the level `build` makes; from 1,000,000,000: held out for tests
+]
+
+# Roles. A shape's or tile's code is its role plus a tone 0-3: `WALL + 1`.
+ME, OTHER, BALL, WALL, ITEM, DANGER, GOAL, DECOR = range(4, 36, 4)
+ROLES = ("", "me", "other", "ball", "wall", "item", "danger", "goal", "decor")  # by code // 4
+AGENT_ROLES = len(ROLES) - 2  # decor is for people only
+
+# Kinds of shape; the numbers in `xy` are (left, top, width, height), (centre x, y, radius), (x, y, x, y, width), 3 points.
+GONE, RECT, DISC, LINE, TRIANGLE = range(5)
+
+DECOR_ROOM = 128  # shapes of decor a frame for people holds beyond the game's SHAPES
+
+
+def jit(function):
+    """Mark a function as compiled: every function that the rules, the drawing or the bot call needs it.
+
+    What it may use is numba's nopython mode: numbers, arrays, the fields of the state, other `jit` functions. With
+    NUMBA_DISABLE_JIT=1 it stays the plain Python function it is.
+    """
+    return function if PLAIN else numba.njit(error_model="numpy", nogil=True)(function)
+
+
+# --- the random stream: splitmix64 (Steele, Lea & Flood 2014) -------------------------------------------------------
+
+MASK64 = 0xFFFFFFFFFFFFFFFF
+GOLDEN = 0x9E3779B97F4A7C15
+
+
+if PLAIN:
+
+    def u64(x):
+        """An integer as an unsigned 64-bit number."""
+        return int(x) & MASK64
+
+else:
+
+    @numba.njit
+    def u64(x):
+        """An integer as an unsigned 64-bit number."""
+        return np.uint64(x)
+
+
+@jit
+def mix(z):
+    """The splitmix64 finaliser: a 64-bit number to another, each bit depending on all.
+
+    >>> hex(mix(0x9E3779B97F4A7C15))
+    '0xe220a8397b1dcdaf'
+    """
+    z = u64(z)
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK64
+    return z ^ (z >> 31)
+
+
+@jit
+def fraction(z):
+    """The upper 53 bits of a 64-bit number as a float in [0, 1)."""
+    return float(u64(z) >> 11) * (1.0 / 9007199254740992.0)
+
+
+@jit
+def uniform(s):
+    """The next number of the episode's own stream, in [0, 1). Moves `s.rng`: for `build`, `reset` and `step` only."""
+    s.rng = (u64(s.rng) + GOLDEN) & MASK64
+    return fraction(mix(s.rng))
+
+
+@jit
+def noise(s, seat, k):
+    """A number in [0, 1) that depends on the state's stream, the seat and `k`, and changes nothing: for bots.
+
+    `k` tells draws apart: `s.tick` gives a new one each tick, a count of rallies one that lasts a rally.
+    """
+    return fraction(mix(u64(s.rng) ^ mix((u64(seat + 1) * 0xD1342543DE82EF95 + u64(k)) & MASK64)))
+
+
+# --- the display list -----------------------------------------------------------------------------------------------
+
+
+def frame_dtype(shapes, grid):
+    """One frame's record: up to `shapes` shapes (and room for decor), and the tiles. `grid`: (rows, columns) or None."""
+    room = shapes + DECOR_ROOM
+    return np.dtype(
+        [
+            ("count", "i4"),  # shapes so far
+            ("flip", "u1"),  # 1: left and right change places (a mirrored view)
+            ("people", "u1"),  # 1: decor is kept
+            ("kind", "u1", (room,)),
+            ("code", "u1", (room,)),  # role + tone
+            ("xy", "f8", (room, 6)),  # world units
+            ("grid", "u1", grid or (1, 1)),  # role + tone, 0 for an empty tile
+        ]
+    )
+
+
+@jit
+def _row(f, kind, role):
+    """Begin a shape: its row, or -1 where there is no room or nobody to see it."""
+    if role >= DECOR and not f.people:
+        return -1
+    row = f.count
+    f.count = row + 1  # counts on when full, so that games.check can say how many shapes there were
+    if row >= len(f.kind):
+        return -1
+    f.kind[row] = kind
+    f.code[row] = role
+    return row
+
+
+@jit
+def rect(f, x, y, w, h, role):
+    """A rectangle: left, top, width, height."""
+    row = _row(f, RECT, role)
+    if row >= 0:
+        f.xy[row, 0] = WORLD - x - w if f.flip else x
+        f.xy[row, 1] = y
+        f.xy[row, 2] = w
+        f.xy[row, 3] = h
+
+
+@jit
+def disc(f, x, y, r, role):
+    """A filled circle: centre and radius."""
+    row = _row(f, DISC, role)
+    if row >= 0:
+        f.xy[row, 0] = WORLD - x if f.flip else x
+        f.xy[row, 1] = y
+        f.xy[row, 2] = r
+
+
+@jit
+def line(f, x1, y1, x2, y2, width, role):
+    """A thick line with square ends, from one point to another."""
+    row = _row(f, LINE, role)
+    if row >= 0:
+        f.xy[row, 0] = WORLD - x1 if f.flip else x1
+        f.xy[row, 1] = y1
+        f.xy[row, 2] = WORLD - x2 if f.flip else x2
+        f.xy[row, 3] = y2
+        f.xy[row, 4] = width
+
+
+@jit
+def triangle(f, x1, y1, x2, y2, x3, y3, role):
+    """A filled triangle, its corners in any order."""
+    row = _row(f, TRIANGLE, role)
+    if row >= 0:
+        f.xy[row, 0] = WORLD - x1 if f.flip else x1
+        f.xy[row, 1] = y1
+        f.xy[row, 2] = WORLD - x2 if f.flip else x2
+        f.xy[row, 3] = y2
+        f.xy[row, 4] = WORLD - x3 if f.flip else x3
+        f.xy[row, 5] = y3
+
+
+@jit
+def gone(f):
+    """An absent shape: keeps its row, so that row k of `objects` is always the same thing."""
+    _row(f, GONE, 0)
+
+
+# --- records in plain Python ----------------------------------------------------------------------------------------
+
+
+class PlainRecord:
+    """Attribute access to one element of a structured array, with Python's own numbers (plain Python mode only).
+
+    NumPy's scalars would stay narrow (`u1 * int` wraps) where compiled code widens them.
+    """
+
+    def __init__(self, array, index):
+        object.__setattr__(self, "_one", array[index : index + 1])
+
+    def __getattr__(self, name):
+        field = self._one[name][0]
+        return field if isinstance(field, np.ndarray) else field.item()
+
+    def __setattr__(self, name, value):
+        self._one[name][0] = value
+
+
+if PLAIN:
+
+    def at(records, i):
+        """Element i of a structured array, its fields as attributes."""
+        return PlainRecord(records, i)
+
+else:
+
+    @numba.njit
+    def at(records, i):
+        """Element i of a structured array, its fields as attributes."""
+        return records[i]

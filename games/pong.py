@@ -1,0 +1,148 @@
+"""Send the ball past the other paddle; where it meets yours sets its angle, and every return is faster than the last.
+Reward: +1 for a point, -1 for one lost.
+End: the first to 5 points wins.
+"""
+
+import numpy as np
+
+from games.core import BALL, COMMON, DECOR, ME, OTHER, disc, jit, noise, rect, uniform
+
+PLAYERS = 2
+ACTIONS = ["stay", "up", "down"]
+KEYS = ({"w": "up", "s": "down"}, {"up": "up", "down": "down"})
+MAX_TICKS = 60 * 180
+MIRROR = ()  # seat 1 sees the court flipped; up and down stay what they are
+SHAPES = 3
+VERSION = 0
+MARK = ("bot", 0.95)
+RECIPE = {"ppo": {}}
+
+POINTS = 5  # to win
+PADDLE_X = 5.0  # distance of a paddle's face from its edge, world units
+PADDLE_W, PADDLE_H = 2.5, 14.0
+PADDLE_SPEED = 1.1  # world units per tick
+RADIUS = 1.75  # of the ball
+SERVE_SPEED = 0.9  # sideways, world units per tick
+FASTER = 1.07  # sideways speed after each return, times
+TOP_SPEED = 2.2  # sideways
+STEEPEST = 1.25  # up or down for each unit sideways, at the paddle's edge
+PAUSE = 30  # ticks before a serve
+TOP, BOTTOM = RADIUS, 84.0 - RADIUS
+
+STATE = np.dtype([
+    *COMMON,                      # rng, tick, over, level
+    ("x", "f8"), ("y", "f8"),     # ball centre, world units
+    ("vx", "f8"), ("vy", "f8"),   # world units per tick
+    ("paddle", "f8", (2,)),       # centre of each, world units
+    ("score", "i4", (2,)),        # points
+    ("server", "i4"),             # the seat that serves next
+    ("pause", "i4"),              # ticks until the serve
+    ("rally", "i4"),              # returns since the serve
+])  # fmt: skip
+
+
+@jit
+def serve(s):
+    s.x = 42.0
+    s.y = 16.0 + 52.0 * uniform(s)
+    s.vx = SERVE_SPEED if s.server == 0 else -SERVE_SPEED
+    s.vy = (2.0 * uniform(s) - 1.0) * 0.7 * SERVE_SPEED
+    s.server = 1 - s.server
+    s.pause = PAUSE
+    s.rally = 0
+
+
+@jit
+def reset(s):
+    s.paddle[:] = 42.0
+    s.score[:] = 0
+    s.server = 0 if uniform(s) < 0.5 else 1
+    serve(s)
+
+
+@jit
+def meet(s, seat, face):
+    """The ball meets a paddle: the further from its middle, the steeper it leaves."""
+    offset = (s.y - s.paddle[seat]) / (0.5 * PADDLE_H + RADIUS)  # -1 … 1
+    speed = min(abs(s.vx) * FASTER, TOP_SPEED)
+    s.vx = speed if seat == 0 else -speed
+    s.vy = STEEPEST * offset * speed
+    s.x = 2.0 * face - s.x
+    s.rally += 1
+
+
+@jit
+def step(s, actions, rewards):
+    for seat in range(2):
+        move = PADDLE_SPEED * ((actions[seat] == 2) - (actions[seat] == 1))
+        s.paddle[seat] = min(max(s.paddle[seat] + move, 0.5 * PADDLE_H), 84.0 - 0.5 * PADDLE_H)
+    if s.pause > 0:
+        s.pause -= 1
+        return
+
+    before = s.x
+    s.x += s.vx
+    s.y += s.vy
+    if s.y < TOP:
+        s.y, s.vy = 2.0 * TOP - s.y, -s.vy
+    elif s.y > BOTTOM:
+        s.y, s.vy = 2.0 * BOTTOM - s.y, -s.vy
+
+    reach = 0.5 * PADDLE_H + RADIUS
+    left, right = PADDLE_X + RADIUS, 84.0 - PADDLE_X - RADIUS
+    if s.x < left <= before and abs(s.y - s.paddle[0]) <= reach:
+        meet(s, 0, left)
+    elif s.x > right >= before and abs(s.y - s.paddle[1]) <= reach:
+        meet(s, 1, right)
+    elif s.x < -RADIUS:
+        point(s, rewards, 1)
+    elif s.x > 84.0 + RADIUS:
+        point(s, rewards, 0)
+
+
+@jit
+def point(s, rewards, winner):
+    s.score[winner] += 1
+    rewards[winner] += 1.0
+    rewards[1 - winner] -= 1.0
+    if s.score[winner] == POINTS:
+        s.over = 1
+    else:
+        serve(s)
+
+
+@jit
+def draw(s, f, seat):
+    mine = max(seat, 0)
+    if f.people:
+        for dash in range(12):
+            rect(f, 41.5, 7.0 * dash + 1.75, 1.0, 3.5, DECOR)
+    for k in range(2):
+        player = mine if k == 0 else 1 - mine
+        x = PADDLE_X - PADDLE_W if player == 0 else 84.0 - PADDLE_X
+        rect(f, x, s.paddle[player] - 0.5 * PADDLE_H, PADDLE_W, PADDLE_H, ME if k == 0 else OTHER)
+    disc(f, s.x, s.y, RADIUS, BALL)
+
+
+@jit
+def bot(s, seat, skill):
+    """Runs to where it expects the ball: seen the further off, and the more exactly, the greater its skill."""
+    towards = (s.vx < 0.0) == (seat == 0)
+    face = PADDLE_X + RADIUS if seat == 0 else 84.0 - PADDLE_X - RADIUS
+    away = abs(s.x - face)
+    goal = 42.0
+    if towards and away < 20.0 + 64.0 * skill:
+        y = s.y + s.vy * away / abs(s.vx)  # where it will cross, were there no walls
+        span = BOTTOM - TOP
+        y = abs(y - TOP) % (2.0 * span)  # the walls fold that line
+        goal = TOP + (y if y <= span else 2.0 * span - y)
+        goal += (noise(s, seat, s.rally) - 0.5) * (10.0 + 22.0 * (1.0 - skill))  # one error for each crossing
+    if s.paddle[seat] < goal - 1.5:
+        return 2
+    if s.paddle[seat] > goal + 1.5:
+        return 1
+    return 0
+
+
+def hud(s):
+    return str(s.score[0]), "", str(s.score[1])

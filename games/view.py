@@ -1,0 +1,142 @@
+"""`View`: what seats see of a batch, as arrays. Each agent owns one, so agents that see differently share a batch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from games.batch import Batch
+from games.errors import UserError, nearest
+from games.game import Game
+from games.raster import OBJECT
+from games.core import AGENT_ROLES
+
+OBSERVATIONS = ("pixels", "planes", "objects")
+
+
+def frame_shape(game: Game, observation: str, size: int) -> tuple[int, ...]:
+    """Of one frame: (size, size) pixels, (roles, size, size) planes, (numbers,) objects."""
+    if observation == "pixels":
+        return (size, size)
+    if observation == "planes":
+        return (AGENT_ROLES, size, size)
+    if observation == "objects":
+        rows, columns = game.grid or (0, 0)
+        return (game.shapes * OBJECT + rows * columns,)
+    raise UserError(f"There is no observation '{observation}'.\n{nearest(observation, OBSERVATIONS)}")
+
+
+class View:
+    """What the rows (environment, seat) of a batch see: the newest `stack` frames of each, oldest first.
+
+    `observe` gives [R, stack, *frame]: uint8 for pixels and planes, float32 for objects; frames from before an episode
+    began are zeros. Actions and masks of a mirrored seat are in the view's words; `to_world` turns them back.
+    """
+
+    def __init__(
+        self,
+        batch: Batch,
+        rows: Sequence[tuple[int, int]] | np.ndarray,
+        observation: str = "pixels",
+        size: int = 84,
+        stack: int = 4,
+    ):
+        """rows: [R, 2] environment and seat of each row. size: of pixels and planes, 8 to 256. stack: frames, 1 to 16."""
+        if not 8 <= size <= 256:
+            raise UserError(f"An observation's size is from 8 to 256, not {size}.")
+        if not 1 <= stack <= 16:
+            raise UserError(f"A stack is from 1 to 16 frames, not {stack}.")
+        self.batch, self.game = batch, batch.game
+        self.observation, self.size, self.stack = observation, size, stack
+        pairs = np.asarray(rows, np.int64).reshape(-1, 2)
+        self.envs, self.seats = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+        self.rows = len(pairs)
+        self.frame = frame_shape(self.game, observation, size)
+        self.shape = (stack, *self.frame)
+        self.dtype = np.dtype(np.float32 if observation == "objects" else np.uint8)
+        threads = batch.workers.threads
+        self._frames = np.zeros(threads, self.game.frame_dtype())
+        self._scratch = np.zeros((threads, size + 8))
+        self._paint = getattr(batch.kernel, f"{observation}_slice")
+        self._episode = np.full(self.rows, -1, np.int64)  # the episode that the newest frame of a row belongs to
+        self._last = np.zeros((self.rows, *self.shape), self.dtype)
+        self._mirrored = (self.seats == 1) if self.game.mirror else np.zeros(self.rows, bool)
+        self._swap = self.game.swap
+
+    def paint(self, states: np.ndarray, envs: np.ndarray, seats: np.ndarray) -> np.ndarray:
+        """Single frames of any states, [R, *frame]."""
+        out = np.zeros((len(envs), *self.frame), self.dtype)
+        self._paint_into(states, envs, seats, out)
+        return out
+
+    def _paint_into(self, states, envs, seats, out) -> None:
+        self.batch.workers.run(
+            len(envs),
+            lambda lo, hi, k: self._paint(
+                lo, hi, states, envs, seats, self._frames[k : k + 1], self._scratch[k], out
+            ),
+        )
+
+    def observe(self, out: np.ndarray | None = None) -> np.ndarray:
+        """What every row sees now, [R, stack, *frame]; a row that is not asked keeps what it saw when it was.
+
+        Call it once after each `step`. `out`: write there; it must stay as it is until the next call.
+        """
+        last = self._last
+        if out is None:
+            out = last if self.stack == 1 else np.empty_like(last)
+        asked = self.batch.asked[self.envs, self.seats] == 1
+        episode = self.batch.episode[self.envs]
+        if self.stack > 1:
+            out[:, :-1] = last[:, 1:]
+            out[asked & (episode != self._episode), :-1] = 0
+        if asked.all():
+            self._paint_into(self.batch.states, self.envs, self.seats, out[:, -1])
+            self._episode = episode
+        else:
+            waiting = ~asked
+            if out is not last:
+                out[waiting] = last[waiting]
+            rows = np.flatnonzero(asked)
+            out[rows, -1] = self.paint(self.batch.states, self.envs[rows], self.seats[rows])
+            self._episode[rows] = episode[rows]
+        self._last = out
+        return out
+
+    def final(self, rows: np.ndarray) -> np.ndarray:
+        """What rows saw when their episode was cut, [len(rows), stack, *frame]. Call it between `step` and `observe`."""
+        out = np.zeros((len(rows), *self.shape), self.dtype)
+        if self.stack > 1:
+            out[:, :-1] = self._last[rows, 1:]
+        out[:, -1] = self.paint(self.batch.final, self.envs[rows], self.seats[rows])
+        return out
+
+    def masks(self) -> np.ndarray:
+        """uint8 [R, A], in the view's words: what each row may try; all 0 for one that is not asked."""
+        masks = np.zeros((self.rows, self.game.num_actions), np.uint8)
+        self.batch.workers.run(
+            self.rows,
+            lambda lo, hi, k: self.batch.kernel.mask_slice(
+                lo, hi, self.batch.states, self.batch.slots, self.envs, self.seats, masks
+            ),
+        )
+        if self._mirrored.any():
+            masks[self._mirrored] = masks[self._mirrored][:, self._swap]
+        return masks
+
+    def to_world(self, actions: np.ndarray) -> np.ndarray:
+        """int64 [R]: the rows' actions, from the view's words to the world's."""
+        if self._mirrored.any():
+            return np.where(self._mirrored, self._swap[actions], actions)
+        return actions
+
+    def act(self, actions: np.ndarray, into: np.ndarray) -> None:
+        """Write the rows' actions, in the view's words, into a batch's [N, P]."""
+        into[self.envs, self.seats] = self.to_world(actions)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a snapshot must hold to go on: the newest stack and the episodes it belongs to."""
+        return {"last": self._last.copy(), "episode": self._episode.copy()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self._last = np.array(state["last"], self.dtype)
+        self._episode = np.array(state["episode"], np.int64)
