@@ -1,13 +1,20 @@
-"""Games: one file each. `names()` lists those that ship, `load()` loads one of them or a file of your own."""
+"""Games: one file each. `names()` lists those that ship, `load()` loads one of them or a file of your own.
 
+With Gymnasium, `import games` is all that `gym.make("Sparring/Pong-v…")` needs.
+"""
+
+import importlib.util
+import re
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from games.game import Game
 
 _FOLDER = Path(__file__).parent
 _ENGINE = {"__init__", "batch", "check", "core", "env", "errors", "game", "kernel", "raster", "view", "window"}
+_REGISTRY = "gymnasium.envs.registration"  # where Gymnasium keeps its ids
 
 
 def names() -> list[str]:
@@ -28,3 +35,58 @@ def load(name: str | Path) -> "Game":
     if name not in names():
         raise UserError(f"There is no game '{name}'.\n{nearest(name, names())}\nA file of your own: its path, ./my_game.py")
     return load_file(_FOLDER / f"{name}.py", shipped=True)
+
+
+# --- Gymnasium ------------------------------------------------------------------------------------------------------
+
+
+def env_ids() -> dict[str, str]:
+    """Gymnasium's id of each game that ships, read from its file without running or compiling it."""
+    ids = {}
+    for name in names():
+        title = "".join(word.capitalize() for word in name.split("_"))
+        version = re.search(r"^VERSION = (\d+)", (_FOLDER / f"{name}.py").read_text("utf-8"), re.MULTILINE)
+        if version:  # a file being written has none yet; `load` says so
+            ids[name] = f"Sparring/{title}-v{version[1]}"
+    return ids
+
+
+def register_with_gymnasium(env_id: str, game: str) -> None:
+    """Make a game (a name, or a file's path) known under an id."""
+    sys.modules[_REGISTRY].register(
+        env_id,
+        entry_point="games.env:SparringEnv",
+        vector_entry_point="games.env:SparringVectorEnv",
+        kwargs={"game": game},
+    )
+
+
+def _register_all() -> None:
+    for name, env_id in env_ids().items():
+        register_with_gymnasium(env_id, name)
+
+
+class _WhenGymnasiumComes:
+    """Registers the games once somebody imports Gymnasium, so that `import games` alone need not wait for it."""
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name != _REGISTRY:
+            return None
+        sys.meta_path.remove(cls)
+        spec = importlib.util.find_spec(name)
+        loader: Any = spec.loader if spec else None
+        execute = loader.exec_module
+
+        def execute_and_register(module):
+            execute(module)
+            _register_all()
+
+        loader.exec_module = execute_and_register
+        return spec
+
+
+if _REGISTRY in sys.modules:
+    _register_all()
+else:
+    sys.meta_path.insert(0, _WhenGymnasiumComes)

@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,22 +20,20 @@ _MAGIC = b"SPARBAT1"
 
 
 class Workers:
-    """Runs a compiled `function(lo, hi, …)` over slices of a range, on as many threads as asked for."""
+    """Shares a range out among threads by slices: for work that releases the GIL, as compiled loops and torch do."""
 
-    def __init__(self, threads: int = 1):
+    def __init__(self, threads: int = 1, initializer: Callable[[], None] | None = None):
+        """initializer: called once in each thread but the caller's."""
         self.threads = max(1, threads)
-        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
+        self._pool = ThreadPoolExecutor(self.threads - 1, "worker", initializer) if self.threads > 1 else None
 
-    def run(self, count: int, call) -> None:
-        """`call(lo, hi, k)` for slices k of range(count)."""
+    def run(self, count: int, call: Callable[[int, int, int], Any]) -> list[Any]:
+        """`call(lo, hi, k)` for slices k of range(count); what each gave, in order."""
         if self._pool is None or count < 2 * self.threads:
-            call(0, count, 0)
-            return
+            return [call(0, count, 0)]
         edges = [count * k // self.threads for k in range(self.threads + 1)]
         futures = [self._pool.submit(call, edges[k], edges[k + 1], k) for k in range(1, self.threads)]
-        call(edges[0], edges[1], 0)
-        for future in futures:
-            future.result()
+        return [call(edges[0], edges[1], 0), *(future.result() for future in futures)]
 
     def close(self) -> None:
         if self._pool is not None:
@@ -68,7 +66,7 @@ class Batch:
         delay: Any = 0,
         levels: int | Sequence[int] | np.ndarray | None = None,
         env_ids: Sequence[int] | np.ndarray | None = None,
-        threads: int = 1,
+        threads: int | Workers = 1,
     ):
         """
         bots: who decides for each seat, broadcast to [N, P]: `EXTERNAL` (the caller), `RANDOM`, or a bot's skill 0-1.
@@ -82,10 +80,10 @@ class Batch:
         self.game, self.num_envs, self.seed = game, num_envs, int(seed)
         self.kernel = game.kernel
         shape = (num_envs, game.players)
-        self.bots = np.array(np.broadcast_to(np.asarray(bots, np.float64), shape))
-        skips = game.frame_skip if frame_skip is None else frame_skip
-        self.frame_skip = np.array(np.broadcast_to(np.asarray(skips, np.int32), shape))
-        self.delay = np.array(np.broadcast_to(np.asarray(0 if game.turns else delay, np.int32), shape))
+        self.slots = np.zeros(num_envs, self.kernel.SLOT)
+        self.bots[:] = bots
+        self.frame_skip[:] = game.frame_skip if frame_skip is None else frame_skip
+        self.delay[:] = 0 if game.turns else delay
         if self.delay.min() < 0 or self.delay.max() > LONGEST_DELAY:
             raise UserError(f"A delay is from 0 to {LONGEST_DELAY} ticks.")
         if self.frame_skip.min() < 1:
@@ -97,11 +95,10 @@ class Batch:
             if not len(self.levels):
                 raise UserError("A batch needs one level at least.")
         self.env_ids = np.arange(num_envs) if env_ids is None else np.asarray(env_ids, np.int64)
-        self.workers = Workers(threads)
+        self.workers = threads if isinstance(threads, Workers) else Workers(threads)
 
         self.states = np.zeros(num_envs, game.state)
         self.final = np.zeros(num_envs, game.state)
-        self.slots = np.zeros(num_envs, self.kernel.SLOT)
         self.rewards = np.zeros(shape)
         self.end = np.zeros(num_envs, np.uint8)
         self.returns = np.zeros(shape)
@@ -114,24 +111,29 @@ class Batch:
         return self.slots["asked"]
 
     @property
+    def bots(self) -> np.ndarray:
+        """float64 [N, P]: who decides for each seat; may be changed at any time, also for one environment."""
+        return self.slots["bot"]
+
+    @property
+    def frame_skip(self) -> np.ndarray:
+        """int32 [N, P]: ticks between a seat's decisions."""
+        return self.slots["skip"]
+
+    @property
+    def delay(self) -> np.ndarray:
+        """int32 [N, P]: ticks until a seat's decision takes effect."""
+        return self.slots["delay"]
+
+    @property
     def episode(self) -> np.ndarray:
         """int64 [N]: number of the running episode."""
         return self.slots["episode"]
 
-    def _common(self):
-        return (
-            self.states, self.slots, self.env_ids, np.uint64(self.seed), self.levels, self.bots, self.frame_skip, self.delay,
-        )  # fmt: skip
-
     def reset(self, episode: int | None = None) -> None:
         """Begin every environment anew, at episode `episode` (0 by default)."""
         self.slots["episode"] = 0 if episode is None else episode
-        self.rewards[:] = 0.0
-        self.end[:] = RUNNING
-        common = self._common()
-        self.workers.run(
-            self.num_envs, lambda lo, hi, k: self.kernel.start_slice(lo, hi, *common, np.int64(self.game.max_ticks))
-        )
+        self._run(np.zeros((self.num_envs, self.game.players), np.int64), self.game.max_ticks, begin=True)
 
     def step(self, actions: np.ndarray, max_ticks: int | None = None) -> None:
         """Advance every environment until one of its callers' seats is asked again or its episode ends.
@@ -139,15 +141,16 @@ class Batch:
         actions: int64 [N, P] world actions; read where a seat was asked. What a seat cannot do it does not do.
         max_ticks: stop after so many ticks at the latest (1: the window's way).
         """
-        limit = np.int64(self.game.max_ticks if max_ticks is None else max_ticks)
-        common = self._common()
         actions = np.ascontiguousarray(actions, np.int64).reshape(self.num_envs, self.game.players)
+        self._run(actions, self.game.max_ticks if max_ticks is None else max_ticks, begin=False)
+
+    def _run(self, actions: np.ndarray, limit: int, begin: bool) -> None:
         self.workers.run(
             self.num_envs,
             lambda lo, hi, k: self.kernel.step_slice(
-                lo, hi, *common, limit, actions, self.rewards, self.end, self.final, self.returns, self.ticks
+                lo, hi, self.states, self.slots, self.env_ids, np.uint64(self.seed), self.levels, limit, begin, actions, self.rewards, self.end, self.final, self.returns, self.ticks,
             ),
-        )
+        )  # fmt: skip
 
     # --- snapshots ---
 
@@ -186,7 +189,6 @@ class Batch:
     def _arrays(self) -> list[np.ndarray]:
         return [
             self.states, self.slots, self.final, self.rewards, self.end, self.returns, self.ticks, self.env_ids, self.levels,
-            self.bots, self.frame_skip, self.delay,
         ]  # fmt: skip
 
     def record(self, env: int = 0, final: bool = False):

@@ -8,8 +8,11 @@ import os
 
 # Spinning OpenMP threads beside another busy process cost a factor of 20; this must be set before torch loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# LLVM's first level compiles a game in two thirds of the time, and these loops run as fast as with the third.
+os.environ.setdefault("NUMBA_OPT", "1")
 
 import numba
+import numba.extending
 import numpy as np
 
 WORLD = 84.0  # the world's width and height, world units
@@ -42,7 +45,23 @@ def jit(function):
     What it may use is numba's nopython mode: numbers, arrays, the fields of the state, other `jit` functions. With
     NUMBA_DISABLE_JIT=1 it stays the plain Python function it is.
     """
-    return function if PLAIN else numba.njit(error_model="numpy", nogil=True)(function)
+    # _nrt: a game may make arrays, though the engine's loops that call it may not (numba passes that down unless told)
+    return function if PLAIN else numba.njit(error_model="numpy", nogil=True, _nrt=True)(function)
+
+
+def engine_jit(function=None, *, cache=False):
+    """`jit` for the engine's own loops: without reference counting, since they allocate nothing.
+
+    Counting costs an atomic operation for each array handed from function to function, more than most of them do.
+    """
+    if function is None:
+        return lambda function: engine_jit(function, cache=cache)
+    return function if PLAIN else numba.njit(error_model="numpy", nogil=True, cache=cache, _nrt=False)(function)
+
+
+def verb(function):
+    """`jit` for what game files call with constants: numba compiles it once, not anew for each constant's value."""
+    return function if PLAIN else numba.extending.register_jitable(error_model="numpy", _nrt=False)(function)
 
 
 # --- the random stream: splitmix64 (Steele, Lea & Flood 2014) -------------------------------------------------------
@@ -51,21 +70,19 @@ MASK64 = 0xFFFFFFFFFFFFFFFF
 GOLDEN = 0x9E3779B97F4A7C15
 
 
-if PLAIN:
-
-    def u64(x):
-        """An integer as an unsigned 64-bit number."""
-        return int(x) & MASK64
-
-else:
-
-    @numba.njit
-    def u64(x):
-        """An integer as an unsigned 64-bit number."""
-        return np.uint64(x)
+def u64(x):
+    """An integer as an unsigned 64-bit number."""
+    return int(x) & MASK64
 
 
-@jit
+if not PLAIN:
+
+    @numba.extending.overload(u64)
+    def _compiled_u64(x):
+        return lambda x: np.uint64(x)
+
+
+@verb
 def mix(z):
     """The splitmix64 finaliser: a 64-bit number to another, each bit depending on all.
 
@@ -78,20 +95,20 @@ def mix(z):
     return z ^ (z >> 31)
 
 
-@jit
+@verb
 def fraction(z):
     """The upper 53 bits of a 64-bit number as a float in [0, 1)."""
     return float(u64(z) >> 11) * (1.0 / 9007199254740992.0)
 
 
-@jit
+@verb
 def uniform(s):
     """The next number of the episode's own stream, in [0, 1). Moves `s.rng`: for `build`, `reset` and `step` only."""
     s.rng = (u64(s.rng) + GOLDEN) & MASK64
     return fraction(mix(s.rng))
 
 
-@jit
+@verb
 def noise(s, seat, k):
     """A number in [0, 1) that depends on the state's stream, the seat and `k`, and changes nothing: for bots.
 
@@ -119,7 +136,7 @@ def frame_dtype(shapes, grid):
     )
 
 
-@jit
+@verb
 def _row(f, kind, role):
     """Begin a shape: its row, or -1 where there is no room or nobody to see it."""
     if role >= DECOR and not f.people:
@@ -133,7 +150,7 @@ def _row(f, kind, role):
     return row
 
 
-@jit
+@verb
 def rect(f, x, y, w, h, role):
     """A rectangle: left, top, width, height."""
     row = _row(f, RECT, role)
@@ -144,7 +161,7 @@ def rect(f, x, y, w, h, role):
         f.xy[row, 3] = h
 
 
-@jit
+@verb
 def disc(f, x, y, r, role):
     """A filled circle: centre and radius."""
     row = _row(f, DISC, role)
@@ -154,7 +171,7 @@ def disc(f, x, y, r, role):
         f.xy[row, 2] = r
 
 
-@jit
+@verb
 def line(f, x1, y1, x2, y2, width, role):
     """A thick line with square ends, from one point to another."""
     row = _row(f, LINE, role)
@@ -166,7 +183,7 @@ def line(f, x1, y1, x2, y2, width, role):
         f.xy[row, 4] = width
 
 
-@jit
+@verb
 def triangle(f, x1, y1, x2, y2, x3, y3, role):
     """A filled triangle, its corners in any order."""
     row = _row(f, TRIANGLE, role)
@@ -179,13 +196,24 @@ def triangle(f, x1, y1, x2, y2, x3, y3, role):
         f.xy[row, 5] = y3
 
 
-@jit
+@verb
 def gone(f):
     """An absent shape: keeps its row, so that row k of `objects` is always the same thing."""
     _row(f, GONE, 0)
 
 
 # --- records in plain Python ----------------------------------------------------------------------------------------
+
+
+class PlainArray(np.ndarray):
+    """An array field whose elements come out as Python's own numbers."""
+
+    def __getitem__(self, index):
+        value = super().__getitem__(index)
+        return value.item() if isinstance(value, np.generic) else value
+
+    def __iter__(self):
+        return (self[k] for k in range(len(self)))
 
 
 class PlainRecord:
@@ -199,7 +227,7 @@ class PlainRecord:
 
     def __getattr__(self, name):
         field = self._one[name][0]
-        return field if isinstance(field, np.ndarray) else field.item()
+        return field.view(PlainArray) if isinstance(field, np.ndarray) else field.item()
 
     def __setattr__(self, name, value):
         self._one[name][0] = value

@@ -23,7 +23,7 @@ from games.errors import UserError
 
 HERE = Path(__file__).parent
 KERNEL = HERE / "kernel.py"
-ENGINE = (KERNEL, HERE / "core.py", HERE / "raster.py")
+ENGINE = (KERNEL, HERE / "core.py", HERE / "raster.py", HERE / "game.py")
 CACHED_VERSIONS = 8  # compiled versions kept of a game; older ones are pruned
 
 
@@ -131,7 +131,7 @@ def load_file(path: Path, shipped: bool = False) -> Game:
     if shipped:
         module = importlib.import_module(f"games.{name}")
     else:
-        digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()[:12]
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]  # not of its place: compiled code names the module
         module_name = f"sparring_game_{name}_{digest}"
         if module_name in sys.modules:
             module = sys.modules[module_name]
@@ -273,7 +273,7 @@ def _cache_folder(game: Game) -> Path:
     digest = hashlib.sha256()
     for file in sorted({*ENGINE, *_sources(game.module)}):
         digest.update(f"{file.name}\0".encode() + file.read_bytes())
-    digest.update(f"{numba.__version__} {np.__version__} {platform.python_version()}".encode())
+    digest.update(f"{game.module.__name__} {numba.__version__} {np.__version__} {platform.python_version()}".encode())
     root = _cache_root()
     folder = root / f"{game.name}-{digest.hexdigest()[:16]}"
     try:

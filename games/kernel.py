@@ -4,11 +4,10 @@ the game's functions and constants as the globals listed below, so that numba in
 `*_slice` functions work on environments or rows lo … hi-1 and release the GIL: threads share a batch by slices.
 """
 
-import numba
 import numpy as np
 
 from games import raster
-from games.core import PLAIN, at, fraction, jit, mix, u64
+from games.core import at, engine_jit, fraction, mix, u64
 
 # Given by the loader before this file runs; named here for the reader and the type checker.
 GAME: dict
@@ -29,25 +28,28 @@ EXTERNAL = -2.0  # in `bots`: this seat's decisions come from the caller
 RANDOM = -1.0  # in `bots`: any legal action; from 0 to 1: the skill of the game's bot
 RUNNING, OVER, OUT_OF_TIME = 0, 1, 2
 
-# What the engine keeps of one environment beside the game's state.
+# What the engine keeps of one environment beside the game's state. All that a tick needs is in here, scratch too:
+# handing arrays from function to function would count references, which costs more than the work.
 SLOT = np.dtype([
     ("episode", "i8"),                      # number of the running episode
     ("held", "i2", (PLAYERS,)),             # the action in effect
-    ("ring", "i2", (PLAYERS, RING)),        # decisions that have not taken effect, by tick % RING
-    ("waiting", "u1", (PLAYERS,)),          # how many of them
+    ("waiting", "u1", (PLAYERS,)),          # decisions that have not taken effect
     ("asked", "u1", (PLAYERS,)),            # this seat's caller owes a decision
+    ("due", "i4", (PLAYERS,)),              # tick of the seat's next decision (not with `asks`)
+    ("decisions", "i4", (PLAYERS,)),        # decisions since the episode began
     ("earned", "f8", (PLAYERS,)),           # reward since the seat was last asked
     ("returns", "f8", (PLAYERS,)),          # reward since the episode began
-    ("decisions", "i4", (PLAYERS,)),        # decisions since the episode began
+    ("bot", "f8", (PLAYERS,)),              # who decides: EXTERNAL, RANDOM, or the skill of the game's bot
+    ("skip", "i4", (PLAYERS,)),             # ticks between decisions
+    ("delay", "i4", (PLAYERS,)),            # ticks until a decision takes effect
+    ("acting", "i8", (PLAYERS,)),           # scratch: the actions of this tick
+    ("reward", "f8", (PLAYERS,)),           # scratch: the rewards of this tick
+    ("mask", "u1", (NUM_ACTIONS,)),         # scratch: what a seat may try
+    ("ring", "i2", (PLAYERS, RING)),        # the waiting decisions, by tick % RING
 ])  # fmt: skip
 
 
-def entry(function):
-    """A compiled function that Python calls, kept in the cache folder."""
-    return function if PLAIN else numba.njit(error_model="numpy", nogil=True, cache=True)(function)
-
-
-@jit
+@engine_jit
 def start_episode(s, slot, env_id, seed, levels):
     """Level, stream and state of episode `slot.episode` of environment `env_id`."""
     source = mix(mix(mix(seed) ^ u64(env_id)) ^ u64(slot.episode))
@@ -65,6 +67,7 @@ def start_episode(s, slot, env_id, seed, levels):
     for seat in range(PLAYERS):
         slot.held[seat] = NO_ACTION if HAS_ASKS else 0
         slot.waiting[seat] = 0
+        slot.due[seat] = 0
         slot.asked[seat] = 0
         slot.earned[seat] = 0.0
         slot.returns[seat] = 0.0
@@ -73,18 +76,22 @@ def start_episode(s, slot, env_id, seed, levels):
             slot.ring[seat, k] = NOTHING
 
 
-@jit
-def is_asked(s, slot, seat, skip):
-    """Does this seat decide now?"""
+@engine_jit
+def is_asked(s, slot, seat):
+    """Does this seat decide now? Called once a tick."""
     if HAS_ASKS:
         return asks(s, seat) and slot.waiting[seat] == 0
-    return s.tick % skip == 0
+    if s.tick != slot.due[seat]:
+        return False
+    slot.due[seat] = s.tick + slot.skip[seat]
+    return True
 
 
-@jit
-def submit(s, slot, seat, action, delay):
-    """A seat's decision: takes effect `delay` ticks from now."""
+@engine_jit
+def submit(s, slot, seat, action):
+    """A seat's decision: takes effect after its delay."""
     slot.decisions[seat] += 1
+    delay = slot.delay[seat]
     if delay == 0 and slot.waiting[seat] == 0:
         slot.held[seat] = action
     else:
@@ -92,15 +99,19 @@ def submit(s, slot, seat, action, delay):
         slot.waiting[seat] += 1
 
 
-@jit
-def scripted(s, seat, skill, mask):
-    """The decision of the game's bot, or of chance. `mask` is scratch."""
-    if skill >= 0.0:
-        return int(bot(s, seat, skill))
+@engine_jit
+def scripted(s, slot, seat):
+    """The decision of the game's bot, or of chance."""
+    if slot.bot[seat] >= 0.0:
+        return int(bot(s, seat, slot.bot[seat]))
+    mask = slot.mask
     mask[:] = 1
     legal(s, seat, mask)
     chance = fraction(mix(u64(s.rng) ^ mix(u64(s.tick * 2 + seat) ^ 0x9E3779B97F4A7C15)))
-    nth = int(chance * mask.sum())
+    count = 0
+    for action in range(NUM_ACTIONS):
+        count += mask[action]
+    nth = int(chance * count)
     for action in range(NUM_ACTIONS):
         if mask[action]:
             if nth == 0:
@@ -109,9 +120,9 @@ def scripted(s, seat, skill, mask):
     return NO_ACTION
 
 
-@jit
-def tick(s, slot, acting, rewards):
-    """One tick of the game. `acting` and `rewards` are scratch [P]."""
+@engine_jit
+def tick(s, slot):
+    """One tick of the game."""
     for seat in range(PLAYERS):
         if slot.waiting[seat]:
             place = s.tick % RING
@@ -119,111 +130,93 @@ def tick(s, slot, acting, rewards):
                 slot.held[seat] = slot.ring[seat, place]
                 slot.ring[seat, place] = NOTHING
                 slot.waiting[seat] -= 1
-        acting[seat] = slot.held[seat]
+        slot.acting[seat] = slot.held[seat]
         if HAS_ASKS:
             slot.held[seat] = NO_ACTION
-        rewards[seat] = 0.0
-    step(s, acting, rewards)
+        slot.reward[seat] = 0.0
+    step(s, slot.acting, slot.reward)
     s.tick += 1
     for seat in range(PLAYERS):
-        slot.earned[seat] += rewards[seat]
-        slot.returns[seat] += rewards[seat]
+        slot.earned[seat] += slot.reward[seat]
+        slot.returns[seat] += slot.reward[seat]
 
 
-@jit
-def ask(s, slot, bots, skip, delay, mask):
+@engine_jit
+def ask(s, slot):
     """Let the scripted seats decide. True where a caller's seat is asked (or, where all are scripted, any seat)."""
     caller = False
     external = False
     scripted_asked = False
     for seat in range(PLAYERS):
-        if bots[seat] == EXTERNAL:
+        if slot.bot[seat] == EXTERNAL:
             external = True
-            if is_asked(s, slot, seat, skip[seat]):
+            if is_asked(s, slot, seat):
                 slot.asked[seat] = 1
                 caller = True
-        elif is_asked(s, slot, seat, skip[seat]):
-            submit(s, slot, seat, scripted(s, seat, bots[seat], mask), delay[seat])
+        elif is_asked(s, slot, seat):
+            submit(s, slot, seat, scripted(s, slot, seat))
             scripted_asked = True
     return caller if external else scripted_asked
 
 
-@jit
+@engine_jit
 def end_of(s):
     if s.over:
         return OVER
     return OUT_OF_TIME if s.tick >= MAX_TICKS else RUNNING
 
 
-@jit
-def open_episode(s, slot, env_id, seed, levels, bots, skip, delay, limit, acting, scratch, mask):
-    """Begin episodes until one asks a caller's seat (at once, but for games where a scripted seat may begin)."""
-    while True:
-        start_episode(s, slot, env_id, seed, levels)
-        left = limit
-        while not ask(s, slot, bots, skip, delay, mask):
-            if left == 0:
-                return
-            left -= 1
-            tick(s, slot, acting, scratch)
-            if end_of(s) != RUNNING:
-                break
-        else:
-            return
-        slot.episode += 1
-
-
-@entry
-def start_slice(lo, hi, states, slots, env_ids, seed, levels, bots, skip, delay, limit):
-    """Begin the episode each slot names."""
-    acting = np.zeros(PLAYERS, np.int64)
-    scratch = np.zeros(PLAYERS)
-    mask = np.ones(NUM_ACTIONS, np.uint8)
-    for i in range(lo, hi):
-        open_episode(
-            at(states, i), at(slots, i), env_ids[i], seed, levels, bots[i], skip[i], delay[i], limit, acting, scratch, mask
-        )
-
-
-@entry
+@engine_jit(cache=True)
 def step_slice(
-    lo, hi, states, slots, env_ids, seed, levels, bots, skip, delay, limit,
-    actions, rewards, end, final, returns, ticks,
+    lo, hi, states, slots, env_ids, seed, levels, limit, begin, actions, rewards, end, final, returns, ticks
 ):  # fmt: skip
-    """Advance each environment by one decision, or by `limit` ticks if that comes first (`Batch.step`)."""
-    acting = np.zeros(PLAYERS, np.int64)
-    scratch = np.zeros(PLAYERS)
-    mask = np.ones(NUM_ACTIONS, np.uint8)
+    """Advance each environment by one decision, or by `limit` ticks if that comes first (`Batch.step`).
+
+    `begin`: start the episode that each slot names instead. An episode that ends before it has asked a caller's seat
+    (a scripted seat may begin) is followed by the next, so that one call never reports two ends.
+    """
     for i in range(lo, hi):
         s, slot = at(states, i), at(slots, i)
-        for seat in range(PLAYERS):
-            if slot.asked[seat]:
-                slot.asked[seat] = 0
-                submit(s, slot, seat, actions[i, seat], delay[i, seat])
-        left = limit
         ended = RUNNING
+        fresh = begin  # the slot's episode is yet to start
+        if not begin:
+            for seat in range(PLAYERS):
+                if slot.asked[seat]:
+                    slot.asked[seat] = 0
+                    submit(s, slot, seat, actions[i, seat])
+        left = limit
         while True:
-            tick(s, slot, acting, scratch)
-            left -= 1
-            ended = end_of(s)
-            if ended != RUNNING or ask(s, slot, bots[i], skip[i], delay[i], mask) or left == 0:
+            if fresh:
+                start_episode(s, slot, env_ids[i], seed, levels)
+                fresh = False
+            else:
+                tick(s, slot)
+                left -= 1
+                ending = end_of(s)
+                if ending != RUNNING:
+                    if ended == RUNNING and not begin:
+                        ended = ending
+                        final[i] = states[i]
+                        ticks[i] = s.tick
+                        for seat in range(PLAYERS):
+                            returns[i, seat] = slot.returns[seat]
+                            rewards[i, seat] = slot.earned[seat]
+                    slot.episode += 1
+                    fresh = True
+                    left = limit
+                    continue
+            if ask(s, slot) or left <= 0:
                 break
         end[i] = ended
-        for seat in range(PLAYERS):
-            due = ended != RUNNING or slot.asked[seat] == 1
-            rewards[i, seat] = slot.earned[seat] if due else 0.0
-            if due:
-                slot.earned[seat] = 0.0
-        if ended != RUNNING:
-            final[i] = states[i]
-            ticks[i] = s.tick
+        if ended == RUNNING:
             for seat in range(PLAYERS):
-                returns[i, seat] = slot.returns[seat]
-            slot.episode += 1
-            open_episode(s, slot, env_ids[i], seed, levels, bots[i], skip[i], delay[i], limit, acting, scratch, mask)
+                rewards[i, seat] = 0.0
+                if slot.asked[seat]:
+                    rewards[i, seat] = slot.earned[seat]
+                    slot.earned[seat] = 0.0
 
 
-@entry
+@engine_jit(cache=True)
 def mask_slice(lo, hi, states, slots, envs, seats, masks):
     """What each row's seat may try; all 0 for a seat that is not asked."""
     for r in range(lo, hi):
@@ -239,7 +232,7 @@ def mask_slice(lo, hi, states, slots, envs, seats, masks):
 # --- what a seat sees -----------------------------------------------------------------------------------------------
 
 
-@jit
+@engine_jit
 def compose(s, f, seat, people):
     """The display list of a state as a seat sees it (-1: a spectator); `people` keeps the decor."""
     f.count = 0
@@ -255,14 +248,14 @@ def compose(s, f, seat, people):
                 f.grid[row, column], f.grid[row, other] = f.grid[row, other], f.grid[row, column]
 
 
-@entry
+@engine_jit(cache=True)
 def frame_slice(lo, hi, states, envs, seats, frames, people):
     """Display lists, one a row, for windows and checks."""
     for r in range(lo, hi):
         compose(at(states, envs[r]), at(frames, r), seats[r], people)
 
 
-@entry
+@engine_jit(cache=True)
 def pixels_slice(lo, hi, states, envs, seats, frames, scratch, out):
     """uint8 [rows, size, size]: grey levels, area coverage. `frames` and `scratch`: one each a slice."""
     f = at(frames, 0)
@@ -271,7 +264,7 @@ def pixels_slice(lo, hi, states, envs, seats, frames, scratch, out):
         raster.paint(f, ROWS, COLUMNS, scratch, out[r])
 
 
-@entry
+@engine_jit(cache=True)
 def planes_slice(lo, hi, states, envs, seats, frames, scratch, out):
     """uint8 [rows, roles, size, size]: coverage of each role, 0-255."""
     f = at(frames, 0)
@@ -280,7 +273,7 @@ def planes_slice(lo, hi, states, envs, seats, frames, scratch, out):
         raster.paint_planes(f, ROWS, COLUMNS, scratch, out[r])
 
 
-@entry
+@engine_jit(cache=True)
 def objects_slice(lo, hi, states, envs, seats, frames, scratch, out):
     """float32 [rows, SHAPES * 7 + tiles]: see `raster.list_objects`."""
     f = at(frames, 0)

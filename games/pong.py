@@ -13,19 +13,19 @@ KEYS = ({"w": "up", "s": "down"}, {"up": "up", "down": "down"})
 MAX_TICKS = 60 * 180
 MIRROR = ()  # seat 1 sees the court flipped; up and down stay what they are
 SHAPES = 3
-VERSION = 0
+VERSION = 1
 MARK = ("bot", 0.95)
 RECIPE = {"ppo": {}}
 
 POINTS = 5  # to win
 PADDLE_X = 5.0  # distance of a paddle's face from its edge, world units
 PADDLE_W, PADDLE_H = 2.5, 14.0
-PADDLE_SPEED = 1.1  # world units per tick
+PADDLE_SPEED = 1.05  # world units per tick
 RADIUS = 1.75  # of the ball
-SERVE_SPEED = 0.9  # sideways, world units per tick
-FASTER = 1.07  # sideways speed after each return, times
+SERVE_SPEED = 1.0  # sideways, world units per tick
+FASTER = 1.1  # sideways speed after each return, times
 TOP_SPEED = 2.2  # sideways
-STEEPEST = 1.25  # up or down for each unit sideways, at the paddle's edge
+STEEPEST = 1.5  # up or down for each unit sideways, at the paddle's edge
 PAUSE = 30  # ticks before a serve
 TOP, BOTTOM = RADIUS, 84.0 - RADIUS
 
@@ -74,8 +74,10 @@ def meet(s, seat, face):
 @jit
 def step(s, actions, rewards):
     for seat in range(2):
-        move = PADDLE_SPEED * ((actions[seat] == 2) - (actions[seat] == 1))
-        s.paddle[seat] = min(max(s.paddle[seat] + move, 0.5 * PADDLE_H), 84.0 - 0.5 * PADDLE_H)
+        if actions[seat] == 1:
+            s.paddle[seat] = max(s.paddle[seat] - PADDLE_SPEED, 0.5 * PADDLE_H)
+        elif actions[seat] == 2:
+            s.paddle[seat] = min(s.paddle[seat] + PADDLE_SPEED, 84.0 - 0.5 * PADDLE_H)
     if s.pause > 0:
         s.pause -= 1
         return
@@ -125,24 +127,31 @@ def draw(s, f, seat):
 
 
 @jit
+def crossing(s, face):
+    """Where the ball will cross the line of a paddle's face: the walls fold its path."""
+    span = BOTTOM - TOP
+    y = abs(s.y - TOP + s.vy * abs(face - s.x) / abs(s.vx)) % (2.0 * span)
+    return TOP + (y if y <= span else 2.0 * span - y)
+
+
+@jit
 def bot(s, seat, skill):
-    """Runs to where it expects the ball: seen the further off, and the more exactly, the greater its skill."""
-    towards = (s.vx < 0.0) == (seat == 0)
+    """Goes where it expects the ball, to send it away from the other paddle. The less its skill, the later it looks up
+    and the more it misjudges a fast ball.
+    """
     face = PADDLE_X + RADIUS if seat == 0 else 84.0 - PADDLE_X - RADIUS
-    away = abs(s.x - face)
-    goal = 42.0
-    if towards and away < 20.0 + 64.0 * skill:
-        y = s.y + s.vy * away / abs(s.vx)  # where it will cross, were there no walls
-        span = BOTTOM - TOP
-        y = abs(y - TOP) % (2.0 * span)  # the walls fold that line
-        goal = TOP + (y if y <= span else 2.0 * span - y)
-        goal += (noise(s, seat, s.rally) - 0.5) * (10.0 + 22.0 * (1.0 - skill))  # one error for each crossing
-    if s.paddle[seat] < goal - 1.5:
+    goal = 42.0  # it waits in the middle
+    coming = (s.vx < 0.0) == (seat == 0) and s.pause == 0  # nobody sees where a serve will go
+    if coming and abs(s.x - face) < 30.0 + 35.0 * skill:
+        misjudged = (2.0 * noise(s, seat, s.rally) - 1.0) * (7.4 - 4.5 * skill) * abs(s.vx)  # once a crossing
+        aim = 4.0 + 2.0 * skill  # off its middle, world units
+        goal = crossing(s, face) + misjudged + (aim if s.paddle[1 - seat] > 42.0 else -aim)
+    if s.paddle[seat] < goal - 2.5:  # more than half of what it moves in one decision, or it would tremble
         return 2
-    if s.paddle[seat] > goal + 1.5:
+    if s.paddle[seat] > goal + 2.5:
         return 1
     return 0
 
 
 def hud(s):
-    return str(s.score[0]), "", str(s.score[1])
+    return str(s.score[0]), f"first to {POINTS}", str(s.score[1])

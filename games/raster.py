@@ -5,7 +5,7 @@ Compiled; `games.kernel` calls it for whole batches. Coordinates come in world u
 
 import numpy as np
 
-from games.core import AGENT_ROLES, DISC, GONE, LINE, RECT, TRIANGLE, WORLD, jit
+from games.core import AGENT_ROLES, DISC, GONE, LINE, RECT, WORLD, engine_jit
 
 # Grey level of each code (role + tone); the background is 0. Roles lie far apart, tones close together.
 GREYS = np.zeros(36, np.uint8)
@@ -16,14 +16,14 @@ LINES = 4  # a curve's or slope's coverage is summed over this many lines a pixe
 OBJECT = 6  # numbers in `objects` for one shape
 
 
-@jit
+@engine_jit
 def blend(row, column, grey, cover):
     """Paint `grey` over a pixel of which it covers a fraction."""
     before = float(row[column])
     row[column] = int(before + (grey - before) * cover + 0.5)
 
 
-@jit
+@engine_jit
 def fill_rect(image, x0, y0, x1, y1, grey):
     """A rectangle in pixel units, exact."""
     size = image.shape[0]
@@ -49,7 +49,7 @@ def fill_rect(image, x0, y0, x1, y1, grey):
                 blend(row, last, grey, cover * right)
 
 
-@jit
+@engine_jit
 def add_span(cover, x0, x1, weight):
     """Add to a row's coverage the stretch from x0 to x1."""
     x0, x1 = max(x0, 0.0), min(x1, float(len(cover)))
@@ -65,7 +65,7 @@ def add_span(cover, x0, x1, weight):
     cover[last] += weight * (x1 - last)
 
 
-@jit
+@engine_jit
 def blend_row(row, cover, x0, x1, grey):
     """Paint a row by its coverage between two x, and clear that."""
     for column in range(max(int(x0), 0), min(int(x1), len(cover) - 1) + 1):
@@ -74,7 +74,7 @@ def blend_row(row, cover, x0, x1, grey):
             cover[column] = 0.0
 
 
-@jit
+@engine_jit
 def fill_disc(image, x, y, r, grey, cover):
     """A disc in pixel units. `cover`: zeros [size], left as zeros."""
     size = image.shape[0]
@@ -88,9 +88,11 @@ def fill_disc(image, x, y, r, grey, cover):
         blend_row(image[line], cover, x - r, x + r, grey)
 
 
-@jit
+@engine_jit
 def fill_convex(image, points, count, grey, cover):
     """A convex polygon in pixel units: `points` is [count * 2] x, y in order. `cover` as in `fill_disc`."""
+    if count < 3:
+        return
     size = image.shape[0]
     x_low, x_high, y_low, y_high = points[0], points[0], points[1], points[1]
     for k in range(1, count):
@@ -111,22 +113,22 @@ def fill_convex(image, points, count, grey, cover):
         blend_row(image[line], cover, x_low, x_high, grey)
 
 
-@jit
-def line_corners(x1, y1, x2, y2, width, corners):
-    """The four corners of a thick line with square ends; False where it has no length."""
-    dx, dy = x2 - x1, y2 - y1
+@engine_jit
+def line_corners(xy, corners):
+    """The four corners of a thick line with square ends; their number, 0 where it has no length."""
+    dx, dy = xy[2] - xy[0], xy[3] - xy[1]
     length = np.sqrt(dx * dx + dy * dy)
     if length <= 0.0:
-        return False
-    dx, dy = 0.5 * width * dx / length, 0.5 * width * dy / length
-    corners[0], corners[1] = x1 - dy, y1 + dx
-    corners[2], corners[3] = x2 - dy, y2 + dx
-    corners[4], corners[5] = x2 + dy, y2 - dx
-    corners[6], corners[7] = x1 + dy, y1 - dx
-    return True
+        return 0
+    dx, dy = 0.5 * xy[4] * dx / length, 0.5 * xy[4] * dy / length
+    corners[0], corners[1] = xy[0] - dy, xy[1] + dx
+    corners[2], corners[3] = xy[2] - dy, xy[3] + dx
+    corners[4], corners[5] = xy[2] + dy, xy[3] - dx
+    corners[6], corners[7] = xy[0] + dy, xy[1] - dx
+    return 4
 
 
-@jit
+@engine_jit
 def fill_shape(image, kind, xy, grey, scratch):
     """One shape of a display list, its numbers in world units. `scratch`: float64 [size + 8]."""
     scale = image.shape[0] / WORLD
@@ -135,16 +137,19 @@ def fill_shape(image, kind, xy, grey, scratch):
         fill_rect(image, xy[0] * scale, xy[1] * scale, (xy[0] + xy[2]) * scale, (xy[1] + xy[3]) * scale, grey)
     elif kind == DISC:
         fill_disc(image, xy[0] * scale, xy[1] * scale, xy[2] * scale, grey, cover)
-    elif kind == LINE:
-        if line_corners(xy[0] * scale, xy[1] * scale, xy[2] * scale, xy[3] * scale, xy[4] * scale, corners):
-            fill_convex(image, corners, 4, grey, cover)
-    elif kind == TRIANGLE:
-        for k in range(6):
-            corners[k] = xy[k] * scale
-        fill_convex(image, corners, 3, grey, cover)
+    else:
+        if kind == LINE:
+            count = line_corners(xy, corners)
+        else:
+            count = 3
+            for k in range(6):
+                corners[k] = xy[k]
+        for k in range(2 * count):
+            corners[k] *= scale
+        fill_convex(image, corners, count, grey, cover)
 
 
-@jit
+@engine_jit
 def paint(f, rows, columns, scratch, image):
     """Grey levels into `image`, uint8 [size, size]: tiles first, then the shapes in their order."""
     image[:] = 0
@@ -163,7 +168,7 @@ def paint(f, rows, columns, scratch, image):
             fill_shape(image, f.kind[k], f.xy[k], float(GREYS[f.code[k]]), scratch)
 
 
-@jit
+@engine_jit
 def paint_planes(f, rows, columns, scratch, image):
     """Coverage 0-255 of each role into `image`, uint8 [roles, size, size]; a plane does not hide another."""
     image[:] = 0
@@ -183,12 +188,12 @@ def paint_planes(f, rows, columns, scratch, image):
             fill_shape(image[role - 1], f.kind[k], f.xy[k], 255.0, scratch)
 
 
-@jit
+@engine_jit
 def unit(x):
     return min(max(x, -1.0), 1.0)
 
 
-@jit
+@engine_jit
 def list_objects(f, shapes, rows, columns, out):
     """The shapes and the tiles as numbers in -1 … 1, float32 [shapes * 6 + rows * columns].
 

@@ -102,6 +102,14 @@ class View:
         self._last = out
         return out
 
+    def forget(self) -> None:
+        """Empty every stack: after `batch.reset`, which may begin the same episode again."""
+        self._episode[:] = -1
+
+    def newest(self) -> np.ndarray:
+        """What `observe` gave last."""
+        return self._last
+
     def final(self, rows: np.ndarray) -> np.ndarray:
         """What rows saw when their episode was cut, [len(rows), stack, *frame]. Call it between `step` and `observe`."""
         out = np.zeros((len(rows), *self.shape), self.dtype)

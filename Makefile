@@ -1,0 +1,63 @@
+# Each target does its own set-up the first time. Works with the make of macOS (3.81) and any POSIX shell.
+#
+#   GAME=…    the game: pong, breakout, connect_four, or a file of your own (./my_game.py)
+#   ARGS=…    more arguments for the command: make train GAME=pong ARGS="--seed 2"
+#   PYTHON=…  the Python that the virtual environment is made with (3.11 or newer)
+
+GAME = pong
+ARGS =
+BENCH = env
+VENV = .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+
+.PHONY: help setup train play bench test test-all
+
+help:
+	@echo "make train GAME=pong    train an agent from pixels, about a minute"
+	@echo "make play GAME=pong     play against the best agent at hand"
+	@echo "make test               formatting, types and tests, a few minutes"
+	@echo "make test-all           the slow proofs too"
+	@echo "make bench BENCH=env    measure speed: env, train or play"
+	@echo "make setup              only make .venv and install; the others do it by themselves"
+	@echo
+	@echo 'More arguments: ARGS="…", as in  make train GAME=pong ARGS="--seed 2"'
+
+setup: $(READY)
+
+# Newer than both files once everything is installed, so that it is done again only when one of them changes.
+$(READY): pyproject.toml constraints.txt
+	@found=; \
+	for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
+	    if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo "Sparring needs Python 3.11 or newer; $(or $(PYTHON),python3) is none." >&2; \
+	    echo "Install one from python.org or your system's packages, or name it: make setup PYTHON=/path/to/python3" >&2; \
+	    exit 2; \
+	fi; \
+	echo "Setting up $(VENV) with $$($$found --version). The first time this downloads some 300 MB."; \
+	$$found -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev]'
+	@touch $(READY)
+
+train: $(READY)
+	$(BIN)/python train.py $(GAME) $(ARGS)
+
+play: $(READY)
+	$(BIN)/python play.py $(GAME) $(ARGS)
+
+bench: $(READY)
+	$(BIN)/python bench.py $(BENCH) $(ARGS)
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(ARGS)
+
+test-all: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)

@@ -1,0 +1,112 @@
+"""Files of tensors that are atomic, checksummed and cannot run code: safetensors, with a JSON text in its metadata.
+
+One format for agents and checkpoints. A file is written under a temporary name in its own folder, flushed to the disk and
+renamed, so that a crash or a full disk never harms the one that was there.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from games.errors import UserError
+
+FORMAT = 1  # of the metadata; raised when a reader of the old one would misread the new one
+SIGNATURE = "sparring"
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file's content at once or not at all. `UserError` where the disk is full or the folder read-only."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path} could not be written: {error.strerror}.\nWhat was there before is untouched.") from error
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes, in the names' order."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+    return sha.hexdigest()
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], meta: dict[str, Any], kind: str) -> None:
+    """Write tensors and a JSON-like dict. kind: "agent" or "checkpoint"."""
+    from safetensors.torch import save as to_bytes
+
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps({"format": FORMAT, "kind": kind, "sha256": digest(plain), **meta})
+    write_bytes(path, to_bytes(plain, {SIGNATURE: text}))
+
+
+def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a file that `save` wrote; `UserError` says what is wrong with any other."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load as from_bytes
+
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"There is no file {path}.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    meta = _metadata(path, data)
+    if meta.get("format") != FORMAT:
+        raise UserError(
+            f"{path} has format {meta.get('format')}; this version of Sparring reads format {FORMAT}.\n"
+            "It was written by a newer version: update Sparring to use it."
+        )
+    if meta.get("kind") != kind:
+        raise UserError(f"{path} is a file of the kind '{meta.get('kind')}', not '{kind}'.")
+    try:
+        tensors = from_bytes(data)
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged: {error}.\nUse a copy, or an earlier checkpoint of its run.") from error
+    if digest(tensors) != meta.get("sha256"):
+        raise UserError(f"{path} is damaged: its checksum does not match.\nUse a copy, or an earlier checkpoint of its run.")
+    return tensors, meta
+
+
+def _metadata(path: Path, data: bytes) -> dict[str, Any]:
+    """The JSON text in a safetensors file's header, without trusting any of it."""
+    if data[:2] == b"PK" or data[:1] == b"\x80":
+        raise UserError(
+            f"{path} is a zip or pickle file: opening one can run code that is hidden in it.\nSparring's own agents are .safetensors files."
+        )
+    try:
+        length = int.from_bytes(data[:8], "little")
+        if not 2 <= length <= min(len(data) - 8, 100_000_000):
+            raise ValueError("its header is cut off")
+        header = json.loads(data[8 : 8 + length])
+        meta = json.loads(header["__metadata__"][SIGNATURE])
+        if not isinstance(meta, dict):
+            raise ValueError("its metadata is no object")
+        return meta
+    except KeyError:
+        raise UserError(f"{path} is not one of Sparring's: it lacks the metadata.") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} is not an agent, or is damaged: {error}.") from error

@@ -1,0 +1,159 @@
+"""Where a run's numbers go: TensorBoard, the same as plain JSON lines, and the terminal."""
+
+import io
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from games.errors import UserError
+
+
+class Log:
+    """TensorBoard's event file and `progress.jsonl` of a run's folder."""
+
+    def __init__(self, folder: Path, position: int = 0, step: int = 0):
+        """position, step: where a resumed run goes on; what was written behind them is cut off, or purged when read."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.path = folder / "progress.jsonl"
+        try:
+            self.lines = open(self.path, "ab")
+            self.lines.truncate(position)
+            self.lines.seek(position)
+            self.board = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written to: {error.strerror}.") from error
+
+    def position(self) -> int:
+        """Bytes of progress.jsonl, all of them on the disk."""
+        self._try(lambda: (self.lines.flush(), os.fsync(self.lines.fileno())))
+        return self.lines.tell()
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """One line of numbers, and each as a TensorBoard scalar."""
+        text = json.dumps({"step": step, "time": round(time.time(), 3), **{k: _rounded(v) for k, v in values.items()}})
+        self._try(lambda: self.lines.write(text.encode() + b"\n"))
+        for tag, value in values.items():
+            self.board.add_scalar(tag, value, step)
+
+    def gif(self, step: int, tag: str, pictures: Sequence[np.ndarray], fps: int) -> bytes:
+        """Write uint8 [H, W, 3] pictures as an animated GIF into TensorBoard; its bytes."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        data = encode_gif(pictures, fps)
+        height, width, _ = pictures[0].shape
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=data)
+        self.board._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+        return data
+
+    def settings(self, values: dict[str, Any]) -> None:
+        """The hyper-parameters, as TensorBoard's HPARAMS page and a text show them."""
+        from torch.utils.tensorboard.summary import hparams
+
+        plain = {name: value if isinstance(value, (bool, int, float, str)) else str(value) for name, value in values.items()}
+        for summary in hparams(plain, {"eval/score": 0.0}):
+            self.board._get_file_writer().add_summary(summary)
+        table = "\n".join(["| setting | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in plain.items())])
+        self.board.add_text("settings", table, 0)
+
+    def flush(self) -> None:
+        self._try(lambda: (self.lines.flush(), self.board.flush()))
+
+    def close(self) -> None:
+        self._try(lambda: (self.lines.close(), self.board.close()))
+
+    def _try(self, write) -> None:
+        try:
+            write()
+        except OSError as error:
+            raise UserError(f"{self.path.parent} cannot be written to: {error.strerror}.") from error
+
+
+def _rounded(value: float) -> float | None:
+    """Seven figures; JSON knows no nan."""
+    return float(f"{value:.7g}") if math.isfinite(value) else None
+
+
+def encode_gif(pictures: Sequence[np.ndarray], fps: int) -> bytes:
+    """uint8 [H, W, 3] pictures as an animated GIF that repeats."""
+    from PIL import Image
+
+    frames = [Image.fromarray(picture).quantize(64, dither=Image.Dither.NONE) for picture in pictures]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=max(20, round(1000 / fps)), loop=0)
+    return out.getvalue()
+
+
+class Terminal:
+    """Live progress on a terminal; plain lines elsewhere; nothing when quiet."""
+
+    def __init__(self, quiet: bool, title: str, total_steps: int | None, time_limit: float | None):
+        from rich.console import Console
+
+        self.console = Console(stderr=False, highlight=False)
+        self.quiet, self.title = quiet, title
+        self.total_steps, self.time_limit = total_steps, time_limit
+        self.live: Any = None
+        self.evaluation = ""
+        self._next_line = 0.0
+        if not quiet and self.console.is_terminal:
+            from rich.live import Live
+
+            self.live = Live(console=self.console, refresh_per_second=8, transient=True)
+            self.live.start()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        if not self.quiet:
+            self.console.print(text, soft_wrap=True)
+
+    def progress(self, done: float, numbers: dict[str, float], eta: float) -> None:
+        """done: of the run, 0 to 1. eta: seconds."""
+        if self.quiet:
+            return
+        parts = [
+            f"{int(numbers['steps']):,} steps",
+            f"{numbers['time/fps']:,.0f}/s",
+            f"return {numbers['rollout/ep_rew_mean']:.2f}" if "rollout/ep_rew_mean" in numbers else "return -",
+        ]
+        if "rollout/win_rate" in numbers:
+            parts.append(f"won {numbers['rollout/win_rate']:.0%}")
+        parts.append(f"{_clock(eta)} left")
+        if self.live is not None:
+            self.live.update(self._panel(done, parts))
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + 10.0
+            print(f"[{done:4.0%}] {'  '.join(parts)}", flush=True)
+
+    def _panel(self, done: float, parts: list[str]) -> Any:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        row = Table.grid(padding=(0, 2))
+        row.add_row(Text(self.title, style="bold"), ProgressBar(100.0, 100 * done, width=32), f"{done:4.0%}")
+        lines = [row, Text("  " + "   ".join(parts))]
+        if self.evaluation:
+            lines.append(Text("  " + self.evaluation, style="dim"))
+        return Group(*lines)
+
+    def close(self) -> None:
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+        sys.stdout.flush()
+
+
+def _clock(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return "?"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}" if minutes >= 60 else f"{minutes}:{seconds:02}"

@@ -1,0 +1,219 @@
+"""Who sits where, and games between them in one batch: evaluation, and `play.py --headless`."""
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.policy import Agent, peek
+from games.batch import EXTERNAL, OVER, RANDOM, RUNNING, Batch
+from games.errors import UserError, nearest
+from games.game import Game
+
+SEATS = ("human", "bot", "bot:SKILL", "random", "PATH of an agent or a run")
+ZOO = Path(__file__).parent / "zoo"
+OPENING = (2, 4)  # random plies before a game of turns begins: fewest and most
+TOGETHER = 250  # games that run at once
+
+
+@dataclass
+class Participant:
+    """One who plays: a person, a scripted player or an agent."""
+
+    name: str  # as named on the command line
+    bot: float = EXTERNAL  # RANDOM, or the skill of the game's bot
+    agent: Agent | None = None
+
+    @property
+    def human(self) -> bool:
+        return self.bot == EXTERNAL and self.agent is None
+
+
+def participant(text: str, game: Game, device: str = "cpu") -> Participant:
+    """Read `human`, `bot`, `bot:0.8`, `random`, or the path of an agent's file or a run's folder."""
+    if text == "human":
+        return Participant("human")
+    if text == "random":
+        return Participant("random", RANDOM)
+    if text == "bot" or text.startswith("bot:"):
+        return Participant(text, _skill(text))
+    path = Path(text)
+    if path.is_dir():
+        path = path / "agent.safetensors"
+        if not path.exists():
+            raise UserError(f"The run {text} holds no agent yet.\nGo on with it: python train.py --resume {text}")
+    if not path.exists():
+        known = [seat for seat in SEATS if seat.islower()]
+        raise UserError(f"There is no seat and no file '{text}'.\n{nearest(text, known)}\nOr the path of an agent or a run.")
+    return Participant(text, agent=Agent.load(path, game, device))
+
+
+def _skill(text: str) -> float:
+    try:
+        skill = 0.5 if text == "bot" else float(text[4:])
+    except ValueError:
+        skill = math.nan
+    if not 0.0 <= skill <= 1.0:
+        raise UserError(f"'{text}' names no bot: its skill is a number from 0 to 1, as in bot:0.8.")
+    return skill
+
+
+def best_at_hand(game: Game, runs: Path) -> str:
+    """The best agent for a game among those that ship and those in `runs`: its path, else `bot`."""
+    ranked = []
+    for path in [*sorted((ZOO / game.name).glob("*.safetensors")), *sorted((runs / game.name).glob("*/agent.safetensors"))]:
+        try:
+            info = peek(path)
+        except UserError:
+            continue
+        digest = None if game.shipped else game.digest
+        if (info.game, info.game_version, info.game_digest) == (game.name, game.version, digest):
+            interval = info.score.get("interval") or info.score.get("return_interval") or [-math.inf]
+            ranked.append((info.rating is not None, info.rating or interval[0], str(path)))
+    return max(ranked)[2] if ranked else "bot"
+
+
+# --- intervals ------------------------------------------------------------------------------------------------------
+
+
+def wilson(score: float, games: int, z: float = 1.96) -> tuple[float, float]:
+    """The 95 % interval of a rate (Wilson 1927); `score` is wins plus half of the draws.
+
+    >>> [round(x, 3) for x in wilson(8, 10)]
+    [0.49, 0.943]
+    """
+    rate, square = score / games, z * z / games
+    middle = rate + square / 2
+    spread = z * math.sqrt(rate * (1 - rate) / games + square / games / 4)
+    return (middle - spread) / (1 + square), (middle + spread) / (1 + square)
+
+
+@dataclass
+class Result:
+    """What a match came to, of the first participant's view."""
+
+    game: str
+    seats: list[str]  # participants, in the order named
+    returns: np.ndarray  # [games, participants]
+    cut: int  # games that ran out of time
+    steps_per_second: float  # decisions of all participants
+
+    @property
+    def games(self) -> int:
+        return len(self.returns)
+
+    @property
+    def score(self) -> float:
+        """What training maximises and the best is chosen by: the win rate, or with one seat the mean return."""
+        return self.summary()["win_rate" if len(self.seats) == 2 else "mean_return"]
+
+    def summary(self) -> dict[str, Any]:
+        """The JSON object that `play.py --headless --json` prints."""
+        common = {"game": self.game, "seats": self.seats, "games": self.games}
+        if len(self.seats) == 1:
+            mean, std = float(self.returns.mean()), float(self.returns.std(ddof=1)) if self.games > 1 else 0.0
+            half = 1.96 * std / math.sqrt(self.games)
+            result = {"mean_return": mean, "std_return": std, "return_interval": [mean - half, mean + half]}
+        else:
+            wins = [int((self.returns[:, k] > self.returns[:, 1 - k]).sum()) for k in range(2)]
+            draws = self.games - sum(wins)
+            rate = (wins[0] + draws / 2) / self.games
+            result = {
+                "wins": wins,
+                "draws": draws,
+                "win_rate": rate,
+                "interval": list(wilson(wins[0] + draws / 2, self.games)),
+                "mean_return": [float(mean) for mean in self.returns.mean(0)],
+            }
+        return {**common, **result, "out_of_time": self.cut, "steps_per_second": round(self.steps_per_second)}
+
+
+# --- matches --------------------------------------------------------------------------------------------------------
+
+
+def play(game: Game, participants: list[Participant], games: int, seed: int, levels: Any = None, threads: int = 1) -> Result:
+    """Play `games` games, the seats exchanged in every second one, and each of a pair from the same beginning."""
+    if any(one.human for one in participants):
+        raise UserError("A person cannot sit in a match without a window.\nSeats for one: bot, bot:0.8, random, or an agent.")
+    if len(participants) != game.players:
+        raise UserError(f"{game.heading} has {game.players} seat{'s'[: game.players - 1]}, not {len(participants)}.")
+    if games < 1:
+        raise UserError(f"A match needs one game at least, not {games}.")
+    began, decisions, returns, cut = time.perf_counter(), 0, [], 0
+    first = 0  # of the environments' numbers
+    while first < games:
+        # A game of turns is opened anew for each game, so an environment plays one; others play several in a row.
+        count = min(games - first, 1000 if game.turns else TOGETHER)
+        quota = 1 if game.turns else max(1, min(4, (games - first) // count))
+        part = Table(game, participants, count, quota, seed, first, levels, threads)
+        part.play()
+        returns.append(part.returns)
+        decisions, cut = decisions + part.decisions, cut + part.cut
+        first += count * quota
+    elapsed = time.perf_counter() - began
+    return Result(game.name, [one.name for one in participants], np.concatenate(returns), cut, decisions / elapsed)
+
+
+class Table:
+    """`count` environments in which the participants play `quota` games each."""
+
+    def __init__(self, game, participants, count, quota, seed, first, levels, threads):
+        self.count, self.quota = count, quota
+        # Environments 2k and 2k + 1 play the same episodes with the seats exchanged.
+        self.order = np.array([[(k + i) % game.players for k in range(game.players)] for i in range(count)])  # seat of each
+        ids = first + np.arange(count) // game.players
+        self.batch = Batch(game, count, seed, bots=RANDOM, levels=levels, env_ids=ids, threads=threads)
+        bots = np.full((count, game.players), EXTERNAL)
+        self.players = []
+        for k, one in enumerate(participants):
+            bots[np.arange(count), self.order[:, k]] = one.bot
+            if one.agent is not None:
+                rows = np.stack([np.arange(count), self.order[:, k]], 1)
+                self.players.append(one.agent.player(self.batch, rows))
+        if game.turns:
+            self._open(bots, ids)
+        else:
+            self.batch.bots[:] = bots
+            self.batch.reset()
+        self.returns = np.zeros((0, game.players))
+        self.decisions, self.cut = 0, 0
+
+    def _open(self, bots: np.ndarray, ids: np.ndarray) -> None:
+        """Some random plies, the same in both games of a pair; the random seats' next ply is already decided."""
+        low, high = OPENING
+        plies = low + ids % (high - low + 1)
+        nothing = np.zeros(bots.shape, np.int64)
+        for ply in range(1, high + 1):
+            ready = plies == ply
+            self.batch.bots[ready] = bots[ready]
+            if ply < high:
+                self._hold(nothing, plies > ply)
+
+    def _hold(self, nothing: np.ndarray, moving: np.ndarray) -> None:
+        """One tick in the environments `moving`; the others stay where they are."""
+        kept = ~moving
+        states, slots = self.batch.states[kept].copy(), self.batch.slots[kept].copy()
+        self.batch.step(nothing, max_ticks=1)
+        self.batch.states[kept], self.batch.slots[kept] = states, slots
+
+    def play(self) -> None:
+        """Play on until every environment has played its games."""
+        batch, done = self.batch, np.zeros(self.count, np.int64)
+        actions = np.zeros(batch.rewards.shape, np.int64)
+        collected: list[list[np.ndarray]] = [[] for _ in range(self.count)]
+        while True:
+            for player in self.players:
+                player.act(actions)
+            self.decisions += int(batch.asked[done < self.quota].sum()) if self.players else self.count
+            batch.step(actions)
+            for env in np.flatnonzero((batch.end != RUNNING) & (done < self.quota)):
+                collected[env].append(batch.returns[env][self.order[env]])
+                self.cut += int(batch.end[env] != OVER)
+                done[env] += 1
+            if (done >= self.quota).all():
+                break
+        self.returns = np.array([game for games in collected for game in games])
+        batch.close()

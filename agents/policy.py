@@ -1,0 +1,206 @@
+"""`Agent`: a trained network and all that a seat needs to act as it did in training. One file; opening it runs no code."""
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import games
+from agents import checkpoint
+from agents.networks import ActorCritic, AgentSettings, choose, masked
+from games.batch import Batch
+from games.errors import UserError
+from games.game import Game
+from games.view import View, frame_shape
+
+
+@dataclass
+class AgentInfo:
+    """What an agent's file says beside its weights."""
+
+    game: str  # its name
+    game_version: int
+    game_digest: str | None  # SHA-256 of the file of a user's own game; None for the games that ship
+    algorithm: str
+    settings: AgentSettings
+    seats: list[int] = field(default_factory=lambda: [0, 1])  # that it was trained for
+    steps: int = 0  # decisions it has learned from
+    rating: float | None = None
+    score: dict[str, Any] = field(default_factory=dict)  # the final evaluation
+
+
+class Agent:
+    """A network that plays a game."""
+
+    def __init__(self, game: Game, info: AgentInfo, network: ActorCritic, device: str = "cpu"):
+        self.game, self.info = game, info
+        self.device = torch.device(device)
+        self.network = network.to(self.device).eval()
+        self.dtype = torch.float32
+        self.generator = torch.Generator(self.device).manual_seed(0)
+
+    # --- files ---
+
+    @classmethod
+    def load(cls, path: str | Path, game: Game | None = None, device: str = "cpu") -> "Agent":
+        """Open an agent's file. `UserError` where it is damaged or plays another game or version than the one here.
+
+        game: the game it is to play; needed for an agent of a game of your own, since no path in a file is followed.
+        """
+        path = Path(path)
+        tensors, meta = checkpoint.load(path, "agent")
+        info = _info(path, meta)
+        game = game or _shipped(path, info)
+        _check_game(path, info, game)
+        network = build(game, info.settings)
+        _fill(path, network, tensors)
+        return cls(game, info, network, device)
+
+    def save(self, path: str | Path) -> None:
+        """Write the agent, atomically."""
+        checkpoint.save(Path(path), self.network.state_dict(), asdict(self.info), "agent")
+
+    # --- acting ---
+
+    def act(self, observation: np.ndarray, mask: np.ndarray | None = None) -> Any:
+        """The action for an observation as the game's Gymnasium environment gives it, alone or [B, …].
+
+        observation: uint8 [size, size, stack] pixels, [size, size, stack * roles] planes, or float32 objects.
+        mask: what is allowed (`info["action_mask"]`), [A] or [B, A].
+        """
+        seen = self.info.settings
+        frame = frame_shape(self.game, seen.observation, seen.size)
+        flat = 1 if seen.observation == "objects" else 3
+        single = observation.ndim == flat
+        batch = observation[None] if single else observation
+        if flat == 3:
+            batch = batch.transpose(0, 3, 1, 2)
+        batch = np.ascontiguousarray(batch).reshape(len(batch), seen.stack, *frame)
+        masks = None if mask is None else np.asarray(mask)[None] if single else np.asarray(mask)
+        actions = self.decide(batch, masks)
+        return int(actions[0]) if single else actions
+
+    def decide(self, observation: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+        """int64 [B] for a view's observations [B, stack, *frame] and masks [B, A]."""
+        with torch.inference_mode():
+            logits, _ = self._forward(observation)
+            chosen = choose(logits, self._tensor(masks), self.info.settings.temperature, self.generator)
+        return chosen.cpu().numpy()
+
+    def evaluate(self, observation: np.ndarray, masks: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities [B, A] of the actions at temperature 1, and the values [B]."""
+        with torch.inference_mode():
+            logits, values = self._forward(observation)
+            return masked(logits, self._tensor(masks)).softmax(1).cpu().numpy(), values.cpu().numpy()
+
+    def _forward(self, observation: np.ndarray) -> tuple[Tensor, Tensor]:
+        stored = torch.from_numpy(self.network.encoder.arrange(observation))
+        return self.network(stored.to(self.device), self.dtype)
+
+    def _tensor(self, masks: np.ndarray | None) -> Tensor | None:
+        return None if masks is None else torch.from_numpy(masks).to(self.device)
+
+    def player(self, batch: Batch, rows: np.ndarray) -> "Player":
+        """Let the agent take rows (environment, seat) of a batch."""
+        return Player(self, batch, rows)
+
+
+class Player:
+    """An agent in some seats of a batch, with its own view of them."""
+
+    def __init__(self, agent: Agent, batch: Batch, rows: np.ndarray):
+        self.agent, self.batch = agent, batch
+        seen = agent.info.settings
+        self.view = View(batch, rows, seen.observation, seen.size, seen.stack)
+        batch.frame_skip[self.view.envs, self.view.seats] = batch.game.frame_skip
+        batch.delay[self.view.envs, self.view.seats] = 0 if batch.game.turns else seen.delay
+
+    def act(self, actions: np.ndarray) -> None:
+        """Decide for the rows that are asked; writes world actions into [N, P]. Call it once before every `step`."""
+        asked = self.batch.asked[self.view.envs, self.view.seats] == 1
+        observation = self.view.observe()
+        if not asked.any():
+            return
+        rows = np.flatnonzero(asked)
+        chosen = np.zeros(self.view.rows, np.int64)
+        chosen[rows] = self.agent.decide(observation[rows], self.view.masks()[rows])
+        self.view.act(chosen, actions)
+
+    def seen(self) -> np.ndarray:
+        """What the rows saw last, [R, stack, *frame]."""
+        return self.view.newest()
+
+
+def build(game: Game, settings: AgentSettings) -> ActorCritic:
+    """A new network for a game."""
+    shape = (settings.stack, *frame_shape(game, settings.observation, settings.size))
+    return ActorCritic(shape, game.num_actions, settings)
+
+
+def describe(game: Game, settings: AgentSettings, algorithm: str) -> AgentInfo:
+    """The file's text for an agent of this game; takes the agent's part of a learner's settings."""
+    return AgentInfo(
+        game=game.name,
+        game_version=game.version,
+        game_digest=None if game.shipped else game.digest,
+        algorithm=algorithm,
+        settings=AgentSettings(**{f.name: getattr(settings, f.name) for f in fields(AgentSettings)}),
+        seats=list(range(game.players)),
+    )
+
+
+def peek(path: Path) -> AgentInfo:
+    """What an agent's file says, its weights unread but for their checksum."""
+    return _info(path, checkpoint.load(path, "agent")[1])
+
+
+def _info(path: Path, meta: dict[str, Any]) -> AgentInfo:
+    def typed(value: Any, kind: type, name: str) -> Any:
+        if type(value) is not kind:
+            raise UserError(f"{path} is damaged or was not written by Sparring: its {name} is {value!r}.")
+        return value
+
+    known = {f.name for f in fields(AgentInfo)} - {"settings"}
+    numbers, texts = ("game_version", "steps"), ("game", "algorithm")
+    settings = typed(meta.get("settings"), dict, "settings")
+    kinds = {f.name: type(f.default) for f in fields(AgentSettings)}
+    unknown = settings.keys() - kinds.keys()
+    if unknown:
+        raise UserError(f"{path} has a setting this version does not know: {sorted(unknown)[0]}.")
+    values = {name: typed(value, kinds[name], name) for name, value in settings.items()}
+    for name in (*numbers, *texts):
+        typed(meta.get(name), int if name in numbers else str, name)
+    return AgentInfo(settings=AgentSettings(**values), **{key: value for key, value in meta.items() if key in known})
+
+
+def _shipped(path: Path, info: AgentInfo) -> Game:
+    if info.game_digest is not None or info.game not in games.names():
+        raise UserError(f"{path} plays '{info.game}', a game of somebody's own.\nName the game's file: ./{info.game}.py")
+    return games.load(info.game)
+
+
+def _check_game(path: Path, info: AgentInfo, game: Game) -> None:
+    if info.game != game.name:
+        raise UserError(f"{path} plays {info.game}, not {game.name}.")
+    if info.game_version != game.version:
+        raise UserError(
+            f"{path} was trained on version {info.game_version} of {game.name}; this is version {game.version}.\n"
+            f"Train it anew: python train.py {game.name}"
+        )
+    if not game.shipped and info.game_digest != game.digest:
+        raise UserError(
+            f"{path} was trained on another state of {game.path.name} (VERSION {game.version} in both).\n"
+            "Take back the edit, or train anew."
+        )
+
+
+def _fill(path: Path, network: ActorCritic, tensors: dict[str, Tensor]) -> None:
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if expected != found:
+        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])} differ.")
+    network.load_state_dict(tensors)

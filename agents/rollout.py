@@ -1,0 +1,137 @@
+"""On-policy experience: the environments, who plays in them, and T steps of what the learning seats saw and did."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.match import Participant
+from games.batch import EXTERNAL, OUT_OF_TIME, RUNNING, Batch, Workers
+from games.game import Game
+from games.view import View
+
+
+class Arena:
+    """A batch in which R rows (environment, seat) learn and others play against them.
+
+    opponents: shared evenly over the environments; a learner's seat alternates. `SELF`: both seats learn. None: one seat.
+    """
+
+    def __init__(self, game: Game, num_envs: int, seed: int, opponents: "list[Participant | None]", settings: Any, workers: Workers):
+        self.game = game
+        self.batch = Batch(game, num_envs, seed, delay=settings.delay, threads=workers)
+        rows, against = [], [[] for _ in opponents]
+        self.batch.bots[:] = EXTERNAL
+        for env in range(num_envs):
+            number = env % len(opponents) if opponents else 0
+            opponent = opponents[number] if opponents else None
+            if game.players == 1:
+                rows.append((env, 0))
+            elif opponent is None:
+                rows += [(env, 0), (env, 1)]
+            else:
+                seat = (env // len(opponents)) % 2
+                rows.append((env, seat))
+                self.batch.bots[env, 1 - seat] = opponent.bot
+                if opponent.agent is not None:
+                    against[number].append((env, 1 - seat))
+        self.view = View(self.batch, rows, settings.observation, settings.size, settings.stack)
+        self.rivals = [
+            opponent.agent.player(self.batch, np.array(seats))
+            for opponent, seats in zip(opponents, against, strict=True)
+            if seats and opponent is not None and opponent.agent is not None
+        ]
+        self.batch.reset()
+        self.actions = np.zeros(self.batch.rewards.shape, np.int64)
+
+    def asked(self) -> np.ndarray:
+        """bool [R]: the learning rows that decide now."""
+        return self.batch.asked[self.view.envs, self.view.seats] == 1
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Play the rows' actions [R], in their view's words; rewards float64 [R] and ends uint8 [R]."""
+        self.view.act(actions, self.actions)
+        for rival in self.rivals:
+            rival.act(self.actions)
+        self.batch.step(self.actions)
+        return self.batch.rewards[self.view.envs, self.view.seats], self.batch.end[self.view.envs]
+
+    # --- checkpoints ---
+
+    def state(self) -> dict[str, Tensor]:
+        """All that is needed to go on identically."""
+        parts = {"batch": torch.frombuffer(bytearray(self.batch.snapshot()), dtype=torch.uint8)}
+        views = [self.view, *(rival.view for rival in self.rivals)]
+        for number, view in enumerate(views):
+            parts |= {f"view{number}.{name}": torch.from_numpy(array) for name, array in view.state().items()}
+        for number, rival in enumerate(self.rivals):
+            parts[f"rival{number}"] = rival.agent.generator.get_state()
+        return parts
+
+    def restore(self, parts: dict[str, Tensor]) -> None:
+        self.batch.restore(parts["batch"].numpy().tobytes())
+        views = [self.view, *(rival.view for rival in self.rivals)]
+        for number, view in enumerate(views):
+            view.restore({name: parts[f"view{number}.{name}"].numpy() for name in ("last", "episode")})
+        for number, rival in enumerate(self.rivals):
+            rival.agent.generator.set_state(parts[f"rival{number}"])
+
+
+@dataclass
+class Rollout:
+    """Slots 0 … T of R rows. Slot 0 carries decisions of the last rollout whose outcome was still open at its end.
+
+    `asked` tells where a row decided; only there do observation, action, log-probability, value and mask mean anything.
+    """
+
+    observation: Tensor  # [T+1, R, *stored], as the encoder stores it
+    mask: Tensor | None  # uint8 [T+1, R, A]; None where every action is always allowed
+    action: Tensor  # int64 [T+1, R]
+    log_prob: Tensor  # float32 [T+1, R]
+    value: Tensor  # float32 [T+1, R]
+    asked: Tensor  # bool [T+1, R]
+    reward: Tensor  # float32 [T+1, R]: what arrived after the slot's step
+    end: Tensor  # uint8 [T+1, R]: 0 running, 1 over, 2 out of time
+    cut_value: Tensor  # float32 [T+1, R]: value of the state an episode was cut in, where end is 2
+
+    @classmethod
+    def empty(cls, steps: int, rows: int, stored: tuple[int, ...], dtype: torch.dtype, actions: int, masks: bool, device) -> "Rollout":
+        def zeros(*shape: int, of: torch.dtype = torch.float32) -> Tensor:
+            return torch.zeros(steps + 1, rows, *shape, dtype=of, device=device)
+
+        return cls(
+            observation=zeros(*stored, of=dtype),
+            mask=zeros(actions, of=torch.uint8) if masks else None,
+            action=zeros(of=torch.int64),
+            log_prob=zeros(),
+            value=zeros(),
+            asked=zeros(of=torch.bool),
+            reward=zeros(),
+            end=zeros(of=torch.uint8),
+            cut_value=zeros(),
+        )
+
+    def fields(self) -> dict[str, Tensor]:
+        return {name: tensor for name, tensor in vars(self).items() if tensor is not None}
+
+    def carry(self, open_rows: Tensor, last: Tensor) -> None:
+        """Keep the decisions [R] in slots `last` of the rows whose outcome is open, in slot 0; forget the rest.
+
+        What a row has been paid since is kept with its decision; no episode of such a row has ended since.
+        """
+        rows = torch.arange(len(last), device=last.device)
+        reward = torch.zeros_like(self.reward[0])
+        for slot in range(len(self.reward)):
+            reward += torch.where(last <= slot, self.reward[slot], 0.0)
+        for name, tensor in self.fields().items():
+            tensor[0] = tensor[last, rows]
+        self.asked[0] = open_rows
+        self.reward[0] = torch.where(open_rows, reward, 0.0)
+        self.end[0] = RUNNING
+
+
+def cut_rows(end: np.ndarray) -> np.ndarray:
+    """The rows whose episode was cut by the time limit."""
+    return np.flatnonzero(end == OUT_OF_TIME)

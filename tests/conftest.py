@@ -1,0 +1,39 @@
+"""For all tests: no screen and no sound needed, compiled games kept between runs, nothing left behind elsewhere."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+# Before anything imports Pygame, torch or numba.
+os.environ["SDL_VIDEODRIVER"] = "dummy"
+os.environ["SDL_AUDIODRIVER"] = "dummy"
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+os.environ.setdefault("SPARRING_CACHE", str(ROOT / ".pytest_cache" / "sparring"))
+
+import pytest  # noqa: E402
+
+TOYS = ("maze_chase", "fog", "placements", "passes")
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """`toy("fog")`: a game of tests/toys, loaded."""
+    import games
+
+    return lambda name: games.load(ROOT / "tests" / "toys" / f"{name}.py")
+
+
+@pytest.fixture
+def make_game(tmp_path_factory, monkeypatch):
+    """`make_game(text)`: a game file written for this test and loaded; what it compiles is thrown away in the end."""
+    import games
+
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path_factory.getbasetemp() / "compiled"))
+
+    def make(text, name="made_up"):
+        path = tmp_path_factory.mktemp("game") / f"{name}.py"
+        path.write_text(text, encoding="utf-8")
+        return games.load(path)
+
+    return make

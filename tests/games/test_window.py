@@ -1,0 +1,162 @@
+"""The people's picture: the same as the agent's, in better clothes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pygame
+import pytest
+
+import games
+from games.batch import EXTERNAL, RANDOM, Batch
+from games.core import BALL, DECOR, DISC, LINE, ME, RECT, TRIANGLE
+from games.view import View
+from games.window import DARK, GREY, Painter, Trail, distance
+
+MEAN, LARGEST = 0.1, 32  # grey levels: what rounding costs, on average over a picture and at a curve's edge
+
+
+def frame_of(game, *shapes) -> np.ndarray:
+    """A display list written by hand: (kind, code, numbers …)."""
+    frame = np.zeros(1, game.frame_dtype())
+    for row, (kind, code, *numbers) in enumerate(shapes):
+        frame["kind"][0, row], frame["code"][0, row] = kind, code
+        frame["xy"][0, row, : len(numbers)] = numbers
+    frame["count"] = len(shapes)
+    return frame
+
+
+def painted(painter: Painter, frame: np.ndarray, size: int, **settings) -> np.ndarray:
+    """Red of the picture, int [size, size]: row, column."""
+    surface = pygame.Surface((size, size), 0, 32)
+    painter.paint(surface, frame, **settings)
+    return np.frombuffer(pygame.image.tobytes(surface, "RGB"), np.uint8).reshape(size, size, 3)[..., 0].astype(int)
+
+
+@pytest.mark.parametrize("name", ["pong", "breakout", "connect_four"])
+@pytest.mark.parametrize("size", [84, 42])
+def test_averaged_down_it_is_what_the_agent_sees(name, size):
+    game = games.load(name)
+    batch = Batch(game, 1, seed=3, bots=RANDOM)
+    view, painter = View(batch, [(0, 0)], "pixels", size, stack=1), Painter(game)
+    differences = []
+    for _ in range(40):
+        batch.step(np.zeros((1, game.players), np.int64), max_ticks=23)
+        agents = view.paint(batch.states, np.array([0]), np.array([0]))[0]
+        people = painter.grey_picture(painter.frame(batch, 0, 0), size)
+        differences.append(np.abs(agents.astype(int) - people))
+    assert agents.any()
+    assert np.mean(differences) <= MEAN
+    assert np.max(differences) <= LARGEST
+
+
+def test_the_comparison_notices_a_shape_half_a_pixel_off():
+    game = games.load("pong")
+    batch = Batch(game, 1, seed=3)
+    agents = View(batch, [(0, 0)], "pixels", 84, stack=1).paint(batch.states, np.array([0]), np.array([0]))[0]
+    painter = Painter(game)
+    frame = painter.frame(batch, 0, 0)
+    frame["xy"][0, np.flatnonzero(frame["code"][0] == BALL)[0], 0] += 0.5
+    assert np.abs(painter.grey_picture(frame, 84).astype(int) - agents).max() > LARGEST
+
+
+def test_every_kind_of_shape_covers_its_area():
+    game = games.load("pong")
+    painter = Painter(game)
+    white = GREY.colour(ME)[0]
+    for shape, area in (
+        ((RECT, ME, 10.3, 20.7, 30.0, 8.5), 30.0 * 8.5),
+        ((DISC, ME, 40.2, 41.9, 12.5), np.pi * 12.5**2),
+        ((LINE, ME, 15.0, 20.0, 60.0, 70.0, 5.0), np.hypot(45.0, 50.0) * 5.0),
+        ((TRIANGLE, ME, 10.0, 70.0, 50.0, 12.0, 70.0, 60.0), 0.5 * abs(40.0 * -10.0 - 60.0 * -58.0)),
+    ):
+        for size in (120, 500):
+            grey = painted(painter, frame_of(game, shape), size, theme=GREY, effects=False)
+            assert grey.sum() / white * (84.0 / size) ** 2 == pytest.approx(area, rel=0.01), (shape, size)
+
+
+def test_a_triangle_is_the_same_whichever_way_its_corners_run():
+    x, y = np.arange(0.0, 20.0)[None], np.arange(0.0, 20.0)[:, None]
+    one = distance(TRIANGLE, (2.0, 3.0, 17.0, 5.0, 8.0, 16.0), x, y)
+    other = distance(TRIANGLE, (8.0, 16.0, 17.0, 5.0, 2.0, 3.0), x, y)
+    np.testing.assert_allclose(one, other)
+    assert one[8, 9] < 0.0 < one[0, 0]
+
+
+def test_effects_leave_shapes_where_they_are():
+    """Where the exact picture is full of a shape's colour, so is the dressed one, nearly; far from it, nothing is."""
+    game = games.load("pong")
+    painter = Painter(game)
+    frame = frame_of(game, (RECT, ME, 30.0, 30.0, 20.0, 20.0))
+    exact = painted(painter, frame, 420, effects=False)
+    dressed = painted(painter, frame, 420, effects=True)
+    assert np.abs(exact - dressed)[160:240, 160:240].max() < 60
+    assert np.abs(exact - dressed)[:100].max() < 8
+
+
+def test_decor_is_for_people_only():
+    game = games.load("pong")
+    painter = Painter(game)
+    frame = frame_of(game, (RECT, DECOR, 10.0, 10.0, 40.0, 40.0))
+    court = painted(painter, frame_of(game), 84)
+    assert (painted(painter, frame, 84) != court).any()
+    assert (painted(painter, frame, 84, decor=False) == court).all()
+    assert not painter.grey_picture(frame, 84).any()
+
+
+def test_the_colours_of_the_two_seats_differ_in_lightness_and_hue():
+    me, other = np.array(DARK.colour(ME)), np.array(DARK.colour(ME + 4))
+    assert np.abs(me - other).max() > 120
+
+
+def test_a_picture_needs_no_display_and_starts_nothing_of_pygame():
+    code = (
+        "import os; os.environ.pop('DISPLAY', None); os.environ['SDL_VIDEODRIVER'] = 'no such driver'\n"
+        "import games, pygame; from games.batch import Batch; from games.window import Painter\n"
+        "game = games.load('pong'); picture = Painter(game).picture(Batch(game, 1), size=300)\n"
+        "assert picture.shape == (300, 300, 3) and picture.max() > 200 and not pygame.get_init()\n"
+        "assert not pygame.display.get_init() and not pygame.mixer.get_init() and not pygame.font.get_init()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_same_state_gives_the_same_picture_and_another_does_not():
+    game = games.load("pong")
+    batch = Batch(game, 1, seed=1, bots=0.5)
+    painter = Painter(game)
+    one = painter.picture(batch, size=200)
+    np.testing.assert_array_equal(one, Painter(game).picture(batch, size=200))
+    for _ in range(20):
+        batch.step(np.zeros((1, 2), np.int64))
+    assert (painter.picture(batch, size=200) != one).any()
+    np.testing.assert_array_equal(painter.picture(batch, size=200), Painter(game).picture(batch, size=200))
+
+
+def test_the_end_of_an_episode_can_be_painted_after_the_next_has_begun():
+    game = games.load("pong")
+    batch = Batch(game, 1, seed=1, bots=[[EXTERNAL, 1.0]])
+    while not batch.end[0]:
+        batch.step(np.zeros((1, 2), np.int64))
+    painter = Painter(game)
+    assert (painter.picture(batch, final=True) != painter.picture(batch)).any()
+
+
+def test_a_ball_put_elsewhere_draws_no_trail_across_the_court():
+    game = games.load("pong")
+    trail = Trail()
+    for x in (10.0, 12.0, 14.0, 70.0):
+        trail.add(frame_of(game, (DISC, BALL, x, 40.0, 2.0)))
+    assert list(trail.paths[0]) == [(70.0, 40.0)]
+
+
+def test_sprites_do_not_fill_the_memory(monkeypatch):
+    game = games.load("pong")
+    monkeypatch.setattr("games.window.KEPT_PIXELS", 300_000)
+    painter = Painter(game)
+    for k in range(60):
+        painted(painter, frame_of(game, (RECT, ME, 5.0, 5.0, 20.0 + 0.3 * k, 20.0)), 300)
+        assert painter._pixels <= 300_000
+    kept = sum(s.get_width() * s.get_height() for s in painter._sprites.values())
+    assert painter._pixels == kept

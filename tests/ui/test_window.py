@@ -1,0 +1,387 @@
+"""The window, driven without a display: posted events, ticks given by hand, pictures read from its surface."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pygame
+import pytest
+
+import games
+from games.errors import UserError
+from ui import window
+from ui.screen import layout
+from ui.seats import Seat
+from ui.window import App
+
+SPEED = games.load("pong").module.PADDLE_SPEED
+HUMAN, BOT = Seat("human"), Seat("scripted", "Bot", skill=0.5)
+
+# A game of two seats whose mirrored view exchanges left and right: each slides along the lower edge.
+SLIDE = '''"""Slide.
+Reward: none.
+End: after ten seconds.
+"""
+import numpy as np
+from games.core import COMMON, ME, OTHER, jit, rect
+PLAYERS, ACTIONS, MIRROR = 2, ["stay", "left", "right"], (("left", "right"),)
+KEYS = ({"a": "left", "d": "right"}, {"left": "left", "right": "right"})
+MAX_TICKS, VERSION, MARK, RECIPE, SHAPES = 600, 0, ("bot", 0.5), {"ppo": {}}, 2
+STATE = np.dtype([*COMMON, ("x", "f8", (2,))])
+@jit
+def reset(s):
+    s.x[:] = 42.0
+@jit
+def step(s, actions, rewards):
+    for seat in range(2):
+        s.x[seat] += (actions[seat] == 2) * 1.0 - (actions[seat] == 1) * 1.0
+@jit
+def draw(s, f, seat):
+    mine = max(seat, 0)
+    rect(f, s.x[mine], 70.0, 4.0, 4.0, ME)
+    rect(f, s.x[1 - mine], 20.0, 4.0, 4.0, OTHER)
+@jit
+def bot(s, seat, skill):
+    return 0
+'''
+
+
+@pytest.fixture
+def start():
+    """Opens apps, and closes the display after the test."""
+
+    def open_app(game, *seats, **settings):
+        game = games.load(game) if isinstance(game, str) else game
+        app = App(game, seats, **{"seed": 5, "size": (500, 560), "ready": False, **settings})
+        app.load()
+        return app
+
+    yield open_app
+    pygame.display.quit()
+
+
+def key(name: str, down: bool = True) -> None:
+    pygame.event.post(pygame.event.Event(pygame.KEYDOWN if down else pygame.KEYUP, key=pygame.key.key_code(name)))
+
+
+def tap(name: str) -> None:
+    key(name)
+    key(name, down=False)
+
+
+def turns(app: App, count: int, until: str | None = None) -> None:
+    """One turn of the loop for each tick; stops in the mode `until`."""
+    for _ in range(count):
+        app.turn(1)
+        if app.mode == until:
+            return
+
+
+def click(app: App, x: float, y: float) -> None:
+    """At a place of the first picture, in world units."""
+    box = layout(app.surface.get_size(), app.screen.pictures)[0]
+    position = (box.x + round(x * box.w / 84.0), box.y + round(y * box.w / 84.0))
+    pygame.event.post(pygame.event.Event(pygame.MOUSEMOTION, pos=position, rel=(0, 0), buttons=(0, 0, 0)))
+    pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=position, button=1))
+
+
+def state(app: App, board: int = 0):
+    return app.match.boards[board].batch.record(0)
+
+
+def test_a_held_key_moves_and_a_quick_tap_is_not_lost(start):
+    app = start("pong", HUMAN, BOT)
+    key("w")
+    turns(app, 10)
+    key("w", down=False)
+    turns(app, 5)
+    after_hold = state(app).paddle[0]
+    assert after_hold == pytest.approx(42.0 - 10 * SPEED)
+    tap("s")
+    turns(app, 3)
+    assert state(app).paddle[0] == pytest.approx(after_hold + SPEED)
+
+
+def test_escape_and_a_lost_focus_pause_and_escape_goes_on(start):
+    app = start("pong", HUMAN, BOT)
+    for cause in (lambda: tap("escape"), lambda: pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))):
+        turns(app, 3)
+        tick = state(app).tick
+        playing = pygame.image.tobytes(app.surface, "RGB")
+        cause()
+        turns(app, 30)
+        assert app.mode == window.PAUSED
+        assert state(app).tick == tick
+        assert pygame.image.tobytes(app.surface, "RGB") != playing  # the page lies over it
+        tap("escape")
+        turns(app, 2)
+        assert app.mode == window.PLAYING
+        assert state(app).tick > tick
+
+
+def test_a_key_held_when_the_focus_goes_is_let_go(start):
+    app = start("pong", HUMAN, BOT)
+    key("w")
+    turns(app, 2)
+    pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+    turns(app, 1)
+    tap("escape")
+    app.turn(0)
+    before = state(app).paddle[0]
+    turns(app, 5)
+    assert state(app).paddle[0] == before
+
+
+def test_no_pause_for_a_focus_that_only_spectators_lose(start):
+    app = start("pong", BOT, BOT)
+    pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+    turns(app, 2)
+    assert app.mode == window.PLAYING
+
+
+def test_restart_begins_another_game_that_counts_only_when_finished(start):
+    app = start("pong", HUMAN, BOT)
+    turns(app, 50)
+    episode = int(app.match.boards[0].batch.episode[0])
+    tap("r")
+    turns(app, 1)
+    assert int(app.match.boards[0].batch.episode[0]) == episode + 1
+    assert state(app).tick <= 1
+    assert app.match.played == 0
+
+
+@pytest.mark.parametrize("way", ["close", "q"])
+def test_the_window_closes(start, way):
+    app = start("pong", HUMAN, BOT)
+    turns(app, 2)
+    if way == "q":
+        tap("q")
+        turns(app, 1)
+        assert app.mode == window.PLAYING  # not by accident, in the middle of a game
+        tap("escape")
+        tap("q")
+    else:
+        pygame.event.post(pygame.event.Event(pygame.QUIT))
+    turns(app, 1)
+    assert app.mode == window.CLOSED
+
+
+def test_a_person_reads_the_rules_first(start):
+    app = start("pong", HUMAN, BOT, ready=True)
+    turns(app, 10)
+    assert app.mode == window.READY
+    assert state(app).tick == 0
+    tap("return")
+    turns(app, 3)
+    assert app.mode == window.PLAYING
+    assert state(app).tick > 0
+
+
+@pytest.mark.parametrize("size", [(300, 900), (900, 300), (640, 480), (97, 83), (333, 777)])
+@pytest.mark.parametrize("pictures", [1, 2])
+def test_pictures_stay_square_and_inside_whatever_the_window(size, pictures):
+    boxes = layout(size, pictures)
+    for box in boxes:
+        assert box.w == box.h > 0
+        assert pygame.Rect((0, 0), size).contains(box)
+    assert len(boxes) == 1 or not boxes[0].colliderect(boxes[1])
+
+
+def test_a_resized_window_is_painted_anew_without_asking_for_another(start, monkeypatch):
+    app = start("pong", HUMAN, BOT)
+    turns(app, 2)
+    pygame.display.set_mode((800, 400), pygame.RESIZABLE)  # as the user would have dragged it
+    monkeypatch.setattr(pygame.display, "set_mode", None)  # asking for another window would fail
+    pygame.event.post(pygame.event.Event(pygame.VIDEORESIZE, size=(800, 400), w=800, h=400))
+    turns(app, 2)
+    assert app.surface.get_size() == (800, 400)
+    box = layout((800, 400), 1)[0]
+    picture = pygame.surfarray.array3d(app.surface.subsurface(box)).astype(int)
+    blue = (picture[..., 2] > 180) & (picture[..., 0] < 110)  # my paddle, 2.5 × 14 units
+    columns, rows = np.flatnonzero(blue.any(1)), np.flatnonzero(blue.any(0))
+    assert (np.ptp(rows) + 1) / (np.ptp(columns) + 1) == pytest.approx(14.0 / 2.5, rel=0.15)
+
+
+@pytest.mark.parametrize("size", [(60, 40), (200, 90), (90, 400)])
+def test_a_tiny_window_does_not_fall_over(start, size):
+    app = start("pong", HUMAN, BOT, size=size)
+    turns(app, 3)
+    tap("escape")
+    turns(app, 2)
+    app.match.tick()
+    assert app.mode == window.PAUSED
+
+
+def test_the_mouse_drops_a_disc_and_time_waits_for_the_person(start):
+    app = start("connect_four", HUMAN, Seat("human", "Guest"))
+    turns(app, 40)
+    assert state(app).tick == 0
+    click(app, 12.0 * 3 + 6.0, 50.0)
+    turns(app, 2)
+    assert state(app).tick == 1
+    assert state(app).last == 3
+    assert app.screen.people == [0, 1]
+
+
+def test_a_press_out_of_turn_is_no_move_in_turn(start, toy):
+    app = start(toy("passes"), HUMAN, Seat("human", "Guest"))
+    board = app.match.boards[0]
+    waiting = next(k for k in (0, 1) if not board.batch.asked[0, k])
+    board.hands[waiting].choose(0)
+    turns(app, 3)
+    assert not board.hands[waiting].presses
+    assert state(app).tick == 0
+
+
+def test_a_full_column_takes_no_disc(start):
+    app = start("connect_four", HUMAN, Seat("human", "Guest"))
+    for _ in range(6):
+        tap("1")
+        turns(app, 2)
+    assert state(app).tick == 6
+    tap("1")
+    turns(app, 5)
+    assert state(app).tick == 6
+
+
+def test_a_machine_answers_after_a_moment_so_that_a_person_sees_both_moves(start):
+    app = start("connect_four", HUMAN, BOT)
+    while not app.match.boards[0].waits_for_person:
+        turns(app, 1)
+    tick = state(app).tick
+    tap("4")
+    turns(app, 3)
+    assert state(app).tick == tick + 1
+    turns(app, 60)
+    assert state(app).tick == tick + 2
+
+
+def test_keys_mean_what_a_person_sees_in_a_mirrored_view(start, make_game):
+    app = start(make_game(SLIDE), BOT, HUMAN)
+    board = app.match.boards[0]
+    assert board.view == 1
+    key("right")
+    turns(app, 10)
+    shown = app.screen.painter.frame(board.batch, 0, board.view)[0]["xy"][0, 0]
+    assert shown == 84.0 - 42.0 - 4.0 + 10.0  # on the screen it went right …
+    assert state(app).x[1] == 32.0  # … in the world left
+    app.match.restart()
+    key("right", down=False)
+    key("a")  # the other seat's keys are free: they mean the same
+    turns(app, 10)
+    assert state(app).x[1] == 52.0
+
+
+def test_a_score_stands_on_the_side_of_whom_it_belongs_to(start):
+    app = start("pong", BOT, HUMAN)
+    board = app.match.boards[0]
+    board.batch.states["score"][0] = (2, 4)
+    left, _, right = board.texts()
+    assert (left, right) == ("4", "2")  # the person sits right, and sees the court mirrored
+
+
+def test_a_race_shows_two_pictures_of_the_same_game(start):
+    app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0), size=(300, 200))
+    turns(app, 1)
+    assert len(layout(app.surface.get_size(), app.screen.pictures)) == len(app.match.boards) == 2
+    assert state(app, 0).rng == state(app, 1).rng
+    assert state(app, 0).x == state(app, 1).x
+    while app.mode == window.PLAYING:
+        app.turn(300)
+    assert app.mode == window.OVER
+    assert app.match.wins == [0, 1]
+
+
+def test_one_participant_has_one_picture(start):
+    app = start("breakout", HUMAN)
+    assert app.screen.pictures == len(app.match.boards) == 1
+
+
+def test_the_result_is_shown_and_enter_plays_again(start):
+    app = start("pong", HUMAN, Seat("scripted", "Bot", skill=1.0))
+    turns(app, 4000, until=window.OVER)
+    turns(app, 1)
+    last_picture = pygame.image.tobytes(app.surface, "RGB")
+    assert max(app.match.boards[0].batch.record(0, final=True).score) == 5
+    tap("return")
+    turns(app, 2)
+    assert app.mode == window.OVER  # somebody still hammering keys does not miss the result
+    turns(app, window.A_MOMENT)
+    assert pygame.image.tobytes(app.surface, "RGB") != last_picture
+    tap("return")
+    turns(app, 2)
+    assert app.mode == window.PLAYING
+    assert app.match.played == 1
+    assert sum(app.match.wins) == 1
+
+
+class Still:
+    """A player that remembers when it was asked."""
+
+    def __init__(self, batch, rows):
+        self.batch, self.rows, self.ticks = batch, list(rows), []
+
+    def act(self, actions):
+        for env, seat in self.rows:
+            assert self.batch.asked[env, seat]
+            self.ticks.append(int(self.batch.states["tick"][env]))
+            actions[env, seat] = 2
+
+
+def test_an_agent_decides_every_frame_skip_ticks_while_a_person_acts_every_tick(start):
+    made = []
+
+    def make(batch, rows):
+        made.append(Still(batch, rows))
+        return made[-1]
+
+    app = start("pong", HUMAN, Seat("agent", "Zoo", make=make))
+    key("w")
+    turns(app, 13)
+    assert made[0].ticks == [0, 4, 8, 12]
+    assert state(app).paddle[0] == pytest.approx(42.0 - 13 * SPEED)
+    assert state(app).paddle[1] == pytest.approx(42.0 + 13 * SPEED)
+
+
+def test_an_agent_that_does_not_load_is_reported_by_the_window(start):
+    def make(batch, rows):
+        raise UserError("agent.safetensors is damaged.")
+
+    with pytest.raises(UserError, match="damaged"):
+        start("pong", HUMAN, Seat("agent", make=make))
+
+
+def test_play_runs_by_its_clock_until_the_last_game():
+    class Fast:
+        def wait(self) -> int:
+            return 5
+
+    match = window.play(
+        games.load("pong"), [Seat("scripted"), Seat("scripted", skill=1.0)], seed=1, size=(200, 240), games=2, clock=Fast()
+    )
+    assert match.played == 2
+    assert match.wins == [0, 2]
+
+
+def test_seats_that_do_not_suit_are_refused():
+    with pytest.raises(UserError, match="two participants"):
+        App(games.load("pong"), [HUMAN])
+    with pytest.raises(UserError, match="two people"):
+        App(games.load("breakout"), [HUMAN, HUMAN])
+
+
+def test_without_a_display_the_message_says_what_to_do():
+    code = "from ui.window import open_display; open_display()"
+    env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER", "XDG_RUNTIME_DIR")}
+    if sys.platform != "linux":
+        pytest.skip("only there a machine has no display")
+    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert "UserError: No display" in done.stderr
+    assert "--headless" in done.stderr
+
+
+def test_the_window_needs_no_torch():
+    code = "import sys, ui.window; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

@@ -1,0 +1,166 @@
+"""Train an agent: python train.py pong"""
+
+import time
+
+STARTED = time.perf_counter()
+
+import argparse  # noqa: E402 - the clock starts first
+import json  # noqa: E402
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import games  # noqa: E402
+from games.errors import UserError  # noqa: E402
+
+EPILOG = """examples:
+  python train.py pong                                     the game's own recipe
+  python train.py connect_four --opponent self --opponent bot
+  python train.py ./my_game.py --time-limit 300            a game of your own
+  python train.py breakout --set n_envs=256 --set gamma=0.995 --steps 5e6
+  python train.py --resume runs/pong/NAME                  go on with a run that was stopped or killed
+watch:  tensorboard --logdir runs        play:  python play.py pong"""
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="train.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("game", nargs="?", help="a game's name, or the path of a game's file (--list shows the names)")
+    add("--algo", help="the learner (default: the first of the game's recipe)")
+    add("--network", help="patch, small, nature or mlp")
+    add("--observation", help="pixels, planes or objects")
+    add("--opponent", action="append", metavar="SEAT", help="bot, bot:0.8, random, self, or an agent; may be given several times")
+    add("--seed", type=int, default=1, help="of everything random (default: 1)")
+    add("--steps", type=float, help="decisions to learn from, as 2e6")
+    add("--time-limit", type=float, metavar="SECONDS", help="from the command's start to its end, evaluation and saving included")
+    add("--envs", type=int, help="environments at once")
+    add("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting; may be given several times")
+    add("--preset", metavar="NAME", help="sb3: Stable-Baselines3's defaults")
+    add("--name", help="of the run's folder")
+    add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept (default: runs)")
+    add("--resume", type=Path, metavar="RUN", help="go on with a run's folder")
+    add("--init-from", type=Path, metavar="AGENT", help="begin with the weights of an agent of the same network")
+    add("--list", action="store_true", help="list the games and their recipes")
+    add("--quiet", action="store_true", help="print nothing but errors")
+    add("--json", action="store_true", help="print one JSON object at the end, and nothing else")
+    return parser
+
+
+def main() -> int:
+    options = arguments().parse_args()
+    try:
+        if options.list:
+            return list_games()
+        return train(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def list_games() -> int:
+    for name in games.names():
+        game = games.load(name)
+        print(f"{game.name:14} {', '.join(game.recipe):10} {game.doc.splitlines()[0]}")
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    from agents import run as runs  # torch loads here
+
+    fresh = options.resume is None
+    game, config, folder = (prepare if fresh else prepare_again)(options)
+    quiet = options.quiet or options.json
+    run = runs.Run(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh)
+    if fresh and options.init_from:
+        run.learner.begin_from(options.init_from)
+    run.terminal.say(f"{game.heading}: {config.algorithm}, {config.learner.network} network, seed {config.seed}, on {config.device}")
+    run.terminal.say(f"Watch:  tensorboard --logdir {options.runs}\n")
+    try:
+        final = run.go()
+    except runs.Stop as stop:
+        again = f"python train.py {f'{options.game} ' if options.game and not game.shipped else ''}--resume {folder}"
+        print(f"\nStopped at step {run.learner.steps:,}. Go on with:\n  {again}", file=sys.stderr)
+        return 128 + stop.number
+    if options.json:
+        print(json.dumps(final))
+    elif not options.quiet:
+        who = options.game if not game.shipped else game.name
+        print(f"\nFinal:  {runs.verdict(final['evaluation'])}, in {final['seconds']:.1f} s")
+        print(f"Agent:  {final['agent']}")
+        rival = "human " if game.players == 2 else "human "
+        print(f"Play:   python play.py {who} {rival}{folder}")
+    return 0
+
+
+def prepare(options: argparse.Namespace):
+    """A new run: its game, config and folder."""
+    from agents import run as runs
+
+    if not options.game:
+        raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python train.py pong")
+    game = games.load(options.game)
+    algorithm = options.algo or next(iter(game.recipe))
+    learner, settings = runs.resolve(game, algorithm, chosen(options), options.preset)
+    if options.time_limit is not None and not options.time_limit >= 5:
+        raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
+    if options.time_limit is not None and options.steps is None:
+        settings.steps = 0
+    elif not settings.steps:
+        raise UserError(f"How long?\nThe recipe of {game.name} does not say.\nGive --steps 5e6 or --time-limit 300.")
+    device = runs.device_of(options.device)
+    opponents = options.opponent or list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
+    config = runs.Config(
+        game=game.name,
+        game_version=game.version,
+        game_digest=None if game.shipped else game.digest,
+        algorithm=algorithm,
+        seed=options.seed,
+        time_limit=options.time_limit,
+        opponents=opponents,
+        opponent_digests=runs.digests(runs.opponents_of(opponents, game, device)),
+        device=device,
+        run=settings,
+        learner=learner,
+    )
+    folder = runs.new_folder(options.runs, game, algorithm, learner.network, options.seed, options.name)
+    runs.write_frame(folder, config)
+    return game, config, folder
+
+
+def prepare_again(options: argparse.Namespace):
+    """A run to go on with."""
+    from agents import run as runs
+
+    config = runs.read_config(options.resume)
+    for name in ("algo", "network", "observation", "opponent", "envs", "preset", "init_from", "set", "name"):
+        if getattr(options, name):
+            raise UserError(f"A resumed run keeps its settings: --{name.replace('_', '-')} cannot be given.\nOnly --steps and --time-limit can.")
+    game = runs.game_again(config, options.game)
+    if options.steps is not None:
+        config.run.steps = int(options.steps)
+    if options.time_limit is not None:
+        config.time_limit = options.time_limit
+    if runs.digests(runs.opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
+        raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
+    return game, config, options.resume
+
+
+def chosen(options: argparse.Namespace) -> dict:
+    """The settings given on the command line."""
+    values = {}
+    for text in options.set:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--set takes NAME=VALUE, not '{text}'.")
+        values[name] = value
+    named = {"network": options.network, "observation": options.observation, "n_envs": options.envs, "steps": options.steps}
+    values |= {name: value for name, value in named.items() if value is not None}
+    if values.get("observation") == "objects" and "network" not in values:
+        values["network"] = "mlp"
+    return values
+
+
+if __name__ == "__main__":
+    sys.exit(main())

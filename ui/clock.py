@@ -1,0 +1,43 @@
+"""A clock of exactly so many ticks a second: each tick has a deadline, so that errors never add up.
+
+(`pygame.time.Clock.tick(60)` sleeps whole milliseconds and runs at 62.5 Hz.)
+"""
+
+import time
+from collections.abc import Callable
+
+from games.core import TICKS_PER_SECOND
+
+MOST_DUE = 6  # ticks caught up at once; what is missed beyond them is dropped, so that a slow machine slows down
+
+
+class Clock:
+    """Tick n is due n / rate seconds after the start. `late` counts the ticks that were dropped."""
+
+    def __init__(
+        self,
+        rate: float = TICKS_PER_SECOND,
+        now: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        """now: seconds, never going back. sleep: waits so many seconds at least."""
+        self.rate, self.now, self.sleep = rate, now, sleep
+        self.dropped = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin counting anew: the first tick is due one period from now."""
+        self._start, self._done = self.now(), 0
+
+    def wait(self) -> int:
+        """Sleep until the next deadline; the number of ticks due since the last call, 1 to `MOST_DUE`."""
+        deadline = self._start + (self._done + 1) / self.rate
+        while (left := deadline - self.now()) > 0.0:
+            self.sleep(left)
+        due = int((self.now() - self._start) * self.rate + 1e-6) - self._done
+        due = max(due, 1)
+        self._done += due
+        if due > MOST_DUE:
+            self.dropped += due - MOST_DUE
+            due = MOST_DUE
+        return due

@@ -1,0 +1,418 @@
+"""What the window shows: pictures, score, and the cards laid over them. Draws a match, changes nothing in it."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import pygame
+
+from games.core import ME, OTHER, WORLD
+from games.game import Game
+from games.window import DARK, Painter, Theme, Trail, backdrop
+from ui.match import Board, Match
+from ui.seats import Seat, spot_rect
+from ui.text import Colour, Type
+
+GROUND_TOP, GROUND_BOTTOM = (9, 12, 24), (6, 8, 17)  # the window around the pictures
+WHITE, SOFT, FAINT = (240, 244, 252), (176, 186, 210), (104, 116, 148)
+LINE = (48, 60, 96)  # around a picture
+CARD = (18, 24, 44)
+
+# In units of a picture's side.
+MARGIN, GAP, HEADER, FOOTER, CORNER = 0.04, 0.06, 0.145, 0.075, 0.016
+
+
+def other_side(theme: Theme) -> Theme:
+    """The same theme with the colours of `me` and `other` exchanged: the rival's picture in a race."""
+    colours = list(theme.colours)
+    colours[ME : ME + 4], colours[OTHER : OTHER + 4] = colours[OTHER : OTHER + 4], colours[ME : ME + 4]
+    return dataclasses.replace(theme, colours=tuple(colours))
+
+
+def layout(window: tuple[int, int], pictures: int) -> list[pygame.Rect]:
+    """Where the pictures lie: as large as fits below a header, square whatever the window's shape."""
+    width, height = window
+    across = pictures + GAP * (pictures - 1) + 2 * MARGIN
+    side = max(int(min(width / across, height / (1.0 + HEADER + FOOTER))), 16)
+    left = (width - round(side * (pictures + GAP * (pictures - 1)))) // 2
+    top = round((height - side * (1.0 + HEADER + FOOTER)) / 2 + side * HEADER)
+    return [pygame.Rect(left + round(k * side * (1.0 + GAP)), top, side, side) for k in range(pictures)]
+
+
+def window_size(pictures: int, desktop: tuple[int, int]) -> tuple[int, int]:
+    """A window that shows its pictures at 840 pixels, or as large as nine tenths of the desktop allow."""
+    across, down = pictures + GAP * (pictures - 1) + 2 * MARGIN, 1.0 + HEADER + FOOTER
+    side = min(840.0, 0.9 * desktop[0] / across, 0.86 * desktop[1] / down)
+    return round(side * across), round(side * down)
+
+
+@dataclass
+class Pointer:
+    """The spot below the mouse: on which board, and which action it picks."""
+
+    board: int
+    action: int
+
+
+class Screen:
+    """Draws a match into a window of any size."""
+
+    def __init__(self, game: Game, seats: list[Seat], effects: bool = True):
+        self.game, self.seats, self.effects = game, seats, effects
+        self.painter = Painter(game)
+        self.type = Type()
+        self.people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
+        self.pictures = 2 if game.players == 1 and len(seats) == 2 else 1
+        self.themes = [DARK, other_side(DARK)]
+        self.trails = [Trail() for _ in range(self.pictures)]
+        self._plates: dict[tuple, pygame.Surface] = {}
+        self._veil: pygame.Surface | None = None
+
+    # --- the match ---
+
+    def draw(self, surface: pygame.Surface, match: Match, pointer: Pointer | None = None) -> None:
+        """Pictures and score as they stand."""
+        self._veil = None
+        surface.blit(self._ground(surface.get_size()), (0, 0))
+        for k, (box, board) in enumerate(zip(self._boxes(surface), match.boards, strict=True)):
+            self._picture(surface, box, board, k, pointer)
+            self._header(surface, box, match, board, k)
+            if match.race and board.done and not match.result:
+                self._finished(surface, box, board)
+        if self.people:
+            self._hints(surface)
+
+    def _boxes(self, surface: pygame.Surface) -> list[pygame.Rect]:
+        return layout(surface.get_size(), self.pictures)
+
+    def _ground(self, size: tuple[int, int]) -> pygame.Surface:
+        key = ("ground", size)
+        if key not in self._plates:
+            self._plates = {key: backdrop(size, GROUND_TOP, GROUND_BOTTOM)}  # the window changed: all others are stale
+        return self._plates[key]
+
+    def _picture(self, surface: pygame.Surface, box: pygame.Rect, board: Board, k: int, pointer: Pointer | None) -> None:
+        visible = box.clip(surface.get_rect())
+        if visible != box:  # a window smaller than the smallest picture
+            return
+        frame = self.painter.frame(board.batch, 0, board.view, final=board.done)
+        self.trails[k].add(frame)
+        self.painter.paint(surface.subsurface(box), frame, self.themes[k], self.effects, trail=self.trails[k])
+        if pointer and pointer.board == k:
+            self._highlight(surface, box, board, pointer.action)
+        surface.blit(self._frame(box.w), box)
+
+    def _highlight(self, surface: pygame.Surface, box: pygame.Rect, board: Board, action: int) -> None:
+        scale = box.w / WORLD
+        x, y, w, h = (v * scale for v in spot_rect(self.game, action, board.flipped))
+        light = pygame.Surface((round(w), round(h)), pygame.SRCALPHA, 32)
+        pygame.draw.rect(light, (150, 190, 255, 34), light.get_rect(), border_radius=round(scale))
+        pygame.draw.rect(
+            light, (150, 190, 255, 90), light.get_rect(), width=max(round(0.2 * scale), 1), border_radius=round(scale)
+        )
+        surface.blit(light, (box.x + round(x), box.y + round(y)))
+
+    def _frame(self, side: int) -> pygame.Surface:
+        """A thin line around a picture and round corners in the window's colour; the rest is transparent."""
+        key = ("frame", side)
+        if key not in self._plates:
+            big = 4  # drawn so many times larger at its corners only
+            frame = pygame.Surface((side, side), pygame.SRCALPHA, 32)
+            corner = max(round(CORNER * side), 3)
+            piece = pygame.Surface((corner * big * 2, corner * big * 2), pygame.SRCALPHA, 32)
+            piece.fill((*GROUND_TOP, 255))
+            round_box = piece.get_rect()
+            pygame.draw.rect(piece, (*LINE, 255), round_box, border_radius=corner * big)
+            inner = round_box.inflate(-2 * big, -2 * big)
+            pygame.draw.rect(piece, (*LINE, 0), inner, border_radius=(corner - 1) * big)
+            small = pygame.transform.smoothscale(piece, (corner * 2, corner * 2))
+            for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)):
+                at = (x * (side - corner), y * (side - corner))
+                frame.blit(small, at, pygame.Rect(x * corner, y * corner, corner, corner))
+            for line in (
+                (corner, 0, side - 2 * corner, 1),
+                (corner, side - 1, side - 2 * corner, 1),
+                (0, corner, 1, side - 2 * corner),
+                (side - 1, corner, 1, side - 2 * corner),
+            ):
+                frame.fill(LINE, line)
+            self._plates[key] = frame
+        return self._plates[key]
+
+    # --- the score ---
+
+    def _colour(self, participant: int) -> Colour:
+        """Of a participant, as the picture shows them."""
+        mine = self.people[0] if len(self.people) == 1 else 0
+        return DARK.colour(ME if participant == mine else OTHER)
+
+    def _header(self, surface: pygame.Surface, box: pygame.Rect, match: Match, board: Board, k: int) -> None:
+        """Names above, the game's own texts below them; the games won so far in the middle."""
+        side = box.w
+        row1, row2 = box.y - 0.103 * side, box.y - 0.046 * side
+        left, middle, right = board.texts()
+        if self.pictures == 2:
+            self._name(surface, k, (box.x, row1), side, "midleft", 0.6 * side)
+            self._tally(surface, str(match.wins[k]), "won", (box.right, row1), side, "midright")
+        elif len(self.seats) == 1:
+            self._name(surface, 0, (box.x, row1), side, "midleft", 0.6 * side)
+            if match.best is not None:
+                self._tally(surface, f"{match.best:g}", "best", (box.right, row1), side, "midright")
+        else:
+            first, second = (1, 0) if board.flipped else (0, 1)
+            self._name(surface, first, (box.x, row1), side, "midleft", 0.38 * side)
+            self._name(surface, second, (box.right, row1), side, "midright", 0.38 * side)
+            if match.played:
+                self._tally(
+                    surface, f"{match.wins[first]} – {match.wins[second]}", "games", (box.centerx, row1), side, "center"
+                )
+        if not middle and board.waits_for_person:
+            middle = "Your turn" if len(self.people) == 1 else "To move"
+        for text, anchor, x in ((left, "midleft", box.x), (middle, "center", box.centerx), (right, "midright", box.right)):
+            short = len(text) <= 3
+            size = self.type.fit(text, (0.088 if short else 0.05) * side, 0.4 * side)
+            self.type.put(surface, text, size, WHITE if anchor != "center" else SOFT, (x, row2), anchor)
+
+    def _name(self, surface, participant: int, at: tuple[float, float], side: int, anchor: str, width: float) -> None:
+        size = 0.042 * side
+        colour = self._colour(participant)
+        text = self.type.shorten(self.seats[participant].name, size, width - 1.2 * size)
+        dot = 0.21 * size
+        step = 0.72 * size
+        x, y = at
+        if anchor == "midleft":
+            pygame.draw.aacircle(surface, colour, (x + dot + 1, y - 1), dot)
+            self.type.put(surface, text, size, SOFT, (x + step, y), anchor)
+        else:
+            pygame.draw.aacircle(surface, colour, (x - dot - 1, y - 1), dot)
+            self.type.put(surface, text, size, SOFT, (x - step, y), anchor)
+
+    def _tally(self, surface, number: str, label: str, at: tuple[float, float], side: int, anchor: str) -> None:
+        size = 0.036 * side
+        number_picture, label_picture = self.type.render(number, size, SOFT), self.type.render(label, size, FAINT)
+        wide = number_picture.get_width() + 0.4 * size + label_picture.get_width()
+        x = at[0] - (wide if anchor == "midright" else 0.5 * wide)
+        surface.blit(label_picture, label_picture.get_rect(midleft=(round(x), round(at[1]))))
+        surface.blit(number_picture, number_picture.get_rect(midright=(round(x + wide), round(at[1]))))
+
+    def _hints(self, surface: pygame.Surface) -> None:
+        """The keys of a person, below the picture."""
+        boxes = self._boxes(surface)
+        side = boxes[0].w
+        size, y = 0.021 * side, boxes[0].bottom + 0.5 * FOOTER * side
+        key = ("hints", side)
+        if key not in self._plates:
+            strip = pygame.Surface((boxes[-1].right - boxes[0].x, round(FOOTER * side)), pygame.SRCALPHA, 32)
+            middle = strip.get_height() / 2
+            x = 0.0
+            for keys, meaning in self._key_rows():
+                x = self.type.caps(strip, keys, meaning, size, (x, middle)) + 1.6 * size
+                if x > strip.get_width() - 8 * size:
+                    break
+            wide = self.type.caps(None, ["escape"], "pause", size, (0, middle))
+            self.type.caps(strip, ["escape"], "pause", size, (strip.get_width() - wide, middle))
+            self._plates[key] = strip
+        strip = self._plates[key]
+        surface.blit(strip, (boxes[0].x, round(y - strip.get_height() / 2)))
+
+    def _key_rows(self, seat: int | None = None) -> list[tuple[list[str], str]]:
+        """What a person's keys do: (keys, action) pairs. For all people where no seat is named."""
+        rows: dict[str, list[str]] = {}
+        if self.game.players == 1 or len(self.people) == 1 or seat is None:
+            seats = range(self.game.players)
+        else:
+            seats = range(seat, seat + 1)
+        for k in seats:
+            for key, action in self.game.keys[k].items():
+                if key not in rows.setdefault(action, []):
+                    rows[action].append(key)
+        named = [action for action, keys in rows.items() if keys == [action] and len(action) == 1]  # key 3 for action 3
+        telling = [(keys, action.replace("_", " ")) for action, keys in rows.items() if action not in named]
+        return [*telling, (named, "choose")] if named else telling
+
+    # --- cards and banners ---
+
+    def _finished(self, surface: pygame.Surface, box: pygame.Rect, board: Board) -> None:
+        """Across a board of a race that is over before the other."""
+        size = 0.055 * box.w
+        text = f"Finished with {board.returns[0]:g}"
+        pill = pygame.Surface((round(self.type.width(text, size) + 2.4 * size), round(2.4 * size)), pygame.SRCALPHA, 32)
+        corner = pill.get_height() // 2
+        pygame.draw.rect(pill, (8, 11, 24, 225), pill.get_rect(), border_radius=corner)
+        pygame.draw.rect(pill, (*LINE, 255), pill.get_rect(), width=1, border_radius=corner)
+        surface.blit(pill, pill.get_rect(center=box.center))
+        self.type.put(surface, text, size, WHITE, box.center, "center")
+
+    def banner(self, surface: pygame.Surface, match: Match) -> None:
+        """Who won, across the pictures."""
+        result = match.result
+        assert result
+        boxes = self._boxes(surface)
+        area = boxes[0].unionall(boxes[1:])
+        side = boxes[0].w
+        high = round(0.34 * side)
+        colour = SOFT if result.winner is None else self._colour(result.winner)
+        veil = pygame.Surface(area.size, pygame.SRCALPHA, 32)
+        veil.fill((6, 8, 18, 90))
+        band = pygame.Rect(0, (area.h - high) // 2, area.w, high)
+        veil.fill((8, 11, 24, 218), band)
+        for y in (band.top, band.bottom - 2):
+            veil.fill((*colour, 150), (0, y, area.w, 2))
+        surface.blit(veil, area)
+        surface.blit(self._frame(side), boxes[0])
+        for box in boxes[1:]:
+            surface.blit(self._frame(side), box)
+        x, y = area.centerx, area.y + band.y
+        headline, detail = self._verdict(match)
+        size = self.type.fit(headline, 0.15 * side, 0.9 * area.w)
+        self._glowing(surface, headline, size, colour, (x, y + 0.105 * side))
+        self.type.put(surface, detail, self.type.fit(detail, 0.05 * side, 0.9 * area.w), SOFT, (x, y + 0.205 * side), "center")
+        if self.people:
+            self._centred_caps(surface, [(["return"], "again"), (["q"], "quit")], 0.026 * side, (x, y + 0.282 * side))
+
+    def _verdict(self, match: Match) -> tuple[str, str]:
+        """Headline and detail of a game's end."""
+        result = match.result
+        assert result
+        if len(match.seats) == 1:
+            best = "" if match.played < 2 or match.best is None else f"   best {match.best:g}"
+            return "Game over", f"{result.returns[0]:g} points{best}"
+        if match.race:
+            numbers = f"{result.returns[0]:g} – {result.returns[1]:g}"
+        else:
+            left, _, right = match.boards[0].texts()
+            numbers = f"{left} – {right}" if left and right and len(left + right) < 8 else ""
+        late = "time is up" if result.out_of_time else ""
+        detail = "   ".join(part for part in (numbers, late) if part)
+        if result.winner is None:
+            return "Draw", detail
+        if [result.winner] == self.people:
+            return ("You win" if self.seats[result.winner].name == "You" else f"{self.seats[result.winner].name} wins"), detail
+        return f"{self.seats[result.winner].name} wins", detail
+
+    def _glowing(self, surface: pygame.Surface, text: str, size: float, colour: Colour, centre: tuple[float, float]) -> None:
+        """A headline in light of its own colour."""
+        key = ("glow", text, int(size), colour)
+        picture = self.type.render(text, size, colour)
+        if key not in self._plates:
+            pad = round(size * 0.5)
+            wide, high = picture.get_width() + 2 * pad, picture.get_height() + 2 * pad
+            glow = pygame.Surface((wide, high), 0, 32)
+            glow.blit(picture, (pad, pad))
+            small = pygame.transform.smoothscale(glow, (max(wide // 4, 1), max(high // 4, 1)))
+            small = pygame.transform.gaussian_blur(small, max(round(size * 0.05), 1))
+            small.fill((120, 120, 120), special_flags=pygame.BLEND_RGB_MULT)
+            self._plates[key] = pygame.transform.smoothscale(small, (wide, high))
+        glow = self._plates[key]
+        surface.blit(glow, glow.get_rect(center=(round(centre[0]), round(centre[1]))), special_flags=pygame.BLEND_RGB_ADD)
+        surface.blit(picture, picture.get_rect(center=(round(centre[0]), round(centre[1]))))
+
+    def _centred_caps(self, surface, rows: list[tuple[list[str], str]], size: float, centre: tuple[float, float]) -> None:
+        x, y = centre
+        ends = [0.0]
+        for keys, meaning in rows:
+            ends.append(self.type.caps(None, keys, meaning, size, (ends[-1], y)) + 1.8 * size)
+        begin = x - 0.5 * (ends[-1] - 1.8 * size)
+        for (keys, meaning), offset in zip(rows, ends[:-1], strict=True):
+            self.type.caps(surface, keys, meaning, size, (begin + offset, y))
+
+    def card(self, surface: pygame.Surface, title: str, foot: list[tuple[list[str], str]]) -> None:
+        """A page over the dimmed match: title, the game's rules, everybody's keys, and what can be done here."""
+        self._dim(surface)
+        width, height = surface.get_size()
+        unit = min(width / 34.0, height / 30.0, 26.0)
+        for _ in range(12):  # until it fits
+            page = pygame.Surface((round(min(width - 2 * unit, 31 * unit)), height * 2), pygame.SRCALPHA, 32)
+            used = self._page(page, unit, title, foot)
+            if used <= height - unit:
+                break
+            unit *= 0.9
+        box = pygame.Rect(0, 0, page.get_width(), round(used))
+        box.center = (width // 2, height // 2)
+        panel = pygame.Surface(box.size, pygame.SRCALPHA, 32)
+        pygame.draw.rect(panel, (*CARD, 235), panel.get_rect(), border_radius=round(unit * 0.8))
+        pygame.draw.rect(panel, (*LINE, 255), panel.get_rect(), width=1, border_radius=round(unit * 0.8))
+        surface.blit(panel, box)
+        surface.blit(page, box, pygame.Rect(0, 0, *box.size))
+
+    def _dim(self, surface: pygame.Surface) -> None:
+        """What was on the window, out of focus and dark; kept until the match is drawn again."""
+        if self._veil is None or self._veil.get_size() != surface.get_size():
+            width, height = surface.get_size()
+            small = pygame.transform.smoothscale(surface, (max(width // 4, 1), max(height // 4, 1)))
+            small = pygame.transform.box_blur(small, 2)
+            small.fill((140, 144, 160), special_flags=pygame.BLEND_RGB_MULT)
+            self._veil = pygame.transform.smoothscale(small, (width, height))
+        surface.blit(self._veil, (0, 0))
+
+    def _page(self, page: pygame.Surface, unit: float, title: str, foot: list[tuple[list[str], str]]) -> float:
+        """Write a card's text; gives the height it needs."""
+        pad = 1.8 * unit
+        inner = page.get_width() - 2 * pad
+        y = pad
+        self.type.put(page, title, 2.9 * unit, WHITE, (pad, y))
+        y += 3.0 * unit
+        y = self._who(page, unit, pad, y) + 0.9 * unit
+        page.fill((*LINE, 255), (pad, y, inner, 1))
+        y = self._rules(page, unit, pad, y + 0.9 * unit, inner)
+        if self.people:
+            y = self._keys(page, unit, pad, y + 0.5 * unit)
+        page.fill((*LINE, 255), (pad, y + 0.4 * unit, inner, 1))
+        y += 1.9 * unit
+        x = pad
+        for keys, meaning in foot:
+            x = self.type.caps(page, keys, meaning, 0.92 * unit, (x, y)) + 1.3 * unit
+        return y + 0.75 * unit + 0.6 * pad
+
+    def _who(self, page: pygame.Surface, unit: float, x: float, y: float) -> float:
+        """The participants, each behind a dot of their colour."""
+        middle = y + 0.7 * unit
+        for k, seat in enumerate(self.seats):
+            if k:
+                x = self.type.put(page, "against", 1.3 * unit, FAINT, (x, middle), "midleft").right + 0.6 * unit
+            pygame.draw.aacircle(page, self._colour(k), (x + 0.32 * unit, middle - 1), 0.32 * unit)
+            x = self.type.put(page, seat.name, 1.35 * unit, SOFT, (x + 0.95 * unit, middle), "midleft").right + 0.6 * unit
+        return y + 1.4 * unit
+
+    def _rules(self, page: pygame.Surface, unit: float, x: float, y: float, width: float) -> float:
+        """The game's docstring: its first words, then `Reward: …`, `End: …` with the label in a column of its own."""
+        size = 1.35 * unit
+        for line in self.game.doc.splitlines():
+            label, colon, rest = line.partition(": ")
+            labelled = bool(colon) and label.isalpha() and label[0].isupper()
+            indent = 4.4 * unit if labelled else 0.0
+            if labelled:
+                self.type.put(page, label, size, FAINT, (x, y))
+            for part in self.type.wrap(rest if labelled else line, size, width - indent):
+                self.type.put(page, part, size, SOFT, (x + indent, y))
+                y += 1.25 * size
+            y += 0.3 * size
+        return y
+
+    def _keys(self, page: pygame.Surface, unit: float, x: float, y: float) -> float:
+        """Everybody's keys, a line for each person."""
+        right = page.get_width() - x
+        for person in self.people:
+            rows = self._key_rows(person)
+            if self.game.spots:
+                rows = [*rows, (["Mouse"], "click")] if person == self.people[0] else rows
+            at = x
+            if len(self.people) > 1:
+                name = f"{self.seats[person].name}:"
+                at = self.type.put(page, name, 1.3 * unit, self._colour(person), (x, y + 0.9 * unit), "midleft").right + unit
+            begin = at
+            for keys, meaning in rows:
+                if at > begin and self.type.caps(None, keys, meaning, 0.92 * unit, (at, y)) > right:
+                    at, y = begin, y + 2.1 * unit
+                at = self.type.caps(page, keys, meaning, 0.92 * unit, (at, y + 0.9 * unit)) + 1.3 * unit
+            y += 2.3 * unit
+        return y
+
+    def loading(self, surface: pygame.Surface, dots: int) -> None:
+        """Before there is a match to show."""
+        surface.blit(self._ground(surface.get_size()), (0, 0))
+        box = self._boxes(surface)[0].unionall(self._boxes(surface)[1:])
+        side = self._boxes(surface)[0].w
+        self._glowing(surface, self.game.heading, 0.15 * side, WHITE, (box.centerx, box.centery - 0.05 * side))
+        text = "Getting ready" + " ." * (dots % 4)
+        wide = self.type.width("Getting ready . .", 0.045 * side)
+        self.type.put(surface, text, 0.045 * side, FAINT, (box.centerx - wide / 2, box.centery + 0.07 * side), "midleft")

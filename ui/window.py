@@ -1,0 +1,307 @@
+"""The window of a match: events in, ticks by the clock, pictures out.
+
+`play(game, seats)` is all that a caller needs. Everything runs without a display too (SDL's dummy driver): a test hands
+in a clock and a source of events, or calls `App.turn` itself.
+"""
+
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import pygame
+
+from games.core import WORLD
+from games.errors import UserError
+from games.game import Game
+from ui.clock import Clock
+from ui.match import Match, check_seats
+from ui.screen import Pointer, Screen, layout, window_size
+from ui.seats import Seat, spot_at
+
+LOADING, READY, PLAYING, PAUSED, OVER, CLOSED = "loading", "ready", "playing", "paused", "over", "closed"
+BETWEEN_GAMES = 150  # ticks that a result stands where nobody is there to press a key
+A_MOMENT = 45  # ticks that the last picture stands alone, before the result; keys still hammered then begin nothing
+
+GO = ("return", "space", "enter", "keypad enter")
+READY_FOOT = [(["return"], "play"), (["q"], "quit"), (["f11"], "full screen")]
+PAUSED_FOOT = [(["escape"], "go on"), (["r"], "restart"), (["q"], "quit"), (["f11"], "full screen")]
+
+
+class Ticks(Protocol):
+    """What the window needs of a clock."""
+
+    def wait(self) -> int: ...
+
+
+class App:
+    """One open window and its match. `mode` is loading, ready, playing, paused, over or closed."""
+
+    def __init__(
+        self,
+        game: Game,
+        seats: Sequence[Seat],
+        *,
+        seed: int | None = None,
+        size: tuple[int, int] | None = None,
+        games: int | None = None,
+        effects: bool = True,
+        ready: bool = True,
+        clock: Ticks | None = None,
+        events: Callable[[], Iterable[pygame.event.Event]] | None = None,
+    ):
+        """See `play`."""
+        check_seats(game, seats)
+        self.game, self.seats, self.games, self._greet = game, list(seats), games, ready
+        self.seed = secrets.randbelow(2**31) if seed is None else seed
+        open_display()
+        self.screen = Screen(game, self.seats, effects)
+        pygame.display.set_caption(f"{game.heading}: {' against '.join(seat.name for seat in seats)}")
+        pygame.display.set_icon(icon())
+        desktop = (pygame.display.get_desktop_sizes() or [(1280, 800)])[0]
+        self.surface = pygame.display.set_mode(size or window_size(self.screen.pictures, desktop), pygame.RESIZABLE)
+        self.clock = clock or Clock()
+        self.events = events or pygame.event.get
+        self.mode = LOADING
+        self.match: Match | None = None
+        self.mouse = (-1, -1)
+        self._failure: BaseException | None = None
+        self._ticks = 0  # since the mode changed
+        self._stale = True  # the window does not show what it should
+        self._loader = threading.Thread(target=self._load, daemon=True)
+
+    @property
+    def people(self) -> list[int]:
+        return self.screen.people
+
+    def run(self) -> Match | None:
+        """Until the window is closed (or so many games have been played): the match, None if it closed before one began."""
+        try:
+            self.load(wait=False)
+            while self.mode != CLOSED:
+                self.turn(self.clock.wait())
+        finally:
+            pygame.display.quit()
+        return self.match
+
+    # --- getting ready ---
+
+    def load(self, wait: bool = True) -> None:
+        """Compile the game and load the agents, beside the window so that it stays alive."""
+        self._loader.start()
+        if wait:
+            self._loader.join()
+            self._loaded()
+
+    def _load(self) -> None:
+        try:
+            match = Match(self.game, self.seats, self.seed)
+            for board in match.boards:
+                self.screen.painter.frame(board.batch)  # compiled here, not at the first picture
+            self.match = match
+        except BaseException as failure:  # handed to the window's own thread
+            self._failure = failure
+
+    def _loaded(self) -> None:
+        if self._failure:
+            raise self._failure
+        self._become(READY if self._greet and self.people else PLAYING)
+
+    # --- one turn of the loop ---
+
+    def turn(self, ticks: int) -> None:
+        """Handle what happened, advance by so many ticks, draw."""
+        for event in self.events():
+            self.handle(event)
+        if self.mode == LOADING and not self._loader.is_alive():
+            self._loaded()
+        for _ in range(ticks):
+            self._tick()
+        if self.mode != CLOSED:
+            self.draw()
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        if self.mode == PLAYING and self.match:
+            self.match.tick()
+            self._stale = True
+            if self.match.result:
+                self._become(OVER)
+        elif self.mode == OVER and self.match:
+            self._stale = self._stale or self._ticks == A_MOMENT
+            enough = self.games is not None and self.match.played >= self.games
+            if self._ticks > BETWEEN_GAMES and (enough or not self.people):
+                if enough:
+                    self._become(CLOSED)
+                else:
+                    self.restart()
+        elif self.mode == LOADING and self._ticks % 15 == 0:
+            self._stale = True
+
+    def _become(self, mode: str) -> None:
+        self.mode, self._ticks, self._stale = mode, 0, True
+        pygame.mouse.set_visible(mode != PLAYING or bool(self.game.spots))
+        if self.match:
+            for hands in self.match.hands:
+                hands.let_go()
+
+    def restart(self) -> None:
+        """A new game."""
+        if self.match:
+            self.match.restart()
+            for trail in self.screen.trails:
+                trail.clear()
+            self._become(PLAYING)
+
+    def draw(self) -> None:
+        """Show the match, and what lies over it in this mode."""
+        if not self._stale:
+            return
+        self._stale = False
+        if self.match is None:
+            self.screen.loading(self.surface, self._ticks // 15)
+        else:
+            self.screen.draw(self.surface, self.match, self._spot(self.mouse))
+            if self.mode == READY:
+                self.screen.card(self.surface, self.game.heading, READY_FOOT)
+            elif self.mode == PAUSED:
+                self.screen.card(self.surface, "Paused", PAUSED_FOOT)
+            elif self.mode == OVER and self._ticks >= A_MOMENT:
+                self.screen.banner(self.surface, self.match)
+        pygame.display.flip()
+
+    # --- events ---
+
+    def handle(self, event: pygame.event.Event) -> None:
+        """One event of Pygame's."""
+        if event.type in (pygame.QUIT, pygame.WINDOWCLOSE):
+            self._become(CLOSED)
+        elif event.type == pygame.KEYDOWN:
+            self._key(pygame.key.name(event.key))
+        elif event.type == pygame.KEYUP and self.match:
+            for hands in self.match.hands:
+                hands.release(pygame.key.name(event.key))
+        elif event.type in (pygame.VIDEORESIZE, pygame.WINDOWSIZECHANGED):
+            self._resized()
+        elif event.type == pygame.WINDOWEXPOSED:
+            self._stale = True
+        elif event.type == pygame.WINDOWFOCUSLOST:
+            if self.mode == PLAYING and self.people:
+                self._become(PAUSED)
+        elif event.type == pygame.MOUSEMOTION:
+            self.mouse, self._stale = event.pos, True
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+            self._click(event.pos)
+
+    def _resized(self) -> None:
+        """Pygame has made the window's new surface already: asking for another (`set_mode`) would fight the user."""
+        surface = pygame.display.get_surface()
+        if surface:
+            self.surface = surface
+        self._stale = True
+
+    def _key(self, key: str) -> None:
+        if key == "f11":
+            pygame.display.toggle_fullscreen()
+            self._resized()
+        elif self.mode == PLAYING and self.match:
+            taken = [hands.press(key) for hands in self.match.hands]  # two people may share keys, by turns
+            if not any(taken):
+                self._key_beside(key)
+        elif key == "q" and self.mode != LOADING:
+            self._become(CLOSED)
+        elif key == "escape":
+            if self.mode == PAUSED:
+                self._become(PLAYING)
+        elif key in GO and self.mode in (READY, PAUSED):
+            self._become(PLAYING)
+        elif self.mode == OVER:
+            if key == "r" or (key in GO and self._ticks >= A_MOMENT):
+                self.restart()
+        elif key == "r" and self.mode == PAUSED:
+            self.restart()
+        elif self.mode == READY and self.match and any(key in hands.keys for hands in self.match.hands):
+            self._become(PLAYING)
+            self._key(key)
+
+    def _key_beside(self, key: str) -> None:
+        """A key in play that the game does not use."""
+        if key == "escape":
+            self._become(PAUSED)
+        elif key == "r":
+            self.restart()
+
+    def _spot(self, position: tuple[int, int]) -> Pointer | None:
+        """The spot at a place in the window that a person may choose now."""
+        if not self.game.spots or self.mode != PLAYING or not self.match:
+            return None
+        for k, box in enumerate(layout(self.surface.get_size(), self.screen.pictures)):
+            board = self.match.boards[k]
+            if box.collidepoint(position) and board.hands:
+                scale = WORLD / box.w
+                action = spot_at(self.game, (position[0] - box.x) * scale, (position[1] - box.y) * scale, board.flipped)
+                if action is not None and any(board.may(seat, action) for seat in board.hands):
+                    return Pointer(k, action)
+        return None
+
+    def _click(self, position: tuple[int, int]) -> None:
+        if self.mode in (READY, PAUSED):
+            self._become(PLAYING)
+        elif self.mode == OVER:
+            if self._ticks >= A_MOMENT:
+                self.restart()
+        elif (spot := self._spot(position)) and self.match:
+            board = self.match.boards[spot.board]
+            for seat, hands in board.hands.items():
+                if board.may(seat, spot.action):
+                    hands.choose(spot.action)
+                    break
+
+
+def icon() -> pygame.Surface:
+    """A ball between two paddles."""
+    big = pygame.Surface((256, 256), pygame.SRCALPHA, 32)
+    pygame.draw.rect(big, (17, 23, 42), big.get_rect(), border_radius=56)
+    pygame.draw.rect(big, (62, 190, 255), (40, 92, 30, 110), border_radius=15)
+    pygame.draw.rect(big, (255, 146, 64), (186, 52, 30, 110), border_radius=15)
+    pygame.draw.circle(big, (255, 252, 240), (124, 118), 24)
+    return pygame.transform.smoothscale(big, (64, 64))
+
+
+def open_display() -> None:
+    """Start Pygame's display, and nothing else of it; `UserError` where there is none."""
+    wanted = os.environ.get("SDL_VIDEODRIVER") or os.environ.get("SDL_VIDEO_DRIVER")
+    try:
+        pygame.display.init()
+        driver = pygame.display.get_driver()
+    except pygame.error as error:
+        raise UserError(f"No display: the window cannot open ({error}).\nPlay without one: --headless") from error
+    if driver in ("dummy", "offscreen") and not wanted:
+        pygame.display.quit()
+        raise UserError("No display: the window cannot open.\nPlay without one: --headless")
+
+
+def play(
+    game: Game,
+    seats: Sequence[Seat],
+    *,
+    seed: int | None = None,
+    size: tuple[int, int] | None = None,
+    games: int | None = None,
+    effects: bool = True,
+    ready: bool = True,
+    clock: Ticks | None = None,
+    events: Callable[[], Iterable[pygame.event.Event]] | None = None,
+) -> Match | None:
+    """Open a window and play until it is closed; the match, with `wins`, `draws` and `played` (None: closed at once).
+
+    seats: one participant for each seat of the game; for a game of one seat, one, or two who race.
+    seed: of the episodes; None: another one each time.    size: of the window, pixels; None: what suits the desktop.
+    games: close by itself after so many.    effects: glow, bevels and shadows.
+    ready: begin with a page of rules and keys where a person plays.
+    clock, events: for tests; by default 60 ticks a second, and Pygame's events.
+    Raises `UserError` where there is no display or the seats do not suit the game.
+    """
+    app = App(game, seats, seed=seed, size=size, games=games, effects=effects, ready=ready, clock=clock, events=events)
+    return app.run()
