@@ -93,9 +93,10 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _metadata(path: Path, data: bytes) -> dict[str, Any]:
     """The JSON text in a safetensors file's header, without trusting any of it."""
-    if data[:2] == b"PK" or data[:1] == b"\x80":
+    if data[:2] == b"PK":
         raise UserError(
-            f"{path} is a zip or pickle file: opening one can run code that is hidden in it.\nSparring's own agents are .safetensors files."
+            f"{path} is a zip file, as Stable-Baselines3 writes them: opening one can run code that is hidden in it.\n"
+            "Sparring's own agents are .safetensors files."
         )
     try:
         length = int.from_bytes(data[:8], "little")

@@ -277,7 +277,7 @@ class PPO:
         parameters = list(self.network.parameters())
 
         def part(lo: int, hi: int, k: int) -> tuple[tuple[Tensor, ...], Tensor]:
-            batch = {name: tensor[rows[lo:hi]] for name, tensor in flat.items()}
+            batch = {name: tensor.index_select(0, rows[lo:hi]) for name, tensor in flat.items()}
             loss, terms = self._loss({**batch, "advantage": advantage[lo:hi]})
             share = (hi - lo) / len(rows)
             return torch.autograd.grad(share * loss, parameters), share * terms

@@ -19,15 +19,26 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
-from games.batch import OUT_OF_TIME
-from games.env import PICTURE, Seat, Settings, check_render_mode, space_of
+from games.batch import OUT_OF_TIME, Batch
+from games.env import PICTURE, Player, Seat, Settings, check_render_mode, space_of
+from games.errors import UserError
 from games.game import Game
 
 RUNNING_INFO: dict[str, Any] = {}  # of every environment whose episode goes on: one dict, and nobody writes in it
 
 
+def saved_agent(name: str, batch: Batch, rows: np.ndarray) -> Player:
+    """A `make_player` (see `games.env.Settings`): the opponent is an agent's file or a run's folder."""
+    from agents.match import participant
+
+    agent = participant(name, batch.game).agent
+    if agent is None:
+        raise UserError(f"'{name}' cannot be an opponent here.\nKnown: bot, bot:0.8 (skill 0 to 1), random, an agent's file.")
+    return agent.player(batch, rows)
+
+
 class SparringVecEnv(VecEnv):
-    """N copies of a game, one seat of each played: what it takes is `games.env.Settings`.
+    """N copies of a game, one seat of each played: what it takes is `games.env.Settings`; `opponent` may be an agent's file.
 
     Observations come channel first, as torch wants them, so that no transposing wrapper copies them: uint8
     [N, stack, size, size] (`pixels`), uint8 [N, stack × roles, size, size] (`planes`; Stable-Baselines3 takes the smallest
@@ -40,6 +51,7 @@ class SparringVecEnv(VecEnv):
     def __init__(self, game: Game | str | Path, num_envs: int, render_mode: str | None = None, **settings: Unpack[Settings]):
         check_render_mode(render_mode, ["rgb_array"])
         self.render_mode = render_mode
+        settings.setdefault("make_player", saved_agent)
         self.seat = Seat(game, num_envs, **settings)
         self.game, self.batch, self.view = self.seat.game, self.seat.batch, self.seat.view
         channels = self.view.stack * int(np.prod(self.view.frame[:-2]))

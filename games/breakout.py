@@ -14,7 +14,7 @@ MAX_TICKS = 60 * 180
 SHAPES = 2
 GRID = (21, 14)  # tiles of 6 × 4 world units
 VERSION = 1
-MARK = ("bot:1", 245)
+MARK = ("bot:1", 250)
 RECIPE = {"ppo": {}}
 
 LIVES = 3

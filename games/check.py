@@ -107,10 +107,14 @@ def run_checks(game: Game, names: list[str]) -> Iterator[Result]:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line: what it is, and the last place of it."""
+    """An exception in one line: what it is, and the last place of it; of numba's, what does not compile."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    what = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {what[0] if what else ''} ({last.name}, {Path(last.filename).name} line {last.lineno})"
+    place = f"{last.name}, {Path(last.filename).name} line {last.lineno}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if type(error).__module__.startswith("numba"):
+        lines = [line for line in lines if not line.startswith(("Failed in nopython", "-", ">>>", "File", "During: Pass"))]
+        place = next((line for line in lines if line.startswith("During: ") and ".py (" in line), place)
+    return f"{type(error).__name__}: {lines[0] if lines else ''} ({place})"
 
 
 # --- playing, so that it can be repeated ----------------------------------------------------------------------------
@@ -135,6 +139,9 @@ def pick(masks: np.ndarray, chance: np.ndarray) -> np.ndarray:
     return (masks.cumsum(-1) > nth[..., None]).argmax(-1)
 
 
+VIEWS = (("pixels", 42), ("planes", 14), ("objects", 14))  # what is painted, and how large
+
+
 class Play:
     """Environments whose seats act at random, some of them against a bot or against chance; what happened is kept.
 
@@ -155,7 +162,7 @@ class Play:
         self.batch = Batch(game, len(self.ids), seed, bots=bots, env_ids=self.ids, threads=threads)
         self.dice = np.stack([np.random.default_rng([77, i]).random((1024, game.players)) for i in self.ids])
         rows = [(e, s) for e in range(len(self.ids)) for s in range(game.players)]
-        self.views = [View(self.batch, rows, kind, size, 1) for kind, size in (("pixels", 42), ("planes", 14), ("objects", 14))]
+        self.views = [View(self.batch, rows, kind, size, 1) for kind, size in VIEWS]
         self.count = 0
         self.kept: dict[str, list[np.ndarray]] = {}
 
@@ -318,7 +325,6 @@ def check_keys(game: Game) -> str | None:
     for key in used:
         if used.count(key) > 1 and not game.turns:
             raise Failed(f"KEYS gives {key!r} to both seats")
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     try:
         import pygame
     except ImportError:
@@ -601,7 +607,6 @@ def check_place(xy: np.ndarray, kind: int, where: str) -> None:
 @promise("what people see, averaged down in grey, is what agents see")
 def picture(game: Game) -> str:
     """Pygame's picture, painted eight times as large, against the agents' pixels: two programs, one display list."""
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     try:
         from games.window import Painter
     except ImportError:
@@ -609,11 +614,12 @@ def picture(game: Game) -> str:
     painter = Painter(game)
     player = Play(game, ids=2, pictures=10**9)
     envs, seats = player.views[0].envs, player.views[0].seats
+    view = View(player.batch, [*zip(envs, seats, strict=True)], "pixels", 42, 1)
     display = np.zeros(len(envs), game.frame_dtype())
     means, largest = [], 0.0
     for moment in range(6):
         player.batch.kernel.frame_slice(0, len(envs), player.batch.states, envs, seats, display, 1)
-        pixels = player.views[0].paint(player.batch.states, envs, seats).astype(float)
+        pixels = view.paint(player.batch.states, envs, seats).astype(float)
         for row in range(len(envs)):
             off = abs(painter.grey_picture(display[row : row + 1], pixels.shape[-1]) - pixels[row])
             means.append(off.mean())
@@ -960,14 +966,14 @@ def sb3_env(game: Game) -> str | None:
 
 
 def show(console, result: Result) -> None:
-    """One line of the list."""
-    word = "[green]ok[/]    " if result.ok else "[bold red]FAILED[/]"
-    console.print(f"  {word}  {result.title}", end="", highlight=False)
+    """One line of the list, and another where a check fails."""
+    word = "[green]ok    [/]" if result.ok else "[bold red]FAILED[/]"
+    console.print(f"  {word}  {result.title}", end="", highlight=False, soft_wrap=True)
     if result.note:
-        console.print(f"  ({result.note})", style="dim", end="", highlight=False, markup=False)
+        console.print(f"  ({result.note})", style="dim", end="", highlight=False, markup=False, soft_wrap=True)
     console.print(f"  {result.seconds:.1f} s", style="dim", highlight=False)
     if result.problem:
-        console.print(f"          {result.problem}", highlight=False, markup=False)
+        console.print(f"          {result.problem}", highlight=False, markup=False, soft_wrap=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -976,6 +982,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", metavar="CHECK", help=f"one check alone: {', '.join(CHECKS)}")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the list")
     chosen = parser.parse_args(arguments)
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pictures are painted, not shown
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from rich.console import Console
 
     console = Console(quiet=chosen.json)

@@ -183,4 +183,7 @@ def bot(s, seat, skill):
 
 
 def hud(s):
-    return "" if s.turn else "to move", "", "to move" if s.turn else ""
+    words = ["", ""]
+    if not s.over:
+        words[s.turn] = "to move"
+    return words[0], "", words[1]

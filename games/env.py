@@ -11,6 +11,7 @@ One step is one decision of the seat that is played; `info["action_mask"]` (int8
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, Unpack
 
@@ -36,11 +37,11 @@ FRAMES_A_PLY = 30  # that the window shows each position of a game of turns
 class Player(Protocol):
     """Somebody who plays rows (environment, seat) of a batch beside its caller: a saved agent, say."""
 
-    def reset(self) -> None:
-        """Forget all games: the batch has been reset."""
+    def act(self, actions: np.ndarray) -> None:
+        """Write a world action for each of its rows that is asked into int64 [N, P]. Called once before every step."""
 
-    def act(self, into: np.ndarray) -> None:
-        """Write a world action for each of the rows that is asked into int64 [N, P]; once before each step."""
+
+MakePlayer = Callable[[str, Batch, np.ndarray], Player]  # of an opponent's name, for rows [N, 2] of a batch
 
 
 class Settings(TypedDict, total=False):
@@ -55,7 +56,7 @@ class Settings(TypedDict, total=False):
     delay: int  # ticks until the seat's actions take effect
     frame_skip: int | None  # ticks between its decisions; None: the game's
     threads: int  # that share a batch
-    make_player: Callable[[str, Batch, np.ndarray], Player] | None  # of an opponent's name, for rows [N, 2]
+    make_player: MakePlayer | None  # who the engine does not know; called anew whenever a seed is given
 
 
 def skill(opponent: str) -> float | None:
@@ -98,7 +99,7 @@ class Seat:
         delay: int = 0,
         frame_skip: int | None = None,
         threads: int = 1,
-        make_player: Callable[[str, Batch, np.ndarray], Player] | None = None,
+        make_player: MakePlayer | None = None,
     ):
         self.game = game if isinstance(game, Game) else games.load(game)
         self.envs = np.arange(num_envs)
@@ -120,9 +121,10 @@ class Seat:
             delay=np.where(mine, delay, 0), levels=levels, threads=threads,
         )  # fmt: skip
         self.view = View(self.batch, np.stack([self.envs, self.seats], 1), observation, size, stack)
-        self.player: Player | None = None
+        self._make: Callable[[], Player] | None = None
         if other is None and make_player is not None:
-            self.player = make_player(opponent, self.batch, np.stack([self.envs, 1 - self.seats], 1))
+            self._make = partial(make_player, opponent, self.batch, np.stack([self.envs, 1 - self.seats], 1))
+        self.player = self._make() if self._make else None
         self.rewards = np.zeros(num_envs)
         self._owed = np.zeros(num_envs)  # earned before the seat's first decision
         self._world = np.zeros((num_envs, self.game.players), np.int64)
@@ -148,7 +150,8 @@ class Seat:
         self._owed[:] = self.batch.rewards[self.envs, self.seats]
         if self.player is None:
             return
-        self.player.reset()
+        if seed is not None and self._make is not None:
+            self.player = self._make()  # with nothing left of the games before
         while not self.asked().all():  # the opponent begins
             self.player.act(self._world)
             self.batch.step(self._world)

@@ -57,7 +57,7 @@ class View:
         self._frames = np.zeros(threads, self.game.frame_dtype())
         self._scratch = np.zeros((threads, size + 8))
         self._paint = getattr(batch.kernel, f"{observation}_slice")
-        self._episode = np.full(self.rows, -1, np.int64)  # the episode that the newest frame of a row belongs to
+        self._episode = np.full(self.rows, -1, np.int64)  # the episode that a row's stack belongs to
         self._last = np.zeros((self.rows, *self.shape), self.dtype)
         self._mirrored = (self.seats == 1) if self.game.mirror else np.zeros(self.rows, bool)
         self._swap = self.game.swap
@@ -79,26 +79,27 @@ class View:
     def observe(self, out: np.ndarray | None = None) -> np.ndarray:
         """What every row sees now, [R, stack, *frame]; a row that is not asked keeps what it saw when it was.
 
-        Call it once after each `step`. `out`: write there; it must stay as it is until the next call.
+        (Zeros, where it has not been asked in this episode.) Call it once after each `step`. `out`: write there; it must
+        stay as it is until the next call.
         """
         last = self._last
         if out is None:
             out = last if self.stack == 1 else np.empty_like(last)
         asked = self.batch.asked[self.envs, self.seats] == 1
         episode = self.batch.episode[self.envs]
+        new, self._episode = episode != self._episode, episode
         if self.stack > 1:
             out[:, :-1] = last[:, 1:]
-            out[asked & (episode != self._episode), :-1] = 0
+            out[new, :-1] = 0
         if asked.all():
             self._paint_into(self.batch.states, self.envs, self.seats, out[:, -1])
-            self._episode = episode
         else:
             waiting = ~asked
             if out is not last:
                 out[waiting] = last[waiting]
+            out[waiting & new] = 0
             rows = np.flatnonzero(asked)
             out[rows, -1] = self.paint(self.batch.states, self.envs[rows], self.seats[rows])
-            self._episode[rows] = episode[rows]
         self._last = out
         return out
 

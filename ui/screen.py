@@ -251,17 +251,17 @@ class Screen:
         side = boxes[0].w
         high = round(0.34 * side)
         colour = SOFT if result.winner is None else self._colour(result.winner)
-        veil = pygame.Surface(area.size, pygame.SRCALPHA, 32)
+        veil = pygame.Surface((side, side), pygame.SRCALPHA, 32)
         veil.fill((6, 8, 18, 90))
-        band = pygame.Rect(0, (area.h - high) // 2, area.w, high)
-        veil.fill((8, 11, 24, 218), band)
-        for y in (band.top, band.bottom - 2):
-            veil.fill((*colour, 150), (0, y, area.w, 2))
-        surface.blit(veil, area)
-        surface.blit(self._frame(side), boxes[0])
-        for box in boxes[1:]:
+        for box in boxes:
+            surface.blit(veil, box)
             surface.blit(self._frame(side), box)
-        x, y = area.centerx, area.y + band.y
+        band = pygame.Surface((area.w, high), pygame.SRCALPHA, 32)
+        band.fill((8, 11, 24, 222))
+        for y in (0, high - 2):
+            band.fill((*colour, 150), (0, y, area.w, 2))
+        x, y = area.centerx, area.centery - high // 2
+        surface.blit(band, (area.x, y))
         headline, detail = self._verdict(match)
         size = self.type.fit(headline, 0.15 * side, 0.9 * area.w)
         self._glowing(surface, headline, size, colour, (x, y + 0.105 * side))

@@ -22,7 +22,7 @@ from ui.seats import Seat, spot_at
 
 LOADING, READY, PLAYING, PAUSED, OVER, CLOSED = "loading", "ready", "playing", "paused", "over", "closed"
 BETWEEN_GAMES = 150  # ticks that a result stands where nobody is there to press a key
-A_MOMENT = 45  # ticks that the last picture stands alone, before the result; keys still hammered then begin nothing
+A_MOMENT = 60  # ticks that the last picture stands alone, before the result; keys still hammered then begin nothing
 
 GO = ("return", "space", "enter", "keypad enter")
 READY_FOOT = [(["return"], "play"), (["q"], "quit"), (["f11"], "full screen")]
@@ -57,16 +57,18 @@ class App:
         self.seed = secrets.randbelow(2**31) if seed is None else seed
         open_display()
         self.screen = Screen(game, self.seats, effects)
-        pygame.display.set_caption(f"{game.heading}: {' against '.join(seat.name for seat in seats)}")
-        pygame.display.set_icon(icon())
         desktop = (pygame.display.get_desktop_sizes() or [(1280, 800)])[0]
-        self.surface = pygame.display.set_mode(size or window_size(self.screen.pictures, desktop), pygame.RESIZABLE)
+        title = f"{game.heading}: {' against '.join(seat.name for seat in seats)}"
+        self.window = pygame.Window(title, size or window_size(self.screen.pictures, desktop), resizable=True)
+        self.window.set_icon(icon())
+        self.surface = self.window.get_surface()
         self.clock = clock or Clock()
         self.events = events or pygame.event.get
         self.mode = LOADING
         self.match: Match | None = None
         self.mouse = (-1, -1)
         self._failure: BaseException | None = None
+        self._full = False  # screen
         self._ticks = 0  # since the mode changed
         self._stale = True  # the window does not show what it should
         self._loader = threading.Thread(target=self._load, daemon=True)
@@ -82,8 +84,13 @@ class App:
             while self.mode != CLOSED:
                 self.turn(self.clock.wait())
         finally:
-            pygame.display.quit()
+            self.close()
         return self.match
+
+    def close(self) -> None:
+        """Take the window away."""
+        self.window.destroy()
+        pygame.display.quit()
 
     # --- getting ready ---
 
@@ -169,7 +176,7 @@ class App:
                 self.screen.card(self.surface, "Paused", PAUSED_FOOT)
             elif self.mode == OVER and self._ticks >= A_MOMENT:
                 self.screen.banner(self.surface, self.match)
-        pygame.display.flip()
+        self.window.flip()
 
     # --- events ---
 
@@ -195,15 +202,17 @@ class App:
             self._click(event.pos)
 
     def _resized(self) -> None:
-        """Pygame has made the window's new surface already: asking for another (`set_mode`) would fight the user."""
-        surface = pygame.display.get_surface()
-        if surface:
-            self.surface = surface
+        """The window has its new surface already: to ask for another size now would fight the user."""
+        self.surface = self.window.get_surface()
         self._stale = True
 
     def _key(self, key: str) -> None:
         if key == "f11":
-            pygame.display.toggle_fullscreen()
+            self._full = not self._full
+            if self._full:
+                self.window.set_fullscreen(desktop=True)
+            else:
+                self.window.set_windowed()
             self._resized()
         elif self.mode == PLAYING and self.match:
             taken = [hands.press(key) for hands in self.match.hands]  # two people may share keys, by turns

@@ -12,8 +12,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormali
 
 import games
 from agents import sb3
+from agents.networks import AgentSettings
+from agents.policy import Agent, build, describe
 from agents.sb3 import SparringVecEnv
 from games.env import SparringEnv
+from games.errors import UserError
 
 BOARD = Path(__file__).parents[1] / "toys" / "passes.py"
 
@@ -112,6 +115,27 @@ def test_maskable_ppo_takes_the_masks_and_never_tries_what_they_forbid():
     assert len(tried) == 32
     assert all(tried)
     assert (get_action_masks(envs) == envs.action_masks()).all()
+
+
+def test_a_saved_agent_can_be_the_opponent(tmp_path):
+    settings = AgentSettings(observation="objects", stack=1, network="mlp", temperature=1.0)
+    game = games.load("pong")
+    Agent(game, describe(game, settings, "ppo"), build(game, settings)).save(tmp_path / "agent.safetensors")
+    envs = SparringVecEnv("pong", 3, observation="objects", opponent=str(tmp_path / "agent.safetensors"))
+    envs.seed(1)
+    first = envs.reset()
+    paddles = set()
+    for _ in range(30):
+        envs.step(np.zeros(3, int))
+        paddles |= set(envs.batch.states["paddle"][:, 1].tolist())
+    assert len(paddles) > 3
+    envs.seed(1)
+    assert (envs.reset() == first).all()
+
+
+def test_an_opponent_nobody_knows_is_told_what_is_known():
+    with pytest.raises(UserError, match="human"):
+        SparringVecEnv("pong", 1, opponent="human")
 
 
 def test_wrappers_leave_the_shared_info_empty(short_pong):

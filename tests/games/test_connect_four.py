@@ -172,12 +172,17 @@ def test_the_bot_takes_a_win_and_prevents_a_loss(four):
     assert choices(four, "112233", 0.5) == {4}
     assert choices(four, "112233", 1.0) == {4}
     assert choices(four, "11223", 0.5, seat_that_began=False) == {4}
-    assert choices(four, "121317", 0.5) >= {1}
+    assert choices(four, "121317", 0.5) == {1}
 
 
 def test_four_plies_see_the_double_threat_that_two_plies_miss(four):
     assert choices(four, "3344", 1.0) == {2, 5}
     assert choices(four, "3344", 0.5) > {2, 5}
+
+
+def test_a_lost_bot_still_prevents_what_it_can(four):
+    """Column 4 puts the loss off by two plies; all else loses at once."""
+    assert choices(four, "6461243452", 1.0) == {4}
 
 
 def brute_force(board, seat, plies):
@@ -193,7 +198,8 @@ def brute_force(board, seat, plies):
     return best
 
 
-def test_the_search_finds_what_brute_force_finds(four):
+@pytest.mark.parametrize(("skill", "plies"), [(0.75, 3), (1.0, 4)])
+def test_the_search_finds_what_brute_force_finds(four, skill, plies):
     """Among positions of random games, those where the choice matters."""
     batch, rng = Batch(four, 40, seed=8), np.random.default_rng(8)
     for _ in range(16):
@@ -205,8 +211,8 @@ def test_the_search_finds_what_brute_force_finds(four):
         for column in np.flatnonzero(board[5] == 0):
             after = board.copy()
             after[np.flatnonzero(after[:, column] == 0)[0], column] = seat + 1
-            worth[column] = 1003 if wins(after[None], seat)[0] else -brute_force(after, 1 - seat, 2)
-        assert worth[four.module.bot(state, seat, 0.75)] == max(worth.values())
+            worth[column] = 1000 + plies if wins(after[None], seat)[0] else -brute_force(after, 1 - seat, plies - 1)
+        assert worth[four.module.bot(state, seat, skill)] == max(worth.values())
         mattered += len(set(worth.values())) > 1
     assert mattered > 10
 

@@ -276,13 +276,10 @@ class Holds:
     """A player that always does the same."""
 
     def __init__(self, action, batch, rows):
-        self.action, self.batch, self.rows, self.resets = action, batch, rows, 0
+        self.action, self.batch, self.rows = action, batch, rows
 
-    def reset(self):
-        self.resets += 1
-
-    def act(self, into):
-        into[self.rows[:, 0], self.rows[:, 1]] = self.action
+    def act(self, actions):
+        actions[self.rows[:, 0], self.rows[:, 1]] = self.action
 
 
 def test_two_seats_of_one_game_earn_opposite_rewards(short_pong):
@@ -301,10 +298,10 @@ def test_a_player_who_begins_has_moved_before_the_first_observation():
     class First(Holds):
         """Places in the first square that it may."""
 
-        def act(self, into):
+        def act(self, actions):
             places = np.flatnonzero(View(self.batch, self.rows).masks()[0])
             if len(places):
-                into[0, self.rows[0, 1]] = places[0]
+                actions[0, self.rows[0, 1]] = places[0]
 
     env = SparringEnv(TOYS / "passes.py", opponent="x", make_player=lambda name, *where: First(0, *where))
     began = set()

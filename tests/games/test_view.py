@@ -86,42 +86,40 @@ def test_the_final_observation_is_the_cut_episodes_last(tally):
     assert (view.final(np.array([1])) == final[1:]).all()
 
 
+def end_now(batch):
+    """Let time run out, nobody having done anything."""
+    batch.states["tick"] = batch.game.max_ticks - 1
+    batch.step(np.full((1, 2), -1))
+    assert batch.end[0] != RUNNING
+
+
 def test_the_final_observation_of_a_seat_that_was_never_asked_holds_no_older_episode(toy):
     """An episode may end before a seat of a game of turns has seen anything of it."""
-    game = toy("passes")
-    batch = Batch(game, 1, seed=1)
-    while batch.states["turn"][0] != 0:
-        batch.reset(episode=int(batch.episode[0]) + 1)
-    view = View(batch, [(0, 1)], "pixels", size=21, stack=3)
+    batch = Batch(toy("passes"), 1)
+    view, masks = View(batch, [(0, 1)], "pixels", size=21, stack=3), View(batch, [(0, 0), (0, 1)], "objects")
     view.observe()
     for _ in range(8):  # seat 1 sees some of this episode
-        masks = View(batch, [(0, 0), (0, 1)], "objects").masks()
-        batch.step(masks.argmax(-1)[None])
+        batch.step(masks.masks().argmax(-1)[None])
         view.observe()
     assert view.newest()[0, 0].any()
-    for turn in (1, 0):  # it never ends that soon: time is made to run out
-        batch.states["tick"] = game.max_ticks - 1
-        if turn == 0:
-            batch.states["turn"] = 0
-        batch.step(np.full((1, 2), -1))
-        assert batch.end[0] != RUNNING
-        final = view.final(np.array([0])).copy()
+    end_now(batch)
+    while batch.states["turn"][0] == 1:  # until an episode comes that the other seat begins
         view.observe()
-        if batch.states["turn"][0] == 1 and turn:
-            pytest.skip("the seed must let seat 0 begin the next episode")
+        end_now(batch)
+    view.observe()
+    end_now(batch)
+    final = view.final(np.array([0]))
     assert not final[0, :2].any()
     assert final[0, 2].any()
 
 
 def test_a_mirrored_seat_sees_the_other_seats_picture_flipped(tally):
-    """In `tally` seat 0 is ME on the left and seat 1 ME on the right: a flipped picture with ME and OTHER as they are."""
+    """With ME and OTHER changing places."""
     batch = Batch(tally, 5)
-    mine = View(batch, [(env, 0) for env in range(5)], "pixels", size=42, stack=1)
-    other = View(batch, [(env, 1) for env in range(5)], "pixels", size=42, stack=1)
-    assert (single(mine)[:, :, ::-1] == single(other)).all()
-    assert (single(mine) != single(other)).any()
-    planes = [View(batch, [(0, seat)], "planes", size=14, stack=1) for seat in (0, 1)]
-    assert (single(planes[0])[..., ::-1] == single(planes[1])).all()
+    seen = [single(View(batch, [(env, seat) for env in range(5)], "planes", size=42, stack=1)).astype(int) for seat in (0, 1)]
+    flipped = seen[0][:, [1, 0, 2, 3, 4, 5, 6], :, ::-1]
+    assert abs(flipped - seen[1]).max() <= 1, "of 255: sums are rounded"
+    assert abs(flipped[..., ::-1] - seen[1]).max() > 100
 
 
 def test_actions_and_masks_of_a_mirrored_seat_are_in_its_own_words(tally):

@@ -14,7 +14,7 @@ from games.core import BALL, DECOR, DISC, LINE, ME, RECT, TRIANGLE
 from games.view import View
 from games.window import DARK, GREY, Painter, Trail, distance
 
-MEAN, LARGEST = 0.1, 32  # grey levels: what rounding costs, on average over a picture and at a curve's edge
+MEAN, LARGEST = 0.3, 32  # grey levels: what rounding costs, on average over a picture and at a curve's edge
 
 
 def frame_of(game, *shapes) -> np.ndarray:

@@ -1,0 +1,128 @@
+"""Play a game against a trained agent, watch two play, or let them play many games: python play.py pong"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import games
+from games.errors import UserError
+
+EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder
+
+examples:
+  python play.py pong                                  you against the best agent at hand
+  python play.py pong human bot:1                      you against the game's own bot
+  python play.py pong runs/pong/NAME bot               watch
+  python play.py pong runs/pong/NAME bot --headless --games 1000
+  python play.py breakout                              a race: you and the agent side by side
+  python play.py ./my_game.py human bot"""
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="play.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("game", nargs="?", help="a game's name, or the path of a game's file")
+    add("seats", nargs="*", metavar="SEAT", help="who plays; by default you against the best agent at hand")
+    add("--headless", action="store_true", help="no window: play --games games in one batch and print the result")
+    add("--games", type=int, metavar="N", help="games to play (headless: 100 by default; a window: until it is closed)")
+    add("--json", action="store_true", help="headless: print one JSON object")
+    add("--seed", type=int, help="of the games (headless: 0 by default; a window: another one each time)")
+    add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept (default: runs)")
+    add("--size", metavar="WxH", help="of the window, as 1280x720")
+    add("--plain", action="store_true", help="no glow and shadows in the window")
+    return parser
+
+
+def main() -> int:
+    options = arguments().parse_args()
+    try:
+        if not options.game:
+            raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python play.py pong")
+        if options.games is not None and options.games < 1:
+            raise UserError(f"--games is 1 or more, not {options.games}.")
+        return headless(options) if options.headless else window(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def seats_of(options: argparse.Namespace, game, first: str) -> list[str]:
+    """The seats named, filled up: `first` and the best agent at hand."""
+    from agents.match import best_at_hand
+
+    named = list(options.seats)
+    places = 2 if first == "human" else game.players  # in a window, two may race in a game of one seat
+    if len(named) > places:
+        raise UserError(f"{game.heading} takes {places} participant{'s'[: places - 1]} here, not {len(named)}.")
+    if not named and first == "human":
+        named = ["human"]
+    if not named or (len(named) < game.players) or (named == ["human"] and game.players == 1 and not options.seats):
+        named.append(best_at_hand(game, options.runs))
+    return named
+
+
+def headless(options: argparse.Namespace) -> int:
+    from agents.match import participant, play
+    from agents.run import verdict
+
+    game = games.load(options.game)
+    names = seats_of(options, game, "bot" if game.players == 1 else "agent")
+    result = play(game, [participant(name, game) for name in names], options.games or 100, options.seed or 0, threads=2)
+    summary = result.summary()
+    if options.json:
+        print(json.dumps(summary))
+        return 0
+    print(f"{game.heading}, {result.games} games, {summary['steps_per_second']:,} decisions a second")
+    if game.players == 1:
+        print(f"  {names[0]}: {verdict(summary)}")
+        return 0
+    width = max(len(name) for name in names)
+    for k, name in enumerate(names):
+        print(f"  {name:{width}}  won {summary['wins'][k]:5}   mean return {summary['mean_return'][k]:+.2f}")
+    low, high = summary["interval"]
+    print(f"  {'draws':{width}}      {summary['draws']:5}")
+    print(f"{names[0]} scores {summary['win_rate']:.1%} (95 %: {low:.1%} to {high:.1%}), a draw counting half")
+    return 0
+
+
+def window(options: argparse.Namespace) -> int:
+    from ui.window import play
+
+    if options.json:
+        raise UserError("--json goes with --headless.")
+    game = games.load(options.game)
+    seats = [seat_of(name, game) for name in seats_of(options, game, "human")]
+    play(game, seats, seed=options.seed, size=size_of(options.size), games=options.games, effects=not options.plain)
+    return 0
+
+
+def seat_of(name: str, game):
+    """A participant for the window; an agent's file is opened when the window stands."""
+    from agents.match import participant
+    from games.batch import RANDOM
+    from ui.seats import Seat
+
+    if name == "human":
+        return Seat("human", "You")
+    one = participant(name, game)
+    if one.agent is None:
+        return Seat("scripted", "Random" if one.bot == RANDOM else f"Bot {one.bot:g}", skill=None if one.bot == RANDOM else one.bot)
+    return Seat("agent", "Agent", make=one.agent.player, delay=one.agent.info.settings.delay)
+
+
+def size_of(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and 200 <= int(width) <= 8000 and 200 <= int(height) <= 8000):
+        raise UserError(f"--size is WIDTHxHEIGHT in pixels, as 1280x720, not '{text}'.")
+    return int(width), int(height)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
