@@ -24,6 +24,7 @@ help:
 	@echo 'More arguments: ARGS="…", as in  make train GAME=pong ARGS="--seed 2"'
 
 setup: $(READY)
+	@echo "Everything is installed in $(VENV)."
 
 # Newer than both files once everything is installed, so that it is done again only when one of them changes.
 $(READY): pyproject.toml constraints.txt

@@ -43,6 +43,8 @@ def main() -> int:
             raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python play.py pong")
         if options.games is not None and options.games < 1:
             raise UserError(f"--games is 1 or more, not {options.games}.")
+        if options.seed is not None and not 0 <= options.seed < 1 << 63:
+            raise UserError(f"--seed is 0 or more, not {options.seed}.")
         return headless(options) if options.headless else window(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -51,17 +53,18 @@ def main() -> int:
         return 130
 
 
-def seats_of(options: argparse.Namespace, game, first: str) -> list[str]:
-    """The seats named, filled up: `first` and the best agent at hand."""
+def seats_of(options: argparse.Namespace, game) -> list[str]:
+    """The seats named, filled up with the best agent at hand; by default it plays a person, headless the bot."""
     from agents.match import best_at_hand
 
     named = list(options.seats)
-    places = 2 if first == "human" else game.players  # in a window, two may race in a game of one seat
+    places = game.players if options.headless else 2  # in a window, two may race in a game of one seat
     if len(named) > places:
         raise UserError(f"{game.heading} takes {places} participant{'s'[: places - 1]} here, not {len(named)}.")
-    if not named and first == "human":
-        named = ["human"]
-    if not named or (len(named) < game.players) or (named == ["human"] and game.players == 1 and not options.seats):
+    if not named:
+        best = best_at_hand(game, options.runs)
+        return [best, "bot"][: game.players] if options.headless else ["human", best]
+    if len(named) < game.players:
         named.append(best_at_hand(game, options.runs))
     return named
 
@@ -71,7 +74,7 @@ def headless(options: argparse.Namespace) -> int:
     from agents.run import verdict
 
     game = games.load(options.game)
-    names = seats_of(options, game, "bot" if game.players == 1 else "agent")
+    names = seats_of(options, game)
     result = play(game, [participant(name, game) for name in names], options.games or 100, options.seed or 0, threads=2)
     summary = result.summary()
     if options.json:
@@ -96,7 +99,7 @@ def window(options: argparse.Namespace) -> int:
     if options.json:
         raise UserError("--json goes with --headless.")
     game = games.load(options.game)
-    seats = [seat_of(name, game) for name in seats_of(options, game, "human")]
+    seats = [seat_of(name, game) for name in seats_of(options, game)]
     play(game, seats, seed=options.seed, size=size_of(options.size), games=options.games, effects=not options.plain)
     return 0
 
@@ -111,7 +114,8 @@ def seat_of(name: str, game):
         return Seat("human", "You")
     one = participant(name, game)
     if one.agent is None:
-        return Seat("scripted", "Random" if one.bot == RANDOM else f"Bot {one.bot:g}", skill=None if one.bot == RANDOM else one.bot)
+        chance = one.bot == RANDOM
+        return Seat("scripted", "Random" if chance else f"Bot {one.bot:g}", skill=None if chance else one.bot)
     return Seat("agent", "Agent", make=one.agent.player, delay=one.agent.info.settings.delay)
 
 

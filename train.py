@@ -6,6 +6,7 @@ STARTED = time.perf_counter()
 
 import argparse  # noqa: E402 - the clock starts first
 import json  # noqa: E402
+import math  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -30,12 +31,12 @@ def arguments() -> argparse.ArgumentParser:
     add("--algo", help="the learner (default: the first of the game's recipe)")
     add("--network", help="patch, small, nature or mlp")
     add("--observation", help="pixels, planes or objects")
-    add("--opponent", action="append", metavar="SEAT", help="bot, bot:0.8, random, self, or an agent; may be given several times")
-    add("--seed", type=int, default=1, help="of everything random (default: 1)")
+    add("--opponent", action="append", metavar="SEAT", help="bot, bot:0.8, random, self, an agent; may be repeated")
+    add("--seed", type=int, help="of everything random (default: 1)")
     add("--steps", type=float, help="decisions to learn from, as 2e6")
-    add("--time-limit", type=float, metavar="SECONDS", help="from the command's start to its end, evaluation and saving included")
+    add("--time-limit", type=float, metavar="SECONDS", help="of the whole command, from start to end")
     add("--envs", type=int, help="environments at once")
-    add("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    add("--device", help="auto, cpu, cuda or mps (default: auto)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting; may be given several times")
     add("--preset", metavar="NAME", help="sb3: Stable-Baselines3's defaults")
     add("--name", help="of the run's folder")
@@ -57,6 +58,8 @@ def main() -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before there was anything to save
+        return 130
 
 
 def list_games() -> int:
@@ -74,8 +77,9 @@ def train(options: argparse.Namespace) -> int:
     quiet = options.quiet or options.json
     run = runs.Run(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh)
     if fresh and options.init_from:
-        run.learner.begin_from(options.init_from)
-    run.terminal.say(f"{game.heading}: {config.algorithm}, {config.learner.network} network, seed {config.seed}, on {config.device}")
+        run.begin_from(options.init_from)
+    what = f"{config.algorithm}, {config.learner.network} network, seed {config.seed}"
+    run.terminal.say(f"{game.heading}: {what}, on {config.device}")
     run.terminal.say(f"Watch:  tensorboard --logdir {options.runs}\n")
     try:
         final = run.go()
@@ -89,14 +93,14 @@ def train(options: argparse.Namespace) -> int:
         who = options.game if not game.shipped else game.name
         print(f"\nFinal:  {runs.verdict(final['evaluation'])}, in {final['seconds']:.1f} s")
         print(f"Agent:  {final['agent']}")
-        rival = "human " if game.players == 2 else "human "
-        print(f"Play:   python play.py {who} {rival}{folder}")
+        print(f"Play:   python play.py {who} human {folder}")
     return 0
 
 
 def prepare(options: argparse.Namespace):
     """A new run: its game, config and folder."""
     from agents import run as runs
+    from agents.policy import build, fitting
 
     if not options.game:
         raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python train.py pong")
@@ -109,14 +113,20 @@ def prepare(options: argparse.Namespace):
         settings.steps = 0
     elif not settings.steps:
         raise UserError(f"How long?\nThe recipe of {game.name} does not say.\nGive --steps 5e6 or --time-limit 300.")
-    device = runs.device_of(options.device)
+    seed = 1 if options.seed is None else options.seed
+    if not 0 <= seed < 1 << 31:
+        raise UserError(f"--seed is from 0 to {(1 << 31) - 1}, not {seed}.")
+    device = runs.device_of(options.device or "auto")
+    network = build(game, learner)  # tells whether the settings go together, before there is a folder
+    if options.init_from:
+        fitting(options.init_from, network)
     opponents = options.opponent or list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
     config = runs.Config(
         game=game.name,
         game_version=game.version,
         game_digest=None if game.shipped else game.digest,
         algorithm=algorithm,
-        seed=options.seed,
+        seed=seed,
         time_limit=options.time_limit,
         opponents=opponents,
         opponent_digests=runs.digests(runs.opponents_of(opponents, game, device)),
@@ -124,7 +134,7 @@ def prepare(options: argparse.Namespace):
         run=settings,
         learner=learner,
     )
-    folder = runs.new_folder(options.runs, game, algorithm, learner.network, options.seed, options.name)
+    folder = runs.new_folder(options.runs, game, algorithm, learner.network, seed, options.name)
     runs.write_frame(folder, config)
     return game, config, folder
 
@@ -134,16 +144,24 @@ def prepare_again(options: argparse.Namespace):
     from agents import run as runs
 
     config = runs.read_config(options.resume)
-    for name in ("algo", "network", "observation", "opponent", "envs", "preset", "init_from", "set", "name"):
-        if getattr(options, name):
-            raise UserError(f"A resumed run keeps its settings: --{name.replace('_', '-')} cannot be given.\nOnly --steps and --time-limit can.")
+    for name in ("algo", "network", "observation", "opponent", "envs", "preset", "init_from", "set", "name", "seed", "device"):
+        if getattr(options, name) not in (None, []):
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps and --time-limit can.")
     game = runs.game_again(config, options.game)
+    runs.device_of(config.device)
     if options.steps is not None:
+        if not (options.steps >= 1 and math.isfinite(options.steps)):
+            raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
         config.run.steps = int(options.steps)
     if options.time_limit is not None:
+        if not options.time_limit >= 5:
+            raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
         config.time_limit = options.time_limit
     if runs.digests(runs.opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
         raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
+    if options.steps is not None or options.time_limit is not None:
+        runs.write_config(options.resume, config)  # so that it goes on for as long the next time too
     return game, config, options.resume
 
 

@@ -4,6 +4,7 @@ One format for agents and checkpoints. A file is written under a temporary name 
 renamed, so that a crash or a full disk never harms the one that was there.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +19,8 @@ from games.errors import UserError
 
 FORMAT = 1  # of the metadata; raised when a reader of the old one would misread the new one
 SIGNATURE = "sparring"
+UNSEALED = "0" * 64  # stands where the checksum will, while it is computed
+LONGEST_HEADER = 10_000_000  # bytes; no file of ours needs a tenth of it
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -31,8 +34,10 @@ def write_bytes(path: Path, data: bytes) -> None:
         os.replace(temporary, path)
         _flush_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise UserError(f"{path} could not be written: {error.strerror}.\nWhat was there before is untouched.") from error
+    finally:
+        with contextlib.suppress(OSError):  # it is there only if something went wrong; a signal may be what did
+            temporary.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -59,8 +64,18 @@ def save(path: Path, tensors: Mapping[str, Tensor], meta: dict[str, Any], kind: 
     from safetensors.torch import save as to_bytes
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({"format": FORMAT, "kind": kind, "sha256": digest(plain), **meta})
-    write_bytes(path, to_bytes(plain, {SIGNATURE: text}))
+    text = json.dumps({"format": FORMAT, "kind": kind, "sha256": UNSEALED, **meta})
+    data = to_bytes(plain, {SIGNATURE: text})
+    write_bytes(path, data.replace(UNSEALED.encode(), _seal(data, UNSEALED).encode(), 1))
+
+
+def _seal(data: bytes, written: str) -> str:
+    """SHA-256 of a whole file, header and all, as it was before its checksum was `written` into it."""
+    before, _, after = data.partition(written.encode())
+    sha = hashlib.sha256(before)
+    sha.update(UNSEALED.encode())
+    sha.update(after)
+    return sha.hexdigest()
 
 
 def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -82,26 +97,28 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         )
     if meta.get("kind") != kind:
         raise UserError(f"{path} is a file of the kind '{meta.get('kind')}', not '{kind}'.")
+    written = meta.get("sha256")
+    if not isinstance(written, str) or len(written) != len(UNSEALED) or _seal(data, written) != written:
+        raise UserError(f"{path} is damaged: its checksum does not match.\nUse a copy, or an earlier checkpoint of its run.")
     try:
-        tensors = from_bytes(data)
+        return from_bytes(data), meta
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise UserError(f"{path} is damaged: {error}.\nUse a copy, or an earlier checkpoint of its run.") from error
-    if digest(tensors) != meta.get("sha256"):
-        raise UserError(f"{path} is damaged: its checksum does not match.\nUse a copy, or an earlier checkpoint of its run.")
-    return tensors, meta
 
 
 def _metadata(path: Path, data: bytes) -> dict[str, Any]:
     """The JSON text in a safetensors file's header, without trusting any of it."""
-    if data[:2] == b"PK":
+    if data[:4] == b"PK\x03\x04":
         raise UserError(
             f"{path} is a zip file, as Stable-Baselines3 writes them: opening one can run code that is hidden in it.\n"
             "Sparring's own agents are .safetensors files."
         )
     try:
         length = int.from_bytes(data[:8], "little")
-        if not 2 <= length <= min(len(data) - 8, 100_000_000):
+        if not 2 <= length <= len(data) - 8:
             raise ValueError("its header is cut off")
+        if length > LONGEST_HEADER:
+            raise ValueError("its header is too long")
         header = json.loads(data[8 : 8 + length])
         meta = json.loads(header["__metadata__"][SIGNATURE])
         if not isinstance(meta, dict):
@@ -110,4 +127,4 @@ def _metadata(path: Path, data: bytes) -> dict[str, Any]:
     except KeyError:
         raise UserError(f"{path} is not one of Sparring's: it lacks the metadata.") from None
     except (ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"{path} is not an agent, or is damaged: {error}.") from error
+        raise UserError(f"{path} is none of Sparring's files, or is damaged: {error}.") from error

@@ -24,22 +24,25 @@ class Log:
 
         self.path = folder / "progress.jsonl"
         try:
-            self.lines = open(self.path, "ab")
-            self.lines.truncate(position)
-            self.lines.seek(position)
-            self.board = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+            self.lines = open(self.path, "ab")  # noqa: SIM115 - open as long as the run is
+            self.lines.truncate(min(position, self.lines.tell()))  # not longer, should somebody have shortened it
+            self.lines.seek(0, os.SEEK_END)
+            # A run killed before its first checkpoint begins anew: then all that it wrote is purged.
+            self.board = SummaryWriter(str(folder), purge_step=step + 1 if step else 0)
         except OSError as error:
             raise UserError(f"{folder} cannot be written to: {error.strerror}.") from error
 
     def position(self) -> int:
-        """Bytes of progress.jsonl, all of them on the disk."""
-        self._try(lambda: (self.lines.flush(), os.fsync(self.lines.fileno())))
+        """Bytes of progress.jsonl; these, and what TensorBoard was given so far, are on the disk."""
+        self._try(lambda: (self.lines.flush(), os.fsync(self.lines.fileno()), self.board.flush()))
         return self.lines.tell()
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """One line of numbers, and each as a TensorBoard scalar."""
         text = json.dumps({"step": step, "time": round(time.time(), 3), **{k: _rounded(v) for k, v in values.items()}})
-        self._try(lambda: self.lines.write(text.encode() + b"\n"))
+        self._try(lambda: (self.lines.write(text.encode() + b"\n"), self._show(step, values)))
+
+    def _show(self, step: int, values: dict[str, float]) -> None:
         for tag, value in values.items():
             self.board.add_scalar(tag, value, step)
 
@@ -77,7 +80,9 @@ class Log:
 
 
 def _rounded(value: float) -> float | None:
-    """Seven figures; JSON knows no nan."""
+    """Seven figures, counts whole; JSON knows no nan."""
+    if isinstance(value, int):
+        return value
     return float(f"{value:.7g}") if math.isfinite(value) else None
 
 
@@ -97,7 +102,7 @@ class Terminal:
     def __init__(self, quiet: bool, title: str, total_steps: int | None, time_limit: float | None):
         from rich.console import Console
 
-        self.console = Console(stderr=False, highlight=False)
+        self.console = Console(highlight=False, markup=False, emoji=False)  # a path may hold brackets
         self.quiet, self.title = quiet, title
         self.total_steps, self.time_limit = total_steps, time_limit
         self.live: Any = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.policy import Agent, peek
+from agents.policy import Agent, AgentInfo, peek
 from games.batch import EXTERNAL, OVER, RANDOM, RUNNING, Batch
 from games.errors import UserError, nearest
 from games.game import Game
@@ -71,9 +71,15 @@ def best_at_hand(game: Game, runs: Path) -> str:
             continue
         digest = None if game.shipped else game.digest
         if (info.game, info.game_version, info.game_digest) == (game.name, game.version, digest):
-            interval = info.score.get("interval") or info.score.get("return_interval") or [-math.inf]
-            ranked.append((info.rating is not None, info.rating or interval[0], str(path)))
+            ranked.append((info.rating is not None, _lowest(info) if info.rating is None else info.rating, str(path)))
     return max(ranked)[2] if ranked else "bot"
+
+
+def _lowest(info: AgentInfo) -> float:
+    """What its latest evaluation says that an agent reaches at least."""
+    interval = info.score.get("interval") or info.score.get("return_interval")
+    low = interval[0] if isinstance(interval, list) and interval else None
+    return float(low) if isinstance(low, (int, float)) and math.isfinite(low) else -math.inf
 
 
 # --- intervals ------------------------------------------------------------------------------------------------------
@@ -128,7 +134,7 @@ class Result:
                 "interval": list(wilson(wins[0] + draws / 2, self.games)),
                 "mean_return": [float(mean) for mean in self.returns.mean(0)],
             }
-        return {**common, **result, "out_of_time": self.cut, "steps_per_second": round(self.steps_per_second)}
+        return {**common, **result, "steps_per_second": round(self.steps_per_second)}
 
 
 # --- matches --------------------------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from agents.compiled import to_patches
 from games.errors import UserError, nearest
 
-BYTE = 1.0 / 255.0
+import os
+BYTE = float(os.environ.get('BS','1')) / 255.0
+DEEP=int(os.environ.get('DEEP','0'))
 
 
 def orthogonal(layer: nn.Module, gain: float) -> nn.Module:
@@ -75,6 +77,7 @@ class Patch(Encoder):
         self.project = orthogonal(nn.Linear(self.stored[1], settings.channels), 2**0.5)
         self.hidden = orthogonal(nn.Linear(patches * settings.channels, settings.hidden), 2**0.5)
         self.features = settings.hidden
+        if DEEP: self.deep = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
 
     def arrange(self, observation: np.ndarray) -> np.ndarray:
         flat = observation.reshape(len(observation), *self.image)
@@ -83,7 +86,8 @@ class Patch(Encoder):
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, patches, channels * patch²]
         x = F.linear(x.to(dtype), (self.project.weight * BYTE).to(dtype), self.project.bias.to(dtype))
         x = F.relu(x).flatten(1)  # [B, patches * channels]
-        return F.relu(F.linear(x, self.hidden.weight.to(dtype), self.hidden.bias.to(dtype)))
+        x= F.relu(F.linear(x, self.hidden.weight.to(dtype), self.hidden.bias.to(dtype)))
+        return F.relu(F.linear(x, self.deep.weight.to(dtype), self.deep.bias.to(dtype))) if DEEP else x
 
 
 class Convolutions(Encoder):
@@ -98,7 +102,9 @@ class Convolutions(Encoder):
         self.convolutions = nn.ModuleList()
         for out, kernel, stride in self.layers:
             if min(height, width) < kernel:
-                raise UserError(f"The images are too small for the {type(self).__name__.lower()} network; choose a larger --set size=…")
+                raise UserError(
+                    f"Images of {height} pixels are too small for {type(self).__name__.lower()}; choose a larger --set size=…"
+                )
             self.convolutions.append(orthogonal(nn.Conv2d(channels, out, kernel, stride), 2**0.5))
             channels, height, width = out, (height - kernel) // stride + 1, (width - kernel) // stride + 1
         self.hidden = orthogonal(nn.Linear(channels * height * width, self.units), 2**0.5)
@@ -153,7 +159,10 @@ def encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
     kind = ENCODERS[settings.network]
     if settings.observation not in kind.takes:
         fitting = [name for name, other in ENCODERS.items() if settings.observation in other.takes]
-        raise UserError(f"The {settings.network} network does not take {settings.observation}.\nFor {settings.observation}: {', '.join(fitting)}.")
+        raise UserError(
+            f"The {settings.network} network does not take {settings.observation}.\n"
+            f"For {settings.observation}: {', '.join(fitting)}."
+        )
     return kind(shape, settings)
 
 

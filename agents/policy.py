@@ -1,5 +1,6 @@
 """`Agent`: a trained network and all that a seat needs to act as it did in training. One file; opening it runs no code."""
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,12 @@ from games.batch import Batch
 from games.errors import UserError
 from games.game import Game
 from games.view import View, frame_shape
+
+# From the least to the greatest of what an agent's file may say: it comes from anywhere.
+RANGES: dict[str, tuple[float, float]] = {
+    "size": (8, 256), "stack": (1, 16), "hidden": (1, 65536), "channels": (1, 4096), "patch": (1, 256),
+    "temperature": (0, 1000), "delay": (0, 60),
+}  # fmt: skip
 
 
 @dataclass
@@ -55,9 +62,9 @@ class Agent:
         info = _info(path, meta)
         game = game or _shipped(path, info)
         _check_game(path, info, game)
-        network = build(game, info.settings)
-        _fill(path, network, tensors)
-        return cls(game, info, network, device)
+        with torch.device("meta"):  # without memory, before its size is known to be the tensors'
+            network = build(game, info.settings)
+        return cls(game, info, _fill(path, network, tensors), device)
 
     def save(self, path: str | Path) -> None:
         """Write the agent, atomically."""
@@ -158,22 +165,33 @@ def peek(path: Path) -> AgentInfo:
 
 
 def _info(path: Path, meta: dict[str, Any]) -> AgentInfo:
-    def typed(value: Any, kind: type, name: str) -> Any:
-        if type(value) is not kind:
-            raise UserError(f"{path} is damaged or was not written by Sparring: its {name} is {value!r}.")
+    """The metadata of a file as an `AgentInfo`; `UserError` where it says anything that ours never would."""
+
+    def fail(name: str, value: Any) -> UserError:
+        return UserError(f"{path} is damaged or was not written by Sparring: its {name} is {str(value)[:40]!r}.")
+
+    def typed(name: str, value: Any, *kinds: type) -> Any:
+        if type(value) not in kinds or (type(value) is float and not math.isfinite(value)):
+            raise fail(name, value)
         return value
 
-    known = {f.name for f in fields(AgentInfo)} - {"settings"}
-    numbers, texts = ("game_version", "steps"), ("game", "algorithm")
-    settings = typed(meta.get("settings"), dict, "settings")
-    kinds = {f.name: type(f.default) for f in fields(AgentSettings)}
-    unknown = settings.keys() - kinds.keys()
-    if unknown:
-        raise UserError(f"{path} has a setting this version does not know: {sorted(unknown)[0]}.")
-    values = {name: typed(value, kinds[name], name) for name, value in settings.items()}
-    for name in (*numbers, *texts):
-        typed(meta.get(name), int if name in numbers else str, name)
-    return AgentInfo(settings=AgentSettings(**values), **{key: value for key, value in meta.items() if key in known})
+    known = {f.name: f for f in fields(AgentInfo) if f.name != "settings"}
+    values = {name: value for name, value in meta.items() if name in known}
+    for name, *kinds in (
+        ("game", str), ("game_version", int), ("game_digest", str, type(None)), ("algorithm", str), ("seats", list),
+        ("steps", int), ("rating", int, float, type(None)), ("score", dict),
+    ):  # fmt: skip
+        typed(name, values.get(name), *kinds)
+    kinds_of = {f.name: type(f.default) for f in fields(AgentSettings)}
+    settings = typed("settings", meta.get("settings"), dict)
+    for name, value in settings.items():
+        if name not in kinds_of:
+            raise UserError(f"{path} has a setting this version does not know: {name[:40]}.")
+        typed(name, value, *((int, float) if kinds_of[name] is float else (kinds_of[name],)))
+        low, high = RANGES.get(name, (-math.inf, math.inf))
+        if not isinstance(value, str) and not low <= value <= high:
+            raise fail(name, value)
+    return AgentInfo(settings=AgentSettings(**settings), **values)
 
 
 def _shipped(path: Path, info: AgentInfo) -> Game:
@@ -190,17 +208,28 @@ def _check_game(path: Path, info: AgentInfo, game: Game) -> None:
             f"{path} was trained on version {info.game_version} of {game.name}; this is version {game.version}.\n"
             f"Train it anew: python train.py {game.name}"
         )
-    if not game.shipped and info.game_digest != game.digest:
+    if info.game_digest != (None if game.shipped else game.digest):
         raise UserError(
             f"{path} was trained on another state of {game.path.name} (VERSION {game.version} in both).\n"
             "Take back the edit, or train anew."
         )
 
 
-def _fill(path: Path, network: ActorCritic, tensors: dict[str, Tensor]) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+def _fill(path: Path, network: ActorCritic, tensors: dict[str, Tensor]) -> ActorCritic:
+    """Give a network without memory its weights."""
+    expected = {name: (tensor.dtype, tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
     if expected != found:
         wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])} differ.")
-    network.load_state_dict(tensors)
+    network.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
+    return network
+
+
+def fitting(path: Path, network: ActorCritic) -> dict[str, Tensor]:
+    """The weights in an agent's file, which may play another game; `UserError` where the network has other shapes."""
+    tensors, _ = checkpoint.load(path, "agent")
+    for name, tensor in network.state_dict().items():
+        if name not in tensors or tensors[name].shape != tensor.shape:
+            raise UserError(f"{path} has another network: {name} does not fit.\nGive the settings that it was trained with.")
+    return {name: tensors[name] for name in network.state_dict()}

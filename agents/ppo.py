@@ -9,20 +9,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents import checkpoint
 from agents.match import Participant
 from agents.networks import AgentSettings, best_dtype, masked, sample
-from agents.policy import Agent, build, describe
+from agents.policy import Agent, build, describe, fitting
 from agents.rollout import Arena, Rollout, cut_rows
 from games.batch import Workers
-from games.errors import UserError
 from games.game import Game
 
 # --- the mathematics ------------------------------------------------------------------------------------------------
 
 
 def advantages(
-    reward: Tensor, value: Tensor, asked: Tensor, end: Tensor, cut_value: Tensor, last_value: Tensor, gamma: float, gae_lambda: float
+    reward: Tensor,
+    value: Tensor,
+    asked: Tensor,
+    end: Tensor,
+    cut_value: Tensor,
+    last_value: Tensor,
+    gamma: float,
+    gae_lambda: float,
 ) -> tuple[Tensor, Tensor]:
     """Generalised advantage estimation (Schulman et al. 2016, arXiv:1506.02438). All [T, R], but last_value [R].
 
@@ -36,7 +41,8 @@ def advantages(
     pays 4 and ends. δ₁ = 4 − 3 = 1, δ₀ = 0 + 0.5 · 3 − 1 = 0.5, A₀ = 0.5 + 0.5 · 1 = 1.
 
     >>> column = lambda *x: torch.tensor(x, dtype=torch.float32)[:, None]
-    >>> a, known = advantages(column(0, 4), column(1, 3), column(1, 1) > 0, column(0, 1), column(0, 0), torch.zeros(1), 0.5, 1.0)
+    >>> reward, value, end, none = column(0, 4), column(1, 3), column(0, 1), column(0, 0)
+    >>> a, known = advantages(reward, value, none == 0, end, none, torch.zeros(1), 0.5, 1.0)
     >>> a.flatten().tolist(), known.flatten().tolist()
     ([1.0, 1.0], [True, True])
     """
@@ -113,6 +119,7 @@ class PPOSettings(AgentSettings):
     max_grad_norm: float = 0.5
     normalize_advantage: bool = True  # in each minibatch
     target_kl: float = 0.0  # stop an iteration's passes beyond 1.5 times this; 0: never
+    reward_scale: float = 1.0  # rewards are multiplied by it while learning, so that values are of the order of 1
     precision: str = "auto"  # of the networks' matrix products: bf16 where the processor has it, else fp32
 
 
@@ -133,7 +140,13 @@ class PPO:
     algorithm = "ppo"
 
     def __init__(
-        self, game: Game, settings: PPOSettings, seed: int, opponents: list[Participant | None], device: str = "cpu", threads: int = 1
+        self,
+        game: Game,
+        settings: PPOSettings,
+        seed: int,
+        opponents: list[Participant | None],
+        device: str = "cpu",
+        threads: int = 1,
     ):
         """opponents: see `Arena`; empty in a game of one seat.
 
@@ -213,7 +226,7 @@ class PPO:
         chosen = action.cpu().numpy()
         acted = perf_counter()
         reward, end = self.arena.step(chosen)
-        roll.reward[t] = torch.from_numpy(reward)
+        roll.reward[t] = torch.from_numpy(reward) * self.settings.reward_scale
         roll.end[t] = torch.from_numpy(end)
         if end.any():
             self._finish(t, end)
@@ -316,12 +329,7 @@ class PPO:
 
     def begin_from(self, path: Path) -> None:
         """Take the weights of an agent whose network has the same shapes; it may be of another game."""
-        tensors, _ = checkpoint.load(path, "agent")
-        mine = {name: tuple(tensor.shape) for name, tensor in self.network.state_dict().items()}
-        wrong = [name for name in mine if name not in tensors or tuple(tensors[name].shape) != mine[name]]
-        if wrong:
-            raise UserError(f"{path} has another network: {wrong[0]} does not fit.\nGive the settings that it was trained with.")
-        self.network.load_state_dict(tensors)
+        self.network.load_state_dict(fitting(path, self.network))
 
     def timing(self) -> dict[str, float]:
         """Of the last iteration, seconds: the environments and painting, the acting network."""
@@ -335,6 +343,8 @@ class PPO:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and plain values that `restore` needs to go on identically; copies."""
+        if self._seen is None:  # the first observation belongs to the state
+            self._seen = self._observe()
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         for number, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in slots.items()}

@@ -19,7 +19,9 @@ class Arena:
     opponents: shared evenly over the environments; a learner's seat alternates. `SELF`: both seats learn. None: one seat.
     """
 
-    def __init__(self, game: Game, num_envs: int, seed: int, opponents: "list[Participant | None]", settings: Any, workers: Workers):
+    def __init__(
+        self, game: Game, num_envs: int, seed: int, opponents: "list[Participant | None]", settings: Any, workers: Workers
+    ):
         self.game = game
         self.batch = Batch(game, num_envs, seed, delay=settings.delay, threads=workers)
         rows, against = [], [[] for _ in opponents]
@@ -97,7 +99,9 @@ class Rollout:
     cut_value: Tensor  # float32 [T+1, R]: value of the state an episode was cut in, where end is 2
 
     @classmethod
-    def empty(cls, steps: int, rows: int, stored: tuple[int, ...], dtype: torch.dtype, actions: int, masks: bool, device) -> "Rollout":
+    def empty(
+        cls, steps: int, rows: int, stored: tuple[int, ...], dtype: torch.dtype, actions: int, masks: bool, device
+    ) -> "Rollout":
         def zeros(*shape: int, of: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(steps + 1, rows, *shape, dtype=of, device=device)
 
@@ -125,7 +129,7 @@ class Rollout:
         reward = torch.zeros_like(self.reward[0])
         for slot in range(len(self.reward)):
             reward += torch.where(last <= slot, self.reward[slot], 0.0)
-        for name, tensor in self.fields().items():
+        for tensor in self.fields().values():
             tensor[0] = tensor[last, rows]
         self.asked[0] = open_rows
         self.reward[0] = torch.where(open_rows, reward, 0.0)

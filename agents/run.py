@@ -83,7 +83,8 @@ def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | No
             kinds = {f.name: type(f.default) for f in fields(target)}
             if name not in kinds:
                 known = [f.name for f in (*fields(learner), *fields(run))]
-                raise UserError(f"There is no setting '{name}'{' in ' + source if source else ''}.\n{nearest(name, known)}")
+                place = f" in {source}" if source else ""
+                raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, known)}")
             setattr(target, name, _typed(name, value, kinds[name]))
     _check(learner, run)
     return learner, run
@@ -108,11 +109,12 @@ def _typed(name: str, value: Any, kind: type) -> Any:
 
 
 # The range of each number; what is not listed is from 0 to no end.
+MANY = 1 << 20
 RANGES: dict[str, tuple[float, float]] = {
-    "n_envs": (1, 1 << 20), "n_steps": (1, 1 << 20), "batch_size": (2, 1 << 30), "n_epochs": (1, 1000), "learning_rate": (0, 10),
-    "gamma": (0, 1), "gae_lambda": (0, 1), "clip_range": (1e-6, 10), "max_grad_norm": (1e-9, math.inf), "size": (8, 256),
-    "stack": (1, 16), "hidden": (1, 65536), "channels": (1, 4096), "patch": (1, 256), "delay": (0, 60), "eval_games": (1, 1 << 20),
-    "final_games": (1, 1 << 20), "threads": (0, 256),
+    "n_envs": (1, MANY), "n_steps": (1, MANY), "batch_size": (2, MANY), "n_epochs": (1, 1000), "learning_rate": (0, 10),
+    "gamma": (0, 1), "gae_lambda": (0, 1), "clip_range": (1e-6, 10), "max_grad_norm": (1e-9, math.inf),
+    "reward_scale": (1e-9, math.inf), "size": (8, 256), "stack": (1, 16), "hidden": (1, 65536), "channels": (1, 4096),
+    "patch": (1, 256), "delay": (0, 60), "eval_games": (1, MANY), "final_games": (1, MANY), "threads": (0, 256),
 }  # fmt: skip
 CHOICES = {"schedule": ("linear", "constant"), "precision": ("auto", "fp32", "bf16")}
 
@@ -137,7 +139,9 @@ def device_of(name: str) -> str:
         raise UserError(f"There is no device '{name}'.\n{nearest(name, ('auto', 'cpu', 'cuda', 'mps'))}")
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there[name]:
-        raise UserError(f"torch {torch.__version__} finds no {name} device here.\nUse --device cpu, or install a torch built for {name}.")
+        raise UserError(
+            f"torch {torch.__version__} finds no {name} device here.\nUse --device cpu, or install a torch built for {name}."
+        )
     return name
 
 
@@ -163,8 +167,11 @@ def digests(opponents: list[Participant | None]) -> list[str | None]:
 
 def game_again(config: Config, named: str | None) -> Game:
     """The game of a run to go on with. No path in a config is opened: a user's own game is named again."""
-    if named is None and config.game_digest is not None:
-        raise UserError(f"This run plays '{config.game}', a game of your own.\nName its file again: python train.py ./{config.game}.py --resume …")
+    if named is None and (config.game_digest is not None or config.game not in games.names()):
+        raise UserError(
+            f"This run plays '{config.game}', a game of your own.\n"
+            f"Name its file again: python train.py ./{config.game}.py --resume …"
+        )
     game = games.load(named or config.game)
     if (game.name, game.version) != (config.game, config.game_version):
         raise UserError(f"The run plays {config.game} version {config.game_version}, not {game.name} version {game.version}.")
@@ -207,6 +214,11 @@ class Run:
         title = f"{game.name} {config.algorithm} {config.learner.network}"
         self.terminal = Terminal(quiet, title, config.run.steps or None, config.time_limit)
         self.tail = 3.0  # seconds kept for the final evaluation, where the time is limited
+
+    def begin_from(self, path: Path) -> None:
+        """Take an agent's weights, into the first checkpoint too: a run killed before the next one goes on with them."""
+        self.learner.begin_from(path)
+        self._save(self._state())
 
     # --- the loop ---
 
@@ -407,9 +419,19 @@ def _eval_numbers(summary: dict[str, Any], seconds: float) -> dict[str, float]:
     if "win_rate" in summary:
         low, high = summary["interval"]
         own = {"eval/win_rate": summary["win_rate"], "eval/win_rate_low": low, "eval/win_rate_high": high}
-        return {**own, "eval/mean_reward": summary["mean_return"][0], "eval/score": summary["win_rate"], "perf/eval_seconds": seconds}
+        return {
+            **own,
+            "eval/mean_reward": summary["mean_return"][0],
+            "eval/score": summary["win_rate"],
+            "perf/eval_seconds": seconds,
+        }
     mean = summary["mean_return"]
-    return {"eval/mean_reward": mean, "eval/std_reward": summary["std_return"], "eval/score": mean, "perf/eval_seconds": seconds}
+    return {
+        "eval/mean_reward": mean,
+        "eval/std_reward": summary["std_return"],
+        "eval/score": mean,
+        "perf/eval_seconds": seconds,
+    }
 
 
 # --- folders --------------------------------------------------------------------------------------------------------
@@ -431,9 +453,13 @@ def new_folder(runs: Path, game: Game, algorithm: str, network: str, seed: int, 
     return folder
 
 
+def write_config(folder: Path, config: Config) -> None:
+    checkpoint.write_bytes(folder / "config.json", (json.dumps(asdict(config), indent=2) + "\n").encode())
+
+
 def write_frame(folder: Path, config: Config) -> None:
     """config.json, command.txt and system.json."""
-    checkpoint.write_bytes(folder / "config.json", (json.dumps(asdict(config), indent=2) + "\n").encode())
+    write_config(folder, config)
     command = " ".join(["python", *sys.argv])
     checkpoint.write_bytes(folder / "command.txt", (command + "\n").encode())
     checkpoint.write_bytes(folder / "system.json", (json.dumps(_system(), indent=2) + "\n").encode())

@@ -4,10 +4,19 @@ With Gymnasium, `import games` is all that `gym.make("Sparring/Pong-v…")` need
 """
 
 import importlib.util
+import os
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+# What must be set before the libraries that read it are loaded.
+# Spinning OpenMP threads beside another busy process cost a factor of 20.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# LLVM's first level compiles a game in two thirds of the time, and these loops run as fast as with the third.
+os.environ.setdefault("NUMBA_OPT", "1")
+# Pygame's greeting would end up in JSON output.
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 if TYPE_CHECKING:
     from games.game import Game

@@ -91,7 +91,7 @@ class Batch:
         if levels is None:
             self.levels = np.zeros(0, np.int64)
         else:
-            self.levels = np.arange(levels) if np.isscalar(levels) else np.asarray(levels, np.int64)
+            self.levels = np.arange(levels) if isinstance(levels, int) else np.asarray(levels, np.int64)
             if not len(self.levels):
                 raise UserError("A batch needs one level at least.")
         self.env_ids = np.arange(num_envs) if env_ids is None else np.asarray(env_ids, np.int64)
@@ -145,12 +145,10 @@ class Batch:
         self._run(actions, self.game.max_ticks if max_ticks is None else max_ticks, begin=False)
 
     def _run(self, actions: np.ndarray, limit: int, begin: bool) -> None:
-        self.workers.run(
-            self.num_envs,
-            lambda lo, hi, k: self.kernel.step_slice(
-                lo, hi, self.states, self.slots, self.env_ids, np.uint64(self.seed), self.levels, limit, begin, actions, self.rewards, self.end, self.final, self.returns, self.ticks,
-            ),
-        )  # fmt: skip
+        games = (self.states, self.slots, self.env_ids, np.uint64(self.seed), self.levels)
+        out = (self.rewards, self.end, self.final, self.returns, self.ticks)
+        step = self.kernel.step_slice
+        self.workers.run(self.num_envs, lambda lo, hi, k: step(lo, hi, *games, limit, begin, actions, *out))
 
     # --- snapshots ---
 

@@ -4,13 +4,6 @@ The world is 84 × 84 units, y down. A game's `draw` appends shapes to a frame; 
 observation are made from that one list (`games.raster` for agents, `games.window` for people).
 """
 
-import os
-
-# Spinning OpenMP threads beside another busy process cost a factor of 20; this must be set before torch loads.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# LLVM's first level compiles a game in two thirds of the time, and these loops run as fast as with the third.
-os.environ.setdefault("NUMBA_OPT", "1")
-
 import numba
 import numba.extending
 import numpy as np

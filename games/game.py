@@ -200,7 +200,9 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool) -> Gam
         for key, function in functions.items():
             if not isinstance(function, numba.core.dispatcher.Dispatcher):
                 raise fail(f"the function {key} lacks its @jit.")
-    seats = tuple(get("SEATS", ("player",) if players == 1 else ("left", "right") if mirror is not None else ("first", "second")))
+    seats = tuple(
+        get("SEATS", ("player",) if players == 1 else ("left", "right") if mirror is not None else ("player 1", "player 2"))
+    )
     return Game(
         module=module,
         name=name,

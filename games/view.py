@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from games.batch import Batch
+from games.core import AGENT_ROLES
 from games.errors import UserError, nearest
 from games.game import Game
 from games.raster import OBJECT
-from games.core import AGENT_ROLES
 
 OBSERVATIONS = ("pixels", "planes", "objects")
 
@@ -71,9 +71,7 @@ class View:
     def _paint_into(self, states, envs, seats, out) -> None:
         self.batch.workers.run(
             len(envs),
-            lambda lo, hi, k: self._paint(
-                lo, hi, states, envs, seats, self._frames[k : k + 1], self._scratch[k], out
-            ),
+            lambda lo, hi, k: self._paint(lo, hi, states, envs, seats, self._frames[k : k + 1], self._scratch[k], out),
         )
 
     def observe(self, out: np.ndarray | None = None) -> np.ndarray:

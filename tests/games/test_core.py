@@ -87,4 +87,3 @@ def test_plain_records_give_pythons_own_numbers():
     assert record.many[0] * 2 == 400
     assert [number * 2 for number in record.many] == [400, 400, 400]
     assert array["small"].tolist() == [0, 250]
-
