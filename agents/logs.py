@@ -6,7 +6,8 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +34,16 @@ class Log:
             raise UserError(f"{folder} cannot be written to: {error.strerror}.") from error
 
     def position(self) -> int:
-        """Bytes of progress.jsonl; these, and what TensorBoard was given so far, are on the disk."""
-        self._try(lambda: (self.lines.flush(), os.fsync(self.lines.fileno()), self.board.flush()))
+        """Bytes of progress.jsonl so far."""
         return self.lines.tell()
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """One line of numbers, and each as a TensorBoard scalar."""
         text = json.dumps({"step": step, "time": round(time.time(), 3), **{k: _rounded(v) for k, v in values.items()}})
-        self._try(lambda: (self.lines.write(text.encode() + b"\n"), self._show(step, values)))
-
-    def _show(self, step: int, values: dict[str, float]) -> None:
-        for tag, value in values.items():
-            self.board.add_scalar(tag, value, step)
+        with self._writing():
+            self.lines.write(text.encode() + b"\n")
+            for tag, value in values.items():
+                self.board.add_scalar(tag, value, step)
 
     def gif(self, step: int, tag: str, pictures: Sequence[np.ndarray], fps: int) -> bytes:
         """Write uint8 [H, W, 3] pictures as an animated GIF into TensorBoard; its bytes."""
@@ -67,14 +66,21 @@ class Log:
         self.board.add_text("settings", table, 0)
 
     def flush(self) -> None:
-        self._try(lambda: (self.lines.flush(), self.board.flush()))
+        """Put on the disk all that was written so far."""
+        with self._writing():
+            self.lines.flush()
+            os.fsync(self.lines.fileno())
+            self.board.flush()
 
     def close(self) -> None:
-        self._try(lambda: (self.lines.close(), self.board.close()))
+        with self._writing():
+            self.lines.close()
+            self.board.close()
 
-    def _try(self, write) -> None:
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            write()
+            yield
         except OSError as error:
             raise UserError(f"{self.path.parent} cannot be written to: {error.strerror}.") from error
 
@@ -145,7 +151,7 @@ class Terminal:
 
         row = Table.grid(padding=(0, 2))
         row.add_row(Text(self.title, style="bold"), ProgressBar(100.0, 100 * done, width=32), f"{done:4.0%}")
-        lines = [row, Text("  " + "   ".join(parts))]
+        lines: list[Any] = [row, Text("  " + "   ".join(parts))]
         if self.evaluation:
             lines.append(Text("  " + self.evaluation, style="dim"))
         return Group(*lines)

@@ -16,7 +16,7 @@ from games.errors import UserError, nearest
 
 import os
 BYTE = float(os.environ.get('BS','1')) / 255.0
-DEEP=int(os.environ.get('DEEP','0'))
+DEEP=int(os.environ.get('DEEP','0'));COORD=float(os.environ.get('COORD','0'))
 
 
 def orthogonal(layer: nn.Module, gain: float) -> nn.Module:
@@ -57,8 +57,22 @@ class Encoder(nn.Module):
         self.stored: tuple[int, ...] = self.image
 
 
+def waves(patch: int, stack: int, channels: int) -> Tensor:
+    """The lowest cosine waves of a patch (as JPEG's), each once for the sum of the frames and once for their difference."""
+    grid = (torch.arange(patch) + 0.5) * torch.pi / patch
+    order = sorted((i + j, i, j) for i in range(patch) for j in range(patch))
+    weight = torch.zeros(channels, stack, patch, patch)
+    signs = [torch.ones(stack), torch.linspace(-1, 1, stack)] if stack > 1 else [torch.ones(1)]
+    for number in range(channels):
+        _, i, j = order[(number // len(signs)) % len(order)]
+        wave = torch.cos(grid * i)[:, None] * torch.cos(grid * j)
+        sign = signs[number % len(signs)]
+        weight[number] = (sign / sign.norm())[:, None, None] * wave / wave.norm()
+    return weight.reshape(channels, -1)
+
+
 class Patch(Encoder):
-    """Non-overlapping patches, as a vision transformer's first layer, then one hidden layer.
+    """Non-overlapping patches, as a vision transformer's first layer, then two hidden layers.
 
     The kernel is the stride, so with observations stored in patch order the first layer is one plain matrix product.
     """
@@ -75,9 +89,11 @@ class Patch(Encoder):
         patches = (height // self.patch) * (width // self.patch)
         self.stored = (patches, channels * self.patch**2)
         self.project = orthogonal(nn.Linear(self.stored[1], settings.channels), 2**0.5)
-        self.hidden = orthogonal(nn.Linear(patches * settings.channels, settings.hidden), 2**0.5)
+        if os.environ.get("DCT"):
+            with torch.no_grad(): self.project.weight.copy_(waves(self.patch, channels, settings.channels)*2**.5)
+        self.hidden = orthogonal(nn.Linear(patches * settings.channels, settings.hidden), float(os.environ.get("G","1.4")))
         self.features = settings.hidden
-        if DEEP: self.deep = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
+        self.last = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
 
     def arrange(self, observation: np.ndarray) -> np.ndarray:
         flat = observation.reshape(len(observation), *self.image)
@@ -85,9 +101,11 @@ class Patch(Encoder):
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, patches, channels * patch²]
         x = F.linear(x.to(dtype), (self.project.weight * BYTE).to(dtype), self.project.bias.to(dtype))
-        x = F.relu(x).flatten(1)  # [B, patches * channels]
-        x= F.relu(F.linear(x, self.hidden.weight.to(dtype), self.hidden.bias.to(dtype)))
-        return F.relu(F.linear(x, self.deep.weight.to(dtype), self.deep.bias.to(dtype))) if DEEP else x
+        if os.environ.get("RELU1"): x=F.relu(x)
+        x = x.flatten(1)  # [B, patches * channels]
+        act = torch.tanh if os.environ.get("TANH") else F.relu
+        x = act(F.linear(x, self.hidden.weight.to(dtype), self.hidden.bias.to(dtype)))
+        return act(F.linear(x, self.last.weight.to(dtype), self.last.bias.to(dtype)))
 
 
 class Convolutions(Encoder):

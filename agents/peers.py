@@ -1,4 +1,4 @@
-"""Stable-Baselines3's PPO on our games and with our networks: whom `bench.py` measures ours against."""
+"""Our PPO and Stable-Baselines3's on the same game, network and settings: the two sides of `bench.py train`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +12,8 @@ from stable_baselines3.common.vec_env import VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from torch import Tensor, nn
 
+from agents import ppo
+from agents.match import participant
 from agents.networks import AgentSettings, Small
 from agents.ppo import PPOSettings
 from agents.sb3 import SparringVecEnv
@@ -43,6 +45,7 @@ def policy_settings(settings: AgentSettings) -> dict[str, Any]:
     """`policy_kwargs` of the network that `agents.networks` builds: the same layers, both heads straight on the last one."""
     if settings.network == "nature":
         return {"net_arch": [], "features_extractor_class": NatureCNN}
+    layers: tuple[tuple[int, int, int], ...]
     if settings.network == "small":
         layers, units = Small.layers, Small.units
     else:  # patches are a convolution whose kernel is its stride
@@ -68,8 +71,8 @@ class UnderWay(VecEnvWrapper):
 
     def step_wait(self) -> VecEnvStepReturn:
         seen, rewards, dones, infos = self.venv.step_wait()
-        self.episodes += np.count_nonzero(dones)
-        self.rewards += np.count_nonzero(rewards)
+        self.episodes += int(np.count_nonzero(dones))
+        self.rewards += int(np.count_nonzero(rewards))
         return seen, rewards, dones, infos
 
 
@@ -122,8 +125,45 @@ class Sb3:
 
     def decider(self) -> Callable[[np.ndarray], int]:
         """Decides for one observation [1, stack, *frame]: the likeliest action."""
-        shape = self.env.observation_space.shape
+        shape = self.env.observation_space.shape or ()
         return lambda seen: int(self.model.predict(seen.reshape(1, *shape), deterministic=True)[0][0])
 
     def close(self) -> None:
         self.env.close()
+
+
+class Ours:
+    """Our PPO with given settings."""
+
+    name = "ours"
+
+    def __init__(self, game: Game, settings: PPOSettings, threads: int, under_way: int = 0):
+        """under_way: random decisions that every game has behind it in the beginning."""
+        opponents = [participant("bot", game)] if game.players == 2 else []
+        self.threads = threads
+        self.learner = ppo.PPO(game, settings, 1, [*opponents], threads=threads)
+        chance = np.random.default_rng(1)
+        for _ in range(under_way):
+            self.learner.arena.step(chance.integers(game.num_actions, size=self.learner.arena.view.rows))
+        self.episodes, self.rewards = 0, 0
+
+    def iterate(self) -> int:
+        """One rollout and the learning from it; its decisions."""
+        torch.set_num_threads(1)  # as our PPO does for its own threads
+        before = self.learner.steps
+        self.learner.collect()
+        self.learner.update(0.0)
+        self.episodes += len(self.learner.returns)
+        self.rewards += int(self.learner.rollout.reward[1:].count_nonzero())
+        return self.learner.steps - before
+
+    def weights(self) -> Tensor:
+        """All of them, [parameters]; a copy."""
+        return nn.utils.parameters_to_vector(self.learner.network.parameters()).detach().clone()
+
+    def happened(self) -> tuple[int, int]:
+        """Episodes that ended and rewards that came, since the beginning."""
+        return self.episodes, self.rewards
+
+    def close(self) -> None:
+        self.learner.workers.close()

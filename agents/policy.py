@@ -1,6 +1,7 @@
 """`Agent`: a trained network and all that a seat needs to act as it did in training. One file; opening it runs no code."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,10 @@ class Agent:
         game = game or _shipped(path, info)
         _check_game(path, info, game)
         with torch.device("meta"):  # without memory, before its size is known to be the tensors'
-            network = build(game, info.settings)
-        return cls(game, info, _fill(path, network, tensors), device)
+            _check_shapes(path, build(game, info.settings), tensors)
+        network = build(game, info.settings)
+        network.load_state_dict(tensors)
+        return cls(game, info, network, device)
 
     def save(self, path: str | Path) -> None:
         """Write the agent, atomically."""
@@ -110,7 +113,7 @@ class Agent:
     def _tensor(self, masks: np.ndarray | None) -> Tensor | None:
         return None if masks is None else torch.from_numpy(masks).to(self.device)
 
-    def player(self, batch: Batch, rows: np.ndarray) -> "Player":
+    def player(self, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray) -> "Player":
         """Let the agent take rows (environment, seat) of a batch."""
         return Player(self, batch, rows)
 
@@ -118,7 +121,7 @@ class Agent:
 class Player:
     """An agent in some seats of a batch, with its own view of them."""
 
-    def __init__(self, agent: Agent, batch: Batch, rows: np.ndarray):
+    def __init__(self, agent: Agent, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray):
         self.agent, self.batch = agent, batch
         seen = agent.info.settings
         self.view = View(batch, rows, seen.observation, seen.size, seen.stack)
@@ -215,15 +218,12 @@ def _check_game(path: Path, info: AgentInfo, game: Game) -> None:
         )
 
 
-def _fill(path: Path, network: ActorCritic, tensors: dict[str, Tensor]) -> ActorCritic:
-    """Give a network without memory its weights."""
+def _check_shapes(path: Path, network: ActorCritic, tensors: dict[str, Tensor]) -> None:
     expected = {name: (tensor.dtype, tensor.shape) for name, tensor in network.state_dict().items()}
     found = {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
     if expected != found:
         wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])} differ.")
-    network.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
-    return network
 
 
 def fitting(path: Path, network: ActorCritic) -> dict[str, Tensor]:

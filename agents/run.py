@@ -205,11 +205,12 @@ class Run:
         self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
         self.best: float | None = None
         self.evaluation: dict[str, Any] = {}
+        self.evaluated = -1  # at which step
         self.perf = {"collect": 0.0, "update": 0.0, "other": 0.0}
         self.recent: list[float] = []
         position = self._restore() if resume else 0
         self.log = Log(folder, position, self.learner.steps)
-        if not resume:
+        if not self.learner.steps:
             self.log.settings({"game": game.name, "algo": config.algorithm, "seed": config.seed, **asdict(config.learner)})
         title = f"{game.name} {config.algorithm} {config.learner.network}"
         self.terminal = Terminal(quiet, title, config.run.steps or None, config.time_limit)
@@ -271,11 +272,13 @@ class Run:
         if self.callback is not None:
             self.callback(self, numbers)
         total = self.config.run.steps
-        every = self.config.run.eval_every or (total // 10 if total else 500_000)
-        if self.learner.steps // every > before // every and done < 1.0:
+        if done >= 1.0:
+            return  # `_finish` evaluates and saves
+        every = self.config.run.eval_every or (max(1, total // 10) if total else 500_000)
+        if self.learner.steps // every > before // every:
             self.evaluate()
-        every = self.config.run.checkpoint_every or (total // 20 if total else 500_000)
-        if self.learner.steps // max(every, 1) > before // max(every, 1):
+        every = self.config.run.checkpoint_every or (max(1, total // 20) if total else 500_000)
+        if self.learner.steps // every > before // every:
             self._save(self._state())
 
     def _guard(self, metrics: dict[str, float]) -> None:
@@ -334,6 +337,7 @@ class Run:
         if self.config.run.gif:
             self._film(agent, seed)
         self.log.flush()
+        self.evaluated = self.learner.steps
         self.terminal.evaluation = f"last evaluation: {verdict(summary)}"
         self.terminal.say(f"{self.learner.steps:>12,} steps   {verdict(summary)}")
 
@@ -350,7 +354,8 @@ class Run:
 
     def _finish(self) -> dict[str, Any]:
         """The last evaluation, the final one of the best agent, and what a reader wants to know."""
-        self.evaluate()
+        if self.evaluated != self.learner.steps:  # it has been, where a finished run is gone on with
+            self.evaluate()
         agent = Agent.load(self.folder / AGENT, self.game, self.config.device)
         seed = self.config.seed * 1_000_003 + 500_009  # games that no evaluation has seen
         result = match.play(self.game, self._table(agent), self.config.run.final_games, seed, threads=self.threads)
@@ -378,12 +383,14 @@ class Run:
             "seconds": self.elapsed(),
             "best": self.best,
             "evaluation": self.evaluation,
+            "evaluated": self.evaluated,
             "recent": self.recent,
             "position": self.log.position(),
         }
         return tensors, meta
 
     def _save(self, state: tuple[dict[str, torch.Tensor], dict[str, Any]]) -> None:
+        self.log.flush()  # a checkpoint never knows of lines that are not on the disk
         checkpoint.save(self.folder / CHECKPOINT, *state, "checkpoint")
 
     def _restore(self) -> int:
@@ -394,15 +401,16 @@ class Run:
         tensors, meta = checkpoint.load(path, "checkpoint")
         try:
             self.learner.restore(tensors, meta["learner"])
+            self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
+            self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]
+            return meta["position"]
         except (KeyError, RuntimeError, ValueError) as error:
             raise UserError(f"{path} does not fit the run's config.json: {error}.") from error
-        self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
-        self.evaluation, self.recent = meta["evaluation"], meta["recent"]
-        return meta["position"]
 
 
 def _raise_stop(number: int, frame: Any) -> None:
-    signal.signal(number, lambda again, frame: os._exit(128 + again))
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda again, frame: os._exit(128 + again))
     raise Stop(number)
 
 
@@ -474,17 +482,24 @@ def _system() -> dict[str, Any]:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = "not installed"
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=False
-    ).stdout.strip()
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "commit": commit or None,
+        "commit": _commit(),
         "versions": versions,
     }
+
+
+def _commit() -> str | None:
+    """Of the code, where it lies in a repository and git is there."""
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
+        return found.stdout.strip() or None
+    except OSError:
+        return None
 
 
 def read_config(folder: Path) -> Config:
@@ -494,7 +509,7 @@ def read_config(folder: Path) -> Config:
         values = json.loads(path.read_text())
     except FileNotFoundError:
         raise UserError(f"{folder} holds no run: it has no config.json.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read: {error}.") from error
     try:
         learner = ALGORITHMS[values["algorithm"]][1](**values.pop("learner"))

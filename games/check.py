@@ -29,7 +29,7 @@ from games.game import Game
 from games.view import View
 
 # People's picture, averaged down in the agents' grey tones, against the agents' pixels: the largest differences allowed.
-PICTURE_MEAN = 2.0  # grey levels of 255, over all pixels of a frame: tiles that share a pixel leave a seam for agents
+PICTURE_MEAN = 4.0  # grey levels of 255, over all pixels of a frame: tiles that share a pixel leave a seam for agents
 PICTURE_LARGEST = 64.0  # in any one pixel: where two shapes share one, its parts are blended, 255 / 4 at most
 
 NEAR = 21.0  # world units: a shape lies inside the world or at most so far outside
@@ -37,7 +37,7 @@ MIRROR_GAMES = 2000  # of the bot against itself
 BOT_GAMES = 300  # of the bot against chance
 SIGMAS = 3.0
 SOLVED = 10_000  # levels that a solver looks at
-PLAIN_SECONDS = 6.0  # of play in plain Python; what was played by then is compared
+PLAIN_SECONDS = 4.0  # of play in plain Python; what was played by then is compared
 PATIENCE = 120.0  # seconds for a process of its own
 MOST_DRAWS = 1_000_000  # of the random stream between two decisions
 

@@ -206,6 +206,9 @@ def test_masks_say_what_may_be_tried_and_are_empty_where_nothing_is_asked(tally)
     assert other.masks().tolist() == [[1, 0, 1]], "right is masked, which is left in a mirrored view"
     batch.step(constant(batch, STAY, STAY))
     assert view.masks().tolist() == [[0, 0, 0]]
+    used = np.ones((1, 3), np.uint8)  # an array that has been written in
+    batch.kernel.mask_slice(0, 1, batch.states, batch.slots, view.envs, view.seats, used)
+    assert used.tolist() == [[0, 0, 0]]
 
 
 # --- turns and placements -------------------------------------------------------------------------------------------
@@ -239,6 +242,15 @@ def test_a_placement_is_asked_for_once_and_reaches_the_game_in_one_tick(toy):
     assert bars == list(range(1, 11)), "one decision a bar"
 
 
+def test_a_placement_is_told_to_the_game_in_one_tick_and_none_in_the_others(toy):
+    batch = Batch(toy("placements"), 1)
+    told = []
+    for action in (0, 3, 2, 1):  # asked for the first only: the bar is placed
+        batch.step(np.full((1, 1), action), max_ticks=1)
+        told.append(int(batch.slots["acting"][0, 0]))
+    assert told == [0, -1, -1, -1]
+
+
 def test_a_delayed_placement_is_not_asked_for_again(toy):
     batch = Batch(toy("placements"), 1, delay=5)
     batch.step(np.full((1, 1), 3), max_ticks=1)
@@ -258,6 +270,22 @@ def test_what_cannot_be_done_is_asked_again(toy):
     assert batch.asked.tolist() == [[1]]
     assert batch.states["tick"][0] == 1
     assert batch.states["bars"] == before
+
+
+def test_decisions_that_wait_when_an_episode_ends_are_forgotten(tally, toy):
+    batch = Batch(tally, 1, seed=3, frame_skip=1, delay=7)
+    first_end(batch)
+    for _ in range(10):
+        batch.step(constant(batch, LEFT, LEFT))
+    assert told(batch) == [[0, 0]] * 7 + [[1, 1]] * 3
+    batch = Batch(toy("placements"), 1, delay=7)
+    batch.states["tick"] = batch.game.max_ticks - 2
+    batch.step(np.full((1, 1), 3))
+    assert batch.end[0] == OUT_OF_TIME
+    assert batch.asked.tolist() == [[1]]
+    for _ in range(12):
+        batch.step(np.full((1, 1), 3), max_ticks=1)
+    assert batch.states["placed"][0] == 1
 
 
 # --- numbers of episodes, levels and environments -------------------------------------------------------------------

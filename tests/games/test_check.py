@@ -197,11 +197,12 @@ def test_every_check_has_been_seen_to_fail():
     assert {kind for kind, *_ in [*MUTANTS.values(), *TURNS.values()]} == set(check.CHECKS)
 
 
-@pytest.mark.parametrize(
-    "path", [HERE / "race.py", *sorted((ROOT / "tests" / "toys").glob("*.py"))], ids=lambda path: path.stem
-)
-def test_sound_games_pass_every_check(path):
-    results = check.check(games.load(path))
+SOUND = [*games.names(), str(HERE / "race.py"), *sorted(map(str, (ROOT / "tests" / "toys").glob("*.py")))]
+
+
+@pytest.mark.parametrize("name", SOUND, ids=lambda name: Path(name).stem)
+def test_sound_games_pass_every_check(name):
+    results = check.check(games.load(name))
     assert [(result.check, result.problem) for result in results if not result.ok] == []
     assert [result.check for result in results] == list(check.CHECKS)
 

@@ -57,7 +57,7 @@ def test_a_game_of_ones_own_is_loaded_by_its_path(tmp_path):
     with pytest.raises(UserError, match=r"There is no game file .*nowhere\.py"):
         games.load(tmp_path / "nowhere.py")
     (tmp_path / "My-Race.py").write_text(RACE, encoding="utf-8")
-    with pytest.raises(UserError, match="named in lower case, like my_game.py"):
+    with pytest.raises(UserError, match=r"named in lower case, like my_game\.py"):
         games.load(tmp_path / "My-Race.py")
 
 

@@ -1,0 +1,241 @@
+"""Matches: seats are exchanged, pairs begin alike, every game counts once, and intervals are Wilson's."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import games
+from agents import match
+from agents.match import Participant, Result, Table, best_at_hand, participant, play, wilson
+from agents.networks import AgentSettings
+from agents.policy import Agent, build, describe
+from games.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def pong():
+    return games.load("pong")
+
+
+@pytest.fixture(scope="module")
+def connect_four():
+    return games.load("connect_four")
+
+
+def save_agent(game, path, score=None, rating=None):
+    settings = AgentSettings(observation="objects", network="mlp", hidden=8)
+    info = describe(game, settings, "ppo")
+    info.score, info.rating = score or {}, rating
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Agent(game, info, build(game, settings)).save(path)
+    return path
+
+
+# --- numbers ---
+
+
+@pytest.mark.parametrize(
+    ("score", "games", "low", "high"),  # of published tables, to three figures
+    [(0, 10, 0.0, 0.278), (5, 10, 0.237, 0.763), (10, 10, 0.722, 1.0), (81, 263, 0.255, 0.366), (950, 1000, 0.935, 0.962)],
+)
+def test_intervals_are_wilsons(score, games, low, high):
+    assert wilson(score, games) == pytest.approx((low, high), abs=6e-4)
+
+
+def test_a_draw_counts_half():
+    returns = np.array([[1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [0.0, 0.0], [0.5, 0.5]])
+    result = Result("pong", ["a", "b"], returns, 0, 10.0)
+    summary = result.summary()
+    assert (summary["wins"], summary["draws"]) == ([2, 1], 2)
+    assert result.score == summary["win_rate"] == pytest.approx(3 / 5)
+    assert summary["interval"] == list(wilson(3, 5))
+    assert summary["mean_return"] == pytest.approx([0.3, -0.1])
+
+
+def test_the_return_interval_of_one_seat_is_that_of_a_mean():
+    summary = Result("breakout", ["a"], np.array([[1.0], [2.0], [3.0], [6.0]]), 0, 10.0).summary()
+    half = 1.96 * math.sqrt(14 / 3) / 2
+    assert summary["mean_return"] == 3.0
+    assert summary["std_return"] == pytest.approx(math.sqrt(14 / 3))
+    assert summary["return_interval"] == pytest.approx([3 - half, 3 + half])
+
+
+COMMON = {"game", "seats", "games", "mean_return", "steps_per_second"}
+
+
+def test_the_object_has_the_keys_that_are_promised(pong):
+    two = play(pong, [participant("bot", pong), participant("random", pong)], 2, seed=1).summary()
+    assert set(two) == COMMON | {"wins", "draws", "win_rate", "interval"}
+    assert two["seats"] == ["bot", "random"]
+    assert len(two["wins"]) == len(two["mean_return"]) == len(two["interval"]) == 2
+    one = Result("breakout", ["a"], np.ones((3, 1)), 0, 10.0).summary()
+    assert set(one) == COMMON | {"std_return", "return_interval"}
+    assert json.loads(json.dumps([one, two])) == [one, two]
+
+
+# --- who sits where ---
+
+
+def test_seats_are_exchanged_and_pairs_begin_alike(pong):
+    bots = [Participant("weak", 0.0), Participant("strong", 1.0)]
+    table = Table(pong, bots, 8, 2, 1, 0, None, 1)
+    assert table.order.tolist() == [[0, 1], [1, 0]] * 4
+    assert table.batch.bots.tolist() == [[0.0, 1.0], [1.0, 0.0]] * 4
+    states = table.batch.states
+    assert (states[0::2] == states[1::2]).all()
+    assert len(np.unique(states["rng"])) == 4, "and no two pairs"
+
+
+def test_every_second_game_of_a_seat_is_won_by_whoever_sits_there(connect_four, monkeypatch):
+    """What counts is the participant's return, wherever it sat."""
+    result = play(connect_four, [Participant("strong", 1.0), Participant("random", -1.0)], 40, seed=2)
+    assert result.score > 0.95
+    other = play(connect_four, [Participant("random", -1.0), Participant("strong", 1.0)], 40, seed=2)
+    assert other.score < 0.05
+
+
+def test_a_game_of_turns_begins_with_two_to_four_random_plies_the_same_in_both_of_a_pair(connect_four):
+    table = Table(connect_four, [Participant("a", 0.5), Participant("b", 0.5)], 60, 1, 1, 0, None, 1)
+    states, slots = table.batch.states, table.batch.slots
+    assert (states[0::2] == states[1::2]).all()
+    assert (slots["held"][0::2] == slots["held"][1::2]).all()
+    dropped = [bin(int(one)).count("1") + bin(int(other)).count("1") for one, other in states["discs"]]
+    decided = (slots["held"] >= 0).sum(1)
+    assert (decided == 1).all()
+    assert set(dropped + decided) == {2, 3, 4}
+    assert len({tuple(discs) for discs in states["discs"].tolist()}) > 15, "openings differ"
+
+
+def test_an_agent_moves_only_after_the_opening(connect_four, tmp_path):
+    path = save_agent(connect_four, tmp_path / "agent.safetensors")
+    one = participant(str(path), connect_four)
+    table = Table(connect_four, [one, Participant("bot", 0.5)], 12, 1, 1, 0, None, 1)
+    seen = []
+    decide, batch = one.agent.decide, table.batch
+
+    def spy(observation, masks):
+        seen.extend(batch.states["tick"][(batch.episode == 0) & (batch.asked.max(1) == 1)])
+        return decide(observation, masks)
+
+    one.agent.decide = spy
+    table.play()
+    assert min(seen) == 2
+    assert table.returns.shape == (12, 2)
+
+
+@pytest.mark.parametrize("count", [1, 3, 101, 999, 1001])
+def test_exactly_as_many_games_are_played_as_asked_for(pong, count, monkeypatch):
+    played = []
+    original = Table.play
+
+    def spy(table):
+        original(table)
+        played.append((len(table.returns), table.order[:, 0].sum() * table.quota))
+
+    monkeypatch.setattr(Table, "play", spy)
+    result = play(pong, [Participant("strong", 1.0), Participant("random", -1.0)], count, seed=4)
+    assert result.games == count == sum(games for games, _ in played)
+    assert sum(second for _, second in played) == count // 2, "in the second seat half of the time"
+    assert (result.returns.sum(1) == 0).all()
+
+
+def test_no_game_is_played_twice(pong):
+    """Chance against chance: 600 games, in pairs with the same beginning but no other in common."""
+    result = play(pong, [Participant("random", -1.0), Participant("bot", 0.2)], 501, seed=4)
+    table = Table(pong, [Participant("random", -1.0), Participant("bot", 0.2)], 250, 1, 4, 500, None, 1)
+    first = Table(pong, [Participant("random", -1.0), Participant("bot", 0.2)], 250, 1, 4, 0, None, 1)
+    assert not set(table.batch.states["rng"]) & set(first.batch.states["rng"]), "later tables play other games"
+    assert result.games == 501
+
+
+def test_a_bot_against_itself_wins_about_half(pong):
+    result = play(pong, [Participant("bot", 0.5), Participant("same", 0.5)], 600, seed=8)
+    assert result.score == pytest.approx(0.5, abs=3 * 0.5 / math.sqrt(600))
+    assert result.returns.std() > 0
+
+
+def test_the_same_seed_plays_the_same_games_whatever_the_threads(pong):
+    bots = [Participant("a", 0.3), Participant("b", 0.6)]
+    one, two = (play(pong, bots, 60, seed=5, threads=threads).returns for threads in (1, 2))
+    assert (one == two).all()
+    assert (play(pong, bots, 60, seed=6).returns != one).any()
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize(("text", "bot"), [("bot", 0.5), ("bot:0", 0.0), ("bot:0.8", 0.8), ("bot:1", 1.0), ("random", -1.0)])
+def test_a_seat_is_named_in_one_way_everywhere(pong, text, bot):
+    assert participant(text, pong).bot == bot
+    assert not participant(text, pong).human
+    assert participant("human", pong).human
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("bto", "mean 'bot'"),
+        ("humam", "mean 'human'"),
+        ("bot:2", "0 to 1"),
+        ("bot:x", "0 to 1"),
+        ("bot:nan", "0 to 1"),
+    ],
+)
+def test_a_seat_nobody_knows_names_the_nearest(pong, text, says):
+    with pytest.raises(UserError, match=says):
+        participant(text, pong)
+
+
+def test_a_run_without_an_agent_yet_is_told_how_to_go_on(pong, tmp_path):
+    with pytest.raises(UserError, match="--resume"):
+        participant(str(tmp_path), pong)
+
+
+def test_a_run_is_a_seat(pong, tmp_path):
+    save_agent(pong, tmp_path / "agent.safetensors")
+    assert participant(str(tmp_path), pong).agent is not None
+
+
+def test_a_match_needs_the_right_number_of_players_and_no_people(pong):
+    bot, person = participant("bot", pong), participant("human", pong)
+    with pytest.raises(UserError, match="has 2 seats, not 1"):
+        play(pong, [bot], 1, seed=0)
+    with pytest.raises(UserError, match="without a window"):
+        play(pong, [bot, person], 1, seed=0)
+    with pytest.raises(UserError, match="one game at least"):
+        play(pong, [bot, bot], 0, seed=0)
+
+
+# --- the best at hand ---
+
+
+def test_the_best_at_hand_is_surely_the_best(pong, tmp_path, monkeypatch):
+    monkeypatch.setattr(match, "ZOO", tmp_path / "zoo")
+    runs = tmp_path / "runs"
+    assert best_at_hand(pong, runs) == "bot"
+    lucky = save_agent(pong, runs / "pong" / "lucky" / "agent.safetensors", {"win_rate": 1.0, "interval": [0.7, 1.0]})
+    assert best_at_hand(pong, runs) == str(lucky)
+    sure = save_agent(pong, tmp_path / "zoo" / "pong" / "sure.safetensors", {"win_rate": 0.9, "interval": [0.88, 0.92]})
+    save_agent(pong, runs / "pong" / "unknown" / "agent.safetensors")
+    assert best_at_hand(pong, runs) == str(sure)
+    rated = save_agent(pong, runs / "pong" / "rated" / "agent.safetensors", {"interval": [0.1, 0.2]}, rating=0.0)
+    assert best_at_hand(pong, runs) == str(rated)
+
+
+def test_the_best_at_hand_is_no_damaged_file_and_of_no_other_game_or_version(pong, connect_four, tmp_path, monkeypatch):
+    monkeypatch.setattr(match, "ZOO", tmp_path / "zoo")
+    folder = tmp_path / "runs" / "pong"
+    good = {"interval": [0.9, 1.0]}
+    (folder / "text").mkdir(parents=True)
+    (folder / "text" / "agent.safetensors").write_text("hello")
+    save_agent(connect_four, folder / "other" / "agent.safetensors", good)
+    path = save_agent(pong, folder / "old" / "agent.safetensors", good)
+    agent = Agent.load(path)
+    agent.info.game_version += 1
+    agent.save(path)
+    for number, score in enumerate(({"interval": ["high"]}, {"interval": 3}, {"interval": [float("nan"), 1.0]})):
+        save_agent(pong, folder / f"hostile{number}" / "agent.safetensors", score)
+    worst = save_agent(pong, folder / "poor" / "agent.safetensors", {"interval": [0.0, 0.1]})
+    assert best_at_hand(pong, tmp_path / "runs") == str(worst)

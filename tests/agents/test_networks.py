@@ -1,0 +1,98 @@
+"""Encoders: shapes, precision, patches, and what does not go together."""
+
+import numpy as np
+import pytest
+import torch
+
+from agents.compiled import to_patches
+from agents.networks import ENCODERS, ActorCritic, AgentSettings, best_dtype, encoder
+from games.errors import UserError
+
+SHAPES = {  # what goes with what: settings, observation's shape
+    "patch": (AgentSettings(), (2, 36, 36)),
+    "patch planes": (AgentSettings(observation="planes", size=12), (2, 7, 12, 12)),
+    "small": (AgentSettings(network="small", size=42, stack=3), (3, 42, 42)),
+    "nature": (AgentSettings(network="nature", size=84, stack=4), (4, 84, 84)),
+    "mlp": (AgentSettings(network="mlp", observation="objects"), (2, 21)),
+}
+
+
+def observations(shape, count=5, seed=0):
+    rng = np.random.default_rng(seed)
+    if len(shape) == 2:
+        return rng.normal(size=(count, *shape)).astype(np.float32)
+    return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_encoder_gives_a_policy_and_a_value(name):
+    settings, shape = SHAPES[name]
+    network = ActorCritic(shape, 4, settings)
+    stored = torch.from_numpy(network.encoder.arrange(observations(shape)))
+    assert stored.shape[1:] == network.encoder.stored
+    logits, value = network(stored)
+    assert logits.shape == (5, 4)
+    assert value.shape == (5,)
+    assert logits.dtype == value.dtype == torch.float32
+    assert logits.isfinite().all()
+    assert (value[0] != value[1:]).all(), "different pictures, different values"
+
+
+def test_all_encoders_are_tried_here():
+    assert {name.split()[0] for name in SHAPES} == set(ENCODERS)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_bfloat16_computes_nearly_the_same(name):
+    settings, shape = SHAPES[name]
+    torch.manual_seed(0)
+    network = ActorCritic(shape, 4, settings)
+    stored = torch.from_numpy(network.encoder.arrange(observations(shape, 64)))
+    with torch.no_grad():
+        _, exact = network(stored)
+        _, short = network(stored, torch.bfloat16)
+    assert (exact - short).abs().max() < 0.05 * exact.abs().max()
+    assert (exact - short).abs().max() > 0, "it must have been tried"
+
+
+@pytest.mark.parametrize("patch", [1, 2, 3, 6])
+def test_patches_are_what_reshape_and_transpose_give(patch):
+    images = observations((3, 12, 18))
+    cut = images.reshape(5, 3, 12 // patch, patch, 18 // patch, patch).transpose(0, 2, 4, 1, 3, 5)
+    expected = cut.reshape(5, -1, 3 * patch * patch)
+    assert (to_patches(images, patch, np.empty(expected.shape, np.uint8)) == expected).all()
+
+
+def test_the_patch_encoder_is_a_convolution_with_its_kernel_as_stride():
+    settings, shape = SHAPES["patch"]
+    first = encoder(shape, settings).project
+    images = observations(shape)
+    kernel = first.weight.reshape(settings.channels, shape[0], settings.patch, settings.patch)
+    convolved = torch.nn.functional.conv2d(torch.from_numpy(images).float(), kernel, first.bias, settings.patch)
+    patches = torch.from_numpy(encoder(shape, settings).arrange(images)).float()
+    assert torch.allclose(first(patches).transpose(1, 2), convolved.flatten(2), atol=1e-2, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "shape", "says"),
+    [
+        ({"network": "pach"}, (2, 36, 36), "Did you mean 'patch'"),
+        ({"network": "mlp"}, (2, 36, 36), "does not take pixels"),
+        ({"network": "small", "observation": "objects"}, (2, 21), "For objects: mlp"),
+        ({"size": 40}, (2, 40, 40), "size=42"),
+        ({"network": "small", "size": 8}, (2, 8, 8), "too small"),
+        ({"network": "nature", "size": 20}, (4, 20, 20), "too small"),
+    ],
+)
+def test_what_does_not_go_together_is_said(changes, shape, says):
+    with pytest.raises(UserError, match=says):
+        encoder(shape, AgentSettings(**changes))
+
+
+def test_precision_is_one_of_three():
+    cpu = torch.device("cpu")
+    assert best_dtype(cpu, "fp32") == torch.float32
+    assert best_dtype(cpu, "bf16") == torch.bfloat16
+    assert best_dtype(cpu, "auto") in (torch.float32, torch.bfloat16)
+    with pytest.raises(UserError, match="fp32"):
+        best_dtype(cpu, "fp23")

@@ -1,0 +1,176 @@
+"""An agent acts as it did in training: from its file, on Gymnasium's observations, at its temperature."""
+
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+import games
+from agents.match import participant
+from agents.networks import AgentSettings
+from agents.policy import Agent, build, describe
+from agents.ppo import PPO, PPOSettings
+from games.batch import EXTERNAL, Batch
+from games.env import SparringEnv
+from games.errors import UserError
+from games.view import View
+
+TALLY = Path(__file__).parents[1] / "games" / "tally.py"  # left and right change places in the second seat's view
+KINDS = {
+    "pixels": {"observation": "pixels", "size": 12, "network": "patch", "patch": 6, "stack": 3, "hidden": 16},
+    "planes": {"observation": "planes", "size": 12, "network": "patch", "patch": 6, "stack": 2, "hidden": 16},
+    "objects": {"observation": "objects", "network": "mlp", "stack": 2, "hidden": 16},
+}
+
+
+@pytest.fixture(scope="module")
+def pong():
+    return games.load("pong")
+
+
+def new_agent(game, decided=True, seed=0, **settings):
+    """An agent with random weights; `decided`: whose actions depend on what it sees."""
+    torch.manual_seed(seed)
+    settings = AgentSettings(**settings)
+    agent = Agent(game, describe(game, settings, "ppo"), build(game, settings))
+    with torch.no_grad():
+        agent.network.policy.weight.mul_(100.0 if decided else 0.0)
+    return agent
+
+
+# --- the file ---
+
+
+def test_a_loaded_agent_acts_exactly_as_the_learners(pong, tmp_path):
+    learner = PPO(pong, PPOSettings(n_envs=32, n_steps=16, batch_size=256), 1, [participant("bot", pong)])
+    seen, values = [], []
+    for _ in range(2):
+        learner.collect()
+        learner.update(0.0)
+    mine = learner.agent()
+    mine.save(tmp_path / "agent.safetensors")
+    loaded = Agent.load(tmp_path / "agent.safetensors")
+    assert loaded.info == mine.info
+    for _ in range(32):
+        learner.collect()
+        seen.append(learner.arena.view.newest().copy())
+    seen = np.concatenate(seen)
+    assert len(seen) > 1000
+    for one, other in zip(mine.evaluate(seen), loaded.evaluate(seen), strict=True):
+        assert (one == other).all()
+        values.append(one)
+    assert (mine.decide(seen, None) == loaded.decide(seen, None)).all()
+    assert values[1].std() > 0, "the observations must differ"
+
+
+def test_an_agent_of_another_game_or_version_is_refused(pong, tmp_path):
+    path = tmp_path / "agent.safetensors"
+    agent = new_agent(pong, **KINDS["objects"])
+    agent.save(path)
+    with pytest.raises(UserError, match="plays pong, not connect_four"):
+        Agent.load(path, games.load("connect_four"))
+    agent.info.game_version += 1
+    agent.save(path)
+    with pytest.raises(UserError, match=f"version {pong.version + 1} of pong; this is version {pong.version}"):
+        Agent.load(path)
+
+
+def test_an_agent_of_a_users_game_is_refused_once_the_game_is_edited(tmp_path):
+    game_file, path = tmp_path / "own.py", tmp_path / "agent.safetensors"
+    game_file.write_text(TALLY.read_text("utf-8"), "utf-8")
+    game = games.load(game_file)
+    new_agent(game, **KINDS["objects"]).save(path)
+    assert Agent.load(path, game).game is game
+    with pytest.raises(UserError, match="a game of somebody's own"):
+        Agent.load(path)
+    game_file.write_text(TALLY.read_text("utf-8") + "\n# one more line\n", "utf-8")
+    with pytest.raises(UserError, match=r"another state of own\.py"):
+        Agent.load(path, games.load(game_file))
+
+
+def test_an_agent_of_an_edited_copy_does_not_pass_for_the_game_that_ships(pong, tmp_path):
+    path = tmp_path / "agent.safetensors"
+    agent = new_agent(pong, **KINDS["objects"])
+    agent.info.game_digest = "0" * 64
+    agent.save(path)
+    with pytest.raises(UserError, match=r"another state of pong\.py"):
+        Agent.load(path, pong)
+
+
+# --- acting ---
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seat", [0, 1])
+def test_act_decides_on_gymnasiums_observations_as_in_a_seat_of_a_batch(kind, seat):
+    game = games.load(TALLY)
+    agent = new_agent(game, **KINDS[kind])
+    seen = agent.info.settings
+    env = SparringEnv(TALLY, seat=seat, opponent="random", observation=kind, size=seen.size, stack=seen.stack)
+    observation, info = env.reset(seed=3)
+    batch = Batch(game, 1, seed=3, bots=[[EXTERNAL if k == seat else -1.0 for k in range(2)]])
+    player = agent.player(batch, np.array([[0, seat]]))
+    actions, tried = np.zeros((1, 2), np.int64), []
+    for _ in range(7):
+        batch.states[:], batch.slots[:] = env.batch.states, env.batch.slots  # what both see
+        player.act(actions)
+        action = agent.act(observation, info["action_mask"])
+        assert game.swap[action] == actions[0, seat] if seat else action == actions[0, seat]
+        assert info["action_mask"][action]
+        tried.append(action)
+        observation, _, over, cut, info = env.step(action)
+        if over or cut:
+            break
+    assert len(tried) > 4
+
+
+def test_act_takes_one_observation_or_many(pong):
+    agent = new_agent(pong, **KINDS["pixels"])
+    many = np.random.default_rng(0).integers(0, 256, (9, 12, 12, 3), dtype=np.uint8)
+    actions = agent.act(many)
+    assert actions.shape == (9,)
+    assert [agent.act(one) for one in many] == actions.tolist()
+    assert isinstance(agent.act(many[0], np.array([0, 1, 0])), int)
+    assert agent.act(many[0], np.array([0, 1, 0])) == 1
+
+
+def test_at_temperature_0_it_does_the_likeliest_and_above_it_draws(pong):
+    agent = new_agent(pong, **KINDS["objects"])
+    with torch.no_grad():
+        agent.network.policy.bias.copy_(torch.tensor([0.0, 1.0, -1.0]))
+    seen = np.random.default_rng(0).normal(size=(1, *View(Batch(pong, 1), [(0, 0)], "objects", stack=2).shape))
+    seen = np.repeat(seen.astype(np.float32), 20_000, 0)
+    probabilities = agent.evaluate(seen[:1])[0][0]
+    assert 0.4 < probabilities.max() < 0.98, "the test needs an agent in doubt"
+    assert set(agent.decide(seen, None)) == {probabilities.argmax()}
+    agent.info.settings.temperature = 1.0
+    share = np.bincount(agent.decide(seen, None), minlength=3) / len(seen)
+    assert share == pytest.approx(probabilities, abs=0.015)  # four standard deviations
+
+
+def test_probabilities_and_values_keep_to_the_mask(pong):
+    agent = new_agent(pong, **KINDS["objects"])
+    view = View(Batch(pong, 4), [(k, 0) for k in range(4)], "objects", stack=2)
+    probabilities, values = agent.evaluate(view.observe(), np.array([[1, 0, 1]] * 4, np.uint8))
+    assert (probabilities[:, 1] == 0).all()
+    assert probabilities.sum(1) == pytest.approx(np.ones(4))
+    assert values.shape == (4,)
+
+
+def test_a_players_delay_and_frame_skip_are_its_own(pong):
+    agent = new_agent(pong, **KINDS["objects"], delay=12)
+    batch = Batch(pong, 3, frame_skip=1)
+    agent.player(batch, np.array([[0, 1], [2, 0]]))
+    assert batch.delay.tolist() == [[0, 12], [0, 0], [12, 0]]
+    assert batch.frame_skip.tolist() == [[1, 4], [1, 1], [4, 1]]
+
+
+def test_the_readmes_five_lines(pong, tmp_path):
+    new_agent(pong, size=84, stack=4, network="nature").save(tmp_path / "agent.safetensors")
+    agent = Agent.load(tmp_path / "agent.safetensors")
+    env = gym.make(pong.env_id, observation="pixels", size=84, stack=4)
+    observation, info = env.reset(seed=1)
+    observation, *_ = env.step(agent.act(observation, info["action_mask"]))
+    assert observation.shape == (84, 84, 4)

@@ -1,0 +1,172 @@
+"""The command line of play.py: who plays, matches without a window, and mistakes."""
+
+import argparse
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import games
+import play
+from agents import match
+from agents.networks import AgentSettings
+from agents.policy import Agent, build, describe
+
+OWN = Path(__file__).parent / "learning" / "repeat.py"
+
+
+def call(*words):
+    """play.py's exit code, standard output and standard error, run in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["play.py", *map(str, words)])
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        code = play.main()
+    return code, out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run's folder with an agent of Pong that has learned nothing."""
+    game = games.load("pong")
+    settings = AgentSettings(size=12, hidden=8)
+    info = describe(game, settings, "ppo")
+    info.score = {"interval": [0.6, 0.8]}
+    folder = tmp_path / "pong" / "mine"
+    folder.mkdir(parents=True)
+    Agent(game, info, build(game, settings)).save(folder / "agent.safetensors")
+    return folder
+
+
+# --- headless ---
+
+
+def test_a_match_is_one_json_object(run):
+    code, out, err = call("pong", run, "bot", "--headless", "--games", 5, "--json")
+    assert (code, err) == (0, "")
+    result = json.loads(out)
+    keys = ("game", "seats", "games", "wins", "draws", "win_rate", "interval", "mean_return", "steps_per_second")
+    assert tuple(result) == keys
+    assert (result["game"], result["seats"], result["games"]) == ("pong", [str(run), "bot"], 5)
+    assert sum(result["wins"]) + result["draws"] == 5
+    assert result["win_rate"] == (result["wins"][0] + result["draws"] / 2) / 5
+    assert result["interval"][0] <= result["win_rate"] <= result["interval"][1]
+
+
+def test_it_counts_from_the_first_ones_view():
+    seats = ["bot:1", "random"]
+    results = [json.loads(call("pong", *order, "--headless", "--games", 20, "--json")[1]) for order in (seats, seats[::-1])]
+    assert [result["win_rate"] for result in results] == [1.0, 0.0]
+    assert results[0]["wins"] == results[1]["wins"][::-1] == [20, 0]
+
+
+def test_the_same_seed_gives_the_same_match_and_another_another():
+    words = ["pong", "bot:0.3", "bot:0.4", "--headless", "--games", 30, "--json"]
+    one, same, other = (json.loads(call(*words, "--seed", seed)[1]) for seed in (1, 1, 2))
+    for result in (one, same, other):
+        del result["steps_per_second"]
+    assert one == same
+    assert one != other
+
+
+def test_a_game_of_one_seat_has_a_mean_return():
+    code, out, _ = call(OWN, "bot", "--headless", "--games", 7, "--json")
+    assert code == 0
+    result = json.loads(out)
+    keys = ("game", "seats", "games", "mean_return", "std_return", "return_interval", "steps_per_second")
+    assert tuple(result) == keys
+    assert (result["mean_return"], result["std_return"], result["return_interval"]) == (8.0, 0.0, [8.0, 8.0])
+    assert "return 8.00 over 7 games" in call(OWN, "bot", "--headless", "--games", 7)[1]
+
+
+def test_without_json_it_is_a_table_for_people(run):
+    code, out, _ = call("pong", run, "bot", "--headless", "--games", 4)
+    assert code == 0
+    assert out.startswith("Pong, 4 games, ")
+    assert "draws" in out
+    assert "a draw counting half" in out
+
+
+# --- who plays ---
+
+
+def seats_of(words, game, runs):
+    return play.seats_of(play.arguments().parse_args([game.name, *words, "--runs", str(runs)]), game)
+
+
+def test_seats_are_filled_up_with_the_best_at_hand(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(match, "ZOO", tmp_path / "zoo")
+    pong, best = games.load("pong"), str(run / "agent.safetensors")
+    own, empty = games.load(OWN), tmp_path / "empty"
+    assert seats_of([], pong, tmp_path) == ["human", best]
+    assert seats_of(["human"], pong, tmp_path) == ["human", best]
+    assert seats_of(["bot", "random"], pong, tmp_path) == ["bot", "random"]
+    assert seats_of([], pong, empty) == ["human", "bot"]
+    assert seats_of(["--headless"], pong, tmp_path) == [best, "bot"]
+    assert seats_of(["random", "--headless"], pong, tmp_path) == ["random", best]
+    assert seats_of([], own, empty) == ["human", "bot"], "a race"
+    assert seats_of(["bot"], own, empty) == ["bot"]
+    assert seats_of(["--headless"], own, empty) == ["bot"]
+
+
+def test_the_windows_seats_say_who_sits_there(run):
+    pong = games.load("pong")
+    assert play.seat_of("human", pong).kind == "human"
+    bot, chance, agent = (play.seat_of(name, pong) for name in ("bot:0.8", "random", str(run)))
+    assert (bot.kind, bot.skill) == ("scripted", 0.8)
+    assert (chance.kind, chance.skill) == ("scripted", None)
+    assert (agent.kind, agent.delay) == ("agent", 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "Which game?"),
+        (["pnog"], "Did you mean 'pong'"),
+        (["pong", "bto", "bot"], "Did you mean 'bot'"),
+        (["pong", "bot:2", "bot"], "0 to 1"),
+        (["pong", "bot", "bot", "bot"], "takes 2 participants"),
+        (["pong", "human", "bot"], "without a window"),
+        ([OWN, "bot", "bot"], "takes 1 participant here"),
+        (["pong", "bot", "bot", "--games", 0], "--games is 1 or more"),
+        (["pong", "bot", "bot", "--seed", -1], "--seed is 0 or more"),
+        (["pong", "none.safetensors", "bot"], "There is no seat and no file"),
+    ],
+    ids=lambda value: "_".join(Path(str(word)).name for word in value) if isinstance(value, list) else "",
+)
+def test_a_mistake_gets_one_clear_message(words, says):
+    code, out, err = call(*words, "--headless")
+    assert code == 2
+    assert says in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_an_agent_of_another_game_cannot_sit_here(run):
+    code, _, err = call("connect_four", run, "bot", "--headless")
+    assert code == 2
+    assert "plays pong, not connect_four" in err
+
+
+def test_json_goes_with_headless():
+    code, _, err = call("pong", "bot", "bot", "--json")
+    assert code == 2
+    assert "--headless" in err
+
+
+@pytest.mark.parametrize("text", ["big", "100x", "10x10", "99999x100", "-5x300"])
+def test_a_windows_size_that_cannot_be_is_refused(text):
+    with pytest.raises(play.UserError, match="WIDTHxHEIGHT"):
+        play.size_of(text)
+    assert play.size_of("1280x720") == (1280, 720)
+    assert play.size_of(None) is None
+
+
+def test_every_example_of_the_help_is_understood():
+    for line in play.EPILOG.splitlines():
+        if "python play.py" in line:
+            words = line.split("play.py")[1].split("   ")[0].split()
+            assert isinstance(play.arguments().parse_args(words), argparse.Namespace)
