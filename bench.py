@@ -151,7 +151,6 @@ class CartPole:
         self.envs.reset(seed=1)
         self.envs.action_space.seed(1)
         self.actions = [self.envs.action_space.sample() for _ in range(64)]
-
         self.steps = 0
         self.step()
 
@@ -185,9 +184,8 @@ def bench_env(named: list, seconds: float, quick: bool) -> Iterator[Row]:
             many = TOGETHER * (8 if fair else 1)  # what is quickly done must be much, or sharing it out takes longer
             for num_envs, threads in [(1, 1), (TOGETHER, 1), *([(many, CORES)] if CORES > 1 else [])]:
                 ticks = Ticks(game, num_envs, observation, size, threads)
-                speeds, *beside = take_turns(
-                    [ticks.run, cart_pole.run] if fair and num_envs > 1 else [ticks.run], seconds, TURNS["env"]
-                )
+                peers = [cart_pole.run] if fair and num_envs > 1 else []
+                speeds, *beside = take_turns([ticks.run, *peers], seconds, TURNS["env"])
                 ticks.batch.close()
                 where = "a batch of one" if num_envs == 1 else f"{num_envs:,} at once, {threads} thread{'s'[: threads - 1]}"
                 name = f"{what} scalar" if num_envs == 1 else f"{what} all threads" if threads > 1 else what
@@ -214,24 +212,22 @@ print(time.perf_counter() - wall, time.process_time() - cpu, moved or batch.epis
 
 def bench_compilation(named: list) -> Iterator[Row]:
     """From a game's name to its first picture in a fresh process, without the imports: nothing compiled yet, and all."""
-    for name, warm in (("compile cold", False), ("compile warm", True)):
-        found = {game.heading: compile_seconds(game, warm) for game in named}
-        slowest = max(found, key=lambda heading: found[heading][0])
-        each = ", ".join(f"{heading} {wall:.2f}" for heading, (wall, _) in found.items())
-        note = f"rules and pixels, imports apart: {each}; {found[slowest][1]:.2f} s of the processor"
-        yield Row(name, "s", found[slowest][0], note=note)
+    found = {game.heading: compile_seconds(game) for game in named}
+    for k, name in enumerate(("compile cold", "compile warm")):
+        wall, cpu = max(both[k] for both in found.values())
+        each = ", ".join(f"{heading} {both[k][0]:.2f}" for heading, both in found.items())
+        yield Row(name, "s", wall, note=f"rules and pixels, imports apart: {each}; the slowest: {cpu:.2f} s of the processor")
 
 
-def compile_seconds(game, warm: bool) -> tuple[float, float]:
-    """Seconds by the clock and of the processor: the first process with an empty cache, or the best of three after it."""
+def compile_seconds(game) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Seconds by the clock and of the processor: of a process with an empty cache, and the best of three after it."""
     with tempfile.TemporaryDirectory() as cache:
-        runs = [compile_once(game, cache)]
+        cold = compile_once(game, cache)
         compiled = set(Path(cache).rglob("*.nbc"))
-        if warm:
-            runs = [compile_once(game, cache) for _ in range(3)]
+        warm = min(compile_once(game, cache) for _ in range(3))
         if not compiled or set(Path(cache).rglob("*.nbc")) != compiled:
             raise UserError(f"{game.heading}: nothing was compiled when it should have been, or something when it should not.")
-        return min(runs)
+        return cold, warm
 
 
 def compile_once(game, cache: str) -> tuple[float, float]:
@@ -445,7 +441,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("what", help="env, train or play")
     parser.add_argument("games", nargs="*", help="names or files (default: env all that ship, train and play pong)")
-    parser.add_argument("--seconds", type=float, help=f"of each measurement (default: {SECONDS})".replace("'", ""))
+    parser.add_argument("--seconds", type=float, help="of each measurement (default: env 0.5, train and play 60)")
     parser.add_argument("--quick", action="store_true", help="only to see that it works: the figures say little")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
     return parser

@@ -5,6 +5,7 @@ An encoder stores observations its own way (`arrange`, once, when they are seen)
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,15 +15,15 @@ from torch import Tensor, nn
 from agents.compiled import to_patches
 from games.errors import UserError, nearest
 
-import os
-BYTE = float(os.environ.get('BS','1')) / 255.0
-DEEP=int(os.environ.get('DEEP','0'));COORD=float(os.environ.get('COORD','0'))
+BYTE = 1.0 / 255.0
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
 
-def orthogonal(layer: nn.Module, gain: float) -> nn.Module:
+def orthogonal(layer: Layer, gain: float) -> Layer:
     """Orthogonal weights (Saxe et al. 2014), no bias: the start that PPO's reference implementations use."""
     nn.init.orthogonal_(layer.weight, gain)
-    nn.init.zeros_(layer.bias)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
     return layer
 
 
@@ -44,68 +45,79 @@ class AgentSettings:
 class Encoder(nn.Module):
     """Observations [B, stack, *frame] to features [B, self.features]."""
 
-    takes = ("pixels", "planes")
+    takes: tuple[str, ...] = ("pixels", "planes")  # observations
     features: int
+    stored: tuple[int, ...]  # shape of an observation as it is stored
+
+    def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
+        super().__init__()
+        self.image = (int(np.prod(shape[:-2])), *shape[-2:])  # channels, height, width
 
     def arrange(self, observation: np.ndarray) -> np.ndarray:
         """How observations are stored: uint8 or float32 [B, *self.stored]."""
         return observation.reshape(len(observation), *self.stored)
 
-    def __init__(self, shape: tuple[int, ...]):
-        super().__init__()
-        self.image = (int(np.prod(shape[:-2])), *shape[-2:]) if len(shape) > 2 else shape  # channels, height, width
-        self.stored: tuple[int, ...] = self.image
+    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """Stored observations [B, *self.stored] to features [B, self.features], computed in `dtype`."""
+        raise TypeError(f"{type(self).__name__} has no forward")
 
 
-def waves(patch: int, stack: int, channels: int) -> Tensor:
-    """The lowest cosine waves of a patch (as JPEG's), each once for the sum of the frames and once for their difference."""
-    grid = (torch.arange(patch) + 0.5) * torch.pi / patch
-    order = sorted((i + j, i, j) for i in range(patch) for j in range(patch))
-    weight = torch.zeros(channels, stack, patch, patch)
-    signs = [torch.ones(stack), torch.linspace(-1, 1, stack)] if stack > 1 else [torch.ones(1)]
-    for number in range(channels):
-        _, i, j = order[(number // len(signs)) % len(order)]
-        wave = torch.cos(grid * i)[:, None] * torch.cos(grid * j)
-        sign = signs[number % len(signs)]
-        weight[number] = (sign / sign.norm())[:, None, None] * wave / wave.norm()
-    return weight.reshape(channels, -1)
+def dense(x: Tensor, layer: nn.Linear) -> Tensor:
+    """A linear layer in the precision of its input."""
+    return F.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
 
 
 class Patch(Encoder):
-    """Non-overlapping patches, as a vision transformer's first layer, then two hidden layers.
+    """Non-overlapping patches, as a vision transformer's first layer (Dosovitskiy et al. 2021), then two hidden layers.
 
     The kernel is the stride, so with observations stored in patch order the first layer is one plain matrix product.
     """
 
     def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
-        super().__init__(shape)
+        super().__init__(shape, settings)
         channels, height, width = self.image
         self.patch = settings.patch
         if height % self.patch or width % self.patch:
             raise UserError(
-                f"The patch network cuts images into patches of {self.patch} pixels; a size of {height} is no multiple of it.\n"
+                f"The patch network cuts images into patches of {self.patch} pixels; {height} is no multiple of that.\n"
                 f"Choose --set size={max(1, round(height / self.patch)) * self.patch}, or --set patch=…"
             )
         patches = (height // self.patch) * (width // self.patch)
         self.stored = (patches, channels * self.patch**2)
         self.project = orthogonal(nn.Linear(self.stored[1], settings.channels), 2**0.5)
-        if os.environ.get("DCT"):
-            with torch.no_grad(): self.project.weight.copy_(waves(self.patch, channels, settings.channels)*2**.5)
-        self.hidden = orthogonal(nn.Linear(patches * settings.channels, settings.hidden), float(os.environ.get("G","1.4")))
-        self.features = settings.hidden
+        if len(shape) == 3:  # grey pictures, one a frame
+            with torch.no_grad():
+                self.project.weight.copy_(2**0.5 * waves(self.patch, channels, settings.channels))
+        # Small at the start: what random features say of a picture is noise that learning must first get rid of.
+        self.hidden = orthogonal(nn.Linear(patches * settings.channels, settings.hidden), 0.3)
         self.last = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
+        self.features = settings.hidden
 
     def arrange(self, observation: np.ndarray) -> np.ndarray:
         flat = observation.reshape(len(observation), *self.image)
         return to_patches(flat, self.patch, np.empty((len(flat), *self.stored), np.uint8))
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, patches, channels * patch²]
-        x = F.linear(x.to(dtype), (self.project.weight * BYTE).to(dtype), self.project.bias.to(dtype))
-        if os.environ.get("RELU1"): x=F.relu(x)
-        x = x.flatten(1)  # [B, patches * channels]
-        act = torch.tanh if os.environ.get("TANH") else F.relu
-        x = act(F.linear(x, self.hidden.weight.to(dtype), self.hidden.bias.to(dtype)))
-        return act(F.linear(x, self.last.weight.to(dtype), self.last.bias.to(dtype)))
+        weight = (self.project.weight * BYTE).to(dtype)
+        x = F.linear(x.to(dtype), weight, self.project.bias.to(dtype))  # [B, patches, channels]
+        return F.relu(dense(F.relu(dense(x.flatten(1), self.hidden)), self.last))
+
+
+def waves(patch: int, frames: int, channels: int) -> Tensor:
+    """First weights [channels, frames * patch²]: the longest cosine waves over a patch, as JPEG has them.
+
+    Each comes twice: for the sum of the frames and for the newest against the oldest, which shows what moves.
+    """
+    grid = (torch.arange(patch) + 0.5) * torch.pi / patch
+    longest = sorted((i + j, i, j) for i in range(patch) for j in range(patch))
+    times = [torch.ones(frames), torch.linspace(-1, 1, frames)][: min(frames, 2)]
+    weight = torch.zeros(channels, frames, patch, patch)
+    for number in range(channels):
+        _, i, j = longest[number // len(times) % len(longest)]
+        wave = torch.cos(grid * i)[:, None] * torch.cos(grid * j)
+        time = times[number % len(times)]
+        weight[number] = (time / time.norm())[:, None, None] * (wave / wave.norm())
+    return weight.flatten(1)
 
 
 class Convolutions(Encoder):
@@ -115,14 +127,14 @@ class Convolutions(Encoder):
     units: int
 
     def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
-        super().__init__(shape)
+        super().__init__(shape, settings)
+        self.stored = self.image
         channels, height, width = self.image
         self.convolutions = nn.ModuleList()
         for out, kernel, stride in self.layers:
             if min(height, width) < kernel:
-                raise UserError(
-                    f"Images of {height} pixels are too small for {type(self).__name__.lower()}; choose a larger --set size=…"
-                )
+                name = type(self).__name__.lower()
+                raise UserError(f"Images of {self.image[1]} pixels are too small for {name}; choose a larger --set size=…")
             self.convolutions.append(orthogonal(nn.Conv2d(channels, out, kernel, stride), 2**0.5))
             channels, height, width = out, (height - kernel) // stride + 1, (width - kernel) // stride + 1
         self.hidden = orthogonal(nn.Linear(channels * height * width, self.units), 2**0.5)
@@ -130,10 +142,12 @@ class Convolutions(Encoder):
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, channels, height, width]
         x = x.to(dtype, memory_format=torch.channels_last)
-        for number, layer in enumerate(self.convolutions):
-            weight = layer.weight * BYTE if number == 0 else layer.weight
-            x = F.relu(F.conv2d(x, weight.to(dtype), layer.bias.to(dtype), layer.stride))
-        return F.relu(F.linear(x.flatten(1), self.hidden.weight.to(dtype), self.hidden.bias.to(dtype)))
+        scale = BYTE
+        for layer in self.convolutions:
+            assert isinstance(layer, nn.Conv2d) and layer.bias is not None
+            x = F.relu(F.conv2d(x, (layer.weight * scale).to(dtype), layer.bias.to(dtype), layer.stride))
+            scale = 1.0
+        return F.relu(dense(x.flatten(1), self.hidden))
 
 
 class Small(Convolutions):
@@ -156,15 +170,14 @@ class Mlp(Encoder):
     takes = ("objects",)
 
     def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
-        super().__init__(shape)
+        super().__init__(shape, settings)
         self.stored = (int(np.prod(shape)),)
         self.first = orthogonal(nn.Linear(self.stored[0], settings.hidden), 2**0.5)
         self.second = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
         self.features = settings.hidden
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, stack * numbers]
-        x = torch.tanh(F.linear(x.to(dtype), self.first.weight.to(dtype), self.first.bias.to(dtype)))
-        return torch.tanh(F.linear(x, self.second.weight.to(dtype), self.second.bias.to(dtype)))
+        return torch.tanh(dense(torch.tanh(dense(x.to(dtype), self.first)), self.second))
 
 
 ENCODERS: dict[str, type[Encoder]] = {"patch": Patch, "small": Small, "nature": Nature, "mlp": Mlp}

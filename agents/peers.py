@@ -20,38 +20,49 @@ from agents.sb3 import SparringVecEnv
 from games.game import Game
 
 
-class ConvolutionsExtractor(BaseFeaturesExtractor):
-    """Convolutions (channels, kernel, stride) and one hidden layer, written as Stable-Baselines3's own `NatureCNN` is."""
+class Extractor(BaseFeaturesExtractor):
+    """Convolutions (channels, kernel, stride) and hidden layers, written as Stable-Baselines3's own `NatureCNN` is.
 
-    def __init__(self, observation_space: spaces.Space, layers: tuple[tuple[int, int, int], ...], units: int):
-        super().__init__(observation_space, units)
+    linear: no ReLU between the convolutions and the hidden layers.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        layers: tuple[tuple[int, int, int], ...],
+        hidden: tuple[int, ...],
+        linear: bool = False,
+    ):
+        super().__init__(observation_space, hidden[-1])
         shape = observation_space.shape
         assert shape is not None
         modules: list[nn.Module] = []
         channels = shape[0]
         for out, kernel, stride in layers:
-            modules += [nn.Conv2d(channels, out, kernel, stride), nn.ReLU()]
+            modules += [nn.Conv2d(channels, out, kernel, stride), nn.Identity() if linear else nn.ReLU()]
             channels = out
         self.convolutions = nn.Sequential(*modules, nn.Flatten())
         with torch.no_grad():
-            flat = self.convolutions(torch.zeros(1, *shape)).shape[1]
-        self.linear = nn.Sequential(nn.Linear(flat, units), nn.ReLU())
+            inputs = self.convolutions(torch.zeros(1, *shape)).shape[1]
+        modules = []
+        for units in hidden:
+            modules += [nn.Linear(inputs, units), nn.ReLU()]
+            inputs = units
+        self.hidden = nn.Sequential(*modules)
 
     def forward(self, observations: Tensor) -> Tensor:
-        return self.linear(self.convolutions(observations))
+        return self.hidden(self.convolutions(observations))
 
 
 def policy_settings(settings: AgentSettings) -> dict[str, Any]:
     """`policy_kwargs` of the network that `agents.networks` builds: the same layers, both heads straight on the last one."""
     if settings.network == "nature":
         return {"net_arch": [], "features_extractor_class": NatureCNN}
-    layers: tuple[tuple[int, int, int], ...]
-    if settings.network == "small":
-        layers, units = Small.layers, Small.units
-    else:  # patches are a convolution whose kernel is its stride
-        layers, units = ((settings.channels, settings.patch, settings.patch),), settings.hidden
-    kwargs = {"layers": layers, "units": units}
-    return {"net_arch": [], "features_extractor_class": ConvolutionsExtractor, "features_extractor_kwargs": kwargs}
+    kwargs: dict[str, Any] = {"layers": Small.layers, "hidden": (Small.units,)}
+    if settings.network == "patch":  # patches are a convolution whose kernel is its stride
+        layers = ((settings.channels, settings.patch, settings.patch),)
+        kwargs = {"layers": layers, "hidden": (settings.hidden, settings.hidden), "linear": True}
+    return {"net_arch": [], "features_extractor_class": Extractor, "features_extractor_kwargs": kwargs}
 
 
 class UnderWay(VecEnvWrapper):

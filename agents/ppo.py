@@ -270,7 +270,8 @@ class PPO:
             if settings.target_kl > 0 and kl.item() > 1.5 * settings.target_kl:
                 break
         target, value = flat["target"][chosen], flat["value"][chosen]
-        means = [*(sums / max(count, 1)).tolist(), (1 - (target - value).var() / (target.var() + 1e-8)).item()]
+        explained = (1 - (target - value).var() / (target.var() + 1e-8)).item() if len(chosen) > 1 else float("nan")
+        means = [*(sums / max(count, 1)).tolist(), explained]
         self._carry(known)
         names = ("policy_gradient_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "explained_variance")
         metrics = {f"train/{name}": mean for name, mean in zip(names, means, strict=True)}
@@ -280,7 +281,7 @@ class PPO:
     def _minibatches(self, chosen: Tensor) -> tuple[Tensor, ...]:
         """A random division of the decisions into equal parts of about `batch_size`."""
         order = torch.randperm(len(chosen), generator=self.generator, device=self.device)
-        return chosen[order].tensor_split(max(1, round(len(chosen) / self.settings.batch_size)))
+        return chosen[order].tensor_split(max(1, round(len(chosen) / self.settings.batch_size))) if len(chosen) else ()
 
     def _learn(self, flat: dict[str, Tensor], rows: Tensor) -> Tensor:
         """One gradient step on some rows; policy loss, value loss, entropy, KL and clip fraction as one tensor [5]."""

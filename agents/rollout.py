@@ -23,7 +23,7 @@ class Arena:
         self, game: Game, num_envs: int, seed: int, opponents: "list[Participant | None]", settings: Any, workers: Workers
     ):
         self.game = game
-        self.batch = Batch(game, num_envs, seed, delay=settings.delay, threads=workers)
+        self.batch = Batch(game, num_envs, seed, threads=workers)
         rows, against = [], [[] for _ in opponents]
         self.batch.bots[:] = EXTERNAL
         for env in range(num_envs):
@@ -40,6 +40,7 @@ class Arena:
                 if opponent.agent is not None:
                     against[number].append((env, 1 - seat))
         self.view = View(self.batch, rows, settings.observation, settings.size, settings.stack)
+        self.batch.delay[self.view.envs, self.view.seats] = 0 if game.turns else settings.delay  # the learner's, not the bots'
         self.rivals = [
             opponent.agent.player(self.batch, np.array(seats))
             for opponent, seats in zip(opponents, against, strict=True)

@@ -87,6 +87,7 @@ def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | No
                 raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, known)}")
             setattr(target, name, _typed(name, value, kinds[name]))
     _check(learner, run)
+    run.threads = run.threads or min(4, os.cpu_count() or 1)  # a resumed run needs as many, on another machine too
     return learner, run
 
 
@@ -198,7 +199,7 @@ class Run:
         iteration. resume: go on from the folder's checkpoint."""
         self.game, self.config, self.folder, self.callback = game, config, folder, callback
         self.started = time.perf_counter() if started is None else started
-        self.threads = config.run.threads or min(4, os.cpu_count() or 1)
+        self.threads = config.run.threads or 1
         learner, _, _ = ALGORITHMS[config.algorithm]
         opponents = opponents_of(config.opponents, game, config.device)
         self.learner = learner(game, config.learner, config.seed, opponents, config.device, self.threads)

@@ -1,5 +1,6 @@
 """A game file, loaded: its contract checked and given defaults, its kernel compiled and cached."""
 
+import atexit
 import functools
 import hashlib
 import importlib.util
@@ -10,6 +11,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from games.errors import UserError
 HERE = Path(__file__).parent
 KERNEL = HERE / "kernel.py"
 ENGINE = (KERNEL, HERE / "core.py", HERE / "raster.py", HERE / "game.py")
+_IMPORTED = time.time()
 CACHED_VERSIONS = 8  # compiled versions kept of a game; older ones are pruned
 
 
@@ -273,19 +276,28 @@ def _cache_root() -> Path:
 def _cache_folder(game: Game) -> Path:
     """A folder named by a hash of all that the compiled code depends on, so that it can never be stale."""
     digest = hashlib.sha256()
-    for file in sorted({*ENGINE, *_sources(game.module)}):
+    files = sorted({*ENGINE, *_sources(game.module)})
+    for file in files:
         digest.update(f"{file.name}\0".encode() + file.read_bytes())
     digest.update(f"{game.module.__name__} {numba.__version__} {np.__version__} {platform.python_version()}".encode())
     root = _cache_root()
     folder = root / f"{game.name}-{digest.hexdigest()[:16]}"
     try:
+        if any(file.stat().st_mtime > _IMPORTED for file in files if file != game.path):
+            return _throw_away_folder()  # what is in memory is older than the file that was hashed
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)
         others = sorted(root.glob(f"{game.name}-" + "[0-9a-f]" * 16), key=lambda f: f.stat().st_mtime, reverse=True)
         for old in others[CACHED_VERSIONS:]:
             shutil.rmtree(old, ignore_errors=True)
     except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="sparring-"))
+        return _throw_away_folder()
+    return folder
+
+
+def _throw_away_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="sparring-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 

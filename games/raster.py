@@ -17,15 +17,18 @@ OBJECT = 6  # numbers in `objects` for one shape
 
 
 @engine_jit
-def blend(row, column, grey, cover):
+def blend(row, column, grey, cover, hides):
     """Paint `grey` over a pixel of which it covers a fraction."""
     before = float(row[column])
-    row[column] = int(before + (grey - before) * cover + 0.5)
+    row[column] = min(int(before + (grey - hides * before) * cover + 0.5), 255)
 
 
 @engine_jit
-def fill_rect(image, x0, y0, x1, y1, grey):
-    """A rectangle in pixel units, exact."""
+def fill_rect(image, x0, y0, x1, y1, grey, hides):
+    """A rectangle in pixel units, exact. hides: 1.0, or 0.0 to add to what is there.
+
+    Neighbouring tiles share pixels without hiding any of each other: added, they leave no seam.
+    """
     size = image.shape[0]
     x0, y0, x1, y1 = max(x0, 0.0), max(y0, 0.0), min(x1, float(size)), min(y1, float(size))
     if x1 <= x0 or y1 <= y0:
@@ -37,16 +40,16 @@ def fill_rect(image, x0, y0, x1, y1, grey):
     for y in range(int(y0), min(int(y1), size - 1) + 1):
         cover = min(y + 1.0, y1) - max(float(y), y0)
         row = image[y]
-        blend(row, first, grey, cover * left)
+        blend(row, first, grey, cover * left, hides)
         if last > first:
             if cover >= 1.0:
                 for column in range(first + 1, last):
                     row[column] = whole
             else:
                 for column in range(first + 1, last):
-                    blend(row, column, grey, cover)
+                    blend(row, column, grey, cover, hides)
             if right > 0.0:
-                blend(row, last, grey, cover * right)
+                blend(row, last, grey, cover * right, hides)
 
 
 @engine_jit
@@ -70,7 +73,7 @@ def blend_row(row, cover, x0, x1, grey):
     """Paint a row by its coverage between two x, and clear that."""
     for column in range(max(int(x0), 0), min(int(x1), len(cover) - 1) + 1):
         if cover[column] > 0.0:
-            blend(row, column, grey, min(cover[column], 1.0))
+            blend(row, column, grey, min(cover[column], 1.0), 1.0)
             cover[column] = 0.0
 
 
@@ -134,7 +137,7 @@ def fill_shape(image, kind, xy, grey, scratch):
     scale = image.shape[0] / WORLD
     cover, corners = scratch[8:], scratch[:8]
     if kind == RECT:
-        fill_rect(image, xy[0] * scale, xy[1] * scale, (xy[0] + xy[2]) * scale, (xy[1] + xy[3]) * scale, grey)
+        fill_rect(image, xy[0] * scale, xy[1] * scale, (xy[0] + xy[2]) * scale, (xy[1] + xy[3]) * scale, grey, 1.0)
     elif kind == DISC:
         fill_disc(image, xy[0] * scale, xy[1] * scale, xy[2] * scale, grey, cover)
     else:
@@ -150,6 +153,12 @@ def fill_shape(image, kind, xy, grey, scratch):
 
 
 @engine_jit
+def fill_tile(image, row, column, height, width, grey):
+    """A tile, its height and width in pixels."""
+    fill_rect(image, column * width, row * height, (column + 1) * width, (row + 1) * height, grey, 0.0)
+
+
+@engine_jit
 def paint(f, rows, columns, scratch, image):
     """Grey levels into `image`, uint8 [size, size]: tiles first, then the shapes in their order."""
     image[:] = 0
@@ -158,11 +167,7 @@ def paint(f, rows, columns, scratch, image):
         for column in range(columns):
             code = f.grid[row, column]
             if code:
-                fill_rect(
-                    image,
-                    column * size / columns, row * size / rows, (column + 1) * size / columns, (row + 1) * size / rows,
-                    float(GREYS[code]),
-                )  # fmt: skip
+                fill_tile(image, row, column, size / rows, size / columns, float(GREYS[code]))
     for k in range(min(f.count, len(f.kind))):
         if f.kind[k] != GONE:
             fill_shape(image, f.kind[k], f.xy[k], float(GREYS[f.code[k]]), scratch)
@@ -177,11 +182,7 @@ def paint_planes(f, rows, columns, scratch, image):
         for column in range(columns):
             role = f.grid[row, column] // 4
             if role:
-                fill_rect(
-                    image[role - 1],
-                    column * size / columns, row * size / rows, (column + 1) * size / columns, (row + 1) * size / rows,
-                    255.0,
-                )  # fmt: skip
+                fill_tile(image[role - 1], row, column, size / rows, size / columns, 255.0)
     for k in range(min(f.count, len(f.kind))):
         role = f.code[k] // 4
         if f.kind[k] != GONE and role <= AGENT_ROLES:

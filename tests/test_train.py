@@ -124,9 +124,10 @@ def test_json_is_one_object_and_quiet_is_nothing(runs):
 
 
 def test_a_run_of_very_few_steps_ends_too(runs):
-    code, out, _ = call("pong", *FAST, "--steps", 5, "--set", "gif=false", "--runs", runs, "--name", "five", "--json")
+    words = ["pong", *FAST, "--envs", 1, "--set", "n_steps=2", "--steps", 5, "--set", "gif=false", "--runs", runs]
+    code, out, _ = call(*words, "--name", "five", "--json")
     assert code == 0
-    assert json.loads(out)["steps"] == 512, "one iteration"
+    assert json.loads(out)["steps"] == 6, "iterations are not divided"
 
 
 # --- logs by themselves ---

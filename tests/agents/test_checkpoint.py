@@ -250,9 +250,8 @@ def test_an_agent_of_impossible_settings_is_refused(agent_file, name, value):
         Agent.load(agent_file)
 
 
-@pytest.mark.parametrize(("name", "value"), [("hidden", 65536), ("network", "nature"), ("observation", "planes")])
+@pytest.mark.parametrize(("name", "value"), [("hidden", 4096), ("network", "nature"), ("observation", "planes")])
 def test_an_agent_that_is_not_as_described_is_refused(agent_file, name, value):
-    """Without ever making a network as large as it says."""
     rewrite(agent_file, lambda meta: meta["settings"].update({name: value}))
     with pytest.raises(UserError):
         Agent.load(agent_file)

@@ -235,7 +235,7 @@ def test_the_best_at_hand_is_no_damaged_file_and_of_no_other_game_or_version(pon
     agent = Agent.load(path)
     agent.info.game_version += 1
     agent.save(path)
-    for number, score in enumerate(({"interval": ["high"]}, {"interval": 3}, {"interval": [float("nan"), 1.0]})):
+    for number, score in enumerate(({"interval": [float("nan"), 1.0]}, {"interval": ["high"]}, {"interval": 3})):
         save_agent(pong, folder / f"hostile{number}" / "agent.safetensors", score)
     worst = save_agent(pong, folder / "poor" / "agent.safetensors", {"interval": [0.0, 0.1]})
     assert best_at_hand(pong, tmp_path / "runs") == str(worst)

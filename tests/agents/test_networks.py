@@ -55,6 +55,15 @@ def test_bfloat16_computes_nearly_the_same(name):
     assert (exact - short).abs().max() > 0, "it must have been tried"
 
 
+@pytest.mark.parametrize("name", [name for name in SHAPES if name != "mlp"])
+def test_bytes_are_numbers_from_0_to_1_to_a_network(name):
+    """A white picture makes features of the order of one, not of hundreds."""
+    settings, shape = SHAPES[name]
+    made = encoder(shape, settings)
+    white = torch.from_numpy(made.arrange(np.full((1, *shape), 255, np.uint8)))
+    assert 0.01 < made(white, torch.float32).max() < 30
+
+
 @pytest.mark.parametrize("patch", [1, 2, 3, 6])
 def test_patches_are_what_reshape_and_transpose_give(patch):
     images = observations((3, 12, 18))

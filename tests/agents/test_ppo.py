@@ -53,13 +53,12 @@ def test_a_decision_spans_the_others_move():
 
 
 def random_data(steps, rows, seed):
-    """What a batch may report: a row is paid when it is asked again or at an end; an end asks it anew, or not."""
+    """Anything at all: rows are asked or wait, are paid at any time, and their episodes end whenever they will."""
     rng = np.random.default_rng(seed)
     shape = (steps + 1, rows)
     end = rng.choice([RUNNING, OVER, OUT_OF_TIME], shape, p=[0.8, 0.1, 0.1])
     asked = rng.random(shape) < 0.6
-    paid = asked[1:] | (end[:-1] != RUNNING)
-    reward = np.where(np.concatenate([paid, paid[-1:]]), rng.normal(size=shape), 0.0)
+    reward = rng.normal(size=shape)
     return {
         "reward": torch.tensor(reward[:-1], dtype=torch.float32),
         "value": torch.tensor(rng.normal(size=shape), dtype=torch.float32),  # one more: of what comes after
@@ -238,6 +237,18 @@ def test_steps_count_the_decisions_of_learning_seats():
     assert learner.steps == int(learner.rollout.asked[1:].sum()) == 6 * 8, "one of two seats moves at a time"
 
 
+def test_an_iteration_may_leave_every_decision_open():
+    """One board, one ply, both seats learn: nothing is known before the second seat has answered."""
+    learner = PPO(games.load("connect_four"), PPOSettings(**{**SMALL, "n_steps": 1}, n_envs=1), 1, [None])
+    before = [parameter.clone() for parameter in learner.network.parameters()]
+    for iteration in range(3):
+        learner.collect()
+        metrics = learner.update(0.0)
+        changed = any((old != new).any() for old, new in zip(before, learner.network.parameters(), strict=True))
+        assert changed == (iteration > 1)
+        assert np.isfinite(metrics["train/value_loss"])
+
+
 def test_the_learning_rate_falls_to_nothing_unless_told_not_to():
     game = games.load(REPEAT)
     for schedule, expected in (("linear", 0.25e-3), ("constant", 1e-3)):
@@ -273,13 +284,12 @@ def arena_of(game, opponents, num_envs, **changes):
 
 def test_opponents_share_the_environments_evenly_and_seats_alternate():
     game = games.load("pong")
-    arena = arena_of(game, [participant("bot:1", game), participant("random", game), None], 12)
+    arena = arena_of(game, [participant("bot:1", game), participant("random", game), None, participant("bot", game)], 16)
     learning = arena.batch.bots == -2.0
-    assert (learning[2::3]).all(), "self: both seats learn"
-    assert arena.batch.bots[0::3].max(1).tolist() == [1.0] * 4
-    assert arena.batch.bots[1::3].max(1).tolist() == [-1.0] * 4
-    for kind in (0, 1):
-        assert learning[kind::3].sum(0).tolist() == [2, 2], "half in each seat"
+    assert (learning[2::4]).all(), "self: both seats learn"
+    for kind, bot in ((0, 1.0), (1, -1.0), (3, 0.5)):
+        assert arena.batch.bots[kind::4].max(1).tolist() == [bot] * 4
+        assert learning[kind::4].sum(0).tolist() == [2, 2], "half in each seat"
     assert len(arena.view.envs) == learning.sum()
 
 
@@ -302,6 +312,14 @@ def test_an_opponent_stays_for_the_whole_game_and_sees_nothing_of_the_last_one()
         assert arena.rivals == rivals
         assert (arena.batch.bots == bots).all()
     assert games_begun == 4
+
+
+def test_only_the_learners_decisions_are_delayed():
+    game = games.load("pong")
+    arena = arena_of(game, [participant("bot", game), rival_of(game)], 8, delay=12)
+    learning = np.zeros((8, 2), bool)
+    learning[arena.view.envs, arena.view.seats] = True
+    assert (arena.batch.delay == np.where(learning, 12, 0)).all()
 
 
 def test_only_the_time_outs_are_cut():

@@ -247,6 +247,24 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(main, tmp_path, un
     same_end(folder, whole)
 
 
+def test_what_a_killed_run_had_shown_beyond_its_checkpoint_is_shown_once(main, tmp_path, uninterrupted, monkeypatch):
+    whole, folder = uninterrupted(PONG), folder_of(tmp_path, PONG, "shown")
+    original = runs.Run.evaluate
+
+    def evaluate(run):
+        original(run)
+        raise SystemExit  # as a kill: TensorBoard has been given what no checkpoint knows of
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.Run, "evaluate", evaluate)
+        with pytest.raises(SystemExit):
+            main(*PONG, "--name", "shown", "--quiet")
+    saved = checkpoint.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"]
+    assert board(folder)["time/iterations"][-1][1] == lines(folder)[-2]["time/iterations"] > saved
+    runs.Run(games.load("pong"), runs.read_config(folder), folder, quiet=True, resume=True).go()
+    same_end(folder, whole)
+
+
 SLOW_TO_SAVE = """
 import sys, time
 import train

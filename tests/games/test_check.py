@@ -42,6 +42,8 @@ MUTANTS = {
     "one key for both": ("contract", "gives 'a' to both", ('{"left": "left",', '{"a": "left",')),
     "spot outside": ("contract", "does not lie in the world", ("SHAPES = 5\n", "SHAPES = 5\nSPOTS = [(80, 0, 9, 9)] * 3\n")),
     "turns without asks": ("contract", "needs the function asks", ("SHAPES = 5\n", "SHAPES = 5\nTURNS = True\n")),
+    "does not compile": ("begins", "", ("SPEED * move", "SPEED * moves")),
+    "no end": ("begins", "still at work", after(RESET, "while s.flag > -1e9:\n        s.flag += 1.0")),
     # Official checkers pass this one: random from the second step on.
     "chance of its own": ("repeats", "the field x differs", after(STEP, "s.x[0] += 0.1 * (s.tick > 1) * np.random.random()")),
     "one seed for all": ("repeats", "another seed", after(RESET, "s.rng = 5"), ("uniform(s) < 0.5", "uniform(s) < 2.0")),
@@ -141,6 +143,7 @@ MUTANTS = {
 }
 
 TURNS = {
+    "nobody asked": ("begins", "still at work", ("return seat == s.turn", "return seat == 2")),
     "never asked": ("masks", "seat 1 is never asked", ("return seat == s.turn", "return seat == 0")),
     "passes by a slip": (
         "impossible",
@@ -184,7 +187,7 @@ def mutants():
 
 @pytest.mark.parametrize("name", list(mutants()))
 def test_a_broken_game_fails_its_check(name, make_game, monkeypatch):
-    if name == "without end":
+    if name in ("without end", "no end", "nobody asked"):
         monkeypatch.setattr(check, "PATIENCE", 4.0)
     kind, word, *changes = {**MUTANTS, **TURNS}[name]
     game = make_game(broken(PASSES if name in TURNS else RACE, changes), name.replace(" ", "_").replace("-", "_"))

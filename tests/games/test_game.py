@@ -89,18 +89,18 @@ VERSION = 1
 MARK = ("bot", 1.0)
 RECIPE = {{"ppo": {{}}}}
 {more}
-STATE = np.dtype([*COMMON, ("x", "f8")])
+STATE = np.dtype([*COMMON, ("place", "f8")])
 
 
 @jit
 def reset(s):
-    s.x = 0.0
+    s.place = 0.0
 
 
 @jit
 def step(s, actions, rewards):
-    s.x += {pace}
-    rewards[0] += s.x
+    s.place += {pace}
+    rewards[0] += s.place
 
 
 @jit
@@ -110,11 +110,11 @@ def bot(s, seat, skill):
 
 @jit
 def draw(s, f, seat):
-    rect(f, s.x, 0.0, 1.0, 1.0, ME)
+    rect(f, s.place, 0.0, 1.0, 1.0, ME)
 """
 
 WALK = "import sys, numpy as np, games; from games.batch import Batch; b = Batch(games.load(sys.argv[1]), 1, frame_skip=1);"
-WALK += "b.step(np.zeros((1, 1), int)); print(b.states['x'][0], len(b.kernel.step_slice.stats.cache_hits))"
+WALK += "b.step(np.zeros((1, 1), int)); print(b.states['place'][0], len(b.kernel.step_slice.stats.cache_hits))"
 
 
 @pytest.fixture
@@ -163,13 +163,29 @@ def test_a_change_in_a_file_that_the_game_imports_is_seen(cache, tmp_path, monke
     assert walk(path) == (3.0, False)
 
 
+def test_a_file_that_changes_after_it_was_imported_leaves_nothing_stale(cache, tmp_path, monkeypatch):
+    """Compiled is what was imported; it is not kept under the name of what the file says now."""
+    helper = tmp_path / "helper_of_walk.py"
+    text = "from games.core import jit\n\n\n@jit\ndef pace():\n    return {}\n"
+    helper.write_text(text.format("1.0"), encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    path = tmp_path / "walk.py"
+    imports = "from helper_of_walk import pace\n"
+    path.write_text(LINE.format(imports=imports, more="", pace="pace()"), encoding="utf-8")
+    edit = f"from pathlib import Path; Path({str(helper)!r}).write_text({text.format('3.0')!r}, encoding='utf-8');"
+    program = WALK.replace("b = Batch(games.load(sys.argv[1])", f"g = games.load(sys.argv[1]); {edit} b = Batch(g")
+    done = subprocess.run([sys.executable, "-c", program, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == "1.0"
+    assert walk(path) == (3.0, False)
+
+
 def test_an_edited_game_is_loaded_anew_in_the_same_process(cache, tmp_path):
     path = tmp_path / "walk.py"
     for pace in (1.0, 2.0):
         path.write_text(LINE.format(imports="", more="", pace=pace), encoding="utf-8")
         batch = Batch(games.load(path), 1, frame_skip=1)
         batch.step(np.zeros((1, 1), int))
-        assert batch.states["x"][0] == pace
+        assert batch.states["place"][0] == pace
 
 
 def test_old_compiled_versions_are_pruned(cache, tmp_path):
@@ -191,7 +207,7 @@ def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path, monkeypatch):
     path.write_text(LINE.format(imports="", more="", pace="1.0"), encoding="utf-8")
     batch = Batch(games.load(path), 1, frame_skip=1)
     batch.step(np.zeros((1, 1), int))
-    assert batch.states["x"][0] == 1.0
+    assert batch.states["place"][0] == 1.0
 
 
 def test_each_kernel_has_the_functions_of_its_own_game():
