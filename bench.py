@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import games
@@ -185,7 +185,7 @@ def bench_env(named: list, seconds: float, quick: bool) -> Iterator[Row]:
             for num_envs, threads in [(1, 1), (TOGETHER, 1), *([(many, CORES)] if CORES > 1 else [])]:
                 ticks = Ticks(game, num_envs, observation, size, threads)
                 peers = [cart_pole.run] if fair and num_envs > 1 else []
-                speeds, *beside = take_turns([ticks.run, *peers], seconds, TURNS["env"])
+                speeds, *beside = take_turns([ticks.run, *peers], seconds, 2 if quick else TURNS["env"])
                 ticks.batch.close()
                 where = "a batch of one" if num_envs == 1 else f"{num_envs:,} at once, {threads} thread{'s'[: threads - 1]}"
                 name = f"{what} scalar" if num_envs == 1 else f"{what} all threads" if threads > 1 else what
@@ -251,9 +251,16 @@ class Learning:
 
     def __init__(self, learner):
         self.learner, self.before = learner, self.sight(learner)
+        self.processor: list[float] = []  # its seconds for a decision, of each turn: what else runs matters less to them
 
     def run(self, seconds: float) -> float:
-        return timed(self.learner.iterate, seconds)
+        return timed(self.iterate, seconds)
+
+    def iterate(self) -> int:
+        began = process_time()
+        decisions = self.learner.iterate()
+        self.processor.append((process_time() - began) / decisions)
+        return decisions
 
     def check(self) -> None:
         prove(self.learner.name, self.before, lambda: self.sight(self.learner), self.learner.iterate, 20)
@@ -297,17 +304,20 @@ def bench_network(game, settings, precisions: tuple[str, ...], seconds: float, q
             keys.append(key)
     if len({len(side.learner.weights()) for side in sides}) > 1:
         raise UserError(f"The {settings.network} networks of the two sides differ: that would be no comparison.")
-    found = take_turns([side.run for side in sides], seconds / len(sides), TURNS["train"])
+    found = take_turns([side.run for side in sides], seconds / len(sides), 2 if quick else TURNS["train"])
     best: dict[str, tuple[float, int]] = {}  # steps/s and threads
+    busy: dict[str, float] = {}  # on one thread, seconds of the processor
     for side, key, speeds in zip(sides, keys, found, strict=True):
         side.check()
         side.learner.close()
         best[key] = max(best.get(key, (0.0, 0)), (statistics.median(speeds), side.learner.threads))
+        busy.setdefault(key, statistics.median(side.processor[1:]))
     theirs, their_threads = best.pop(Sb3.name)
     same = f"{settings.n_envs} games × {settings.n_steps} decisions, {settings.n_epochs} × minibatches of {settings.batch_size}"
     for precision, (ours, threads) in best.items():
         name = f"ppo {settings.network}{'' if precision == precisions[0] else f' {precision}'}"
-        note = f"{precision}, threads: {threads}; theirs fp32, threads: {their_threads}; both {same}"
+        note = f"{precision}, threads: {threads}; theirs fp32, threads: {their_threads}; both {same}; "
+        note += f"by one thread's processor time × {busy[Sb3.name] / busy[precision]:.2f}"
         yield Row(name, "steps/s", ours, note=note).beside(theirs, Sb3.name)
 
 
@@ -407,19 +417,20 @@ def bench_clock(table: Table, seconds: float) -> Iterator[Row]:
     from games.core import TICKS_PER_SECOND
     from ui.clock import Clock
 
-    clock, times, ticks = Clock(), [], [0]  # after each wait: when it ended, and the ticks due so far
-    while ticks[-1] <= seconds * TICKS_PER_SECOND:
+    clock, ticks = Clock(), 0
+    waits = []  # when each ended, the ticks played until then, and those of the timetable: the dropped ones too
+    while ticks <= seconds * TICKS_PER_SECOND:
         due = clock.wait()
-        times.append(perf_counter())
-        ticks.append(ticks[-1] + due)
+        ticks += due
+        waits.append((perf_counter(), ticks, ticks + clock.dropped))
         for _ in range(due):
             table.step(max_ticks=1)
     table.check()
-    elapsed = times[-1] - times[0]
-    behind = [1e3 * (at - due / TICKS_PER_SECOND) for at, due in zip(times, ticks[1:], strict=True)]
+    elapsed = waits[-1][0] - waits[0][0]
+    behind = [1e3 * (at - due / TICKS_PER_SECOND) for at, _, due in waits]
     late = [one - min(behind) for one in behind]
     note = f"mean over {elapsed:.0f} s, {clock.dropped} ticks dropped"
-    yield Row("clock", "Hz", (ticks[-1] - ticks[1]) / elapsed, note=note)
+    yield Row("clock", "Hz", (waits[-1][1] - waits[0][1]) / elapsed, note=note)
     note = f"a tick after its deadline, beside the most punctual one; worst {max(late):.2f} ms"
     yield Row("clock late p99", "ms", quantile(late, 0.99), note=note)
     note = f"{len(table.times):,} decisions at the game's pace, worst {1e3 * max(table.times):.2f} ms"

@@ -40,6 +40,13 @@ def write_bytes(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed in the middle have left in a folder and those below it."""
+    for left in folder.rglob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            left.unlink()
+
+
 def _flush_folder(folder: Path) -> None:
     if os.name == "posix":  # elsewhere a folder cannot be opened
         handle = os.open(folder, os.O_RDONLY)

@@ -151,9 +151,8 @@ def play(game: Game, participants: list[Participant], games: int, seed: int, lev
     began, decisions, returns, cut = time.perf_counter(), 0, [], 0
     first = 0  # of the environments' numbers
     while first < games:
-        # A game of turns is opened anew for each game, so an environment plays one; others play several in a row.
-        count = min(games - first, 1000 if game.turns else TOGETHER)
-        quota = 1 if game.turns else max(1, min(4, (games - first) // count))
+        count = min(games - first, TOGETHER)
+        quota = max(1, min(4, (games - first) // count))
         part = Table(game, participants, count, quota, seed, first, levels, threads)
         part.play()
         returns.append(part.returns)
@@ -171,39 +170,17 @@ class Table:
         # Environments 2k and 2k + 1 play the same episodes with the seats exchanged.
         self.order = np.array([[(k + i) % game.players for k in range(game.players)] for i in range(count)])  # seat of each
         ids = first + np.arange(count) // game.players
-        self.batch = Batch(game, count, seed, bots=RANDOM, levels=levels, env_ids=ids, threads=threads)
-        bots = np.full((count, game.players), EXTERNAL)
+        opening = OPENING if game.turns else (0, 0)
+        self.batch = Batch(game, count, seed, opening=opening, levels=levels, env_ids=ids, threads=threads)
         self.players = []
         for k, one in enumerate(participants):
-            bots[np.arange(count), self.order[:, k]] = one.bot
+            self.batch.bots[np.arange(count), self.order[:, k]] = one.bot
             if one.agent is not None:
                 rows = np.stack([np.arange(count), self.order[:, k]], 1)
                 self.players.append(one.agent.player(self.batch, rows))
-        if game.turns:
-            self._open(bots, ids)
-        else:
-            self.batch.bots[:] = bots
-            self.batch.reset()
+        self.batch.reset()
         self.returns = np.zeros((0, game.players))
         self.decisions, self.cut = 0, 0
-
-    def _open(self, bots: np.ndarray, ids: np.ndarray) -> None:
-        """Some random plies, the same in both games of a pair; the random seats' next ply is already decided."""
-        low, high = OPENING
-        plies = low + ids % (high - low + 1)
-        nothing = np.zeros(bots.shape, np.int64)
-        for ply in range(1, high + 1):
-            ready = plies == ply
-            self.batch.bots[ready] = bots[ready]
-            if ply < high:
-                self._hold(nothing, plies > ply)
-
-    def _hold(self, nothing: np.ndarray, moving: np.ndarray) -> None:
-        """One tick in the environments `moving`; the others stay where they are."""
-        kept = ~moving
-        states, slots = self.batch.states[kept].copy(), self.batch.slots[kept].copy()
-        self.batch.step(nothing, max_ticks=1)
-        self.batch.states[kept], self.batch.slots[kept] = states, slots
 
     def play(self) -> None:
         """Play on until every environment has played its games."""

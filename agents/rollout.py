@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.match import Participant
+from agents.match import OPENING, Participant
 from games.batch import EXTERNAL, OUT_OF_TIME, RUNNING, Batch, Workers
 from games.game import Game
 from games.view import View
@@ -23,7 +23,8 @@ class Arena:
         self, game: Game, num_envs: int, seed: int, opponents: "list[Participant | None]", settings: Any, workers: Workers
     ):
         self.game = game
-        self.batch = Batch(game, num_envs, seed, threads=workers)
+        opening = (0, OPENING[1]) if game.turns else (0, 0)  # or it would know few positions but its own
+        self.batch = Batch(game, num_envs, seed, opening=opening, threads=workers)
         rows, against = [], [[] for _ in opponents]
         self.batch.bots[:] = EXTERNAL
         for env in range(num_envs):

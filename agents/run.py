@@ -209,6 +209,9 @@ class Run:
         self.evaluated = -1  # at which step
         self.perf = {"collect": 0.0, "update": 0.0, "other": 0.0}
         self.recent: list[float] = []
+        self.pace: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
+        if resume:
+            checkpoint.sweep(folder)
         position = self._restore() if resume else 0
         self.log = Log(folder, position, self.learner.steps)
         if not self.learner.steps:
@@ -269,7 +272,7 @@ class Run:
         numbers = self._numbers(before, collected - began, updated - collected, metrics)
         self.log.scalars(self.learner.steps, numbers)
         done = self.progress()
-        self.terminal.progress(done, {"steps": self.learner.steps, **numbers}, self.elapsed() * (1 / max(done, 1e-9) - 1))
+        self.terminal.progress(done, {"steps": self.learner.steps, **numbers}, self._eta(done))
         if self.callback is not None:
             self.callback(self, numbers)
         total = self.config.run.steps
@@ -281,6 +284,14 @@ class Run:
         every = self.config.run.checkpoint_every or (max(1, total // 20) if total else 500_000)
         if self.learner.steps // every > before // every:
             self._save(self._state())
+
+    def _eta(self, done: float) -> float:
+        """Seconds left at the pace since the first iteration, in which things were still being compiled."""
+        now = time.perf_counter()
+        if self.pace is None:
+            self.pace = (now, done)
+        began, at_first = self.pace
+        return (now - began) * (1 - done) / (done - at_first) if done > at_first else math.inf
 
     def _guard(self, metrics: dict[str, float]) -> None:
         bad = [name for name, value in metrics.items() if not math.isfinite(value) and name != "train/explained_variance"]

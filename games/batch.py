@@ -64,6 +64,7 @@ class Batch:
         bots: Any = EXTERNAL,
         frame_skip: Any = None,
         delay: Any = 0,
+        opening: tuple[int, int] = (0, 0),
         levels: int | Sequence[int] | np.ndarray | None = None,
         env_ids: Sequence[int] | np.ndarray | None = None,
         threads: int | Workers = 1,
@@ -72,6 +73,7 @@ class Batch:
         bots: who decides for each seat, broadcast to [N, P]: `EXTERNAL` (the caller), `RANDOM`, or a bot's skill 0-1.
         frame_skip: ticks between a seat's decisions, broadcast to [N, P]; by default the game's. Games with `asks` ignore it.
         delay: ticks until a seat's decision takes effect, 0-60, broadcast to [N, P]. Turns take effect at once.
+        opening: the fewest and the most ticks (plies, in a game of turns) with which chance opens an episode for all seats.
         levels: train on the levels 0 … levels-1, or on those listed; None: on any below 1,000,000,000.
         env_ids: numbers of the environments, 0 … N-1 by default; two with the same number play the same episodes.
         """
@@ -84,6 +86,9 @@ class Batch:
         self.bots[:] = bots
         self.frame_skip[:] = game.frame_skip if frame_skip is None else frame_skip
         self.delay[:] = 0 if game.turns else delay
+        self.slots["fewest"], self.slots["most"] = opening
+        if not 0 <= opening[0] <= opening[1]:
+            raise UserError(f"An opening has from {opening[0]} to {opening[1]} ticks; that is no range.")
         if self.delay.min() < 0 or self.delay.max() > LONGEST_DELAY:
             raise UserError(f"A delay is from 0 to {LONGEST_DELAY} ticks.")
         if self.frame_skip.min() < 1:
@@ -107,7 +112,7 @@ class Batch:
 
     @property
     def asked(self) -> np.ndarray:
-        """uint8 [N, P]: this seat's caller decides now."""
+        """uint8 [N, P]: this seat's caller decides now. Set it to 1 to let a person act who is not asked (`HANDS`)."""
         return self.slots["asked"]
 
     @property

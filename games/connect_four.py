@@ -16,7 +16,12 @@ MAX_TICKS = 60
 SHAPES = 43
 VERSION = 1
 MARK = ("bot", 0.90)
-RECIPE = {"ppo": {}}
+RECIPE = {
+    "ppo": {
+        "steps": 8e6, "opponents": ["bot"], "size": 14, "patch": 2, "stack": 1, "hidden": 256,
+        "learning_rate": 2e-3, "ent_coef": 0.03,
+    }
+}  # fmt: skip
 
 ROWS, COLUMNS = 6, 7
 CELL = 12.0  # world units; the board's top is one cell below the world's

@@ -21,6 +21,7 @@ SHAPES: int = GAME["SHAPES"]
 ROWS, COLUMNS = GAME["GRID"] or (0, 0)
 MIRRORED: bool = GAME["MIRRORED"]
 
+PATIENCE = 1000  # episodes in a row that never ask a caller's seat; then one call gives up
 RING = 64  # ticks a delayed decision can wait, and one more
 NOTHING = -2  # an empty place in the ring
 NO_ACTION = -1
@@ -40,6 +41,8 @@ SLOT = np.dtype([
     ("earned", "f8", (PLAYERS,)),           # reward since the seat was last asked
     ("returns", "f8", (PLAYERS,)),          # reward since the episode began
     ("bot", "f8", (PLAYERS,)),              # who decides: EXTERNAL, RANDOM, or the skill of the game's bot
+    ("fewest", "i4"), ("most", "i4"),       # ticks of chance that an episode may open with
+    ("opening", "i4"),                      # and this one does
     ("skip", "i4", (PLAYERS,)),             # ticks between decisions
     ("delay", "i4", (PLAYERS,)),            # ticks until a decision takes effect
     ("acting", "i8", (PLAYERS,)),           # scratch: the actions of this tick
@@ -64,6 +67,7 @@ def start_episode(s, slot, env_id, seed, levels):
         build(s)
     s.rng = source
     reset(s)
+    slot.opening = slot.fewest + int(mix(source ^ 2) % u64(slot.most - slot.fewest + 1))
     for seat in range(PLAYERS):
         slot.held[seat] = NO_ACTION if HAS_ASKS else 0
         slot.waiting[seat] = 0
@@ -102,7 +106,7 @@ def submit(s, slot, seat, action):
 @engine_jit
 def scripted(s, slot, seat):
     """The decision of the game's bot, or of chance."""
-    if slot.bot[seat] >= 0.0:
+    if slot.bot[seat] >= 0.0 and s.tick >= slot.opening:
         return int(bot(s, seat, slot.bot[seat]))
     mask = slot.mask
     mask[:] = 1
@@ -148,12 +152,13 @@ def ask(s, slot):
     external = False
     scripted_asked = False
     for seat in range(PLAYERS):
-        if slot.bot[seat] == EXTERNAL:
-            external = True
-            if is_asked(s, slot, seat):
-                slot.asked[seat] = 1
-                caller = True
-        elif is_asked(s, slot, seat):
+        external = external or slot.bot[seat] == EXTERNAL
+        if not is_asked(s, slot, seat):
+            continue
+        if slot.bot[seat] == EXTERNAL and s.tick >= slot.opening:
+            slot.asked[seat] = 1
+            caller = True
+        else:
             submit(s, slot, seat, scripted(s, slot, seat))
             scripted_asked = True
     return caller if external else scripted_asked
@@ -184,11 +189,13 @@ def step_slice(
                 if slot.asked[seat]:
                     slot.asked[seat] = 0
                     submit(s, slot, seat, actions[i, seat])
-        left = limit
+        left, patience = limit, PATIENCE
         while True:
             if fresh:
                 start_episode(s, slot, env_ids[i], seed, levels)
                 fresh = False
+                if patience == 0:
+                    break
             else:
                 tick(s, slot)
                 left -= 1
@@ -202,6 +209,7 @@ def step_slice(
                             returns[i, seat] = slot.returns[seat]
                             rewards[i, seat] = slot.earned[seat]
                     slot.episode += 1
+                    patience -= 1
                     fresh = True
                     left = limit
                     continue

@@ -93,7 +93,7 @@ def same_end(folder, other):
         steps = [step for step, _ in points]
         assert steps == sorted(set(steps)), f"{tag}: each step once"
         assert str(points) == str(two[tag]), tag  # as text, nan equals nan
-    assert all(not name.endswith(".tmp") for name in os.listdir(folder))
+    assert not list(folder.rglob("*.tmp"))
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +259,7 @@ def test_what_a_killed_run_had_shown_beyond_its_checkpoint_is_shown_once(main, t
         patch.setattr(runs.Run, "evaluate", evaluate)
         with pytest.raises(SystemExit):
             main(*PONG, "--name", "shown", "--quiet")
+    (folder / "checkpoints" / ".latest.safetensors.123.tmp").write_text("half of it")
     saved = checkpoint.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"]
     assert board(folder)["time/iterations"][-1][1] == lines(folder)[-2]["time/iterations"] > saved
     runs.Run(games.load("pong"), runs.read_config(folder), folder, quiet=True, resume=True).go()
@@ -370,6 +371,13 @@ def repeat():
 def test_a_wrong_setting_is_told_its_range_or_the_nearest_name(repeat, chosen, says):
     with pytest.raises(UserError, match=says):
         runs.resolve(repeat, "ppo", chosen, None)
+
+
+def test_the_number_of_threads_is_settled_when_a_run_begins(repeat, monkeypatch):
+    """On it the weights depend; a resumed run needs as many, wherever it goes on."""
+    monkeypatch.setattr(runs.os, "cpu_count", lambda: 3)
+    assert runs.resolve(repeat, "ppo", {}, None)[1].threads == 3
+    assert runs.resolve(repeat, "ppo", {"threads": "2"}, None)[1].threads == 2
 
 
 def test_the_users_word_counts_more_than_the_presets_and_that_more_than_the_recipes(repeat):
