@@ -96,7 +96,7 @@ def encode_gif(pictures: Sequence[np.ndarray], fps: int) -> bytes:
     """uint8 [H, W, 3] pictures as an animated GIF that repeats."""
     from PIL import Image
 
-    frames = [Image.fromarray(picture).quantize(64, dither=Image.Dither.NONE) for picture in pictures]
+    frames = [Image.fromarray(picture).quantize(128, dither=Image.Dither.NONE) for picture in pictures]
     out = io.BytesIO()
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=max(20, round(1000 / fps)), loop=0)
     return out.getvalue()

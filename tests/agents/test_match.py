@@ -96,18 +96,14 @@ def test_every_second_game_of_a_seat_is_won_by_whoever_sits_there(connect_four, 
     assert other.score < 0.05
 
 
-def test_a_game_of_turns_begins_with_two_to_four_random_plies_the_same_in_both_of_a_pair(connect_four):
-    table = Table(connect_four, [Participant("a", 0.5), Participant("b", 0.5)], 60, 1, 1, 0, None, 1)
-    states, slots = table.batch.states, table.batch.slots
-    assert (states[0::2] == states[1::2]).all()
-    assert (slots["held"][0::2] == slots["held"][1::2]).all()
-    dropped = [bin(int(one)).count("1") + bin(int(other)).count("1") for one, other in states["discs"]]
-    # With only scripted seats, the first random ply is decided and not yet played; `opening` says how many there will be.
-    assert set(slots["opening"]) == {2, 3, 4}
-    assert set(dropped) == {0} and (slots["held"] >= 0).any(1).all()
-    for _ in range(3):
-        table.batch.step(np.zeros((60, 2), int))
+def test_a_game_of_turns_begins_with_two_to_four_random_plies_the_same_in_both_of_a_pair(connect_four, tmp_path):
+    agent = participant(str(save_agent(connect_four, tmp_path / "agent.safetensors")), connect_four)
+    table = Table(connect_four, [agent, agent], 60, 1, 1, 0, None, 1)
     states = table.batch.states
+    assert (states[0::2] == states[1::2]).all()
+    dropped = [int(one).bit_count() + int(other).bit_count() for one, other in states["discs"]]
+    assert set(dropped) == {2, 3, 4}
+    assert (table.batch.asked.sum(1) == 1).all(), "now they decide"
     assert len({tuple(discs) for discs in states["discs"].tolist()}) > 15, "openings differ"
 
 
