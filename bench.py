@@ -259,7 +259,7 @@ class Learning:
     def iterate(self) -> int:
         began = process_time()
         decisions = self.learner.iterate()
-        self.processor.append((process_time() - began) / decisions)
+        self.processor.append((process_time() - began) / max(decisions, 1))
         return decisions
 
     def check(self) -> None:

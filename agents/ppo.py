@@ -97,6 +97,10 @@ def entropy(log_probs: Tensor) -> Tensor:
     return -(log_probs.exp() * log_probs.clamp(min=-1e9)).sum(1)
 
 
+# What is reported of each gradient step, beside the learning rate.
+TERMS = ("policy_gradient_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "loss", "grad_norm")
+
+
 # --- the settings ---------------------------------------------------------------------------------------------------
 
 
@@ -170,6 +174,7 @@ class PPO:
         masks = hasattr(game.module, "legal")
         self.rollout = Rollout.empty(settings.n_steps, rows, encoder.stored, stored, game.num_actions, masks, self.device)
         self.steps = 0  # decisions learned from
+        self.updates = 0  # gradient steps
         self.last_value = torch.zeros(rows, device=self.device)
         self.returns: list[float] = []  # of the episodes that ended in this iteration, learning rows
         self.lengths: list[int] = []  # their ticks
@@ -260,7 +265,7 @@ class PPO:
         chosen = known.flatten().nonzero().squeeze(1)
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
         flat["advantage"], flat["target"] = advantage.flatten(), (advantage + roll.value).flatten()
-        sums, count = torch.zeros(5, device=self.device), 0
+        sums, count = torch.zeros(7, device=self.device), 0
         for _ in range(settings.n_epochs):
             kl = torch.zeros((), device=self.device)
             for rows in self._minibatches(chosen):
@@ -273,10 +278,16 @@ class PPO:
         explained = (1 - (target - value).var() / (target.var() + 1e-8)).item() if len(chosen) > 1 else float("nan")
         means = [*(sums / max(count, 1)).tolist(), explained]
         self._carry(known)
-        names = ("policy_gradient_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "explained_variance")
+        names = (*TERMS, "explained_variance")
         metrics = {f"train/{name}": mean for name, mean in zip(names, means, strict=True)}
         metrics["train/entropy_loss"] = -metrics.pop("train/entropy")
-        return {**metrics, "train/learning_rate": rate, "train/n_updates": count}
+        self.updates += count
+        return {
+            **metrics,
+            "train/learning_rate": rate,
+            "train/clip_range": settings.clip_range,
+            "train/n_updates": self.updates,
+        }
 
     def _minibatches(self, chosen: Tensor) -> tuple[Tensor, ...]:
         """A random division of the decisions into equal parts of about `batch_size`."""
@@ -284,7 +295,7 @@ class PPO:
         return chosen[order].tensor_split(max(1, round(len(chosen) / self.settings.batch_size))) if len(chosen) else ()
 
     def _learn(self, flat: dict[str, Tensor], rows: Tensor) -> Tensor:
-        """One gradient step on some rows; policy loss, value loss, entropy, KL and clip fraction as one tensor [5]."""
+        """One gradient step on some rows; the numbers that `TERMS` names, as one tensor."""
         advantage = flat["advantage"][rows]
         if self.settings.normalize_advantage and len(rows) > 1:
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
@@ -299,12 +310,12 @@ class PPO:
         parts = self.workers.run(len(rows), part)
         for parameter, *gradients in zip(parameters, *(gradients for gradients, _ in parts), strict=True):
             parameter.grad = gradients[0] if len(gradients) == 1 else torch.stack(gradients).sum(0)
-        torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_grad_norm)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_grad_norm)
         self.optimizer.step()
-        return torch.stack([terms for _, terms in parts]).sum(0)
+        return torch.cat([torch.stack([terms for _, terms in parts]).sum(0), norm[None]])
 
     def _loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The loss of some decisions, and its terms [5]."""
+        """The loss of some decisions, and the numbers that `TERMS` names, but for the gradient's norm."""
         settings = self.settings
         logits, value = self.network(batch["observation"], self.dtype)
         log_probs = masked(logits, batch.get("mask")).log_softmax(1)
@@ -316,8 +327,8 @@ class PPO:
             log_ratio = log_prob - batch["log_prob"]
             kl = (log_ratio.exp() - 1 - log_ratio).mean()  # Schulman's low-variance estimate
             clipped = ((log_ratio.exp() - 1).abs() > settings.clip_range).float().mean()
-            terms = torch.stack([policy.detach(), values.detach(), spread.detach(), kl, clipped])
-        return policy + settings.vf_coef * values - settings.ent_coef * spread, terms
+        loss = policy + settings.vf_coef * values - settings.ent_coef * spread
+        return loss, torch.stack([policy.detach(), values.detach(), spread.detach(), kl, clipped, loss.detach()])
 
     def _carry(self, known: Tensor) -> None:
         """Decisions whose outcome is still open go on in the next rollout."""
@@ -352,7 +363,10 @@ class PPO:
         tensors |= {f"arena.{name}": tensor for name, tensor in self.arena.state().items()}
         tensors |= {f"carried.{name}": tensor[0] for name, tensor in self.rollout.fields().items()}
         tensors["generator"] = self.generator.get_state()
-        return {name: tensor.detach().clone() for name, tensor in tensors.items()}, {"steps": self.steps}
+        return {name: tensor.detach().clone() for name, tensor in tensors.items()}, {
+            "steps": self.steps,
+            "updates": self.updates,
+        }
 
     def restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         def part(prefix: str) -> dict[str, Tensor]:
@@ -368,5 +382,5 @@ class PPO:
         for name, tensor in part("carried.").items():
             self.rollout.fields()[name][0] = tensor
         self.generator.set_state(tensors["generator"])
-        self.steps = meta["steps"]
+        self.steps, self.updates = meta["steps"], meta["updates"]
         self._seen = torch.from_numpy(self.network.encoder.arrange(self.arena.view.newest()))

@@ -20,6 +20,7 @@ import games
 from agents import checkpoint, match
 from agents.logs import Log, Terminal
 from agents.match import Participant, participant
+from agents.policy import RANGES as AGENT_RANGES
 from agents.policy import Agent
 from agents.ppo import PPO, SB3_PRESET, PPOSettings
 from games.errors import UserError, nearest
@@ -112,10 +113,10 @@ def _typed(name: str, value: Any, kind: type) -> Any:
 # The range of each number; what is not listed is from 0 to no end.
 MANY = 1 << 20
 RANGES: dict[str, tuple[float, float]] = {
+    **AGENT_RANGES,
     "n_envs": (1, MANY), "n_steps": (1, MANY), "batch_size": (2, MANY), "n_epochs": (1, 1000), "learning_rate": (0, 10),
     "gamma": (0, 1), "gae_lambda": (0, 1), "clip_range": (1e-6, 10), "max_grad_norm": (1e-9, math.inf),
-    "reward_scale": (1e-9, math.inf), "size": (8, 256), "stack": (1, 16), "hidden": (1, 65536), "channels": (1, 4096),
-    "patch": (1, 256), "delay": (0, 60), "eval_games": (1, MANY), "final_games": (1, MANY), "threads": (0, 256),
+    "reward_scale": (1e-9, math.inf), "eval_games": (1, MANY), "final_games": (1, MANY), "threads": (0, 256),
 }  # fmt: skip
 CHOICES = {"schedule": ("linear", "constant"), "precision": ("auto", "fp32", "bf16")}
 
@@ -514,6 +515,12 @@ def _commit() -> str | None:
         return None
 
 
+def _read(kind: type, values: dict[str, Any]) -> Any:
+    """Settings from JSON, each of its own type."""
+    kinds = {f.name: type(f.default) for f in fields(kind)}
+    return kind(**{name: _typed(name, value, kinds[name]) for name, value in values.items()})
+
+
 def read_config(folder: Path) -> Config:
     """The config of a run's folder; `UserError` where there is none or it does not fit this version."""
     path = folder / "config.json"
@@ -524,10 +531,10 @@ def read_config(folder: Path) -> Config:
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read: {error}.") from error
     try:
-        learner = ALGORITHMS[values["algorithm"]][1](**values.pop("learner"))
-        run = RunSettings(**values.pop("run"))
+        learner = _read(ALGORITHMS[values["algorithm"]][1], values.pop("learner"))
+        run = _read(RunSettings, values.pop("run"))
         config = Config(learner=learner, run=run, **values)
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path} was written by another version of Sparring: {error}.") from error
     _check(config.learner, config.run)
     return config
