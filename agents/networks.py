@@ -88,8 +88,7 @@ class Patch(Encoder):
         if len(shape) == 3:  # grey pictures, one a frame
             with torch.no_grad():
                 self.project.weight.copy_(2**0.5 * waves(self.patch, channels, settings.channels))
-        # Small at the start: what random features say of a picture is noise that learning must first get rid of.
-        self.hidden = orthogonal(nn.Linear(patches * settings.channels, settings.hidden), 0.3)
+        self.hidden = orthogonal(nn.Linear(patches * settings.channels, settings.hidden), 2**0.5)
         self.last = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
         self.features = settings.hidden
 
@@ -99,7 +98,7 @@ class Patch(Encoder):
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, patches, channels * patch²]
         weight = (self.project.weight * BYTE).to(dtype)
-        x = F.linear(x.to(dtype), weight, self.project.bias.to(dtype))  # [B, patches, channels]
+        x = F.relu(F.linear(x.to(dtype), weight, self.project.bias.to(dtype)))  # [B, patches, channels]
         return F.relu(dense(F.relu(dense(x.flatten(1), self.hidden)), self.last))
 
 
