@@ -5,24 +5,27 @@ import numpy as np
 
 
 @numba.njit(nogil=True, cache=True)
-def _to_patches(images, rows, columns, out):
-    count, channels, height, width = images.shape
+def _to_patches(images, out):
+    count, rows, columns, channels, height, words = out.shape
     for i in range(count):
-        place = 0
-        flat = out[i].reshape(-1)
-        for top in range(0, height, rows):
-            for left in range(0, width, columns):
-                for channel in range(channels):
-                    for y in range(top, top + rows):
-                        for x in range(columns):
-                            flat[place + x] = images[i, channel, y, left + x]
-                        place += columns
+        for row in range(rows):
+            for channel in range(channels):
+                for y in range(height):
+                    line = images[i, channel, row * height + y]
+                    if words == 1:  # apart from the next loop: three times as fast
+                        for column in range(columns):
+                            out[i, row, column, channel, y, 0] = line[column]
+                    else:
+                        for column in range(columns):
+                            for x in range(words):
+                                out[i, row, column, channel, y, x] = line[column * words + x]
 
 
 def to_patches(images: np.ndarray, patch: int, out: np.ndarray) -> np.ndarray:
     """uint8 [B, C, H, W] to [B, patches, C * patch²]: patches in rows from the top left, channels outermost in each."""
-    if patch % 2 == 0 and images.shape[-1] % 2 == 0:  # two bytes at a time
-        _to_patches(np.ascontiguousarray(images).view(np.uint16), patch, patch // 2, out.view(np.uint16))
-    else:
-        _to_patches(np.ascontiguousarray(images), patch, patch, out)
+    count, channels, height, width = images.shape
+    size = next(size for size in (8, 4, 2, 1) if patch % size == 0)
+    word = np.dtype(f"u{size}")  # several bytes at a time
+    shape = (count, height // patch, width // patch, channels, patch, patch // size)
+    _to_patches(np.ascontiguousarray(images).view(word), out.view(word).reshape(shape))
     return out

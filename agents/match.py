@@ -196,6 +196,8 @@ class Table:
                 collected[env].append(batch.returns[env][self.order[env]])
                 self.cut += int(batch.end[env] != OVER)
                 done[env] += 1
+                if done[env] == self.quota:  # nobody need think about what goes on there
+                    batch.bots[env], batch.asked[env] = RANDOM, 0
             if (done >= self.quota).all():
                 break
         self.returns = np.array([game for games in collected for game in games])

@@ -165,6 +165,8 @@ class PPO:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = build(game, settings).to(self.device)
+        on_cpu = self.device.type == "cpu"
+        self.piece = self.network.encoder.at_once(self.dtype) if on_cpu else 2 * settings.batch_size  # rows of a backward pass
         fused = self.device.type in ("cpu", "cuda")
         self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate, eps=1e-5, fused=fused)
         self.generator = torch.Generator(self.device).manual_seed(seed)
@@ -301,18 +303,26 @@ class PPO:
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         parameters = list(self.network.parameters())
 
-        def part(lo: int, hi: int, k: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        def piece(lo: int, hi: int) -> tuple[Tensor, ...]:
             batch = {name: tensor.index_select(0, rows[lo:hi]) for name, tensor in flat.items()}
             loss, terms = self._loss({**batch, "advantage": advantage[lo:hi]})
             share = (hi - lo) / len(rows)
-            return torch.autograd.grad(share * loss, parameters), share * terms
+            return *torch.autograd.grad(share * loss, parameters), share * terms
+
+        def part(lo: int, hi: int, k: int) -> list[Tensor]:
+            sums: list[Tensor] = []
+            for start in range(lo, hi, self.piece):
+                new = piece(start, min(start + self.piece, hi))
+                sums = [total.add_(one) for total, one in zip(sums, new, strict=True)] if sums else list(new)
+            return sums
 
         parts = self.workers.run(len(rows), part)
-        for parameter, *gradients in zip(parameters, *(gradients for gradients, _ in parts), strict=True):
-            parameter.grad = gradients[0] if len(gradients) == 1 else torch.stack(gradients).sum(0)
+        *gradients, terms = (one[0] if len(one) == 1 else torch.stack(one).sum(0) for one in zip(*parts, strict=True))
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_grad_norm)
         self.optimizer.step()
-        return torch.cat([torch.stack([terms for _, terms in parts]).sum(0), norm[None]])
+        return torch.cat([terms, norm[None]])
 
     def _loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The loss of some decisions, and the numbers that `TERMS` names, but for the gradient's norm."""

@@ -265,26 +265,26 @@ def frame_slice(lo, hi, states, envs, seats, frames, people):
 
 @engine_jit(cache=True)
 def pixels_slice(lo, hi, states, envs, seats, frames, scratch, out):
-    """uint8 [rows, size, size]: grey levels, area coverage. `frames` and `scratch`: one each a slice."""
+    """Into the newest of uint8 [rows, stack, size, size]: grey levels, area coverage. `frames`, `scratch`: one each a slice."""
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)
-        raster.paint(f, ROWS, COLUMNS, scratch, out[r])
+        raster.paint(f, ROWS, COLUMNS, scratch, out[r, -1])
 
 
 @engine_jit(cache=True)
 def planes_slice(lo, hi, states, envs, seats, frames, scratch, out):
-    """uint8 [rows, roles, size, size]: coverage of each role, 0-255."""
+    """Into the newest of uint8 [rows, stack, roles, size, size]: coverage of each role, 0-255."""
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)
-        raster.paint_planes(f, ROWS, COLUMNS, scratch, out[r])
+        raster.paint_planes(f, ROWS, COLUMNS, scratch, out[r, -1])
 
 
 @engine_jit(cache=True)
 def objects_slice(lo, hi, states, envs, seats, frames, scratch, out):
-    """float32 [rows, SHAPES * 7 + tiles]: see `raster.list_objects`."""
+    """Into the newest of float32 [rows, stack, SHAPES * 7 + tiles]: see `raster.list_objects`."""
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)
-        raster.list_objects(f, SHAPES, ROWS, COLUMNS, out[r])
+        raster.list_objects(f, SHAPES, ROWS, COLUMNS, out[r, -1])

@@ -50,6 +50,9 @@ class View:
         pairs = np.asarray(rows, np.int64).reshape(-1, 2)
         self.envs, self.seats = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
         self.rows = len(pairs)
+        # The usual case, for which slices do: one and the same seat of every environment.
+        whole = np.array_equal(self.envs, np.arange(batch.num_envs)) and len(set(self.seats.tolist())) == 1
+        self._seat = int(self.seats[0]) if whole else None
         self.frame = frame_shape(self.game, observation, size)
         self.shape = (stack, *self.frame)
         self.dtype = np.dtype(np.float32 if observation == "objects" else np.uint8)
@@ -65,7 +68,7 @@ class View:
     def paint(self, states: np.ndarray, envs: np.ndarray, seats: np.ndarray) -> np.ndarray:
         """Single frames of any states, [R, *frame]."""
         out = np.zeros((len(envs), *self.frame), self.dtype)
-        self._paint_into(states, envs, seats, out)
+        self._paint_into(states, envs, seats, out[:, None])
         return out
 
     def _paint_into(self, states, envs, seats, out) -> None:
@@ -83,14 +86,16 @@ class View:
         last = self._last
         if out is None:
             out = last if self.stack == 1 else np.empty_like(last)
-        asked = self.batch.asked[self.envs, self.seats] == 1
-        episode = self.batch.episode[self.envs]
+        if self._seat is None:
+            asked, episode = self.batch.asked[self.envs, self.seats] == 1, self.batch.episode[self.envs]
+        else:
+            asked, episode = self.batch.asked[:, self._seat] == 1, self.batch.episode.copy()
         new, self._episode = episode != self._episode, episode
         if self.stack > 1:
             out[:, :-1] = last[:, 1:]
             out[new, :-1] = 0
         if asked.all():
-            self._paint_into(self.batch.states, self.envs, self.seats, out[:, -1])
+            self._paint_into(self.batch.states, self.envs, self.seats, out)
         else:
             waiting = ~asked
             if out is not last:
