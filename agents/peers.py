@@ -21,17 +21,13 @@ from games.game import Game
 
 
 class Extractor(BaseFeaturesExtractor):
-    """Convolutions (channels, kernel, stride) and hidden layers, written as Stable-Baselines3's own `NatureCNN` is.
-
-    linear: no ReLU between the convolutions and the hidden layers.
-    """
+    """Convolutions (channels, kernel, stride) and hidden layers, written as Stable-Baselines3's own `NatureCNN` is."""
 
     def __init__(
         self,
         observation_space: spaces.Space,
         layers: tuple[tuple[int, int, int], ...],
         hidden: tuple[int, ...],
-        linear: bool = False,
     ):
         super().__init__(observation_space, hidden[-1])
         shape = observation_space.shape
@@ -39,7 +35,7 @@ class Extractor(BaseFeaturesExtractor):
         modules: list[nn.Module] = []
         channels = shape[0]
         for out, kernel, stride in layers:
-            modules += [nn.Conv2d(channels, out, kernel, stride), nn.Identity() if linear else nn.ReLU()]
+            modules += [nn.Conv2d(channels, out, kernel, stride), nn.ReLU()]
             channels = out
         self.convolutions = nn.Sequential(*modules, nn.Flatten())
         with torch.no_grad():
@@ -61,7 +57,7 @@ def policy_settings(settings: AgentSettings) -> dict[str, Any]:
     kwargs: dict[str, Any] = {"layers": Small.layers, "hidden": (Small.units,)}
     if settings.network == "patch":  # patches are a convolution whose kernel is its stride
         layers = ((settings.channels, settings.patch, settings.patch),)
-        kwargs = {"layers": layers, "hidden": (settings.hidden, settings.hidden), "linear": True}
+        kwargs = {"layers": layers, "hidden": (settings.hidden, settings.hidden)}
     return {"net_arch": [], "features_extractor_class": Extractor, "features_extractor_kwargs": kwargs}
 
 
