@@ -18,7 +18,7 @@ VERSION = 1
 MARK = ("bot", 0.90)
 RECIPE = {
     "ppo": {
-        "steps": 8e6, "opponents": ["bot"], "size": 14, "patch": 2, "stack": 1, "channels": 8, "hidden": 256,
+        "steps": 24e6, "opponents": ["bot"], "size": 14, "patch": 2, "stack": 1, "channels": 8, "hidden": 256,
         "learning_rate": 2e-3, "ent_coef": 0.03,
     }
 }  # fmt: skip

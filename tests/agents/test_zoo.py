@@ -1,0 +1,24 @@
+"""The agents that ship: small, of the games as they are now, and good."""
+
+import pytest
+
+import games
+from agents.match import ZOO, Participant, participant, play
+from agents.policy import Agent
+
+AGENTS = sorted(ZOO.glob("*/*.safetensors"))
+
+
+def test_agents_ship():
+    assert AGENTS
+
+
+@pytest.mark.parametrize("path", AGENTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_shipped_agent_plays_as_its_file_says(path):
+    game = games.load(path.parent.name)
+    agent = Agent.load(path, game)
+    assert path.stat().st_size < 1 << 20
+    low, high = agent.info.score["interval" if game.players == 2 else "return_interval"]
+    rivals = [participant("bot", game)] if game.players == 2 else []
+    score = play(game, [Participant("agent", agent=agent), *rivals], 200, seed=77, threads=2).score
+    assert low - 0.07 * abs(low) <= score <= high + 0.07 * abs(high), "200 games of it, three deviations"
