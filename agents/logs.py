@@ -105,12 +105,11 @@ def encode_gif(pictures: Sequence[np.ndarray], fps: int) -> bytes:
 class Terminal:
     """Live progress on a terminal; plain lines elsewhere; nothing when quiet."""
 
-    def __init__(self, quiet: bool, title: str, total_steps: int | None, time_limit: float | None):
+    def __init__(self, quiet: bool, title: str):
         from rich.console import Console
 
         self.console = Console(highlight=False, markup=False, emoji=False)  # a path may hold brackets
         self.quiet, self.title = quiet, title
-        self.total_steps, self.time_limit = total_steps, time_limit
         self.live: Any = None
         self.evaluation = ""
         self._next_line = 0.0

@@ -139,10 +139,6 @@ class Player:
         chosen[rows] = self.agent.decide(observation[rows], self.view.masks()[rows])
         self.view.act(chosen, actions)
 
-    def seen(self) -> np.ndarray:
-        """What the rows saw last, [R, stack, *frame]."""
-        return self.view.newest()
-
 
 def build(game: Game, settings: AgentSettings) -> ActorCritic:
     """A new network for a game."""

@@ -218,7 +218,7 @@ class Run:
         if not self.learner.steps:
             self.log.settings({"game": game.name, "algo": config.algorithm, "seed": config.seed, **asdict(config.learner)})
         title = f"{game.name} {config.algorithm} {config.learner.network}"
-        self.terminal = Terminal(quiet, title, config.run.steps or None, config.time_limit)
+        self.terminal = Terminal(quiet, title)
         self.tail = 3.0  # seconds kept for the final evaluation, where the time is limited
 
     def begin_from(self, path: Path) -> None:

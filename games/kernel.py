@@ -283,7 +283,7 @@ def planes_slice(lo, hi, states, envs, seats, frames, scratch, out):
 
 @engine_jit(cache=True)
 def objects_slice(lo, hi, states, envs, seats, frames, scratch, out):
-    """Into the newest of float32 [rows, stack, SHAPES * 7 + tiles]: see `raster.list_objects`."""
+    """Into the newest of float32 [rows, stack, SHAPES * 6 + tiles]: see `raster.list_objects`."""
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)

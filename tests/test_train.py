@@ -173,7 +173,7 @@ def test_pictures_become_a_film_of_the_right_pace():
 
 
 def test_brackets_in_a_path_are_printed_as_they_are(capsys):
-    Terminal(False, "title", None, None).say("Watch:  tensorboard --logdir runs/[bold]old[/bold]:smile:")
+    Terminal(False, "title").say("Watch:  tensorboard --logdir runs/[bold]old[/bold]:smile:")
     assert "runs/[bold]old[/bold]:smile:" in capsys.readouterr().out
 
 
