@@ -354,7 +354,8 @@ class Table:
 
     def sight(self) -> Sight:
         own = [self.batch.states[name].tobytes() for name in self.game.state.names[4:]]
-        seen = self.player.seen().tobytes()
+        view = self.player.view
+        seen = view.paint(self.batch.states, view.envs, view.seats).tobytes()
         return {"change of the state": own, "change in what is seen": seen, "decision": len(self.times)}
 
 
