@@ -99,14 +99,14 @@ def train(options: argparse.Namespace) -> int:
 
 def prepare(options: argparse.Namespace):
     """A new run: its game, config and folder."""
-    from agents import run as runs
+    from agents import config as configs
     from agents.policy import build, fitting
 
     if not options.game:
         raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python train.py pong")
     game = games.load(options.game)
     algorithm = options.algo or next(iter(game.recipe))
-    learner, settings = runs.resolve(game, algorithm, chosen(options), options.preset)
+    learner, settings = configs.resolve(game, algorithm, chosen(options), options.preset)
     if options.time_limit is not None and not options.time_limit >= 5:
         raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
     if options.time_limit is not None and options.steps is None:
@@ -116,12 +116,13 @@ def prepare(options: argparse.Namespace):
     seed = 1 if options.seed is None else options.seed
     if not 0 <= seed < 1 << 31:
         raise UserError(f"--seed is from 0 to {(1 << 31) - 1}, not {seed}.")
-    device = runs.device_of(options.device or "auto")
+    device = configs.device_of(options.device or "auto")
     network = build(game, learner)  # tells whether the settings go together, before there is a folder
     if options.init_from:
         fitting(options.init_from, network)
     opponents = options.opponent or list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
-    config = runs.Config(
+    opponents = [configs.in_full(name) for name in opponents]
+    config = configs.Config(
         game=game.name,
         game_version=game.version,
         game_digest=None if game.shipped else game.digest,
@@ -129,27 +130,27 @@ def prepare(options: argparse.Namespace):
         seed=seed,
         time_limit=options.time_limit,
         opponents=opponents,
-        opponent_digests=runs.digests(runs.opponents_of(opponents, game, device)),
+        opponent_digests=configs.digests(configs.opponents_of(opponents, game, device)),
         device=device,
         run=settings,
         learner=learner,
     )
-    folder = runs.new_folder(options.runs, game, algorithm, learner.network, seed, options.name)
-    runs.write_frame(folder, config)
+    folder = configs.new_folder(options.runs, game, algorithm, learner.network, seed, options.name)
+    configs.write_frame(folder, config)
     return game, config, folder
 
 
 def prepare_again(options: argparse.Namespace):
     """A run to go on with."""
-    from agents import run as runs
+    from agents import config as configs
 
-    config = runs.read_config(options.resume)
+    config = configs.read_config(options.resume)
     for name in ("algo", "network", "observation", "opponent", "envs", "preset", "init_from", "set", "name", "seed", "device"):
         if getattr(options, name) not in (None, []):
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps and --time-limit can.")
-    game = runs.game_again(config, options.game)
-    runs.device_of(config.device)
+    game = configs.game_again(config, options.game)
+    configs.device_of(config.device)
     if options.steps is not None:
         if not (options.steps >= 1 and math.isfinite(options.steps)):
             raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
@@ -158,10 +159,10 @@ def prepare_again(options: argparse.Namespace):
         if not options.time_limit >= 5:
             raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
         config.time_limit = options.time_limit
-    if runs.digests(runs.opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
+    if configs.digests(configs.opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
         raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
     if options.steps is not None or options.time_limit is not None:
-        runs.write_config(options.resume, config)  # so that it goes on for as long the next time too
+        configs.write_config(options.resume, config)  # so that it goes on for as long the next time too
     return game, config, options.resume
 
 

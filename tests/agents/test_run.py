@@ -1,4 +1,4 @@
-"""Runs: killed and gone on with they end the same; settings, folders and configs are checked before anything is lost."""
+"""Runs: killed and gone on with they end the same; what goes wrong loses nothing."""
 
 import json
 import os
@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,23 +16,11 @@ import pytest
 import games
 import train
 from agents import checkpoint
+from agents import config as configs
 from agents import run as runs
-from agents.policy import Agent
 from agents.rollout import Arena
-from games.errors import UserError
+from tests.short_runs import BOARD, BRIEF, PONG, REPEAT, ROOT, folder_of
 
-ROOT = Path(__file__).parents[2]
-REPEAT = ROOT / "tests" / "learning" / "repeat.py"
-FAST = [
-    *("--set", "n_steps=16", "--set", "batch_size=512", "--set", "size=12", "--set", "hidden=16", "--set", "threads=1"),
-    *("--set", "eval_games=2", "--set", "final_games=3", "--set", "gif=false", "--seed", "3"),
-]  # fmt: skip
-PONG = ["pong", *FAST, "--envs", "64", "--steps", "80000", "--set", "eval_every=30000", "--set", "checkpoint_every=4000"]
-BOARD = [
-    *("connect_four", *FAST, "--envs", "32", "--steps", "40000", "--set", "eval_every=15000", "--set", "checkpoint_every=2000"),
-    *("--opponent", "self", "--opponent", "bot"),
-]  # fmt: skip
-BRIEF = ["--set", "eval_games=4", "--set", "final_games=4", "--set", "gif=false", "--quiet"]
 TIMES = ("time/fps", "time/time_elapsed", "perf/")
 
 
@@ -45,24 +32,6 @@ def event_files_in_order():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(event_file_writer._global_uid, "_value", 100_000)
         yield
-
-
-@pytest.fixture
-def main(monkeypatch, tmp_path, capsys):
-    """`main("pong", "--steps", …)`: exit code, standard output, standard error. Runs go to tmp_path."""
-
-    def call(*words):
-        place = [] if "--resume" in words else ["--runs", tmp_path]
-        monkeypatch.setattr(sys, "argv", ["train.py", *map(str, [*words, *place])])
-        capsys.readouterr()
-        code = train.main()
-        return code, *capsys.readouterr()
-
-    return call
-
-
-def folder_of(tmp_path, words, name):
-    return tmp_path / words[0] / name
 
 
 def lines(folder):
@@ -172,7 +141,7 @@ def test_a_run_stopped_in_any_iteration_resumes_to_the_same_weights(call, main, 
     monkeypatch.setattr(Arena, "step", step)
     assert main(*PONG, "--name", "stopped", "--quiet")[0] == 130
     monkeypatch.undo()
-    config = runs.read_config(folder)
+    config = configs.read_config(folder)
     runs.Run(games.load("pong"), config, folder, quiet=True, resume=True).go()
     same_end(folder, whole)
 
@@ -243,7 +212,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(main, tmp_path, un
     monkeypatch.undo()
     assert not (folder / runs.CHECKPOINT).exists()
     assert len(lines(folder)) == 2
-    runs.Run(games.load("pong"), runs.read_config(folder), folder, quiet=True, resume=True).go()
+    runs.Run(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).go()
     same_end(folder, whole)
 
 
@@ -262,7 +231,7 @@ def test_what_a_killed_run_had_shown_beyond_its_checkpoint_is_shown_once(main, t
     (folder / "checkpoints" / ".latest.safetensors.123.tmp").write_text("half of it")
     saved = checkpoint.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"]
     assert board(folder)["time/iterations"][-1][1] == lines(folder)[-2]["time/iterations"] > saved
-    runs.Run(games.load("pong"), runs.read_config(folder), folder, quiet=True, resume=True).go()
+    runs.Run(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).go()
     same_end(folder, whole)
 
 
@@ -342,173 +311,6 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_saved(main, tmp_path, monk
     assert not [name for name in os.listdir(folder / "checkpoints") if name.endswith(".tmp")]
 
 
-# --- settings ---
-
-
-@pytest.fixture(scope="module")
-def repeat():
-    return games.load(REPEAT)
-
-
-@pytest.mark.parametrize(
-    ("chosen", "says"),
-    [
-        ({"n_env": 4}, "Did you mean 'n_envs'"),
-        ({"gamma": "much"}, "gamma is a number, not 'much'"),
-        ({"gamma": "1.5"}, "gamma is 1.5; it must be from 0 to 1"),
-        ({"gamma": "nan"}, "gamma is a number"),
-        ({"n_steps": "2.5"}, "n_steps is a whole number"),
-        ({"n_steps": 0}, "from 1 to"),
-        ({"batch_size": 1}, "from 2 to"),
-        ({"steps": "inf"}, "steps is a whole number"),
-        ({"steps": -1}, "0 or more"),
-        ({"gif": "perhaps"}, "true or false"),
-        ({"schedule": "liner"}, "Did you mean 'linear'"),
-        ({"precision": "fp8"}, "fp32"),
-        ({"__class__": "x"}, "no setting"),
-    ],
-)
-def test_a_wrong_setting_is_told_its_range_or_the_nearest_name(repeat, chosen, says):
-    with pytest.raises(UserError, match=says):
-        runs.resolve(repeat, "ppo", chosen, None)
-
-
-def test_the_number_of_threads_is_settled_when_a_run_begins(repeat, monkeypatch):
-    """On it the weights depend; a resumed run needs as many, wherever it goes on."""
-    monkeypatch.setattr(runs.os, "cpu_count", lambda: 3)
-    assert runs.resolve(repeat, "ppo", {}, None)[1].threads == 3
-    assert runs.resolve(repeat, "ppo", {"threads": "2"}, None)[1].threads == 2
-
-
-def test_the_users_word_counts_more_than_the_presets_and_that_more_than_the_recipes(repeat):
-    learner, run = runs.resolve(repeat, "ppo", {}, None)
-    assert (learner.n_envs, learner.network, run.steps) == (32, "mlp", 4096)
-    learner, _ = runs.resolve(repeat, "ppo", {"gamma": "0.5"}, "sb3")
-    assert (learner.n_envs, learner.network, learner.gamma, learner.n_epochs) == (8, "nature", 0.5, 10)
-    learner, run = runs.resolve(repeat, "ppo", {"n_envs": "1e2", "steps": 2e6, "gif": "no"}, "sb3")
-    assert (learner.n_envs, run.steps, run.gif) == (100, 2_000_000, False)
-
-
-@pytest.mark.parametrize(("algorithm", "preset"), [("pop", None), ("ppo", "sb2")])
-def test_an_unknown_algorithm_or_preset_names_the_nearest(repeat, algorithm, preset):
-    with pytest.raises(UserError, match=r"Did you mean '(ppo|sb3)'"):
-        runs.resolve(repeat, algorithm, {}, preset)
-
-
-def test_a_recipe_with_a_mistake_is_named(repeat, monkeypatch):
-    monkeypatch.setitem(repeat.recipe, "ppo", {"n_stepz": 4})
-    with pytest.raises(UserError, match="in the recipe of repeat"):
-        runs.resolve(repeat, "ppo", {}, None)
-
-
-def test_the_presets_names_and_values_are_sb3s():
-    import inspect
-
-    from stable_baselines3 import PPO
-
-    theirs = {name: one.default for name, one in inspect.signature(PPO.__init__).parameters.items()}
-    shared = set(runs.SB3_PRESET) & set(theirs) - {"clip_range_vf", "target_kl"}  # None there, 0 here
-    assert len(shared) >= 10
-    assert {name: runs.SB3_PRESET[name] for name in shared} == {name: theirs[name] for name in shared}
-
-
-# --- devices and opponents ---
-
-
-def test_a_device_that_is_not_there_is_said(monkeypatch):
-    monkeypatch.setattr(runs.torch.cuda, "is_available", lambda: False)
-    assert runs.device_of("auto") == "cpu"
-    with pytest.raises(UserError, match="finds no cuda device here"):
-        runs.device_of("cuda")
-    with pytest.raises(UserError, match="Did you mean 'cuda'"):
-        runs.device_of("cudda")
-
-
-def test_a_person_is_no_training_opponent_and_one_seat_has_none(repeat):
-    with pytest.raises(UserError, match="person"):
-        runs.opponents_of(["human"], games.load("pong"), "cpu")
-    with pytest.raises(UserError, match="one seat"):
-        runs.opponents_of(["bot"], repeat, "cpu")
-
-
-# --- folders and configs ---
-
-
-def test_a_config_comes_back_as_it_was(main, tmp_path):
-    folder = folder_of(tmp_path, ["pong"], "frame")
-    assert main(*PONG, "--name", "frame", "--steps", "1000", "--opponent", "bot:0.3", "--opponent", "self", "--quiet")[0] == 0
-    config = runs.read_config(folder)
-    assert (config.game, config.seed, config.opponents, config.device) == ("pong", 3, ["bot:0.3", "self"], "cpu")
-    assert (config.run.steps, config.learner.n_envs, config.learner.gamma) == (1000, 64, 0.99)
-    before = (folder / "config.json").read_bytes()
-    runs.write_config(folder, config)
-    assert (folder / "config.json").read_bytes() == before
-    system = json.loads((folder / "system.json").read_text())
-    assert system["versions"]["torch"].startswith("2.")
-    assert (folder / "command.txt").read_text().startswith("python train.py pong --set")
-    results = json.loads((folder / "results.json").read_text())
-    assert results["evaluation"]["seats"] == ["agent.safetensors", "bot"]
-    assert Agent.load(folder / "agent.safetensors").info.score["games"] == 3
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"game": "/tmp/evil.py"}, "Name its file again"),
-        ({"game": "check"}, "Name its file again"),
-        ({"game_version": 99}, "version 99"),
-        ({"algorithm": "magic"}, "another version"),
-        ({"more": 1}, "another version"),
-        ({"learner": {"n_envs": 0}}, "n_envs"),
-    ],
-)
-def test_a_config_that_does_not_fit_is_refused_and_opens_no_code(main, tmp_path, change, says):
-    folder = folder_of(tmp_path, ["pong"], "frame")
-    assert main(*PONG, "--name", "frame", "--steps", "500", "--quiet")[0] == 0
-    values = json.loads((folder / "config.json").read_text())
-    for name, value in change.items():
-        values[name] = {**values[name], **value} if isinstance(value, dict) else value
-    (folder / "config.json").write_text(json.dumps(values))
-    code, _, error = main("--resume", folder)
-    assert code == 2
-    assert says in error
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000])
-def test_a_damaged_config_is_refused(tmp_path, text):
-    (tmp_path / "config.json").write_text(text)
-    with pytest.raises(UserError, match=r"config\.json"):
-        runs.read_config(tmp_path)
-
-
-def test_a_folder_without_a_run_is_said(tmp_path):
-    with pytest.raises(UserError, match="holds no run"):
-        runs.read_config(tmp_path / "none")
-
-
-def test_a_folder_that_holds_a_run_is_left_alone(main, tmp_path):
-    folder = folder_of(tmp_path, ["pong"], "mine")
-    folder.mkdir(parents=True)
-    (folder / "notes.txt").write_text("precious")
-    code, _, error = main(*PONG, "--name", "mine")
-    assert code == 2
-    assert "holds a run already" in error
-    assert os.listdir(folder) == ["notes.txt"]
-
-
-def test_a_folder_that_cannot_be_made_is_said(main, tmp_path):
-    (tmp_path / "pong").write_text("a file in its place")
-    code, _, error = main(*PONG)
-    assert code == 2
-    assert "cannot be made" in error
-
-
-@pytest.mark.parametrize("name", ["../up", ".hidden", "a/b"])
-def test_a_name_that_would_leave_its_place_is_refused(main, tmp_path, name):
-    assert main(*PONG, "--name", name)[0] == 2
-    assert not (tmp_path / "pong").exists()
-
-
 # --- a user's own game ---
 
 
@@ -522,7 +324,7 @@ def test_a_users_own_game_trains_and_goes_on_only_when_named_and_unchanged(main,
     assert code == 2
     assert "Name its file again: python train.py ./own.py" in error
     assert main(own, "--resume", folder, "--steps", "1200", "--quiet")[0] == 0
-    assert runs.read_config(folder).run.steps == 1200
+    assert configs.read_config(folder).run.steps == 1200
     own.write_text(REPEAT.read_text("utf-8") + "\n# edited\n", "utf-8")
     code, _, error = main(own, "--resume", folder)
     assert code == 2
@@ -545,7 +347,7 @@ def test_weights_to_begin_with_survive_an_early_kill(main, tmp_path, monkeypatch
         with pytest.raises(SystemExit):
             main(*words, "--name", "second", "--init-from", agent)
     folder = tmp_path / "repeat" / "second"
-    run = runs.Run(games.load(REPEAT), runs.read_config(folder), folder, quiet=True, resume=True)
+    run = runs.Run(games.load(REPEAT), configs.read_config(folder), folder, quiet=True, resume=True)
     expected, _ = checkpoint.load(agent, "agent")
     assert checkpoint.digest(run.learner.network.state_dict()) == checkpoint.digest(expected)
     run.log.close()
