@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -300,10 +299,3 @@ def test_help_waits_for_neither_torch_nor_numba(program):
     assert "argparse" in loaded
     assert not {"torch", "numba", "numpy", "pygame", "rich", "gymnasium"} & set(loaded)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5  # seconds of computing
-
-
-def test_where_there_is_no_git_the_commit_is_unknown(monkeypatch):
-    from agents import run
-
-    monkeypatch.setenv("PATH", os.devnull)
-    assert run._system()["commit"] is None

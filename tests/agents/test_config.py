@@ -184,3 +184,8 @@ def test_a_folder_that_cannot_be_made_is_said(main, tmp_path):
 def test_a_name_that_would_leave_its_place_is_refused(main, tmp_path, name):
     assert main(*PONG, "--name", name)[0] == 2
     assert not (tmp_path / "pong").exists()
+
+
+def test_where_there_is_no_git_the_commit_is_unknown(monkeypatch):
+    monkeypatch.setenv("PATH", os.devnull)
+    assert configs._system()["commit"] is None
