@@ -39,17 +39,21 @@ def jit(function):
     NUMBA_DISABLE_JIT=1 it stays the plain Python function it is.
     """
     # _nrt: a game may make arrays, though the engine's loops that call it may not (numba passes that down unless told)
-    return function if PLAIN else numba.njit(error_model="numpy", nogil=True, _nrt=True)(function)
+    return function if PLAIN else numba.njit(error_model="numpy", nogil=True, _nrt=True, no_cfunc_wrapper=True)(function)
 
 
 def engine_jit(function=None, *, cache=False):
     """`jit` for the engine's own loops: without reference counting, since they allocate nothing.
 
-    Counting costs an atomic operation for each array handed from function to function, more than most of them do.
+    Counting costs an atomic operation for each array handed from function to function, more than most of them do. Python
+    can call only those with `cache`: for the others no way in is compiled.
     """
     if function is None:
         return lambda function: engine_jit(function, cache=cache)
-    return function if PLAIN else numba.njit(error_model="numpy", nogil=True, cache=cache, _nrt=False)(function)
+    if PLAIN:
+        return function
+    options = {"cache": cache, "no_cpython_wrapper": not cache, "no_cfunc_wrapper": True}
+    return numba.njit(error_model="numpy", nogil=True, _nrt=False, **options)(function)
 
 
 def verb(function):
