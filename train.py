@@ -28,8 +28,9 @@ def arguments() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("game", nargs="?", help="a game's name, or the path of a game's file (--list shows the names)")
-    add("--algo", help="the learner (default: the first of the game's recipe)")
+    add("--algo", help="the learner, ppo or dqn (default: the first of the game's recipe)")
     add("--network", help="patch, small, nature or mlp")
+    add("--memory", help="none, or lstm: what earlier decisions showed")
     add("--observation", help="pixels, planes or objects")
     add("--opponent", action="append", metavar="SEAT", help="bot, bot:0.8, random, self, an agent; may be repeated")
     add("--seed", type=int, help="of everything random (default: 1)")
@@ -80,6 +81,8 @@ def train(options: argparse.Namespace) -> int:
         run.begin_from(options.init_from)
     what = f"{config.algorithm}, {config.learner.network} network, seed {config.seed}"
     run.terminal.say(f"{game.heading}: {what}, on {config.device}")
+    for remark in run.learner.remarks:
+        run.terminal.say(remark)
     run.terminal.say(f"Watch:  tensorboard --logdir {options.runs}\n")
     try:
         final = run.go()
@@ -117,7 +120,7 @@ def prepare(options: argparse.Namespace):
     if not 0 <= seed < 1 << 31:
         raise UserError(f"--seed is from 0 to {(1 << 31) - 1}, not {seed}.")
     device = configs.device_of(options.device or "auto")
-    network = build(game, learner)  # tells whether the settings go together, before there is a folder
+    network = build(game, learner, algorithm)  # tells whether the settings go together, before there is a folder
     if options.init_from:
         fitting(options.init_from, network)
     opponents = options.opponent or list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
@@ -145,7 +148,20 @@ def prepare_again(options: argparse.Namespace):
     from agents import config as configs
 
     config = configs.read_config(options.resume)
-    for name in ("algo", "network", "observation", "opponent", "envs", "preset", "init_from", "set", "name", "seed", "device"):
+    for name in (
+        "algo",
+        "network",
+        "memory",
+        "observation",
+        "opponent",
+        "envs",
+        "preset",
+        "init_from",
+        "set",
+        "name",
+        "seed",
+        "device",
+    ):
         if getattr(options, name) not in (None, []):
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps and --time-limit can.")
@@ -174,7 +190,10 @@ def chosen(options: argparse.Namespace) -> dict:
         if not equals:
             raise UserError(f"--set takes NAME=VALUE, not '{text}'.")
         values[name] = value
-    named = {"network": options.network, "observation": options.observation, "n_envs": options.envs, "steps": options.steps}
+    named = {
+        "network": options.network, "memory": options.memory, "observation": options.observation, "n_envs": options.envs,
+        "steps": options.steps,
+    }  # fmt: skip
     values |= {name: value for name, value in named.items() if value is not None}
     if values.get("observation") == "objects" and "network" not in values:
         values["network"] = "mlp"

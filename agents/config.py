@@ -14,14 +14,17 @@ from typing import Any
 import torch
 
 import games
-from agents import checkpoint
+from agents import checkpoint, dqn, ppo
+from agents.learner import CHOICES
 from agents.match import Participant, participant
-from agents.policy import RANGES as AGENT_RANGES
-from agents.ppo import PPO, SB3_PRESET, PPOSettings
+from agents.settings import RANGES as AGENT_RANGES
 from games.errors import UserError, nearest
 from games.game import Game
 
-ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {"ppo": (PPO, PPOSettings, SB3_PRESET)}
+ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {  # learner, settings, Stable-Baselines3's
+    "ppo": (ppo.PPO, ppo.PPOSettings, ppo.SB3_PRESET),
+    "dqn": (dqn.DQN, dqn.DQNSettings, dqn.SB3_PRESET),
+}
 
 
 @dataclass
@@ -105,9 +108,12 @@ RANGES: dict[str, tuple[float, float]] = {
     **AGENT_RANGES,
     "n_envs": (1, MANY), "n_steps": (1, MANY), "batch_size": (2, MANY), "n_epochs": (1, 1000), "learning_rate": (0, 10),
     "gamma": (0, 1), "gae_lambda": (0, 1), "clip_range": (1e-6, 10), "max_grad_norm": (1e-9, math.inf),
-    "reward_scale": (1e-9, math.inf), "eval_games": (1, MANY), "final_games": (1, MANY), "threads": (0, 256),
+    "reward_scale": (1e-9, math.inf),
+    "momentum": (0, 1), "warmup": (0, 1), "train_freq": (1, MANY), "gradient_steps": (1, MANY), "buffer_size": (1, 1 << 40),
+    "n_step": (1, 1000), "alpha": (0, 1), "beta": (0, 1), "tau": (0, 1), "exploration_initial_eps": (0, 1),
+    "exploration_final_eps": (0, 1), "exploration_fraction": (0, 1), "sequence": (1, 4096), "burn_in": (0, 4096),
+    "eval_games": (1, MANY), "final_games": (1, MANY), "threads": (0, 256),
 }  # fmt: skip
-CHOICES = {"schedule": ("linear", "constant"), "precision": ("auto", "fp32", "bf16")}
 
 
 def _check(*settings: Any) -> None:

@@ -1,240 +1,173 @@
-"""Networks: an encoder for what an agent sees, then a policy and a value.
+"""Networks: an encoder, a memory or none, and heads; and how actions are chosen from what they say.
 
-An encoder stores observations its own way (`arrange`, once, when they are seen) and reads them in any precision
-(`forward`). Bytes become numbers between 0 and 1 by scaling the first layer's weights, not the images.
+Decisions come as a `Sequence`: those of each row in their order, cut where an episode begins. A network without memory
+takes no notice of it.
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agents.compiled import to_patches
+from agents.encoders import encoder, orthogonal
+from agents.settings import AgentSettings
 from games.errors import UserError, nearest
-
-BYTE = 1.0 / 255.0
-Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
-
-
-def orthogonal(layer: Layer, gain: float) -> Layer:
-    """Orthogonal weights (Saxe et al. 2014), no bias: the start that PPO's reference implementations use."""
-    nn.init.orthogonal_(layer.weight, gain)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer
 
 
 @dataclass
-class AgentSettings:
-    """What an agent is, whatever taught it: written into its file, so that it sees and acts as it did in training."""
+class Sequence:
+    """How N decisions follow each other: segments within which the memory goes on, each begun by a known state."""
 
-    observation: str = "pixels"  # pixels, planes or objects
-    size: int = 30  # of pixels and planes; the fewest that still show a small ball move smoothly
-    stack: int = 2  # newest frames seen at once; two show where things are going
-    network: str = "patch"  # encoder: patch, small, nature, mlp
-    hidden: int = 128  # units of the last hidden layer (patch, mlp); small and nature have their own
-    channels: int = 16  # of the patch encoder's first layer
-    patch: int = 6  # pixels, the patch encoder's kernel and stride
-    temperature: float = 0.0  # of play; 0: the likeliest action
-    delay: int = 0  # ticks until a decision takes effect, in training and in play; a person's is about 12
+    segment: Tensor  # int64 [N]: of each decision
+    place: Tensor  # int64 [N]: of each decision in its segment
+    state: Tensor  # float32 [segments, 2 * layers, size]: before the first of each
+    longest: int  # decisions of a segment
 
 
-class Encoder(nn.Module):
-    """Observations [B, stack, *frame] to features [B, self.features]."""
+def sequence(asked: Tensor, start: Tensor, state: Tensor) -> Sequence:
+    """The decisions where `asked` [T, R], each row's in their order, row by row; `start` [T, R] tells an episode's first.
 
-    takes: tuple[str, ...] = ("pixels", "planes")  # observations
-    features: int
-    stored: tuple[int, ...]  # shape of an observation as it is stored
+    state: [R, 2 * layers, size], before each row's first decision here.
 
-    def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
+    >>> asked, start = torch.ones(3, 1, dtype=torch.bool), torch.tensor([[False], [False], [True]])
+    >>> found = sequence(asked, start, torch.ones(1, 2, 4))
+    >>> found.segment.tolist(), found.place.tolist(), found.state[:, 0, 0].tolist()
+    ([0, 0, 1], [0, 1, 0], [1.0, 0.0])
+    """
+    row, time = asked.T.nonzero(as_tuple=True)
+    begins = start[time, row]
+    first = torch.ones_like(begins)  # of its row here
+    first[1:] = row[1:] != row[:-1]
+    cut = first | begins
+    heads = cut.nonzero().squeeze(1)
+    segment = cut.cumsum(0) - 1
+    place = torch.arange(len(row), device=row.device) - heads[segment]
+    known = torch.where(begins[heads, None, None], 0.0, state[row[heads]])
+    return Sequence(segment, place, known, int(place.max()) + 1 if len(place) else 0)
+
+
+class Memory(nn.Module):
+    """An LSTM (Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735) over a seat's decisions.
+
+    A state is float32 [B, 2 * layers, size]: hidden and cell of each layer; zeros where an episode begins.
+    """
+
+    def __init__(self, features: int, settings: AgentSettings):
         super().__init__()
-        self.image = (int(np.prod(shape[:-2])), *shape[-2:])  # channels, height, width
+        self.features, self.layers = settings.memory_size, settings.memory_layers
+        self.lstm = nn.LSTM(features, settings.memory_size, settings.memory_layers)
+        for name, parameter in self.lstm.named_parameters():
+            (nn.init.orthogonal_ if "weight" in name else nn.init.zeros_)(parameter)
 
-    def arrange(self, observation: np.ndarray) -> np.ndarray:
-        """How observations are stored: uint8 or float32 [B, *self.stored]."""
-        return observation.reshape(len(observation), *self.stored)
+    def empty(self, rows: int, device: torch.device | str = "cpu") -> Tensor:
+        """The state of rows whose episode begins."""
+        return torch.zeros(rows, 2 * self.layers, self.features, device=device)
 
-    def at_once(self, dtype: torch.dtype) -> int:
-        """Rows to learn from at once on a CPU: what the layers make of them should fit its cache."""
-        return 4096
-
-    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """Stored observations [B, *self.stored] to features [B, self.features], computed in `dtype`."""
-        raise TypeError(f"{type(self).__name__} has no forward")
-
-
-def dense(x: Tensor, layer: nn.Linear) -> Tensor:
-    """A linear layer in the precision of its input."""
-    return F.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
-
-
-class Patch(Encoder):
-    """Non-overlapping patches, as a vision transformer's first layer (Dosovitskiy et al. 2021), then two hidden layers.
-
-    The kernel is the stride, so with observations stored in patch order the first layer is one plain matrix product.
-    """
-
-    def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
-        super().__init__(shape, settings)
-        channels, height, width = self.image
-        self.patch = settings.patch
-        if height % self.patch or width % self.patch:
-            raise UserError(
-                f"The patch network cuts images into patches of {self.patch} pixels; {height} is no multiple of that.\n"
-                f"Choose --set size={max(1, round(height / self.patch)) * self.patch}, or --set patch=…"
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One decision: features [B, F] and the state before it; what it remembers [B, size] and the state after it."""
+        after: list[Tensor] = []
+        for layer in range(self.layers):
+            weights = (
+                getattr(self.lstm, f"{name}_l{layer}").to(x.dtype) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             )
-        patches = (height // self.patch) * (width // self.patch)
-        self.stored = (patches, channels * self.patch**2)
-        self.project = orthogonal(nn.Linear(self.stored[1], settings.channels), 2**0.5)
-        if len(shape) == 3:  # grey pictures, one a frame
-            with torch.no_grad():
-                self.project.weight.copy_(2**0.5 * waves(self.patch, channels, settings.channels))
-        self.hidden = orthogonal(nn.Linear(patches * settings.channels, settings.hidden), 2**0.5)
-        self.last = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
-        self.features = settings.hidden
+            hidden, cell = (part.to(x.dtype) for part in state[:, 2 * layer : 2 * layer + 2].unbind(1))
+            x, cell = torch.lstm_cell(x, (hidden, cell), *weights)
+            after += [x.float(), cell.float()]
+        return x, torch.stack(after, 1)
 
-    def arrange(self, observation: np.ndarray) -> np.ndarray:
-        flat = observation.reshape(len(observation), *self.image)
-        return to_patches(flat, self.patch, np.empty((len(flat), *self.stored), np.uint8))
+    def forward(self, x: Tensor, of: Sequence) -> Tensor:
+        """Features [N, F] of the decisions of a sequence; what it remembers at each [N, size].
 
-    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, patches, channels * patch²]
-        weight = (self.project.weight * BYTE).to(dtype)
-        x = F.relu(F.linear(x.to(dtype), weight, self.project.bias.to(dtype)))  # [B, patches, channels]
-        return F.relu(dense(F.relu(dense(x.flatten(1), self.hidden)), self.last))
+        Every segment is a column of its own, padded to the longest: no loop over time in Python.
+        """
+        padded = x.new_zeros(of.longest, len(of.state), x.shape[1])
+        padded = padded.index_put((of.place, of.segment), x)
+        state = of.state.to(x.dtype).unflatten(1, (self.layers, 2)).permute(2, 1, 0, 3).contiguous()
+        weights = [parameter.to(x.dtype) for parameter in self.lstm.parameters()]
+        out, _, _ = torch.lstm(padded, (state[0], state[1]), weights, True, self.layers, 0.0, self.training, False, False)
+        return out[of.place, of.segment]
 
 
-def waves(patch: int, frames: int, channels: int) -> Tensor:
-    """First weights [channels, frames * patch²]: the longest cosine waves over a patch, as JPEG has them.
-
-    Each comes twice: for the sum of the frames and for the newest against the oldest, which shows what moves.
-    """
-    grid = (torch.arange(patch) + 0.5) * torch.pi / patch
-    longest = sorted((i + j, i, j) for i in range(patch) for j in range(patch))
-    times = [torch.ones(frames), torch.linspace(-1, 1, frames)][: min(frames, 2)]
-    weight = torch.zeros(channels, frames, patch, patch)
-    for number in range(channels):
-        _, i, j = longest[number // len(times) % len(longest)]
-        wave = torch.cos(grid * i)[:, None] * torch.cos(grid * j)
-        time = times[number % len(times)]
-        weight[number] = (time / time.norm())[:, None, None] * (wave / wave.norm())
-    return weight.flatten(1)
-
-
-class Convolutions(Encoder):
-    """Convolutions and one hidden layer: `layers` is (channels, kernel, stride) for each.
-
-    Observations are stored in squares of the first layer's stride, which makes it a convolution of stride 1 over many
-    channels: the same sums, and processors multiply wide channels faster than four.
-    """
-
-    layers: tuple[tuple[int, int, int], ...]
-    units: int
-
-    def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
-        super().__init__(shape, settings)
-        channels, height, width = self.image
-        _, kernel, stride = self.layers[0]
-        self.square = stride if kernel % stride == height % stride == width % stride == 0 else 1
-        self.stored = (height // self.square, width // self.square, channels * self.square**2)
-        self.convolutions = nn.ModuleList()
-        for out, kernel, stride in self.layers:
-            if min(height, width) < kernel:
-                name = type(self).__name__.lower()
-                raise UserError(f"Images of {self.image[1]} pixels are too small for {name}; choose a larger --set size=…")
-            self.convolutions.append(orthogonal(nn.Conv2d(channels, out, kernel, stride), 2**0.5))
-            channels, height, width = out, (height - kernel) // stride + 1, (width - kernel) // stride + 1
-        self.hidden = orthogonal(nn.Linear(channels * height * width, self.units), 2**0.5)
-        self.features = self.units
-
-    def arrange(self, observation: np.ndarray) -> np.ndarray:
-        flat = observation.reshape(len(observation), *self.image)
-        height, width, channels = self.stored
-        squares = to_patches(flat, self.square, np.empty((len(flat), height * width, channels), np.uint8))
-        return squares.reshape(len(flat), *self.stored)
-
-    def at_once(self, dtype: torch.dtype) -> int:
-        return 128 if dtype == torch.float32 else 512
-
-    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, height / square, width / square, channels * square²]
-        x = x.to(dtype).permute(0, 3, 1, 2)  # as torch counts axes; in memory the channels stay last
-        for number, layer in enumerate(self.convolutions):
-            assert isinstance(layer, nn.Conv2d) and layer.bias is not None
-            weight, stride = (layer.weight, layer.stride[0]) if number else (self._first(), layer.stride[0] // self.square)
-            x = F.relu(F.conv2d(x, weight.to(dtype), layer.bias.to(dtype), stride), inplace=True)
-        return F.relu(dense(x.flatten(1), self.hidden))
-
-    def _first(self) -> Tensor:
-        """The first layer's weights over squares: [out, channels * square², kernel / square, kernel / square]."""
-        weight: Tensor = self.convolutions[0].weight * BYTE  # type: ignore[assignment, operator]
-        out, channels, kernel, _ = weight.shape
-        across = kernel // self.square
-        weight = weight.reshape(out, channels, across, self.square, across, self.square).permute(0, 1, 3, 5, 2, 4)
-        return weight.reshape(out, -1, across, across)
-
-
-class Small(Convolutions):
-    """Three convolutions for images of about 42 × 42."""
-
-    layers = ((16, 4, 2), (32, 4, 2), (32, 3, 1))
-    units = 256
-
-
-class Nature(Convolutions):
-    """The network of Mnih et al. 2015 (doi:10.1038/nature14236), for 84 × 84 × 4."""
-
-    layers = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
-    units = 512
-
-
-class Mlp(Encoder):
-    """Two hidden layers over the objects of all stacked frames."""
-
-    takes = ("objects",)
-
-    def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
-        super().__init__(shape, settings)
-        self.stored = (int(np.prod(shape)),)
-        self.first = orthogonal(nn.Linear(self.stored[0], settings.hidden), 2**0.5)
-        self.second = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
-        self.features = settings.hidden
-
-    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, stack * numbers]
-        return torch.tanh(dense(torch.tanh(dense(x.to(dtype), self.first)), self.second))
-
-
-ENCODERS: dict[str, type[Encoder]] = {"patch": Patch, "small": Small, "nature": Nature, "mlp": Mlp}
-
-
-def encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
-    """The encoder of some settings, for observations [stack, *frame]; `UserError` where the two do not go together."""
-    if settings.network not in ENCODERS:
-        raise UserError(f"There is no network '{settings.network}'.\n{nearest(settings.network, ENCODERS)}")
-    kind = ENCODERS[settings.network]
-    if settings.observation not in kind.takes:
-        fitting = [name for name, other in ENCODERS.items() if settings.observation in other.takes]
-        raise UserError(
-            f"The {settings.network} network does not take {settings.observation}.\n"
-            f"For {settings.observation}: {', '.join(fitting)}."
-        )
-    return kind(shape, settings)
-
-
-class ActorCritic(nn.Module):
-    """A policy and a value over one encoder: logits [B, A] and values [B], both float32."""
+class Network(nn.Module):
+    """An encoder and, where the settings say so, a memory; subclasses have heads."""
 
     def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings):
         super().__init__()
         self.encoder = encoder(shape, settings)
-        self.policy = orthogonal(nn.Linear(self.encoder.features, num_actions), 0.01)
-        self.value = orthogonal(nn.Linear(self.encoder.features, 1), 1.0)
+        self.memory = memory(self.encoder.features, settings)
+        self.features = self.memory.features if self.memory else self.encoder.features
 
-    def forward(self, x: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-        """x: stored observations [B, *encoder.stored]."""
-        features = self.encoder(x, dtype).float()
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Features float32 [B, F] to a score of each action [B, A] and the value [B]."""
+        raise TypeError(f"{type(self).__name__} has no heads")
+
+    def choose(self, scores: Tensor, mask: Tensor | None, settings: AgentSettings, generator: torch.Generator) -> Tensor:
+        """Actions int64 [B] as the settings say that it plays."""
+        raise TypeError(f"{type(self).__name__} does not choose")
+
+    def forward(self, x: Tensor, dtype: torch.dtype = torch.float32, of: Sequence | None = None) -> tuple[Tensor, Tensor]:
+        """x: stored observations [N, *encoder.stored], those of a sequence where there is a memory."""
+        features = self.encoder(x, dtype)
+        if self.memory is not None:
+            assert of is not None, "a network with memory is told how decisions follow each other"
+            features = self.memory(features, of)
+        return self.heads(features.float())
+
+    def step(self, x: Tensor, state: Tensor | None, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor | None]:
+        """One decision of each row: scores, values, and the memory's state after it (None without one)."""
+        features = self.encoder(x, dtype)
+        if self.memory is not None:
+            assert state is not None
+            features, state = self.memory.step(features, state)
+        return *self.heads(features.float()), state
+
+
+class ActorCritic(Network):
+    """A policy and a value: logits [B, A] and values [B]."""
+
+    def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings):
+        super().__init__(shape, num_actions, settings)
+        self.policy = orthogonal(nn.Linear(self.features, num_actions), 0.01)
+        self.value = orthogonal(nn.Linear(self.features, 1), 1.0)
+
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         return self.policy(features), self.value(features).squeeze(1)
+
+    def choose(self, scores: Tensor, mask: Tensor | None, settings: AgentSettings, generator: torch.Generator) -> Tensor:
+        return choose(scores, mask, settings.temperature, generator)
+
+
+class ActionValues(Network):
+    """What each action is worth, Q [B, A], and the greatest of them [B].
+
+    Duelling (Wang et al. 2016, arXiv:1511.06581): Q = V + A − mean A.
+    """
+
+    def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings):
+        super().__init__(shape, num_actions, settings)
+        self.advantage = orthogonal(nn.Linear(self.features, num_actions), 0.01)
+        self.value = orthogonal(nn.Linear(self.features, 1), 1.0) if settings.dueling else None
+
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        q = self.advantage(features)
+        if self.value is not None:
+            q = self.value(features) + q - q.mean(1, keepdim=True)
+        return q, q.max(1).values
+
+    def choose(self, scores: Tensor, mask: Tensor | None, settings: AgentSettings, generator: torch.Generator) -> Tensor:
+        epsilon = torch.full((len(scores),), settings.epsilon, device=scores.device)
+        return explore(scores, mask, epsilon, generator)
+
+
+NETWORKS: dict[str, type[Network]] = {"ppo": ActorCritic, "dqn": ActionValues}  # by algorithm
+MEMORIES = ("none", "lstm")
+
+
+def memory(features: int, settings: AgentSettings) -> Memory | None:
+    """The memory that settings name, over so many features."""
+    if settings.memory not in MEMORIES:
+        raise UserError(f"There is no memory '{settings.memory}'.\n{nearest(settings.memory, MEMORIES)}")
+    return Memory(features, settings) if settings.memory == "lstm" else None
 
 
 def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
@@ -268,3 +201,12 @@ def best_dtype(device: torch.device, precision: str) -> torch.dtype:
     if device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)():
         return torch.bfloat16
     return torch.float32
+
+
+def explore(scores: Tensor, mask: Tensor | None, epsilon: Tensor, generator: torch.Generator) -> Tensor:
+    """Actions [B]: the greatest allowed score, or with probability epsilon [B] any allowed action."""
+    best = masked(scores, mask).argmax(1)
+    if not (epsilon > 0).any():
+        return best
+    chance = torch.rand(len(scores), generator=generator, device=scores.device)
+    return torch.where(chance < epsilon, sample(masked(torch.zeros_like(scores), mask), generator), best)

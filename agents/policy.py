@@ -12,17 +12,12 @@ from torch import Tensor
 
 import games
 from agents import checkpoint
-from agents.networks import ActorCritic, AgentSettings, choose, masked
+from agents.networks import NETWORKS, Network, masked
+from agents.settings import RANGES, AgentSettings
 from games.batch import Batch
 from games.errors import UserError
 from games.game import Game
 from games.view import View, frame_shape
-
-# From the least to the greatest of what an agent's file may say: it comes from anywhere.
-RANGES: dict[str, tuple[float, float]] = {
-    "size": (8, 256), "stack": (1, 16), "hidden": (1, 65536), "channels": (1, 4096), "patch": (1, 256),
-    "temperature": (0, 1000), "delay": (0, 60),
-}  # fmt: skip
 
 
 @dataclass
@@ -43,12 +38,13 @@ class AgentInfo:
 class Agent:
     """A network that plays a game."""
 
-    def __init__(self, game: Game, info: AgentInfo, network: ActorCritic, device: str = "cpu"):
+    def __init__(self, game: Game, info: AgentInfo, network: Network, device: str = "cpu"):
         self.game, self.info = game, info
         self.device = torch.device(device)
         self.network = network.to(self.device).eval()
         self.dtype = torch.float32
         self.generator = torch.Generator(self.device).manual_seed(0)
+        self._state: Tensor | None = None  # of the memory, between calls of `act`
 
     # --- files ---
 
@@ -64,8 +60,8 @@ class Agent:
         game = game or _shipped(path, info)
         _check_game(path, info, game)
         with torch.device("meta"):  # without memory, before its size is known to be the tensors'
-            _check_shapes(path, build(game, info.settings), tensors)
-        network = build(game, info.settings)
+            _check_shapes(path, build(game, info.settings, info.algorithm), tensors)
+        network = build(game, info.settings, info.algorithm)
         network.load_state_dict(tensors)
         return cls(game, info, network, device)
 
@@ -75,11 +71,12 @@ class Agent:
 
     # --- acting ---
 
-    def act(self, observation: np.ndarray, mask: np.ndarray | None = None) -> Any:
+    def act(self, observation: np.ndarray, mask: np.ndarray | None = None, start: Any = False) -> Any:
         """The action for an observation as the game's Gymnasium environment gives it, alone or [B, …].
 
         observation: uint8 [size, size, stack] pixels, [size, size, stack * roles] planes, or float32 objects.
         mask: what is allowed (`info["action_mask"]`), [A] or [B, A].
+        start: whether an episode begins with it, a bool or [B]: there an agent with a memory forgets what was before.
         """
         seen = self.info.settings
         frame = frame_shape(self.game, seen.observation, seen.size)
@@ -90,25 +87,41 @@ class Agent:
             batch = batch.transpose(0, 3, 1, 2)
         batch = np.ascontiguousarray(batch).reshape(len(batch), seen.stack, *frame)
         masks = None if mask is None else np.asarray(mask)[None] if single else np.asarray(mask)
-        actions = self.decide(batch, masks)
+        begins = torch.from_numpy(np.broadcast_to(start, len(batch)).copy()).to(self.device)
+        if self._state is None or len(self._state) != len(batch):
+            self._state = self.empty_state(len(batch))
+        actions, self._state = self.decide(batch, masks, forget(self._state, begins))
         return int(actions[0]) if single else actions
 
-    def decide(self, observation: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
-        """int64 [B] for a view's observations [B, stack, *frame] and masks [B, A]."""
-        with torch.inference_mode():
-            logits, _ = self._forward(observation)
-            chosen = choose(logits, self._tensor(masks), self.info.settings.temperature, self.generator)
-        return chosen.cpu().numpy()
+    def empty_state(self, rows: int) -> Tensor | None:
+        """What an agent with a memory remembers in so many rows before an episode begins; None without one."""
+        return None if self.network.memory is None else self.network.memory.empty(rows, self.device)
 
-    def evaluate(self, observation: np.ndarray, masks: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def decide(
+        self, observation: np.ndarray, masks: np.ndarray | None, state: Tensor | None = None
+    ) -> tuple[np.ndarray, Tensor | None]:
+        """int64 [B] for a view's observations [B, stack, *frame] and masks [B, A]; and the memory's state after it.
+
+        state: of the memory before it, as this or `empty_state` gave it.
+        """
+        with torch.inference_mode():
+            logits, _, state = self._step(observation, state)
+            chosen = self.network.choose(logits, self._tensor(masks), self.info.settings, self.generator)
+        return chosen.cpu().numpy(), state
+
+    def evaluate(
+        self, observation: np.ndarray, masks: np.ndarray | None = None, state: Tensor | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities [B, A] of the actions at temperature 1, and the values [B]."""
         with torch.inference_mode():
-            logits, values = self._forward(observation)
+            logits, values, _ = self._step(observation, state)
             return masked(logits, self._tensor(masks)).softmax(1).cpu().numpy(), values.cpu().numpy()
 
-    def _forward(self, observation: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _step(self, observation: np.ndarray, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         stored = torch.from_numpy(self.network.encoder.arrange(observation))
-        return self.network(stored.to(self.device), self.dtype)
+        if state is None:
+            state = self.empty_state(len(observation))
+        return self.network.step(stored.to(self.device), state, self.dtype)
 
     def _tensor(self, masks: np.ndarray | None) -> Tensor | None:
         return None if masks is None else torch.from_numpy(masks).to(self.device)
@@ -119,12 +132,14 @@ class Agent:
 
 
 class Player:
-    """An agent in some seats of a batch, with its own view of them."""
+    """An agent in some seats of a batch, with its own view of them and its own memory of each."""
 
     def __init__(self, agent: Agent, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray):
         self.agent, self.batch = agent, batch
         seen = agent.info.settings
         self.view = View(batch, rows, seen.observation, seen.size, seen.stack)
+        self.memory = agent.empty_state(self.view.rows)
+        self.episode = np.full(self.view.rows, -1, np.int64)  # that the memory is of
         batch.frame_skip[self.view.envs, self.view.seats] = batch.game.frame_skip
         batch.delay[self.view.envs, self.view.seats] = 0 if batch.game.turns else seen.delay
 
@@ -136,14 +151,43 @@ class Player:
             return
         rows = np.flatnonzero(asked)
         chosen = np.zeros(self.view.rows, np.int64)
-        chosen[rows] = self.agent.decide(observation[rows], self.view.masks()[rows])
+        chosen[rows], state = self.agent.decide(observation[rows], self.view.masks()[rows], self._remembered(rows))
+        if self.memory is not None and state is not None:
+            self.memory[torch.from_numpy(rows)] = state
         self.view.act(chosen, actions)
 
+    def _remembered(self, rows: np.ndarray) -> Tensor | None:
+        """The memory of rows that are asked, empty where this is their first decision of an episode."""
+        if self.memory is None:
+            return None
+        running = self.batch.episode[self.view.envs[rows]]
+        begins, self.episode[rows] = running != self.episode[rows], running
+        return forget(self.memory[torch.from_numpy(rows)], torch.from_numpy(begins).to(self.memory.device))
 
-def build(game: Game, settings: AgentSettings) -> ActorCritic:
-    """A new network for a game."""
+    def state(self) -> dict[str, Tensor]:
+        """What it needs to go on identically; copies."""
+        parts = {name: torch.from_numpy(array) for name, array in self.view.state().items()}
+        parts["generator"] = self.agent.generator.get_state()
+        if self.memory is not None:
+            parts |= {"memory": self.memory.clone(), "remembered": torch.from_numpy(self.episode.copy())}
+        return parts
+
+    def restore(self, parts: dict[str, Tensor]) -> None:
+        self.view.restore({name: parts[name].numpy() for name in ("last", "episode")})
+        self.agent.generator.set_state(parts["generator"])
+        if self.memory is not None:
+            self.memory, self.episode = parts["memory"].to(self.memory.device), parts["remembered"].numpy().copy()
+
+
+def forget(state: Tensor | None, begins: Tensor) -> Tensor | None:
+    """The state of a memory [B, …], empty where an episode begins (bool [B])."""
+    return None if state is None else torch.where(begins[:, None, None], 0.0, state)
+
+
+def build(game: Game, settings: AgentSettings, algorithm: str = "ppo") -> Network:
+    """A new network for a game, with the heads that an algorithm needs."""
     shape = (settings.stack, *frame_shape(game, settings.observation, settings.size))
-    return ActorCritic(shape, game.num_actions, settings)
+    return NETWORKS[algorithm](shape, game.num_actions, settings)
 
 
 def describe(game: Game, settings: AgentSettings, algorithm: str) -> AgentInfo:
@@ -181,6 +225,8 @@ def _info(path: Path, meta: dict[str, Any]) -> AgentInfo:
         ("steps", int), ("rating", int, float, type(None)), ("score", dict),
     ):  # fmt: skip
         typed(name, values.get(name), *kinds)
+    if values["algorithm"] not in NETWORKS:
+        raise fail("algorithm", values["algorithm"])
     kinds_of = {f.name: type(f.default) for f in fields(AgentSettings)}
     settings = typed("settings", meta.get("settings"), dict)
     for name, value in settings.items():
@@ -214,7 +260,7 @@ def _check_game(path: Path, info: AgentInfo, game: Game) -> None:
         )
 
 
-def _check_shapes(path: Path, network: ActorCritic, tensors: dict[str, Tensor]) -> None:
+def _check_shapes(path: Path, network: Network, tensors: dict[str, Tensor]) -> None:
     expected = {name: (tensor.dtype, tensor.shape) for name, tensor in network.state_dict().items()}
     found = {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
     if expected != found:
@@ -222,7 +268,7 @@ def _check_shapes(path: Path, network: ActorCritic, tensors: dict[str, Tensor]) 
         raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])} differ.")
 
 
-def fitting(path: Path, network: ActorCritic) -> dict[str, Tensor]:
+def fitting(path: Path, network: Network) -> dict[str, Tensor]:
     """The weights in an agent's file, which may play another game; `UserError` where the network has other shapes."""
     tensors, _ = checkpoint.load(path, "agent")
     for name, tensor in network.state_dict().items():

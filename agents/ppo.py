@@ -1,7 +1,6 @@
 """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347): the mathematics, then the learner."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -9,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.learner import Learner, LearnerSettings
 from agents.match import Participant
-from agents.networks import AgentSettings, best_dtype, masked, sample
-from agents.policy import Agent, build, describe, fitting
-from agents.rollout import Arena, Rollout, cut_rows
-from games.batch import Workers
+from agents.networks import Sequence, masked, sample, sequence
+from agents.policy import build, forget
+from agents.rollout import Rollout, cut_rows
 from games.game import Game
 
 # --- the mathematics ------------------------------------------------------------------------------------------------
@@ -105,7 +104,7 @@ TERMS = ("policy_gradient_loss", "value_loss", "entropy", "approx_kl", "clip_fra
 
 
 @dataclass
-class PPOSettings(AgentSettings):
+class PPOSettings(LearnerSettings):
     """Names as in Stable-Baselines3. The defaults are what learned fastest over all our games on two CPU cores."""
 
     n_envs: int = 512  # environments; many make each network call worth its overhead
@@ -113,24 +112,19 @@ class PPOSettings(AgentSettings):
     batch_size: int = 1024  # of a minibatch; an iteration is divided into equal ones of about this size
     n_epochs: int = 2  # passes over an iteration's data; with new games this cheap, more do not pay
     learning_rate: float = 4e-3  # high, since minibatches are large and it falls to 0
-    schedule: str = "linear"  # of the learning rate over the run: linear (to 0) or constant
-    gamma: float = 0.99
     gae_lambda: float = 0.95
     clip_range: float = 0.2
     clip_range_vf: float = 0.0  # 0: the value is not clipped
     ent_coef: float = 0.03  # less, and policies settle for returning the ball before they learn to aim
     vf_coef: float = 0.5
-    max_grad_norm: float = 0.5
     normalize_advantage: bool = True  # in each minibatch
     target_kl: float = 0.0  # stop an iteration's passes beyond 1.5 times this; 0: never
-    reward_scale: float = 1.0  # rewards are multiplied by it while learning, so that values are of the order of 1
-    precision: str = "auto"  # of the networks' matrix products: bf16 where the processor has it, else fp32
 
 
 SB3_PRESET: dict[str, Any] = {
     "n_envs": 8, "n_steps": 2048, "batch_size": 64, "n_epochs": 10, "learning_rate": 3e-4, "schedule": "constant",
     "gamma": 0.99, "gae_lambda": 0.95, "clip_range": 0.2, "clip_range_vf": 0.0, "ent_coef": 0.0, "vf_coef": 0.5,
-    "max_grad_norm": 0.5, "normalize_advantage": True, "target_kl": 0.0,
+    "max_grad_norm": 0.5, "normalize_advantage": True, "target_kl": 0.0, "optimizer": "adam",
     "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
 }  # fmt: skip
 
@@ -138,8 +132,8 @@ SB3_PRESET: dict[str, Any] = {
 # --- the learner ----------------------------------------------------------------------------------------------------
 
 
-class PPO:
-    """Learns a game's policy and value from what it plays. `collect`, then `update`: one iteration."""
+class PPO(Learner):
+    """Learns a policy and a value from what it has just played. `collect`, then `update`: one iteration."""
 
     algorithm = "ppo"
 
@@ -152,80 +146,55 @@ class PPO:
         device: str = "cpu",
         threads: int = 1,
     ):
-        """opponents: see `Arena`; empty in a game of one seat.
-
-        threads: each plays and learns a slice of every batch, and torch works on one thread in each: on few and shared
-        cores that is faster than sharing out every single operation. Results depend on their number, nothing else.
-        """
-        torch.set_num_threads(1)
-        self.workers = Workers(threads, initializer=lambda: torch.set_num_threads(1))
-        self.game, self.settings = game, settings
-        self.device = torch.device(device)
-        self.dtype = best_dtype(self.device, settings.precision)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.network = build(game, settings).to(self.device)
-        on_cpu = self.device.type == "cpu"
-        self.piece = self.network.encoder.at_once(self.dtype) if on_cpu else 2 * settings.batch_size  # rows of a backward pass
-        fused = self.device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate, eps=1e-5, fused=fused)
-        self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.arena = Arena(game, settings.n_envs, seed, opponents, settings, self.workers)
-        rows, encoder = self.arena.view.rows, self.network.encoder
+        super().__init__(game, settings, seed, opponents, device, threads, lambda: build(game, settings, self.algorithm))
+        encoder = self.network.encoder
+        self.piece = encoder.at_once(self.dtype) if self.device.type == "cpu" else 2 * settings.batch_size  # of a backward pass
         stored = torch.uint8 if self.arena.view.dtype == np.uint8 else torch.float32
-        masks = hasattr(game.module, "legal")
-        self.rollout = Rollout.empty(settings.n_steps, rows, encoder.stored, stored, game.num_actions, masks, self.device)
-        self.steps = 0  # decisions learned from
-        self.updates = 0  # gradient steps
-        self.last_value = torch.zeros(rows, device=self.device)
-        self.returns: list[float] = []  # of the episodes that ended in this iteration, learning rows
-        self.lengths: list[int] = []  # their ticks
-        self.seconds = {"environment": 0.0, "acting": 0.0}  # of this iteration
-        self._seen: Tensor | None = None
+        self.rollout = Rollout.empty(
+            settings.n_steps, self.rows, encoder.stored, stored, game.num_actions, self.masks, self.device
+        )
+        self.last_value = torch.zeros(self.rows, device=self.device)
+        self.first = self.before = self.memory  # memory before each row's first decision of the rollout, and before its latest
 
     # --- collect ---
 
     def collect(self) -> None:
         """Play `n_steps` decisions in every environment."""
-        self.returns, self.lengths = [], []
-        self.seconds = dict.fromkeys(self.seconds, 0.0)
-        if self._seen is None:
-            self._seen = self._observe()
+        self.begin_iteration()
         for t in range(1, self.settings.n_steps + 1):
             self._play(t)
-        _, value = self._forward(self._seen.to(self.device))
+        _, value, _ = self._forward(self.seen().to(self.device), forget(self.memory, self.begins()))
         asked = torch.from_numpy(self.arena.asked()).to(self.device)
         self.last_value = torch.where(asked, value, float("nan"))
         self.steps += int(self.rollout.asked[1:].sum())
 
-    def _observe(self) -> Tensor:
-        seen = self.arena.view.observe()
-        arrange = self.network.encoder.arrange
-        parts = self.workers.run(len(seen), lambda lo, hi, k: torch.from_numpy(arrange(seen[lo:hi])))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+    def _forward(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Logits, values and the memory after, without gradients, the rows shared out among the threads."""
 
-    def _forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and values without gradients, the rows shared out among the threads."""
-
-        def part(lo: int, hi: int, k: int) -> tuple[Tensor, Tensor]:
+        def part(lo: int, hi: int, k: int) -> tuple[Tensor, Tensor, Tensor | None]:
             with torch.inference_mode():
-                return self.network(x[lo:hi], self.dtype)
+                return self.network.step(x[lo:hi], None if state is None else state[lo:hi], self.dtype)
 
-        parts = self.workers.run(len(x), part)
-        return torch.cat([logits for logits, _ in parts]), torch.cat([value for _, value in parts])
+        logits, values, after = zip(*self.workers.run(len(x), part), strict=True)
+        return torch.cat(logits), torch.cat(values), None if state is None else torch.cat(after)
 
     def _play(self, t: int) -> None:
         """One decision of every learning row, into slot t."""
         roll, view = self.rollout, self.arena.view
         began = perf_counter()
-        assert self._seen is not None
-        roll.observation[t] = self._seen
-        roll.asked[t] = torch.from_numpy(self.arena.asked())
+        asked = self.arena.asked()
+        roll.observation[t] = self.seen()
+        roll.asked[t] = torch.from_numpy(asked)
+        roll.start[t] = self.begins()
         mask = None
         if roll.mask is not None:
             roll.mask[t] = torch.from_numpy(view.masks())
             mask = roll.mask[t]
-        logits, roll.value[t] = self._forward(roll.observation[t])
+        before = forget(self.memory, roll.start[t])
+        logits, roll.value[t], after = self._forward(roll.observation[t], before)
+        self.remember(asked, after)
+        if before is not None and self.before is not None:
+            self.before = torch.where(roll.asked[t, :, None, None], before, self.before)
         logits = masked(logits, mask)
         action = sample(logits, self.generator)
         roll.action[t] = action
@@ -236,54 +205,47 @@ class PPO:
         roll.reward[t] = torch.from_numpy(reward) * self.settings.reward_scale
         roll.end[t] = torch.from_numpy(end)
         if end.any():
-            self._finish(t, end)
-        self._seen = self._observe()
+            self.note_ends(end)
+            self._value_cuts(t, cut_rows(end))
+        self._seen = self.observe()
         self.seconds["acting"] += acted - began
         self.seconds["environment"] += perf_counter() - acted
 
-    def _finish(self, t: int, end: np.ndarray) -> None:
-        """Note the episodes that ended, and value the states in which the time limit cut some."""
-        batch, view = self.arena.batch, self.arena.view
-        ended = np.flatnonzero(end)
-        self.returns += batch.returns[view.envs[ended], view.seats[ended]].tolist()
-        self.lengths += batch.ticks[view.envs[ended]].tolist()
-        cut = cut_rows(end)
+    def _value_cuts(self, t: int, cut: np.ndarray) -> None:
+        """Value the states in which the time limit cut the episodes of some rows."""
         if len(cut):
-            final = torch.from_numpy(self.network.encoder.arrange(view.final(cut))).to(self.device)
-            _, value = self._forward(final)
-            self.rollout.cut_value[t, torch.from_numpy(cut)] = value
+            final = torch.from_numpy(self.network.encoder.arrange(self.arena.view.final(cut))).to(self.device)
+            rows = torch.from_numpy(cut)
+            _, value, _ = self._forward(final, None if self.memory is None else self.memory[rows])
+            self.rollout.cut_value[t, rows] = value
 
     # --- update ---
 
     def update(self, progress: float) -> dict[str, float]:
         """Learn from the rollout. progress: of the run, 0 to 1, for schedules. Returns what TensorBoard shows."""
         settings, roll = self.settings, self.rollout
-        rate = settings.learning_rate * (max(0.0, 1.0 - progress) if settings.schedule == "linear" else 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        rate = self.set_rate(progress)
         advantage, known = advantages(
             roll.reward, roll.value, roll.asked, roll.end, roll.cut_value, self.last_value, settings.gamma, settings.gae_lambda
         )
-        chosen = known.flatten().nonzero().squeeze(1)
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
         flat["advantage"], flat["target"] = advantage.flatten(), (advantage + roll.value).flatten()
         sums, count = torch.zeros(7, device=self.device), 0
         for _ in range(settings.n_epochs):
             kl = torch.zeros((), device=self.device)
-            for rows in self._minibatches(chosen):
-                terms = self._learn(flat, rows)
+            for units in self._minibatches(known):
+                terms = self._learn(flat, known, units)
                 sums += terms
                 kl, count = terms[3], count + 1
             if settings.target_kl > 0 and kl.item() > 1.5 * settings.target_kl:
                 break
-        target, value = flat["target"][chosen], flat["value"][chosen]
-        explained = (1 - (target - value).var() / (target.var() + 1e-8)).item() if len(chosen) > 1 else float("nan")
+        target, value = flat["target"][known.flatten()], flat["value"][known.flatten()]
+        explained = (1 - (target - value).var() / (target.var() + 1e-8)).item() if len(target) > 1 else float("nan")
         means = [*(sums / max(count, 1)).tolist(), explained]
         self._carry(known)
         names = (*TERMS, "explained_variance")
         metrics = {f"train/{name}": mean for name, mean in zip(names, means, strict=True)}
         metrics["train/entropy_loss"] = -metrics.pop("train/entropy")
-        self.updates += count
         return {
             **metrics,
             "train/learning_rate": rate,
@@ -291,43 +253,45 @@ class PPO:
             "train/n_updates": self.updates,
         }
 
-    def _minibatches(self, chosen: Tensor) -> tuple[Tensor, ...]:
-        """A random division of the decisions into equal parts of about `batch_size`."""
-        order = torch.randperm(len(chosen), generator=self.generator, device=self.device)
-        return chosen[order].tensor_split(max(1, round(len(chosen) / self.settings.batch_size))) if len(chosen) else ()
+    def _minibatches(self, known: Tensor) -> tuple[Tensor, ...]:
+        """A random division of the decisions into equal parts of about `batch_size`; with memory, of the rows."""
+        units = known.flatten().nonzero().squeeze(1) if self.memory is None else known.any(0).nonzero().squeeze(1)
+        order = torch.randperm(len(units), generator=self.generator, device=self.device)
+        parts = max(1, round(int(known.sum()) / self.settings.batch_size))
+        return units[order].tensor_split(min(parts, len(units))) if len(units) else ()
 
-    def _learn(self, flat: dict[str, Tensor], rows: Tensor) -> Tensor:
-        """One gradient step on some rows; the numbers that `TERMS` names, as one tensor."""
-        advantage = flat["advantage"][rows]
-        if self.settings.normalize_advantage and len(rows) > 1:
-            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-        parameters = list(self.network.parameters())
+    def _decisions(self, known: Tensor, units: Tensor) -> tuple[Tensor, Sequence | None]:
+        """Which decisions of the flattened rollout some units of `_minibatches` are, and how they follow each other."""
+        if self.first is None:
+            return units, None
+        found = known[:, units].T.nonzero()  # row by row, each in the order of time
+        of = sequence(known[:, units], self.rollout.start[:, units], self.first[units])
+        return found[:, 1] * self.rows + units[found[:, 0]], of
 
-        def piece(lo: int, hi: int) -> tuple[Tensor, ...]:
-            batch = {name: tensor.index_select(0, rows[lo:hi]) for name, tensor in flat.items()}
-            loss, terms = self._loss({**batch, "advantage": advantage[lo:hi]})
-            share = (hi - lo) / len(rows)
-            return *torch.autograd.grad(share * loss, parameters), share * terms
+    def _learn(self, flat: dict[str, Tensor], known: Tensor, units: Tensor) -> Tensor:
+        """One gradient step on some units; the numbers that `TERMS` names, as one tensor."""
+        chosen, _ = self._decisions(known, units)
+        advantage = flat["advantage"][chosen]
+        middle, spread = torch.zeros(()), torch.ones(())
+        if self.settings.normalize_advantage and len(chosen) > 1:
+            middle, spread = advantage.mean(), advantage.std() + 1e-8
 
-        def part(lo: int, hi: int, k: int) -> list[Tensor]:
-            sums: list[Tensor] = []
-            for start in range(lo, hi, self.piece):
-                new = piece(start, min(start + self.piece, hi))
-                sums = [total.add_(one) for total, one in zip(sums, new, strict=True)] if sums else list(new)
-            return sums
+        def loss(lo: int, hi: int) -> tuple[Tensor, Tensor]:
+            some, of = self._decisions(known, units[lo:hi])
+            batch = {name: tensor.index_select(0, some) for name, tensor in flat.items()}
+            batch["advantage"] = (batch["advantage"] - middle) / spread
+            whole, terms = self._loss(batch, of)
+            share = len(some) / len(chosen)
+            return share * whole, share * terms
 
-        parts = self.workers.run(len(rows), part)
-        *gradients, terms = (one[0] if len(one) == 1 else torch.stack(one).sum(0) for one in zip(*parts, strict=True))
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_grad_norm)
-        self.optimizer.step()
+        at_once = self.piece if self.memory is None else max(1, self.piece // len(known))
+        terms, norm = self.gradient_step(len(units), at_once, loss)
         return torch.cat([terms, norm[None]])
 
-    def _loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def _loss(self, batch: dict[str, Tensor], of: Sequence | None) -> tuple[Tensor, Tensor]:
         """The loss of some decisions, and the numbers that `TERMS` names, but for the gradient's norm."""
         settings = self.settings
-        logits, value = self.network(batch["observation"], self.dtype)
+        logits, value = self.network(batch["observation"], self.dtype, of)
         log_probs = masked(logits, batch.get("mask")).log_softmax(1)
         log_prob = log_probs.gather(1, batch["action"][:, None]).squeeze(1)
         policy = policy_loss(log_prob, batch["log_prob"], batch["advantage"], settings.clip_range)
@@ -346,51 +310,18 @@ class PPO:
         slots = torch.arange(len(known), device=self.device)[:, None]
         still_open = roll.asked & ~known
         roll.carry(still_open.any(0), (slots * still_open).amax(0))
+        if self.memory is not None and self.before is not None:
+            self.first = torch.where(still_open.any(0)[:, None, None], self.before, self.memory)
 
-    # --- agents and checkpoints ---
+    # --- checkpoints ---
 
-    def begin_from(self, path: Path) -> None:
-        """Take the weights of an agent whose network has the same shapes; it may be of another game."""
-        self.network.load_state_dict(fitting(path, self.network))
+    def own_state(self) -> dict[str, Tensor]:
+        carried = {f"carried.{name}": tensor[0] for name, tensor in self.rollout.fields().items()}
+        memories = {"first": self.first, "before": self.before}
+        return carried | {name: tensor for name, tensor in memories.items() if tensor is not None}
 
-    def timing(self) -> dict[str, float]:
-        """Of the last iteration, seconds: the environments and painting, the acting network."""
-        return {"environment_seconds": self.seconds["environment"], "acting_seconds": self.seconds["acting"]}
-
-    def agent(self) -> Agent:
-        """The policy as it is now; it shares the weights."""
-        info = describe(self.game, self.settings, self.algorithm)
-        info.steps = self.steps
-        return Agent(self.game, info, self.network, str(self.device))
-
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Tensors and plain values that `restore` needs to go on identically; copies."""
-        if self._seen is None:  # the first observation belongs to the state
-            self._seen = self._observe()
-        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        for number, slots in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in slots.items()}
-        tensors |= {f"arena.{name}": tensor for name, tensor in self.arena.state().items()}
-        tensors |= {f"carried.{name}": tensor[0] for name, tensor in self.rollout.fields().items()}
-        tensors["generator"] = self.generator.get_state()
-        return {name: tensor.detach().clone() for name, tensor in tensors.items()}, {
-            "steps": self.steps,
-            "updates": self.updates,
-        }
-
-    def restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-        def part(prefix: str) -> dict[str, Tensor]:
-            return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-        self.network.load_state_dict(part("network."))
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in part("optimizer.").items():
-            number, slot = name.split(".")
-            slots.setdefault(int(number), {})[slot] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
-        self.arena.restore(part("arena."))
-        for name, tensor in part("carried.").items():
-            self.rollout.fields()[name][0] = tensor
-        self.generator.set_state(tensors["generator"])
-        self.steps, self.updates = meta["steps"], meta["updates"]
-        self._seen = torch.from_numpy(self.network.encoder.arrange(self.arena.view.newest()))
+    def restore_own(self, tensors: dict[str, Tensor]) -> None:
+        for name, tensor in self.rollout.fields().items():
+            tensor[0] = tensors[f"carried.{name}"]
+        if self.first is not None:
+            self.first, self.before = tensors["first"].to(self.device), tensors["before"].to(self.device)

@@ -67,20 +67,21 @@ class Arena:
     def state(self) -> dict[str, Tensor]:
         """All that is needed to go on identically."""
         parts = {"batch": torch.frombuffer(bytearray(self.batch.snapshot()), dtype=torch.uint8)}
-        views = [self.view, *(rival.view for rival in self.rivals)]
-        for number, view in enumerate(views):
-            parts |= {f"view{number}.{name}": torch.from_numpy(array) for name, array in view.state().items()}
+        parts |= {f"view.{name}": torch.from_numpy(array) for name, array in self.view.state().items()}
         for number, rival in enumerate(self.rivals):
-            parts[f"rival{number}"] = rival.agent.generator.get_state()
+            parts |= {f"rival{number}.{name}": tensor for name, tensor in rival.state().items()}
         return parts
 
     def restore(self, parts: dict[str, Tensor]) -> None:
         self.batch.restore(parts["batch"].numpy().tobytes())
-        views = [self.view, *(rival.view for rival in self.rivals)]
-        for number, view in enumerate(views):
-            view.restore({name: parts[f"view{number}.{name}"].numpy() for name in ("last", "episode")})
+        self.view.restore({name: parts[f"view.{name}"].numpy() for name in ("last", "episode")})
         for number, rival in enumerate(self.rivals):
-            rival.agent.generator.set_state(parts[f"rival{number}"])
+            rival.restore(within(parts, f"rival{number}."))
+
+
+def within(parts: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin with a prefix, without it."""
+    return {name[len(prefix) :]: tensor for name, tensor in parts.items() if name.startswith(prefix)}
 
 
 @dataclass
@@ -96,6 +97,7 @@ class Rollout:
     log_prob: Tensor  # float32 [T+1, R]
     value: Tensor  # float32 [T+1, R]
     asked: Tensor  # bool [T+1, R]
+    start: Tensor  # bool [T+1, R]: the slot's decision is the first of an episode
     reward: Tensor  # float32 [T+1, R]: what arrived after the slot's step
     end: Tensor  # uint8 [T+1, R]: 0 running, 1 over, 2 out of time
     cut_value: Tensor  # float32 [T+1, R]: value of the state an episode was cut in, where end is 2
@@ -114,6 +116,7 @@ class Rollout:
             log_prob=zeros(),
             value=zeros(),
             asked=zeros(of=torch.bool),
+            start=zeros(of=torch.bool),
             reward=zeros(),
             end=zeros(of=torch.uint8),
             cut_value=zeros(),

@@ -113,14 +113,10 @@ class Run:
 
     def _iterate(self) -> None:
         before = self.learner.steps
-        began = time.perf_counter()
-        self.learner.collect()
-        collected = time.perf_counter()
-        metrics = self.learner.update(self.progress())
-        updated = time.perf_counter()
+        metrics = self.learner.iterate(self.progress)
         self.iteration += 1
         self._guard(metrics)
-        numbers = self._numbers(before, collected - began, updated - collected, metrics)
+        numbers = self._numbers(before, metrics)
         self.log.scalars(self.learner.steps, numbers)
         done = self.progress()
         self.terminal.progress(done, {"steps": self.learner.steps, **numbers}, self._eta(done))
@@ -153,10 +149,11 @@ class Run:
                 f"The checkpoint and the agent in {self.folder} are of before.\nTry a lower --set learning_rate=…"
             )
 
-    def _numbers(self, before: int, collect: float, update: float, metrics: dict[str, float]) -> dict[str, float]:
+    def _numbers(self, before: int, metrics: dict[str, float]) -> dict[str, float]:
         """What TensorBoard and progress.jsonl show of an iteration; SB3's tags where it has one."""
         learner = self.learner
-        steps, seconds = learner.steps - before, collect + update
+        spent = learner.seconds
+        steps, seconds = learner.steps - before, spent["collect"] + spent["update"]
         numbers: dict[str, float] = {}
         self.recent = (self.recent + learner.returns)[-500:]
         if self.recent:
@@ -173,9 +170,7 @@ class Run:
             "time/iterations": self.iteration,
             "time/time_elapsed": self.elapsed(),
             "time/total_timesteps": learner.steps,
-            "perf/collect_seconds": collect,
-            "perf/update_seconds": update,
-            **{f"perf/{name}": value for name, value in learner.timing().items()},
+            **{f"perf/{name}_seconds": value for name, value in spent.items()},
         }
 
     # --- evaluation ---
@@ -255,7 +250,11 @@ class Run:
 
     def _save(self, state: tuple[dict[str, torch.Tensor], dict[str, Any]]) -> None:
         self.log.flush()  # a checkpoint never knows of lines that are not on the disk
-        checkpoint.save(self.folder / CHECKPOINT, *state, "checkpoint")
+        tensors, meta = state
+        path = self.folder / CHECKPOINT
+        more, beside = self.learner.write_beside(path.parent, tensors)
+        checkpoint.save(path, {**tensors, **more}, {**meta, "beside": beside}, "checkpoint")
+        self.learner.sweep_beside(path.parent)
 
     def _restore(self) -> int:
         """Go on from the latest checkpoint, or from the beginning where there is none; position in progress.jsonl."""
@@ -265,6 +264,7 @@ class Run:
         tensors, meta = checkpoint.load(path, "checkpoint")
         try:
             self.learner.restore(tensors, meta["learner"])
+            self.learner.read_beside(path.parent, tensors, meta["beside"])
             self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
             self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]
             return meta["position"]

@@ -15,7 +15,12 @@ SHAPES = 2
 GRID = (21, 14)  # tiles of 6 × 4 world units
 VERSION = 1
 MARK = ("bot:1", 250)
-RECIPE = {"ppo": {"steps": 20e6, "size": 42, "reward_scale": 0.1, "ent_coef": 0.01, "learning_rate": 3e-3}}
+RECIPE = {
+    "ppo": {
+        "steps": 14e6, "eval_every": 2e6, "observation": "planes", "size": 21, "patch": 3, "hidden": 192, "reward_scale": 0.1,
+        "ent_coef": 0.01, "learning_rate": 3e-3,
+    }
+}  # fmt: skip
 
 LIVES = 3
 ROWS, COLUMNS = 6, 14  # of bricks

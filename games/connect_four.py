@@ -18,8 +18,8 @@ VERSION = 1
 MARK = ("bot", 0.90)
 RECIPE = {
     "ppo": {
-        "steps": 24e6, "opponents": ["bot"], "size": 14, "patch": 2, "stack": 1, "channels": 8, "hidden": 256,
-        "learning_rate": 2e-3, "ent_coef": 0.03,
+        "steps": 24e6, "eval_every": 4e6, "opponents": ["bot"], "observation": "planes", "size": 14, "stack": 1, "patch": 2,
+        "channels": 8, "hidden": 256, "learning_rate": 2e-3,
     }
 }  # fmt: skip
 

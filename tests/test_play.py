@@ -11,8 +11,8 @@ import pytest
 import games
 import play
 from agents import match
-from agents.networks import AgentSettings
 from agents.policy import Agent, build, describe
+from agents.settings import AgentSettings
 
 OWN = Path(__file__).parent / "learning" / "repeat.py"
 

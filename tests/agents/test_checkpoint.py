@@ -15,8 +15,8 @@ from safetensors.torch import save as plain_save
 
 import games
 from agents import checkpoint
-from agents.networks import AgentSettings
 from agents.policy import Agent, build, describe, peek
+from agents.settings import AgentSettings
 from games.errors import UserError
 
 TENSORS = {"weight": torch.arange(12.0).reshape(3, 4), "none": torch.zeros(0), "one": torch.tensor(7, dtype=torch.int64)}

@@ -9,8 +9,8 @@ import pytest
 import games
 from agents import match
 from agents.match import Participant, Result, Table, best_at_hand, participant, play, wilson
-from agents.networks import AgentSettings
 from agents.policy import Agent, build, describe
+from agents.settings import AgentSettings
 from games.errors import UserError
 
 

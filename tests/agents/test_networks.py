@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from agents.compiled import to_patches
-from agents.networks import ENCODERS, ActorCritic, AgentSettings, best_dtype, encoder
+from agents.encoders import ENCODERS, encoder
+from agents.networks import ActorCritic, best_dtype
+from agents.settings import AgentSettings
 from games.errors import UserError
 
 SHAPES = {  # what goes with what: settings, observation's shape

@@ -9,9 +9,9 @@ import torch
 
 import games
 from agents.match import participant
-from agents.networks import AgentSettings
 from agents.policy import Agent, build, describe
 from agents.ppo import PPO, PPOSettings
+from agents.settings import AgentSettings
 from games.batch import EXTERNAL, Batch
 from games.env import SparringEnv
 from games.errors import UserError
@@ -61,7 +61,7 @@ def test_a_loaded_agent_acts_exactly_as_the_learners(pong, tmp_path):
     for one, other in zip(mine.evaluate(seen), loaded.evaluate(seen), strict=True):
         assert (one == other).all()
         values.append(one)
-    assert (mine.decide(seen, None) == loaded.decide(seen, None)).all()
+    assert (mine.decide(seen, None)[0] == loaded.decide(seen, None)[0]).all()
     assert values[1].std() > 0, "the observations must differ"
 
 
@@ -144,9 +144,9 @@ def test_at_temperature_0_it_does_the_likeliest_and_above_it_draws(pong):
     seen = np.repeat(seen.astype(np.float32), 20_000, 0)
     probabilities = agent.evaluate(seen[:1])[0][0]
     assert 0.4 < probabilities.max() < 0.98, "the test needs an agent in doubt"
-    assert set(agent.decide(seen, None)) == {probabilities.argmax()}
+    assert set(agent.decide(seen, None)[0]) == {probabilities.argmax()}
     agent.info.settings.temperature = 1.0
-    share = np.bincount(agent.decide(seen, None), minlength=3) / len(seen)
+    share = np.bincount(agent.decide(seen, None)[0], minlength=3) / len(seen)
     assert share == pytest.approx(probabilities, abs=0.015)  # four standard deviations
 
 

@@ -10,10 +10,11 @@ import torch
 
 import games
 from agents.match import Participant, participant
-from agents.networks import AgentSettings, choose, masked, sample
+from agents.networks import choose, masked, sample
 from agents.policy import Agent, build, describe
 from agents.ppo import PPO, PPOSettings, advantages, entropy, policy_loss, value_loss
 from agents.rollout import Arena, Rollout, cut_rows
+from agents.settings import AgentSettings
 from games.batch import OUT_OF_TIME, OVER, RUNNING, Workers
 
 REPEAT = Path(__file__).parents[1] / "learning" / "repeat.py"
@@ -122,7 +123,7 @@ def test_short_rollouts_learn_from_the_same_decisions_as_a_long_one():
         data["reward"], data["value"][:-1], data["asked"][:-1], data["end"], data["cut_value"], last_value(data), 0.9, 0.0
     )
     roll = Rollout.empty(3, 50, (1,), torch.float32, 3, False, "cpu")
-    learner = SimpleNamespace(rollout=roll, device=torch.device("cpu"))
+    learner = SimpleNamespace(rollout=roll, memory=None, device=torch.device("cpu"))
     found = {}
     for began in range(0, 30, 3):
         for name in ("reward", "end", "cut_value"):
@@ -299,7 +300,7 @@ def test_an_opponent_stays_for_the_whole_game_and_sees_nothing_of_the_last_one()
     rivals, bots = list(arena.rivals), arena.batch.bots.copy()
     (rival,) = rivals
     decide, seen = rival.agent.decide, []
-    rival.agent.decide = lambda observation, masks: (seen.append(observation), decide(observation, masks))[1]
+    rival.agent.decide = lambda observation, *rest: (seen.append(observation), decide(observation, *rest))[1]
     arena.batch.states["tick"] = game.max_ticks - 80 - 4 * np.arange(8)  # all run out of time soon, each at its own
     begun, games_begun = np.ones(4, bool), 0
     for _ in range(60):

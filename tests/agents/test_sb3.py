@@ -12,9 +12,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormali
 
 import games
 from agents import sb3
-from agents.networks import AgentSettings
 from agents.policy import Agent, build, describe
 from agents.sb3 import SparringVecEnv
+from agents.settings import AgentSettings
 from games.env import SparringEnv
 from games.errors import UserError
 

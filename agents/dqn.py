@@ -1,0 +1,384 @@
+"""Deep Q-networks (Mnih et al. 2015, doi:10.1038/nature14236) and what made them better: the mathematics, then the learner.
+
+Each part can be switched off; without all of them it is the algorithm of 2015: `double` (van Hasselt et al. 2016,
+arXiv:1509.06461), `dueling` (see `agents.networks`), `n_step` (Hessel et al. 2018, arXiv:1710.02298), `prioritized` (Schaul
+et al. 2016, arXiv:1511.05952). With a memory it learns from sequences, as R2D2 does (Kapturowski et al. 2019).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.learner import Learner, LearnerSettings
+from agents.match import Participant
+from agents.networks import explore, masked, sequence
+from agents.policy import build, forget
+from agents.replay import Replay, Sampled
+from agents.rollout import cut_rows, within
+from games.errors import UserError
+from games.game import Game
+
+# --- the mathematics ------------------------------------------------------------------------------------------------
+
+
+def target_value(target: Tensor, online: Tensor | None, mask: Tensor | None) -> Tensor:
+    """What states are worth [B], by the target network's Q [B, A]; double: of the action that `online` [B, A] prefers.
+
+    mask: uint8 [B, A], what is allowed there; nothing else counts.
+
+    >>> target, online = torch.tensor([[1.0, 5.0, 9.0]]), torch.tensor([[2.0, 1.0, 3.0]])
+    >>> allowed = torch.tensor([[1, 1, 0]])
+    >>> [target_value(target, other, allowed).item() for other in (None, online)]
+    [5.0, 1.0]
+    """
+    best = masked(target if online is None else online, mask).argmax(1, keepdim=True)
+    return target.gather(1, best).squeeze(1)
+
+
+def td_loss(q: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Huber's loss of temporal differences, weighted; all [B]. Its gradient is the difference, at most 1.
+
+    >>> td_loss(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 0.0]), torch.ones(2)).item()  # (0.5 + 2.5) / 2
+    1.5
+    """
+    return (weight * F.smooth_l1_loss(q, target, reduction="none")).mean()
+
+
+def priorities(error: np.ndarray, alpha: float) -> np.ndarray:
+    """Of samples whose temporal differences are `error` [B], or [B, T] for sequences (0.9 of the greatest, 0.1 of the mean)."""
+    size = np.abs(error) if error.ndim == 1 else 0.9 * np.abs(error).max(1) + 0.1 * np.abs(error).mean(1)
+    return (size + 1e-6) ** alpha
+
+
+# --- the settings ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class DQNSettings(LearnerSettings):
+    """Names as in Stable-Baselines3 where it has one."""
+
+    n_envs: int = 256  # environments
+    train_freq: int = 4  # decisions of each between updates
+    gradient_steps: int = 4  # of each update
+    batch_size: int = 512  # decisions; with memory in sequences of `sequence`
+    buffer_size: int = 200_000  # decisions kept, each frame once
+    learning_starts: int = 10_000  # decisions before the first gradient step
+    learning_rate: float = 1e-3
+    double: bool = True
+    n_step: int = 3
+    prioritized: bool = True
+    alpha: float = 0.6  # of priorities: 0 would be none
+    beta: float = 0.4  # how much of their bias is weighed out at first; in the end all
+    tau: float = 1.0  # share of the online network that goes into the target network at an update of it
+    target_update_interval: int = 8_000  # decisions between these
+    exploration: str = (
+        "schedule"  # of random actions: schedule, or apex (each environment has its own share, Horgan et al. 2018)
+    )
+    exploration_initial_eps: float = 1.0
+    exploration_final_eps: float = 0.02
+    exploration_fraction: float = 0.1  # of the run in which it falls from the one to the other
+    burn_in: int = 8  # decisions that only warm the memory up
+    sequence: int = 16  # decisions learned from on end, with memory
+    max_grad_norm: float = 10.0
+
+
+SB3_PRESET: dict[str, Any] = {
+    "n_envs": 1, "train_freq": 4, "gradient_steps": 1, "batch_size": 32, "buffer_size": 1_000_000, "learning_starts": 100,
+    "learning_rate": 1e-4, "schedule": "constant", "gamma": 0.99, "double": False, "dueling": False, "n_step": 1,
+    "prioritized": False, "tau": 1.0, "target_update_interval": 10_000, "exploration": "schedule",
+    "exploration_initial_eps": 1.0, "exploration_final_eps": 0.05, "exploration_fraction": 0.1, "max_grad_norm": 10.0,
+    "optimizer": "adam", "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
+}  # fmt: skip
+
+TERMS = ("loss", "q", "td_error", "grad_norm")
+AT_LEAST = 2048  # decisions of an iteration; logging each handful would cost more than learning
+
+
+# --- the learner ----------------------------------------------------------------------------------------------------
+
+
+class DQN(Learner):
+    """Learns what actions are worth from a replay of what it plays."""
+
+    algorithm = "dqn"
+
+    def __init__(
+        self,
+        game: Game,
+        settings: DQNSettings,
+        seed: int,
+        opponents: list[Participant | None],
+        device: str = "cpu",
+        threads: int = 1,
+    ):
+        super().__init__(game, settings, seed, opponents, device, threads, lambda: build(game, settings, self.algorithm))
+        self.target = build(game, settings, self.algorithm).to(self.device)
+        self.target.load_state_dict(self.network.state_dict())
+        for parameter in self.target.parameters():
+            parameter.requires_grad = False
+        self.rounds = max(1, -(-AT_LEAST // (self.rows * settings.train_freq)))  # of an iteration
+        self.replay = self._replay()
+        self.open = np.zeros(self.rows, bool)  # rows whose latest decision may still be paid
+        self.age = np.zeros(self.rows, np.int32)  # entries of the running episode
+        self.progress, self.targeted = 0.0, 0  # of the run; the step of the latest update of the target network
+        self.piece = max(1, self.network.encoder.at_once(self.dtype) // self.length) if device == "cpu" else settings.batch_size
+
+    @property
+    def length(self) -> int:
+        """Entries of a sample, all that its loss looks at."""
+        if self.memory is None:
+            return 1
+        return self.settings.burn_in + self.settings.sequence
+
+    def _replay(self) -> Replay:
+        settings, view, memory = self.settings, self.arena.view, self.memory
+        each = -(-settings.buffer_size // self.rows)
+        needed, free = each * self.rows * int(np.prod(view.frame)) * view.dtype.itemsize, free_memory()
+        what = f"replay of {settings.buffer_size:,} decisions: {size_of(needed)}"
+        if needed > 0.8 * free:
+            fits = int(settings.buffer_size * 0.5 * free / needed)
+            raise UserError(
+                f"There is no room for a {what}; {size_of(free)} are free.\n"
+                f"Choose --set buffer_size={fits}, or smaller observations: --set size=…"
+            )
+        self.remarks.append(f"{what[0].upper()}{what[1:]}")
+        return Replay(
+            self.rows, each, view.frame, view.dtype, self.game.num_actions, masks=self.masks, stack=view.stack,
+            n_step=settings.n_step, gamma=settings.gamma, prioritized=settings.prioritized,
+            slack=settings.train_freq * self.rounds * 2, sequence=self.length,
+            period=1 if memory is None else max(1, settings.sequence // 2), memory=None if memory is None else memory.shape[1:],
+        )  # fmt: skip
+
+    # --- collect ---
+
+    def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
+        """Play and learn by turns until there is something to tell."""
+        self.begin_iteration()
+        self.progress = progress()
+        sums: dict[str, float] = {}
+        for _ in range(self.rounds):
+            began = perf_counter()
+            for _ in range(self.settings.train_freq):
+                self._play()
+            collected = perf_counter()
+            learned = self._learn_from_replay()
+            sums = {name: sums.get(name, 0.0) + value for name, value in learned.items()} if learned else sums
+            self.seconds["collect"] += collected - began
+            self.seconds["update"] += perf_counter() - collected
+        count = max(1.0, sums.pop("count", 1.0))
+        return {
+            **{f"train/{name}": value / count for name, value in sums.items()},
+            "train/learning_rate": self.set_rate(self.progress),
+            "train/n_updates": self.updates,
+            "rollout/exploration_rate": float(self.epsilon().mean()),
+        }
+
+    def epsilon(self) -> Tensor:
+        """float32 [R]: each row's share of random actions now."""
+        settings = self.settings
+        if settings.exploration == "apex":
+            power = 1.0 + 7.0 * torch.arange(self.rows, device=self.device) / max(1, self.rows - 1)
+            return 0.4**power
+        fallen = min(1.0, self.progress / max(settings.exploration_fraction, 1e-9))
+        high, low = settings.exploration_initial_eps, settings.exploration_final_eps
+        return torch.full((self.rows,), high + fallen * (low - high), device=self.device)
+
+    def _play(self) -> None:
+        """One decision of every row that is asked."""
+        began = perf_counter()
+        view, asked = self.arena.view, self.arena.asked()
+        before = forget(self.memory, self.begins())
+        q, after = self._values(self.seen(), before)
+        masks = view.masks() if self.masks else None
+        mask = None if masks is None else torch.from_numpy(masks).to(self.device)
+        chosen = explore(q, mask, self.epsilon(), self.generator).cpu().numpy()
+        self._note(np.flatnonzero(asked), chosen, masks, before)
+        self.remember(asked, after)
+        acted = perf_counter()
+        reward, end = self.arena.step(chosen)
+        self._pay(reward * self.settings.reward_scale, end)
+        self._seen = self.observe()
+        self.seconds["acting"] += acted - began
+        self.seconds["environment"] += perf_counter() - acted
+
+    def _values(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Q of every row and the memory after, the rows shared out among the threads."""
+
+        def part(lo: int, hi: int, k: int) -> tuple[Tensor, Tensor, Tensor | None]:
+            with torch.inference_mode():
+                return self.network.step(x[lo:hi].to(self.device), None if state is None else state[lo:hi], self.dtype)
+
+        q, _, after = zip(*self.workers.run(len(x), part), strict=True)
+        return torch.cat(q), None if state is None else torch.cat(after)
+
+    def _note(self, rows: np.ndarray, chosen: np.ndarray, masks: np.ndarray | None, before: Tensor | None) -> None:
+        """Enter the decisions of some rows into the replay."""
+        begins = self.begins().cpu().numpy()[rows]
+        self.age[rows] = np.where(begins, 0, self.age[rows])
+        if before is not None:
+            self.replay.remember(rows, before.cpu().numpy()[rows])
+        frames = self.arena.view.newest()[rows, -1]
+        self.replay.add(rows, frames, chosen[rows], self.age[rows], mask=None if masks is None else masks[rows])
+        self.age[rows] += 1
+        self.open[rows] = True
+        self.steps += len(rows)
+
+    def _pay(self, reward: np.ndarray, end: np.ndarray) -> None:
+        """Enter what was earned, and the ends of episodes."""
+        view = self.arena.view
+        rows = np.flatnonzero(self.open)
+        self.replay.pay(rows, reward[rows], end[rows])
+        if end.any():
+            self.note_ends(end)
+            cut = cut_rows(end)
+            cut = cut[self.open[cut]]
+            if len(cut):
+                masks = view.final_masks(cut) if self.masks else None
+                self.replay.add(cut, view.final(cut)[:, -1], 0, self.age[cut], real=0, mask=masks)
+            self.open &= end == 0
+
+    # --- update ---
+
+    def _learn_from_replay(self) -> dict[str, float]:
+        """`gradient_steps` of them, once there is enough to learn from; the sums of `TERMS`, and `count`."""
+        settings = self.settings
+        if self.steps < settings.learning_starts or not self.replay.ready():
+            return {}
+        self.set_rate(self.progress)
+        sums = torch.zeros(len(TERMS), device=self.device)
+        for _ in range(settings.gradient_steps):
+            sums += self._learn()
+        if self.steps - self.targeted >= settings.target_update_interval:
+            self.targeted = self.steps
+            self._move_target()
+        return {**dict(zip(TERMS, sums.tolist(), strict=True)), "count": float(settings.gradient_steps)}
+
+    def _move_target(self) -> None:
+        with torch.no_grad():
+            for slow, fast in zip(self.target.parameters(), self.network.parameters(), strict=True):
+                slow.lerp_(fast, self.settings.tau)
+
+    def _learn(self) -> Tensor:
+        """One gradient step; the numbers that `TERMS` names, as one tensor."""
+        settings = self.settings
+        count = settings.batch_size if self.memory is None else max(1, settings.batch_size // settings.sequence)
+        chance = torch.rand(count, generator=self.generator, dtype=torch.float64, device=self.device).cpu().numpy()
+        sampled = self.replay.sample(chance, settings.beta + (1 - settings.beta) * self.progress)
+        error = np.zeros((count, 1 if self.memory is None else settings.sequence), np.float32)
+        part = self._loss if self.memory is None else self._sequence_loss
+
+        def loss(lo: int, hi: int) -> tuple[Tensor, Tensor]:
+            some = Sampled(sampled.row[lo:hi], sampled.entry[lo:hi], sampled.weight[lo:hi])
+            whole, q, difference = part(some)
+            error[lo:hi] = difference.reshape(hi - lo, -1)
+            share = (hi - lo) / count
+            return share * whole, share * torch.stack([whole.detach(), q, difference.abs().mean()])
+
+        terms, norm = self.gradient_step(count, self.piece, loss)
+        self.replay.rate(sampled, priorities(error[:, 0] if self.memory is None else error, settings.alpha))
+        return torch.cat([terms, norm[None]])
+
+    def _loss(self, sampled: Sampled) -> tuple[Tensor, Tensor, Tensor]:
+        """The loss of single decisions, their mean Q, and their temporal differences [B]."""
+        replay = self.replay
+        row, entry = sampled.row, sampled.entry
+        after, reward, discount = replay.followed(row, entry)
+        with torch.no_grad():
+            later = self._arranged(row, after)
+            target, _ = self.target(later, self.dtype)
+            online = self.network(later, self.dtype)[0] if self.settings.double else None
+            goal = self._tensor(reward) + self._tensor(discount) * target_value(target, online, self._mask(row, after))
+        q, _ = self.network(self._arranged(row, entry), self.dtype)
+        chosen = q.gather(1, self._tensor(replay.at("action", row, entry)).long()[:, None]).squeeze(1)
+        weight = self._tensor(sampled.weight * replay.at("real", row, entry))
+        loss = td_loss(chosen, goal, weight)
+        return loss, chosen.detach().mean(), (chosen - goal).detach()
+
+    def _sequence_loss(self, sampled: Sampled) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of sequences, burnt in from the state that was kept; differences [B, sequence]."""
+        settings, replay = self.settings, self.replay
+        burn, span, ahead = settings.burn_in, settings.sequence, settings.n_step
+        count, long = len(sampled.row), burn + span + ahead
+        row = np.repeat(sampled.row, long)
+        entry = (sampled.entry[:, None] + np.arange(long)).reshape(-1)
+        learned = (np.arange(count)[:, None] * long + np.arange(burn, burn + span)).reshape(-1)  # of the flattened entries
+        after, reward, discount = replay.followed(row[learned], entry[learned])
+        valued = learned + (after - entry[learned])
+        assert replay.state is not None
+        state = self._tensor(replay.state[sampled.row, sampled.entry % replay.size // replay.period])
+        begins = self._tensor(replay.at("age", row, entry) == 0).reshape(count, long).T
+        of = sequence(torch.ones_like(begins), begins, state)
+        x = self._arranged(row, entry)
+        q, _ = self.network(x, self.dtype, of)
+        where, there = torch.from_numpy(learned).to(self.device), torch.from_numpy(valued).to(self.device)
+        with torch.no_grad():
+            target, _ = self.target(x, self.dtype, of)
+            online = q[there] if settings.double else None
+            worth = target_value(target[there], online, self._mask(row[learned], after))
+            goal = self._tensor(reward) + self._tensor(discount) * worth
+        action = self._tensor(replay.at("action", row, entry)).long()[where]
+        chosen = q[where].gather(1, action[:, None]).squeeze(1)
+        weight = np.repeat(sampled.weight, span) * replay.at("real", row[learned], entry[learned])
+        loss = td_loss(chosen, goal, self._tensor(weight))
+        difference = (chosen - goal).detach() * self._tensor(replay.at("real", row[learned], entry[learned]))
+        return loss, chosen.detach().mean(), difference.reshape(count, span)
+
+    def _arranged(self, row: np.ndarray, entry: np.ndarray) -> Tensor:
+        return torch.from_numpy(self.network.encoder.arrange(self.replay.observation(row, entry))).to(self.device)
+
+    def _mask(self, row: np.ndarray, entry: np.ndarray) -> Tensor | None:
+        return self._tensor(self.replay.at("mask", row, entry)) if self.masks else None
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+    # --- checkpoints ---
+
+    def own_state(self) -> dict[str, Tensor]:
+        tensors = {f"target.{name}": tensor for name, tensor in self.target.state_dict().items()}
+        tensors |= {f"mark.{name}": tensor for name, tensor in self.replay.mark().items()}
+        numbers = {"open": self.open, "age": self.age, "targeted": np.array(self.targeted)}
+        return tensors | {name: torch.from_numpy(np.array(array)) for name, array in numbers.items()}
+
+    def restore_own(self, tensors: dict[str, Tensor]) -> None:
+        self.target.load_state_dict(within(tensors, "target."))
+        self.open, self.age = tensors["open"].numpy().copy(), tensors["age"].numpy().copy()
+        self.targeted = int(tensors["targeted"])
+        self._mark = within(tensors, "mark.")
+
+    def write_beside(self, folder: Path, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        self.replay.take_back(within(tensors, "own.mark."))
+        self.replay.write(folder / "replay")
+        small = {f"replay.{name}": tensor for name, tensor in self.replay.small().items()}
+        return small, {"segments": list(self.replay.segments)}
+
+    def sweep_beside(self, folder: Path) -> None:
+        self.replay.sweep(folder / "replay")
+
+    def read_beside(self, folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        self.replay.read(folder / "replay", meta["segments"], within(tensors, "replay."), self._mark)
+
+
+def free_memory() -> float:
+    """Bytes that this machine can still give; infinite where it does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024.0 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return float("inf")
+
+
+def size_of(count: float) -> str:
+    """Bytes for people.
+
+    >>> size_of(172 * 2**20)
+    '172 MiB'
+    """
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

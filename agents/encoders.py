@@ -1,0 +1,207 @@
+"""Encoders: from what an agent sees to features.
+
+An encoder stores observations its own way (`arrange`, once, when they are seen) and reads them in any precision
+(`forward`). Bytes become numbers between 0 and 1 by scaling the first layer's weights, not the images.
+"""
+
+from typing import TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agents.compiled import to_patches
+from agents.settings import AgentSettings
+from games.errors import UserError, nearest
+
+BYTE = 1.0 / 255.0
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
+
+
+def orthogonal(layer: Layer, gain: float) -> Layer:
+    """Orthogonal weights (Saxe et al. 2014), no bias: the start that PPO's reference implementations use."""
+    nn.init.orthogonal_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Encoder(nn.Module):
+    """Observations [B, stack, *frame] to features [B, self.features]."""
+
+    takes: tuple[str, ...] = ("pixels", "planes")  # observations
+    features: int
+    stored: tuple[int, ...]  # shape of an observation as it is stored
+
+    def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
+        super().__init__()
+        self.image = (int(np.prod(shape[:-2])), *shape[-2:])  # channels, height, width
+
+    def arrange(self, observation: np.ndarray) -> np.ndarray:
+        """How observations are stored: uint8 or float32 [B, *self.stored]."""
+        return observation.reshape(len(observation), *self.stored)
+
+    def at_once(self, dtype: torch.dtype) -> int:
+        """Rows to learn from at once on a CPU: what the layers make of them should fit its cache."""
+        return 4096
+
+    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """Stored observations [B, *self.stored] to features [B, self.features], computed in `dtype`."""
+        raise TypeError(f"{type(self).__name__} has no forward")
+
+
+def dense(x: Tensor, layer: nn.Linear) -> Tensor:
+    """A linear layer in the precision of its input."""
+    return F.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
+
+
+class Patch(Encoder):
+    """Non-overlapping patches, as a vision transformer's first layer (Dosovitskiy et al. 2021), then two hidden layers.
+
+    The kernel is the stride, so with observations stored in patch order the first layer is one plain matrix product.
+    """
+
+    def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
+        super().__init__(shape, settings)
+        channels, height, width = self.image
+        self.patch = settings.patch
+        if height % self.patch or width % self.patch:
+            raise UserError(
+                f"The patch network cuts images into patches of {self.patch} pixels; {height} is no multiple of that.\n"
+                f"Choose --set size={max(1, round(height / self.patch)) * self.patch}, or --set patch=…"
+            )
+        patches = (height // self.patch) * (width // self.patch)
+        self.stored = (patches, channels * self.patch**2)
+        self.project = orthogonal(nn.Linear(self.stored[1], settings.channels), 2**0.5)
+        if len(shape) == 3:  # grey pictures, one a frame
+            with torch.no_grad():
+                self.project.weight.copy_(2**0.5 * waves(self.patch, channels, settings.channels))
+        self.hidden = orthogonal(nn.Linear(patches * settings.channels, settings.hidden), 2**0.5)
+        self.last = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
+        self.features = settings.hidden
+
+    def arrange(self, observation: np.ndarray) -> np.ndarray:
+        flat = observation.reshape(len(observation), *self.image)
+        return to_patches(flat, self.patch, np.empty((len(flat), *self.stored), np.uint8))
+
+    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, patches, channels * patch²]
+        weight = (self.project.weight * BYTE).to(dtype)
+        x = F.relu(F.linear(x.to(dtype), weight, self.project.bias.to(dtype)))  # [B, patches, channels]
+        return F.relu(dense(F.relu(dense(x.flatten(1), self.hidden)), self.last))
+
+
+def waves(patch: int, frames: int, channels: int) -> Tensor:
+    """First weights [channels, frames * patch²]: the longest cosine waves over a patch, as JPEG has them.
+
+    Each comes twice: for the sum of the frames and for the newest against the oldest, which shows what moves.
+    """
+    grid = (torch.arange(patch) + 0.5) * torch.pi / patch
+    longest = sorted((i + j, i, j) for i in range(patch) for j in range(patch))
+    times = [torch.ones(frames), torch.linspace(-1, 1, frames)][: min(frames, 2)]
+    weight = torch.zeros(channels, frames, patch, patch)
+    for number in range(channels):
+        _, i, j = longest[number // len(times) % len(longest)]
+        wave = torch.cos(grid * i)[:, None] * torch.cos(grid * j)
+        time = times[number % len(times)]
+        weight[number] = (time / time.norm())[:, None, None] * (wave / wave.norm())
+    return weight.flatten(1)
+
+
+class Convolutions(Encoder):
+    """Convolutions and one hidden layer: `layers` is (channels, kernel, stride) for each.
+
+    Observations are stored in squares of the first layer's stride, which makes it a convolution of stride 1 over many
+    channels: the same sums, and processors multiply wide channels faster than four.
+    """
+
+    layers: tuple[tuple[int, int, int], ...]
+    units: int
+
+    def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
+        super().__init__(shape, settings)
+        channels, height, width = self.image
+        _, kernel, stride = self.layers[0]
+        self.square = stride if kernel % stride == height % stride == width % stride == 0 else 1
+        self.stored = (height // self.square, width // self.square, channels * self.square**2)
+        self.convolutions = nn.ModuleList()
+        for out, kernel, stride in self.layers:
+            if min(height, width) < kernel:
+                name = type(self).__name__.lower()
+                raise UserError(f"Images of {self.image[1]} pixels are too small for {name}; choose a larger --set size=…")
+            self.convolutions.append(orthogonal(nn.Conv2d(channels, out, kernel, stride), 2**0.5))
+            channels, height, width = out, (height - kernel) // stride + 1, (width - kernel) // stride + 1
+        self.hidden = orthogonal(nn.Linear(channels * height * width, self.units), 2**0.5)
+        self.features = self.units
+
+    def arrange(self, observation: np.ndarray) -> np.ndarray:
+        flat = observation.reshape(len(observation), *self.image)
+        height, width, channels = self.stored
+        squares = to_patches(flat, self.square, np.empty((len(flat), height * width, channels), np.uint8))
+        return squares.reshape(len(flat), *self.stored)
+
+    def at_once(self, dtype: torch.dtype) -> int:
+        return 128 if dtype == torch.float32 else 512
+
+    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, height / square, width / square, channels * square²]
+        x = x.to(dtype).permute(0, 3, 1, 2)  # as torch counts axes; in memory the channels stay last
+        for number, layer in enumerate(self.convolutions):
+            assert isinstance(layer, nn.Conv2d) and layer.bias is not None
+            weight, stride = (layer.weight, layer.stride[0]) if number else (self._first(), layer.stride[0] // self.square)
+            x = F.relu(F.conv2d(x, weight.to(dtype), layer.bias.to(dtype), stride), inplace=True)
+        return F.relu(dense(x.flatten(1), self.hidden))
+
+    def _first(self) -> Tensor:
+        """The first layer's weights over squares: [out, channels * square², kernel / square, kernel / square]."""
+        weight: Tensor = self.convolutions[0].weight * BYTE  # type: ignore[assignment, operator]
+        out, channels, kernel, _ = weight.shape
+        across = kernel // self.square
+        weight = weight.reshape(out, channels, across, self.square, across, self.square).permute(0, 1, 3, 5, 2, 4)
+        return weight.reshape(out, -1, across, across)
+
+
+class Small(Convolutions):
+    """Three convolutions for images of about 42 × 42."""
+
+    layers = ((16, 4, 2), (32, 4, 2), (32, 3, 1))
+    units = 256
+
+
+class Nature(Convolutions):
+    """The network of Mnih et al. 2015 (doi:10.1038/nature14236), for 84 × 84 × 4."""
+
+    layers = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+    units = 512
+
+
+class Mlp(Encoder):
+    """Two hidden layers over the objects of all stacked frames."""
+
+    takes = ("objects",)
+
+    def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
+        super().__init__(shape, settings)
+        self.stored = (int(np.prod(shape)),)
+        self.first = orthogonal(nn.Linear(self.stored[0], settings.hidden), 2**0.5)
+        self.second = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
+        self.features = settings.hidden
+
+    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, stack * numbers]
+        return torch.tanh(dense(torch.tanh(dense(x.to(dtype), self.first)), self.second))
+
+
+ENCODERS: dict[str, type[Encoder]] = {"patch": Patch, "small": Small, "nature": Nature, "mlp": Mlp}
+
+
+def encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
+    """The encoder of some settings, for observations [stack, *frame]; `UserError` where the two do not go together."""
+    if settings.network not in ENCODERS:
+        raise UserError(f"There is no network '{settings.network}'.\n{nearest(settings.network, ENCODERS)}")
+    kind = ENCODERS[settings.network]
+    if settings.observation not in kind.takes:
+        fitting = [name for name, other in ENCODERS.items() if settings.observation in other.takes]
+        raise UserError(
+            f"The {settings.network} network does not take {settings.observation}.\n"
+            f"For {settings.observation}: {', '.join(fitting)}."
+        )
+    return kind(shape, settings)

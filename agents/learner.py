@@ -1,0 +1,279 @@
+"""What every learner shares: the games it plays in, its network and optimiser, gradients on several threads, its state."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import cos, pi
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from agents.match import Participant
+from agents.networks import best_dtype
+from agents.policy import Agent, describe, fitting
+from agents.rollout import Arena, within
+from agents.settings import AgentSettings
+from games.batch import Workers
+from games.errors import UserError, nearest
+from games.game import Game
+
+
+@dataclass
+class LearnerSettings(AgentSettings):
+    """Of every learner. Names as in Stable-Baselines3 where it has one."""
+
+    optimizer: str = "adam"  # adam, adamw, rmsprop, sgd, adagrad: torch's own
+    momentum: float = 0.0  # of sgd and rmsprop
+    weight_decay: float = 0.0
+    schedule: str = "linear"  # of the learning rate over the run: constant, linear or cosine (both to 0)
+    warmup: float = 0.0  # share of the run in which the learning rate rises from 0
+    gamma: float = 0.99
+    max_grad_norm: float = 0.5
+    reward_scale: float = 1.0  # rewards are multiplied by it while learning, so that values are of the order of 1
+    precision: str = "auto"  # of the networks' matrix products: bf16 where the processor has it, else fp32
+
+
+CHOICES = {
+    "optimizer": ("adam", "adamw", "rmsprop", "sgd", "adagrad"),
+    "schedule": ("constant", "linear", "cosine"),
+    "precision": ("auto", "fp32", "bf16"),
+    "exploration": ("schedule", "apex"),
+}  # fmt: skip
+
+
+def scheduled(rate: float, schedule: str, warmup: float, progress: float) -> float:
+    """A learning rate at some progress (0 to 1) of a run.
+
+    >>> [scheduled(1.0, "linear", 0.0, p) for p in (0.0, 0.25, 1.0)], scheduled(1.0, "constant", 0.5, 0.25)
+    ([1.0, 0.75, 0.0], 0.5)
+    """
+    left = max(0.0, 1.0 - progress)
+    share = {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * cos(pi * left)}[schedule]
+    return rate * share * (min(1.0, progress / warmup) if warmup > 0 else 1.0)
+
+
+def optimizer(parameters: list[nn.Parameter], settings: Any, device: torch.device) -> torch.optim.Optimizer:
+    """torch's optimiser of the name in the settings; one fused kernel for all parameters where it has that."""
+    name, rate, decay = settings.optimizer, settings.learning_rate, settings.weight_decay
+    fused = device.type in ("cpu", "cuda")
+    if name == "adam":
+        return torch.optim.Adam(parameters, rate, eps=1e-5, weight_decay=decay, fused=fused)
+    if name == "adamw":
+        return torch.optim.AdamW(parameters, rate, eps=1e-5, weight_decay=decay, fused=fused)
+    if name == "rmsprop":
+        return torch.optim.RMSprop(parameters, rate, alpha=0.99, eps=1e-5, weight_decay=decay, momentum=settings.momentum)
+    if name == "sgd":
+        return torch.optim.SGD(parameters, rate, weight_decay=decay, momentum=settings.momentum, fused=fused)
+    if name == "adagrad":
+        return torch.optim.Adagrad(parameters, rate, weight_decay=decay)
+    raise UserError(f"There is no optimizer '{name}'.\n{nearest(name, CHOICES['optimizer'])}")
+
+
+Loss = Callable[[int, int], tuple[Tensor, Tensor]]  # of units lo … hi-1: their share of the loss, and terms to report
+
+
+SPENT = ("collect", "update", "environment", "acting")  # on what time goes; the latter two are parts of the first
+
+
+class Learner:
+    """Learns from what it plays. Subclasses: `agents.ppo`, `agents.dqn`."""
+
+    algorithm: str
+
+    def __init__(
+        self,
+        game: Game,
+        settings: Any,
+        seed: int,
+        opponents: list[Participant | None],
+        device: str,
+        threads: int,
+        make_network: Callable[[], Any],
+    ):
+        """opponents: see `Arena`; empty in a game of one seat.
+
+        threads: each plays and learns a slice of every batch, and torch works on one thread in each: on few and shared
+        cores that is faster than sharing out every single operation. Results depend on their number, nothing else.
+        """
+        torch.set_num_threads(1)
+        self.workers = Workers(threads, initializer=lambda: torch.set_num_threads(1))
+        self.game, self.settings = game, settings
+        self.device = torch.device(device)
+        self.dtype = best_dtype(self.device, settings.precision)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = make_network().to(self.device)
+        self.parameters = list(self.network.parameters())
+        self.optimizer = optimizer(self.parameters, settings, self.device)
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.arena = Arena(game, settings.n_envs, seed, opponents, settings, self.workers)
+        self.rows = self.arena.view.rows
+        self.masks = hasattr(game.module, "legal")
+        self.steps = 0  # decisions of learning seats
+        self.updates = 0  # gradient steps
+        self.returns: list[float] = []  # of the episodes that ended in this iteration, learning rows
+        self.lengths: list[int] = []  # their ticks
+        self.seconds = dict.fromkeys(SPENT, 0.0)  # of this iteration
+        memory = self.network.memory
+        self.memory: Tensor | None = None if memory is None else memory.empty(self.rows, self.device)
+        self.episode = np.full(self.rows, -1, np.int64)  # that the memory of each row is of
+        self.remarks: list[str] = []  # worth a line when a run begins
+        self._seen: Tensor | None = None
+
+    # --- an iteration ---
+
+    def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
+        """Play, learn, and tell what TensorBoard shows. progress: of the run, 0 to 1, whenever it is asked."""
+        began = perf_counter()
+        self.collect()
+        collected = perf_counter()
+        metrics = self.update(progress())
+        self.seconds["collect"], self.seconds["update"] = collected - began, perf_counter() - collected
+        return metrics
+
+    def collect(self) -> None:
+        """Play."""
+        raise TypeError(f"{type(self).__name__} does not play")
+
+    def update(self, progress: float) -> dict[str, float]:
+        """Learn from it."""
+        raise TypeError(f"{type(self).__name__} does not learn")
+
+    def begin_iteration(self) -> None:
+        """Nothing has ended and no time is spent yet."""
+        self.returns, self.lengths = [], []
+        self.seconds = dict.fromkeys(SPENT, 0.0)
+
+    # --- playing ---
+
+    def observe(self) -> Tensor:
+        """What every row sees now, as the encoder stores it."""
+        seen, arrange = self.arena.view.observe(), self.network.encoder.arrange
+        parts = self.workers.run(len(seen), lambda lo, hi, k: torch.from_numpy(arrange(seen[lo:hi])))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def seen(self) -> Tensor:
+        """The latest `observe`; the first one where there was none."""
+        if self._seen is None:
+            self._seen = self.observe()
+        return self._seen
+
+    def begins(self) -> Tensor:
+        """bool [R]: rows whose next decision is the first of an episode."""
+        running = self.arena.batch.episode[self.arena.view.envs]
+        return torch.from_numpy(running != self.episode).to(self.device)
+
+    def remember(self, asked: np.ndarray, after: Tensor | None) -> None:
+        """Rows that decided now have this memory, and it is of the running episode."""
+        running = self.arena.batch.episode[self.arena.view.envs]
+        self.episode = np.where(asked, running, self.episode)
+        if self.memory is not None and after is not None:
+            self.memory = torch.where(torch.from_numpy(asked).to(self.device)[:, None, None], after, self.memory)
+
+    def note_ends(self, end: np.ndarray) -> None:
+        """Keep the returns and lengths of the episodes that ended in the last step."""
+        batch, view = self.arena.batch, self.arena.view
+        ended = np.flatnonzero(end)
+        self.returns += batch.returns[view.envs[ended], view.seats[ended]].tolist()
+        self.lengths += batch.ticks[view.envs[ended]].tolist()
+
+    # --- learning ---
+
+    def set_rate(self, progress: float) -> float:
+        """The learning rate at some progress of the run, now in force."""
+        settings = self.settings
+        rate = scheduled(settings.learning_rate, settings.schedule, settings.warmup, progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def gradient_step(
+        self, units: int, at_once: int, loss: Callable[[int, int], tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, Tensor]:
+        """One step on the sum of `loss(lo, hi)` over slices of so many units; the summed terms, and the gradient's norm.
+
+        at_once: units of one backward pass.
+        """
+
+        def part(lo: int, hi: int, k: int) -> list[Tensor]:
+            sums: list[Tensor] = []
+            for start in range(lo, hi, at_once):
+                share, terms = loss(start, min(start + at_once, hi))
+                new = (*torch.autograd.grad(share, self.parameters), terms)
+                sums = [total.add_(one) for total, one in zip(sums, new, strict=True)] if sums else list(new)
+            return sums
+
+        parts = self.workers.run(units, part)
+        *gradients, terms = (one[0] if len(one) == 1 else torch.stack(one).sum(0) for one in zip(*parts, strict=True))
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.max_grad_norm)
+        self.optimizer.step()
+        self.updates += 1
+        return terms, norm
+
+    # --- agents and checkpoints ---
+
+    def begin_from(self, path: Path) -> None:
+        """Take the weights of an agent whose network has the same shapes; it may be of another game."""
+        self.network.load_state_dict(fitting(path, self.network))
+
+    def agent(self) -> Agent:
+        """The policy as it is now; it shares the weights."""
+        info = describe(self.game, self.settings, self.algorithm)
+        info.steps = self.steps
+        return Agent(self.game, info, self.network, str(self.device))
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and plain values that `restore` needs to go on identically; copies."""
+        self.seen()  # the first observation belongs to the state
+        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        for number, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in slots.items()}
+        tensors |= {f"arena.{name}": tensor for name, tensor in self.arena.state().items()}
+        tensors["generator"] = self.generator.get_state()
+        tensors["episode"] = torch.from_numpy(self.episode)
+        if self.memory is not None:
+            tensors["memory"] = self.memory
+        tensors |= {f"own.{name}": tensor for name, tensor in self.own_state().items()}
+        return {name: tensor.detach().clone() for name, tensor in tensors.items()}, {
+            "steps": self.steps,
+            "updates": self.updates,
+        }
+
+    def restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        """Go on from a state; `read_beside` after it."""
+        self.network.load_state_dict(within(tensors, "network."))
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in within(tensors, "optimizer.").items():
+            number, slot = name.split(".")
+            slots.setdefault(int(number), {})[slot] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
+        self.arena.restore(within(tensors, "arena."))
+        self.generator.set_state(tensors["generator"])
+        self.episode = tensors["episode"].numpy().copy()
+        if self.memory is not None:
+            self.memory = tensors["memory"].to(self.device)
+        self.steps, self.updates = meta["steps"], meta["updates"]
+        self.restore_own(within(tensors, "own."))
+        self._seen = torch.from_numpy(self.network.encoder.arrange(self.arena.view.newest()))
+
+    def own_state(self) -> dict[str, Tensor]:
+        """What an algorithm keeps beside that."""
+        return {}
+
+    def restore_own(self, tensors: dict[str, Tensor]) -> None:
+        """Take what `own_state` gave."""
+
+    def write_beside(self, folder: Path, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What is too much to be copied with every state (`tensors`): into files of its own, or given for the same file."""
+        return {}, {}
+
+    def read_beside(self, folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        """Take what `write_beside` gave and wrote."""
+
+    def sweep_beside(self, folder: Path) -> None:
+        """Remove the files of `write_beside` that the latest checkpoint does not need."""
