@@ -13,6 +13,7 @@ import pytest
 
 import games
 from games import check
+from games.check import process
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -188,7 +189,7 @@ def mutants():
 @pytest.mark.parametrize("name", list(mutants()))
 def test_a_broken_game_fails_its_check(name, make_game, monkeypatch):
     if name in ("without end", "no end", "nobody asked"):
-        monkeypatch.setattr(check, "PATIENCE", 4.0)
+        monkeypatch.setattr(process, "PATIENCE", 4.0)
     kind, word, *changes = {**MUTANTS, **TURNS}[name]
     game = make_game(broken(PASSES if name in TURNS else RACE, changes), name.replace(" ", "_").replace("-", "_"))
     (result,) = check.check(game, only=kind)

@@ -1,0 +1,61 @@
+"""The command: `python -m games.check pong ./my_game.py`."""
+
+import argparse
+import json
+import os
+import sys
+
+import games
+from games.check import CHECKS, Result, run_checks
+from games.check.process import child
+from games.errors import UserError, nearest
+
+
+def show(console, result: Result) -> None:
+    """One line of the list, and another where a check fails."""
+    word = "[green]ok    [/]" if result.ok else "[bold red]FAILED[/]"
+    console.print(f"  {word}  {result.title}", end="", highlight=False, soft_wrap=True)
+    if result.note:
+        console.print(f"  ({result.note})", style="dim", end="", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"  {result.seconds:.1f} s", style="dim", highlight=False)
+    if result.problem:
+        console.print(f"          {result.problem}", highlight=False, markup=False, soft_wrap=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m games.check", description="What every game must pass.")
+    parser.add_argument("games", nargs="*", metavar="NAME_OR_PATH", help="a game's name, or a file of your own (default: all)")
+    parser.add_argument("--only", metavar="CHECK", help=f"one check alone: {', '.join(CHECKS)}")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the list")
+    chosen = parser.parse_args(arguments)
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pictures are painted, not shown
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    from rich.console import Console
+
+    console = Console(quiet=chosen.json)
+    try:
+        if chosen.only and chosen.only not in CHECKS:
+            raise UserError(f"There is no check '{chosen.only}'.\n{nearest(chosen.only, CHECKS)}")
+        found = [games.load(name) for name in chosen.games or games.names()]
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    results: dict[str, list[Result]] = {}
+    for game in found:
+        console.print(f"[bold]{game.heading}[/]  {game.path}", highlight=False)
+        results[str(game.path)] = []
+        for result in run_checks(game, chosen.only):
+            results[str(game.path)].append(result)
+            show(console, result)
+    every = [result for of_game in results.values() for result in of_game]
+    failed = sum(not result.ok for result in every)
+    if chosen.json:
+        print(json.dumps({path: [vars(result) for result in of_game] for path, of_game in results.items()}))
+    console.print(f"{len(every) - failed} checks hold, {failed} failed." if failed else f"All {len(every)} checks hold.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        sys.exit(child(*sys.argv[2:]))
+    sys.exit(main())

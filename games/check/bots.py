@@ -1,0 +1,109 @@
+"""The game's own bot against chance, against itself and against a better one."""
+
+from typing import Any
+
+import numpy as np
+
+from games.batch import OVER, RANDOM, RUNNING, Batch
+from games.check.promise import Failed, promise
+from games.game import Game
+
+MIRROR_GAMES = 2000  # of the bot against itself
+BOT_GAMES = 300  # of the bot against chance
+SIGMAS = 3.0  # standard errors that a difference must exceed
+
+
+def episodes(game: Game, bots: Any, count: int, seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
+    """The first episodes of `count` environments with scripted seats: returns [count, P], and how they ended [count]."""
+    batch = Batch(game, count, seed, bots=bots, threads=2)
+    returns = np.zeros((count, game.players))
+    end = np.zeros(count, np.uint8)
+    numbers = np.arange(count)
+    while len(numbers):
+        batch.step(np.zeros((len(batch.states), game.players), np.int64))
+        done = batch.end != RUNNING
+        if not done.any():
+            continue
+        first = done & (batch.episode == 1) & (end[numbers] == RUNNING)
+        returns[numbers[first]], end[numbers[first]] = batch.returns[first], batch.end[first]
+        left = end[numbers] == RUNNING
+        if left.sum() <= len(numbers) // 2:
+            batch.close()
+            batch, numbers = shrink(batch, left), numbers[left]
+    return returns, end
+
+
+def shrink(batch: Batch, keep: np.ndarray) -> Batch:
+    """The environments of a batch that are kept, in a smaller one."""
+    if not keep.any():
+        return batch
+    smaller = Batch(batch.game, int(keep.sum()), batch.seed, env_ids=batch.env_ids[keep], threads=2)
+    smaller.states[:], smaller.slots[:] = batch.states[keep], batch.slots[keep]
+    return smaller
+
+
+def duel(game: Game, one: float, other: float, seat: int, count: int) -> tuple[int, int, int]:
+    """Games that `one`, in this seat, wins, loses and draws against `other`."""
+    bots = np.full(2, other)
+    bots[seat] = one
+    returns, _ = episodes(game, bots, count)
+    ahead = returns[:, seat] - returns[:, 1 - seat]
+    return int((ahead > 0).sum()), int((ahead < 0).sum()), int((ahead == 0).sum())
+
+
+def lead(won: int, lost: int) -> float:
+    """By how many standard errors more games are won than lost."""
+    return (won - lost) / max(won + lost, 1) ** 0.5
+
+
+@promise("the bot beats chance in every seat, and is no worse for more skill")
+def bot(game: Game) -> str:
+    if game.players == 1:
+        return lone_bot(game)
+    notes = []
+    for seat, name in enumerate(game.seats):
+        won, lost, drawn = duel(game, 0.5, RANDOM, seat, BOT_GAMES)
+        if lead(won, lost) <= SIGMAS:
+            raise Failed(f"as {name}, the bot wins {won} and loses {lost} of {BOT_GAMES} against chance ({drawn} draws)")
+        notes.append(f"{(won + 0.5 * drawn) / BOT_GAMES:.1%}")
+        won, lost, _ = duel(game, 1.0, 0.0, seat, BOT_GAMES)
+        if "SEATS" not in vars(game.module) and lead(won, lost) < -SIGMAS:
+            raise Failed(f"as {name}, skill 1 wins {won} and loses {lost} of {BOT_GAMES} against skill 0")
+    return " and ".join(notes) + " against chance"
+
+
+def lone_bot(game: Game) -> str:
+    """One seat: mean returns, three standard errors apart."""
+    mean, error = {}, {}
+    for skill in (RANDOM, 0.0, 0.5, 1.0):
+        returns, _ = episodes(game, [skill], BOT_GAMES)
+        mean[skill], error[skill] = returns.mean(), returns.std() / np.sqrt(BOT_GAMES)
+    if mean[0.5] - mean[RANDOM] <= SIGMAS * np.hypot(error[0.5], error[RANDOM]):
+        raise Failed(f"the bot's mean return is {mean[0.5]:.2f}, that of chance {mean[RANDOM]:.2f}")
+    if mean[0.0] - mean[1.0] > SIGMAS * np.hypot(error[0.0], error[1.0]):
+        raise Failed(f"skill 1 returns {mean[1.0]:.2f}, skill 0 {mean[0.0]:.2f}")
+    return f"mean return {mean[0.5]:.2f}, chance {mean[RANDOM]:.2f}"
+
+
+@promise("against itself the bot wins equally from both seats")
+def fair(game: Game) -> str:
+    if game.players == 1:
+        return "one seat"
+    if "SEATS" in vars(game.module):
+        return "the seats are unlike"
+    won, lost, drawn = duel(game, 0.5, 0.5, 0, MIRROR_GAMES)
+    if abs(lead(won, lost)) > SIGMAS:
+        raise Failed(f"the bot against itself wins {won} as {game.seats[0]} and {lost} as {game.seats[1]} ({drawn} draws)")
+    return f"{won} : {lost}, {drawn} draws"
+
+
+@promise("episodes end by the rules")
+def ends(game: Game) -> str:
+    """Mostly, for bots of two seats; for one seat some do, of the bot's or of chance's."""
+    _, end = episodes(game, 0.5, BOT_GAMES)
+    over = float((end == OVER).mean())
+    if game.players == 2 and over < 0.5:
+        raise Failed(f"{1 - over:.0%} of the bot's games against itself run out of time")
+    if over == 0.0 and not (episodes(game, RANDOM, BOT_GAMES)[1] == OVER).any():
+        raise Failed("no episode ends by the rules, of the bot's or of chance's")
+    return f"{over:.0%} of the bot's"

@@ -1,0 +1,59 @@
+"""Whether two states, or two plays, are the same to the last bit; if not, where they differ first."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from games import core
+from games.check.play import PAINTED
+from games.check.promise import Failed
+
+COMMON = tuple(name for name, _ in core.COMMON)
+
+
+def fields(array: np.ndarray | np.void) -> tuple[str, ...]:
+    """The names of a state's fields."""
+    return array.dtype.names or ()
+
+
+def changed(one: np.ndarray | np.void, other: np.ndarray | np.void) -> list[str]:
+    """The fields in which two states differ."""
+    return [name for name in fields(one) if one[name].tobytes() != other[name].tobytes()]
+
+
+def as_bytes(array: np.ndarray, axes: int) -> np.ndarray:
+    """uint8 [axes kept, bytes]: NaN equals NaN, and -0.0 is not 0.0."""
+    array = np.ascontiguousarray(array)
+    return array.view(np.uint8).reshape(*array.shape[:axes], -1)
+
+
+def contents(states: np.ndarray) -> np.ndarray:
+    """uint8 [N, bytes]: the game's own fields."""
+    return np.concatenate([as_bytes(states[name], 1) for name in fields(states) if name not in COMMON], axis=1)
+
+
+def columns(kept: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and bytes [T, N, …] of every array that play keeps, and of every field of the states."""
+    for name, array in kept.items():
+        if array.dtype.names:
+            for field in fields(array):
+                yield f"the field {field}", as_bytes(array[field], 2)
+        else:
+            yield f"the {name}", as_bytes(array, 2)
+
+
+def must_agree(one: dict[str, np.ndarray], other: dict[str, np.ndarray], between: str, pictures: int = 10) -> None:
+    """`Failed` names the first decision, environment and field in which two plays differ."""
+    first: tuple[int, str] | None = None
+    for (name, a), (_, b) in zip(columns(one), columns(other), strict=True):
+        if a.shape != b.shape:
+            raise Failed(f"{between}: {name} has another shape")
+        differ = np.argwhere((a != b).any(-1))
+        if len(differ):
+            painted = name.removeprefix("the ") in PAINTED
+            decision = int(differ[0, 0]) * (pictures if painted else 1)
+            place = f"{'row' if painted else 'environment'} {differ[0, 1]}"
+            if first is None or decision < first[0]:
+                first = (decision, f"{name} differs at decision {decision}, {place}")
+    if first:
+        raise Failed(f"{between}: {first[1]}")

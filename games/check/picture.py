@@ -1,0 +1,127 @@
+"""What is drawn: shapes that fit the display list, and the same picture for people as for agents."""
+
+import numpy as np
+
+from games import core
+from games.check.compare import as_bytes
+from games.check.play import DECISIONS, Play, display_lists, every_row
+from games.check.promise import Failed, promise
+from games.game import Game
+from games.view import View
+
+# People's picture, averaged down in the agents' grey tones, against the agents' pixels: the largest differences allowed.
+PICTURE_MEAN = 1.0  # grey levels of 255, over all pixels of a frame
+PICTURE_LARGEST = 64.0  # in any one pixel: where two shapes share one, its parts are blended, 255 / 4 at most
+
+NEAR = 21.0  # world units: a shape lies inside the world or at most so far outside
+NUMBERS = (0, 4, 3, 5, 6)  # how many of a shape's numbers count, by its kind
+
+
+@promise("frames fit, are finite and change")
+def frames(game: Game) -> str:
+    player = Play(game, ids=6, pictures=0)
+    batch = player.batch
+    envs, seats = every_row(batch.num_envs, range(-1, game.players))
+    first = display_lists(batch, envs, seats)
+    check_not_blank(game, first, seats)
+    kinds: dict[tuple[int, int], int] = {}
+    most = 0
+    moved = np.zeros(len(envs), bool)
+    for _ in range(DECISIONS // 4):
+        for_agents, for_people = (display_lists(batch, envs, seats, people) for people in (False, True))
+        for k, seat in enumerate(seats.tolist()):
+            check_frame(game, for_agents[k], for_people[k], seat, kinds)
+        most = max(most, int(for_agents["count"].max()))
+        moved |= (as_bytes(for_agents, 1) != as_bytes(first, 1)).any(-1)
+        player.step()
+    if not moved.all():
+        raise Failed(f"the picture of seat {seats[np.argmin(moved)]} never changes")
+    return f"{most} of {game.shapes} shapes"
+
+
+def check_not_blank(game: Game, first: np.ndarray, seats: np.ndarray) -> None:
+    for frame, seat in zip(first, seats, strict=True):
+        if not frame["kind"][: frame["count"]].any() and not (game.grid and frame["grid"].any()):
+            raise Failed(f"the first frame of seat {seat} is blank")
+
+
+def check_frame(game: Game, frame: np.void, for_people: np.void, seat: int, kinds: dict[tuple[int, int], int]) -> None:
+    """One seat's frame, as agents and as people get it. `kinds`: what each row of a seat has held so far."""
+    count = int(frame["count"])
+    if count > game.shapes:
+        raise Failed(f"draw emits {count} shapes for seat {seat}; SHAPES is {game.shapes}")
+    if for_people["count"] > len(frame["kind"]):
+        raise Failed(f"draw emits {for_people['count']} shapes for people; SHAPES and {core.DECOR_ROOM} of decor fit")
+    without_decor = np.flatnonzero(for_people["code"][: for_people["count"]] < core.DECOR).tolist()
+    if [shape(frame, k) for k in range(count)] != [shape(for_people, k) for k in without_decor]:
+        raise Failed(f"seat {seat}: without decor, people's frame is not the agent's")
+    for k in np.flatnonzero(frame["kind"][:count] != core.GONE).tolist():
+        if kinds.setdefault((seat, k), frame["kind"][k]) != frame["kind"][k]:
+            raise Failed(f"seat {seat}: shape {k} is of two kinds in turn; emit gone(f) for what is absent")
+        check_shape(frame, k, f"seat {seat}: shape {k}")
+    tiles = np.unique(frame["grid"]) if game.grid else np.zeros(0)
+    if any(tile and not 4 <= tile < core.DECOR for tile in tiles):
+        raise Failed(f"seat {seat}: a tile has the role {tiles.max()}; a role is from ME to GOAL, and a tone 0 to 3")
+
+
+def shape(frame: np.void, k: int) -> tuple[int, int, bytes]:
+    """A row of a display list: kind, role and tone, and the numbers that count."""
+    kind = int(frame["kind"][k])
+    return kind, int(frame["code"][k]), frame["xy"][k, : NUMBERS[kind]].tobytes()
+
+
+def check_shape(frame: np.void, k: int, where: str) -> None:
+    """A shape has a role that agents see, its numbers are finite, and its box lies in the world or near it."""
+    kind, code = int(frame["kind"][k]), int(frame["code"][k])
+    if not 4 <= code < core.DECOR:
+        raise Failed(f"{where} has the role {code}; a role is from ME to GOAL, and a tone 0 to 3")
+    numbers = frame["xy"][k, : NUMBERS[kind]]
+    if not np.isfinite(numbers).all():
+        raise Failed(f"{where} is not finite: {numbers.tolist()}")
+    smallest, (x0, y0, x1, y1) = extent(kind, numbers)
+    if smallest < 0:
+        raise Failed(f"{where} has a size below 0: {numbers.tolist()}")
+    if min(x1, y1) < -NEAR or max(x0, y0) > core.WORLD + NEAR:
+        raise Failed(f"{where} lies far outside the world: {numbers.tolist()}")
+
+
+def extent(kind: int, numbers: np.ndarray) -> tuple[float, tuple[float, float, float, float]]:
+    """Of a shape: the smallest of its sizes (a width, a radius), and its box (left, top, right, bottom)."""
+    if kind == core.RECT:
+        x, y, w, h = numbers
+        return min(w, h), (x, y, x + w, y + h)
+    if kind == core.DISC:
+        x, y, r = numbers
+        return r, (x - r, y - r, x + r, y + r)
+    corners = numbers[: 4 if kind == core.LINE else 6].reshape(-1, 2)
+    return numbers[4] if kind == core.LINE else 0.0, (*corners.min(0), *corners.max(0))
+
+
+@promise("what people see, averaged down in grey, is what agents see")
+def picture(game: Game) -> str:
+    """Pygame's picture, painted eight times as large, against the agents' pixels: two programs, one display list."""
+    try:
+        from games.window import Painter
+    except ImportError:
+        return "not looked at: Pygame is not installed"
+    painter = Painter(game)
+    player = Play(game, ids=2, pictures=0)
+    envs, seats = every_row(2, range(game.players))
+    view = View(player.batch, np.stack((envs, seats), 1), "pixels", 42, 1)
+    means, largest = [], 0.0
+    for moment in range(6):
+        display = display_lists(player.batch, envs, seats, people=True)
+        pixels = view.paint(player.batch.states, envs, seats).astype(float)
+        for row, seat in enumerate(seats):
+            off = abs(painter.grey_picture(display[row : row + 1], pixels.shape[-1]) - pixels[row])
+            means.append(off.mean())
+            largest = max(largest, off.max())
+            if off.mean() > PICTURE_MEAN or off.max() > PICTURE_LARGEST:
+                y, x = np.unravel_index(off.argmax(), off.shape)
+                raise Failed(
+                    f"seat {seat}: people's picture is off by {off.mean():.2f} on average and {off.max():.0f} at "
+                    f"column {x}, row {y} of {len(off)} (decision {20 * moment})"
+                )
+        for _ in range(20):
+            player.step()
+    return f"off by {np.mean(means):.2f} of 255 on average, {largest:.0f} at most"

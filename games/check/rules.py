@@ -1,0 +1,128 @@
+"""What the rules allow, what they do with what cannot be done, and what they pay."""
+
+import time
+
+import numpy as np
+
+from games.batch import RANDOM, RUNNING, Batch
+from games.check.compare import changed, fields
+from games.check.play import DECISIONS, PLAIN_SECONDS, Play, pick, world_masks
+from games.check.process import elsewhere, task
+from games.check.promise import Failed, promise
+from games.game import Game
+
+
+@promise("every seat asked may do something, and is asked in every episode")
+def masks(game: Game) -> None:
+    player = Play(game, ids=np.arange(8) * Play.KINDS, pictures=0)  # every seat is the caller's
+    batch = player.batch
+    times = np.zeros(batch.asked.shape, np.int64)
+    for decision in range(DECISIONS):
+        masks = world_masks(batch)
+        asked = batch.asked == 1
+        if (masks > 1).any():
+            raise Failed(f"legal writes {masks.max()}; a mask holds 0 and 1 (decision {decision})")
+        stuck = np.argwhere(asked & (masks.sum(-1) == 0))
+        if len(stuck):
+            raise Failed(f"seat {stuck[0, 1]} is asked and may do nothing (decision {decision}, environment {stuck[0, 0]})")
+        times += asked
+        player.step()
+        for env in np.flatnonzero(batch.end):
+            if not times[env].all():
+                raise Failed(f"seat {times[env].argmin()} is never asked in an episode (environment {env})")
+            times[env] = 0
+
+
+@task
+def try_the_impossible(game: Game, given: bytes) -> dict[str, np.ndarray]:
+    """Plain Python only, where an index that is too large raises: copies of one environment, each trying something."""
+    beyond = game.num_actions + len(game.hands)
+    copies = 5  # 0 goes on; 1 does nothing; the others try what cannot be done
+    batch = Batch(game, copies, 4, env_ids=np.zeros(copies, int), frame_skip=1)
+    dice = np.random.default_rng(4)
+    until = time.perf_counter() + PLAIN_SECONDS / 2
+    count = 0
+    while time.perf_counter() < until and count < 4 * DECISIONS:
+        masks = world_masks(batch)
+        actions = pick(masks, dice.random(masks.shape[:2]))
+        actions[1], actions[2], actions[3] = -1, beyond, 99 + beyond
+        actions[4] = forbidden(masks[4], dice, -1 if game.has_asks else 0)
+        before = batch.states[1].copy()
+        batch.step(actions, 1)
+        for copy in range(2, copies):
+            check_same_as_none(batch, copy, actions[copy])
+        if game.turns and batch.end[1] == RUNNING:
+            check_time_stands_still(before, batch.states[1])
+        batch.states[:], batch.slots[:] = batch.states[0], batch.slots[0]
+        count += 1
+    check_finite(only_impossible(game))
+    return {"count": np.array(count)}
+
+
+def forbidden(masks: np.ndarray, dice: np.random.Generator, none: int) -> np.ndarray:
+    """For each seat an action that its mask forbids; where there is none, `none`."""
+    choice = pick(1 - masks, dice.random(len(masks)))
+    return np.where(masks.all(-1), none, choice)
+
+
+def check_same_as_none(batch: Batch, copy: int, action: np.ndarray) -> None:
+    """What cannot be done is none: the state is the one that -1 leads to."""
+    ends = batch.end[copy], batch.end[1]
+    states = batch.states if ends == (RUNNING, RUNNING) else batch.final
+    differ = changed(states[copy], states[1])
+    if ends[0] != ends[1] or differ or (batch.slots[copy]["reward"] != batch.slots[1]["reward"]).any():
+        what = f"changes {', '.join(differ)}" if differ else "is rewarded or ends the game"
+        kind = "masked or idle" if copy == 4 else "impossible"
+        raise Failed(f"the {kind} actions {action.tolist()} are not treated as none: that {what} (tick {states[1]['tick']})")
+
+
+def check_time_stands_still(before: np.void, after: np.void) -> None:
+    for field in changed(before, after):
+        if field != "tick":
+            raise Failed(f"TURNS: the field {field} changes while a seat that is asked has not answered")
+
+
+def only_impossible(game: Game) -> np.ndarray:
+    """The states after play in which nobody ever does anything possible, and hands are moved by chance."""
+    batch = Batch(game, 2, 5)
+    dice = np.random.default_rng(5)
+    beyond = game.num_actions + len(game.hands)
+    for _ in range(DECISIONS):
+        actions = np.full(batch.asked.shape, beyond)
+        if game.hands:
+            batch.asked[1] = 1
+            actions[1] = dice.integers(game.num_actions, beyond, game.players)
+        batch.step(actions, 4)
+    return batch.states
+
+
+def check_finite(states: np.ndarray) -> None:
+    for field in fields(states):
+        if states[field].dtype.kind == "f" and not np.isfinite(states[field]).all():
+            raise Failed(f"the field {field} is not finite after impossible actions")
+
+
+@promise("an impossible action is treated as none")
+def impossible(game: Game) -> str:
+    return f"{elsewhere(game, try_the_impossible, plain=True)['count']} ticks"
+
+
+@promise("rewards are finite, and those of two seats add up to 0 at every tick")
+def zero_sum(game: Game) -> str | None:
+    bots = np.full((32, game.players), RANDOM)
+    bots[8:16] = 0.5
+    bots[16:24, -1] = 0.2
+    batch = Batch(game, 32, 6, bots=bots)
+    earned = False
+    for tick in range(min(game.max_ticks, 6000)):
+        batch.step(np.zeros(bots.shape, np.int64), 1)
+        so_far = np.where(batch.end[:, None] == RUNNING, batch.slots["returns"], batch.returns)  # of the episode
+        if not np.isfinite(so_far).all():
+            raise Failed(f"a reward is not finite at tick {tick}")
+        off = np.flatnonzero(abs(so_far.sum(-1)) > 1e-9)
+        if game.players == 2 and len(off):
+            raise Failed(f"the returns are {so_far[off[0]].tolist()} after tick {tick} (environment {off[0]}): not 0 in all")
+        earned |= bool(so_far.any())
+    if not earned:
+        raise Failed("nobody ever earns anything")
+    return None if game.players == 2 else "one seat"
