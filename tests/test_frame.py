@@ -103,7 +103,7 @@ def test_the_checkers_script_runs_make_test():
     assert "make test" in script.read_text("utf-8")
 
 
-# --- which part may know which: train, play, bench → ui → agents → games ---
+# --- which part may know which: train, play, bench → speed → ui → agents → games ---
 
 
 @pytest.mark.parametrize("name", games.names())
@@ -115,7 +115,11 @@ def test_a_game_file_imports_only_what_games_are_written_with(name):
 
 @pytest.mark.parametrize(
     ("part", "never"),
-    [("games", {"agents", "ui", "train", "play", "bench"}), ("agents", {"ui", "pygame", "train", "play", "bench"})],
+    [
+        ("games", {"agents", "ui", "speed", "train", "play", "bench"}),
+        ("agents", {"ui", "speed", "pygame", "train", "play", "bench"}),
+        ("ui", {"speed", "train", "play", "bench"}),
+    ],
 )
 def test_arrows_point_down_only(part, never):
     files = list((ROOT / part).rglob("*.py"))

@@ -1,0 +1,164 @@
+"""Ticks a second of each game, beside Gymnasium's vector CartPole; how long a game takes to compile."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+
+from games.batch import Batch
+from games.core import COMMON
+from games.errors import UserError
+from games.game import Game
+from games.view import View
+from speed.rows import CORES, Row, Sight, prove, short, take_turns, timed
+
+TURNS = 10  # that ours and the peer take
+TOGETHER = 1024  # environments of a batch
+OBSERVATIONS = (("rules", 0), ("objects", 0), ("planes", 12), ("pixels", 42), ("pixels", 84))  # and their size
+
+
+class Ticks:
+    """A batch of a game under random actions, one tick a step, and what one seat of each game sees."""
+
+    def __init__(self, game: Game, num_envs: int, observation: str, size: int, threads: int):
+        self.game, self.what = game, f"{game.heading}, {observation}"
+        self.batch = Batch(game, num_envs, seed=1, frame_skip=1, threads=threads)
+        shape = (64, num_envs, game.players)
+        self.actions = list(np.random.default_rng(1).integers(game.num_actions, size=shape))
+        for k in range(1000):  # games in all their stages
+            self.batch.step(self.actions[k % 64], 1)
+        rows = [(env, 0) for env in range(num_envs)]
+        self.view = None if observation == "rules" else View(self.batch, rows, observation, size or 84, stack=1)
+        self.steps = 0
+
+    def step(self) -> int:
+        self.batch.step(self.actions[self.steps % 64], 1)
+        if self.view is not None:
+            self.view.observe()
+        self.steps += 1
+        return self.batch.num_envs
+
+    def run(self, seconds: float) -> float:
+        """Ticks a second."""
+        self.batch.returns[:] = 0
+        before = self.sight()
+        speed = timed(self.step, seconds)
+        prove(self.what, before, self.sight, self.step, self.game.max_ticks)
+        return speed
+
+    def sight(self) -> Sight:
+        own = (self.game.state.names or ())[len(COMMON) :]  # what the engine counts by itself is no sign of life
+        picture = {} if self.view is None else {"change in what is seen": self.view.newest().tobytes()}
+        return picture | {
+            "change of the state": [self.batch.states[name].tobytes() for name in own],
+            "end of an episode": self.batch.episode.tobytes(),
+            "reward": self.batch.returns.tobytes(),
+        }
+
+
+class CartPole:
+    """Gymnasium's own vector CartPole in NumPy under random actions: what one thread does in the usual way."""
+
+    name = f"Gymnasium's CartPole, {TOGETHER:,} at once"
+
+    def __init__(self) -> None:
+        self.envs = gym.make_vec("CartPole-v1", num_envs=TOGETHER, vectorization_mode="vector_entry_point")
+        self.envs.reset(seed=1)
+        self.envs.action_space.seed(1)
+        self.actions = [self.envs.action_space.sample() for _ in range(64)]
+        self.steps = 0
+        self.step()
+
+    def step(self) -> int:
+        self.seen, self.rewards, self.ended, _, _ = self.envs.step(self.actions[self.steps % 64])
+        self.steps += 1
+        return TOGETHER
+
+    def run(self, seconds: float) -> float:
+        """Steps a second."""
+        before = {**self.sight(), "end of an episode": False, "reward": False}
+        speed = timed(self.step, seconds)
+        prove("CartPole", before, self.sight, self.step, 500)
+        return speed
+
+    def sight(self) -> Sight:
+        return {
+            "change of the state": self.seen.tobytes(),
+            "end of an episode": bool(self.ended.any()),
+            "reward": bool(self.rewards.any()),
+        }
+
+
+def measure(named: list[Game], seconds: float, quick: bool) -> Iterator[Row]:
+    """Every game: alone and in a batch, rules alone and each observation, on one thread and on all."""
+    cart_pole = CartPole()
+    for game in named:
+        for observation, size in OBSERVATIONS[:3] if quick else OBSERVATIONS:
+            what = f"{game.name} {observation}{f' {size}' if size else ''}"
+            fair = not size  # CartPole gives four numbers: no peer of pictures
+            many = TOGETHER * (8 if fair else 1)  # what is quickly done must be much, or sharing it out takes longer
+            for num_envs, threads in [(1, 1), (TOGETHER, 1), *([(many, CORES)] if CORES > 1 else [])]:
+                ticks = Ticks(game, num_envs, observation, size, threads)
+                peers = [cart_pole.run] if fair and num_envs > 1 else []
+                speeds, *beside = take_turns([ticks.run, *peers], seconds, 2 if quick else TURNS)
+                ticks.batch.close()
+                where = "a batch of one" if num_envs == 1 else f"{num_envs:,} at once, {threads} thread{'s'[: threads - 1]}"
+                name = f"{what} scalar" if num_envs == 1 else f"{what} all threads" if threads > 1 else what
+                row = Row(name, "ticks/s", max(speeds), note=f"{where}; median {short(statistics.median(speeds))}")
+                yield row.beside(max(beside[0]), cart_pole.name) if beside else row
+    yield from compilation_rows(named[:1] if quick else named)
+
+
+COMPILE = """
+import sys, time
+import numpy as np
+import games, games.batch, games.game, games.view
+wall, cpu = time.perf_counter(), time.process_time()
+game = games.load(sys.argv[1])
+batch = games.batch.Batch(game, 8)
+view = games.view.View(batch, [(0, 0)], "pixels", 84, 1)
+first = view.observe().copy()
+for _ in range(200):
+    batch.step(np.full((8, game.players), game.num_actions - 1))
+    moved = (view.observe() != first).any()
+print(time.perf_counter() - wall, time.process_time() - cpu, moved or batch.episode[0] > 0)
+"""
+
+
+def compilation_rows(named: list[Game]) -> Iterator[Row]:
+    """From a game's name to its first picture in a fresh process, without the imports: nothing compiled yet, and all."""
+    found = {game.heading: compile_seconds(game) for game in named}
+    for k, name in enumerate(("compile cold", "compile warm")):
+        wall, cpu = max(both[k] for both in found.values())
+        each = ", ".join(f"{heading} {both[k][0]:.2f}" for heading, both in found.items())
+        yield Row(name, "s", wall, note=f"rules and pixels, imports apart: {each}; the slowest: {cpu:.2f} s of the processor")
+
+
+def compile_seconds(game: Game) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Seconds by the clock and of the processor: of a process with an empty cache, and the best of three after it."""
+    with tempfile.TemporaryDirectory() as cache:
+        cold = compile_once(game, cache)
+        compiled = set(Path(cache).rglob("*.nbc"))
+        warm = min(compile_once(game, cache) for _ in range(3))
+        if not compiled or set(Path(cache).rglob("*.nbc")) != compiled:
+            raise UserError(f"{game.heading}: nothing was compiled when it should have been, or something when it should not.")
+        return cold, warm
+
+
+def compile_once(game: Game, cache: str) -> tuple[float, float]:
+    """Seconds by the clock and of the processor, of a process that compiles into `cache`, or finds it there."""
+    environment = {**os.environ, "SPARRING_CACHE": cache, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", COMPILE, str(game.path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"{game.heading} does not compile:\n{done.stderr.strip().splitlines()[-1]}")
+    wall, cpu, moved = done.stdout.split()
+    if moved != "True":
+        raise UserError(f"{game.heading}: nothing moved.")
+    return float(wall), float(cpu)

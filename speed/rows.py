@@ -1,0 +1,102 @@
+"""How a figure is taken and shown: `timed`, `take_turns` and `quantile`; `prove`: no figure without work; `Row` and `show`."""
+
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Iterator
+from time import perf_counter
+
+from games.errors import UserError
+
+CORES = os.cpu_count() or 1
+
+
+@dataclasses.dataclass
+class Row:
+    """One figure. `ratio` says how many times better ours is than the peer's: faster, or shorter."""
+
+    name: str
+    unit: str
+    ours: float
+    peer: float | None = None
+    peer_name: str | None = None
+    ratio: float | None = None
+    note: str = ""
+
+    def beside(self, peer: float, name: str, less_is_better: bool = False) -> "Row":
+        self.peer, self.peer_name = peer, name
+        self.ratio = peer / self.ours if less_is_better else self.ours / peer
+        return self
+
+
+Sight = dict[str, object]  # sign → what it looks like now: it has shown itself once that differs from before
+
+
+def prove(what: str, before: Sight, now: Callable[[], Sight], go_on: Callable[[], object], patience: int) -> None:
+    """`UserError` unless every sign has changed that must, when what was timed is what it claims to be.
+
+    go_on: the very same again, untimed, `patience` times at most: a short measurement may have seen no game end.
+    """
+    for _ in range(patience):
+        if all(sight != before[sign] for sign, sight in now().items()):
+            return
+        go_on()
+    missing = [sign for sign, sight in now().items() if sight == before[sign]]
+    if missing:
+        raise UserError(f"{what}: no {', no '.join(missing)}.\nThe speed of something that does not work means nothing.")
+
+
+def timed(step: Callable[[], int], seconds: float) -> float:
+    """What `step` counts, a second; one step at least."""
+    count, began = 0, perf_counter()
+    while True:
+        count += step()
+        elapsed = perf_counter() - began
+        if elapsed >= seconds:
+            return count / elapsed
+
+
+def take_turns(sides: list[Callable[[float], float]], seconds: float, turns: int) -> list[list[float]]:
+    """The speeds of each side in so many turns; a side is called with how long, and gives its speed."""
+    for side in sides:
+        side(0.0)  # warm: memory, threads, the processor's clock
+    found = [[side(seconds / turns) for side in sides] for _ in range(turns)]
+    return [list(speeds) for speeds in zip(*found, strict=True)]
+
+
+def quantile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def show(rows: Iterator[Row]) -> list[Row]:
+    """A table that grows with every row."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+    grid, shown = Table("", "unit", box=None, pad_edge=False), []
+    for heading in ("ours", "peer", "ratio"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    grid.add_column("note")
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    with Live(grid, console=console, vertical_overflow="visible") as live:
+        for row in rows:
+            peer, ratio = (None if value is None else short(value) for value in (row.peer, row.ratio))
+            note = f"{row.note}; peer: {row.peer_name}" if row.peer_name else row.note
+            grid.add_row(row.name, row.unit, short(row.ours), peer or "", ratio or "", note)
+            live.refresh()
+            shown.append(row)
+        if hasattr(os, "getloadavg"):
+            grid.caption = f"{CORES} cores, load {os.getloadavg()[0]:.1f} in the last minute"
+    return shown
+
+
+def short(value: float) -> str:
+    """
+    >>> short(1234567), short(12345), short(60.0), short(0.1234)
+    ('1.23 M', '12.3 k', '60.00', '0.123')
+    """
+    for size, letter in ((1e6, " M"), (1e3, " k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3g}"

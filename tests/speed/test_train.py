@@ -1,0 +1,92 @@
+"""Learners that do not learn have no speed; both sides of the comparison do the same."""
+
+import numpy as np
+import pytest
+import torch
+
+import games
+from agents.encoders import ENCODERS
+from agents.policy import build
+from agents.ppo import PPO, PPOSettings
+from games.errors import UserError
+from speed.peers import NETWORKS, Ours, Sb3
+from speed.train import Learning
+
+
+def nothing(*_arguments, **_named):
+    pass
+
+
+def settings(network, **others):
+    recipe = {**NETWORKS[network], "n_envs": 16, "n_steps": 4, "batch_size": 32, "n_epochs": 1, **others}
+    return PPOSettings(**recipe, network=network, schedule="constant", precision="fp32")
+
+
+# --- what does not learn has no speed -------------------------------------------------------------------------------
+
+
+def test_a_learner_that_does_not_learn_has_no_speed(monkeypatch):
+    learning = Learning(Ours(games.load("pong"), settings("patch"), 1, under_way=50))
+    monkeypatch.setattr(learning.learner.learner.optimizer, "step", nothing)
+    learning.run(0.0)
+    with pytest.raises(UserError, match="no change of the weights"):
+        learning.check()
+
+
+def test_a_peer_that_does_not_learn_has_no_speed(monkeypatch):
+    learning = Learning(Sb3(games.load("pong"), settings("patch"), 1, under_way=50))
+    monkeypatch.setattr(learning.learner.model, "train", nothing)
+    learning.run(0.0)
+    with pytest.raises(UserError, match="no change of the weights"):
+        learning.check()
+
+
+def test_a_learner_whose_games_pay_nothing_has_no_speed(monkeypatch):
+    learning = Learning(Ours(games.load("pong"), settings("patch"), 1, under_way=50))
+    monkeypatch.setattr(PPO, "_play", lambda learner, t: None)
+    learning.run(0.0)
+    with pytest.raises(UserError, match=r"no .*reward"):
+        learning.check()
+
+
+# --- both sides do the same -----------------------------------------------------------------------------------------
+
+
+def weights_for_sb3(network, settings):
+    """Our weights in the order of Stable-Baselines3's layers."""
+    weights = list(network.parameters())
+    if settings.network == "patch":
+        channels, patches = settings.channels, (settings.size // settings.patch) ** 2
+        weights[0] = weights[0].reshape(channels, settings.stack, settings.patch, settings.patch)
+        weights[2] = weights[2].reshape(-1, patches, channels).transpose(1, 2).flatten(1)  # channels outermost
+    return weights
+
+
+@pytest.mark.parametrize("name", ["patch", "small", "nature"])
+def test_the_peer_learns_with_the_same_network(name):
+    game, chosen = games.load("pong"), settings(name)
+    ours = build(game, chosen)
+    peer = Sb3(game, chosen, threads=1)
+    theirs = peer.model.policy
+    with torch.no_grad():
+        for mine, other in zip(weights_for_sb3(ours, chosen), theirs.parameters(), strict=True):
+            other.copy_(mine)
+    seen = np.random.default_rng(1).integers(256, size=(5, chosen.stack, chosen.size, chosen.size), dtype=np.uint8)
+    with torch.no_grad():
+        logits, values = ours(torch.from_numpy(ours.encoder.arrange(seen)))
+        distribution = theirs.get_distribution(torch.from_numpy(seen)).distribution
+        torch.testing.assert_close(distribution.logits, logits.log_softmax(1), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(theirs.predict_values(torch.from_numpy(seen))[:, 0], values, rtol=1e-4, atol=1e-5)
+
+
+def test_every_network_of_pixels_is_compared():
+    assert set(NETWORKS) == {name for name, kind in ENCODERS.items() if "pixels" in kind.takes}
+
+
+def test_both_sides_learn_from_as_many_decisions_in_as_many_steps():
+    chosen = settings("patch", n_epochs=3)
+    ours, theirs = (side(games.load("pong"), chosen, 1) for side in (Ours, Sb3))
+    assert ours.iterate() == theirs.iterate() == chosen.n_envs * chosen.n_steps
+    [slots] = {int(state["step"]) for state in ours.learner.optimizer.state_dict()["state"].values()}
+    [others] = {int(state["step"]) for state in theirs.model.policy.optimizer.state_dict()["state"].values()}
+    assert slots == others == 3 * chosen.n_envs * chosen.n_steps // chosen.batch_size
