@@ -87,6 +87,7 @@ class SparringVecEnv(VecEnv):
         infos = [RUNNING_INFO] * self.num_envs
         if done.any():
             self._finish(np.flatnonzero(done), infos)
+            self.seat.begin()
         return self._observe(), self.seat.rewards.astype(np.float32), done, infos
 
     def _observe(self) -> np.ndarray:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from games.game import Game
 
 _FOLDER = Path(__file__).parent
-_ENGINE = {"__init__", "batch", "check", "core", "env", "errors", "game", "kernel", "raster", "view", "window"}
+_ENGINE = {
+    "__init__", "batch", "core", "env", "errors", "game", "kernel", "petting", "raster", "seat", "view", "window",
+}  # fmt: skip
 _REGISTRY = "gymnasium.envs.registration"  # where Gymnasium keeps its ids
 
 

@@ -9,11 +9,9 @@
 One step is one decision of the seat that is played; `info["action_mask"]` (int8 [A]) says what it may try.
 """
 
-import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any, Unpack
 
 import gymnasium as gym
 import numpy as np
@@ -22,206 +20,29 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 import games
-from games.batch import EXTERNAL, OUT_OF_TIME, OVER, RANDOM, RUNNING, Batch
-from games.core import TICKS_PER_SECOND
+from games.batch import OUT_OF_TIME, OVER, RUNNING
 from games.errors import UserError
 from games.game import Game
-from games.view import View
+from games.seat import (
+    PICTURE,
+    Audience,
+    MakePlayer,
+    Player,
+    Seat,
+    Settings,
+    channels_last,
+    check_render_mode,
+    final_masks,
+    frames_a_second,
+    image_shape,
+    skill,
+    space_of,
+)
 
-LARGEST_SEED = 0xFFFFFFFFFFFFFFFF  # a batch's seed has 64 bits; of a longer one the lowest count
-PICTURE = 420  # width and height of `rgb_array`
-WINDOW = 672  # of the window, before somebody resizes it
-FRAMES_A_PLY = 30  # that the window shows each position of a game of turns
-
-
-class Player(Protocol):
-    """Somebody who plays rows (environment, seat) of a batch beside its caller: a saved agent, say."""
-
-    def act(self, actions: np.ndarray) -> None:
-        """Write a world action for each of its rows that is asked into int64 [N, P]. Called once before every step."""
-
-
-MakePlayer = Callable[[str, Batch, np.ndarray], Player]  # of an opponent's name, for rows [N, 2] of a batch
-
-
-class Settings(TypedDict, total=False):
-    """What every standard view of a game takes; all may be left out."""
-
-    seat: int | str  # the seat to play, 0 or 1; "any": environment i plays seat i % 2
-    opponent: str  # "bot", "bot:0.8" (skill 0 to 1), "random"; others need make_player
-    observation: str  # "pixels", "planes", "objects"
-    size: int  # of pixels and planes, 8 to 256
-    stack: int  # newest frames, oldest first, 1 to 16
-    levels: Any  # the number of training levels, or a list of levels; None: any
-    delay: int  # ticks until the seat's actions take effect
-    frame_skip: int | None  # ticks between its decisions; None: the game's
-    threads: int  # that share a batch
-    make_player: MakePlayer | None  # who the engine does not know; called anew whenever a seed is given
-
-
-def skill(opponent: str) -> float | None:
-    """What an opponent's name is in a batch's `bots`; None for one that the engine does not know.
-
-    >>> skill("bot"), skill("bot:0.8"), skill("random"), skill("best.safetensors")
-    (0.5, 0.8, -1.0, None)
-    """
-    if opponent == "random":
-        return RANDOM
-    word, _, number = opponent.partition(":")
-    if word != "bot":
-        return None
-    try:
-        value = float(number) if number else 0.5
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value <= 1.0:
-        raise UserError(f"'{opponent}' is no opponent: a bot's skill is from 0 to 1, as in bot:0.8.")
-    return value
-
-
-class Seat:
-    """One seat of every environment of a batch, everybody else played: what the standard views have in common.
-
-    `rewards` float64 [N] is what the last step earned; `batch.end` says which episodes it ended.
-    """
-
-    def __init__(
-        self,
-        game: Game | str | Path,
-        num_envs: int,
-        *,
-        seat: int | str = 0,
-        opponent: str = "bot",
-        observation: str = "pixels",
-        size: int = 84,
-        stack: int = 4,
-        levels: Any = None,
-        delay: int = 0,
-        frame_skip: int | None = None,
-        threads: int = 1,
-        make_player: MakePlayer | None = None,
-    ):
-        self.game = game if isinstance(game, Game) else games.load(game)
-        self.envs = np.arange(num_envs)
-        self.seats = self._seats(seat)
-        mine = np.zeros((num_envs, self.game.players), bool)
-        mine[self.envs, self.seats] = True
-        other = skill(opponent) if self.game.players == 2 else RANDOM
-        if other is None and make_player is None:
-            raise UserError(
-                f"'{opponent}' cannot be an opponent here.\nKnown: bot, bot:0.8 (skill 0 to 1), random.\n"
-                "Others take a seat through make_player."
-            )
-        if other is None and num_envs > 1 and self.game.has_asks:
-            raise UserError(f"{self.game.heading} against '{opponent}' needs single environments: vectorization_mode='sync'.")
-        self.batch = Batch(
-            self.game, num_envs,
-            bots=np.where(mine, EXTERNAL, EXTERNAL if other is None else other),
-            frame_skip=np.where(mine, frame_skip or self.game.frame_skip, self.game.frame_skip),
-            delay=np.where(mine, delay, 0), levels=levels, threads=threads,
-        )  # fmt: skip
-        self.view = View(self.batch, np.stack([self.envs, self.seats], 1), observation, size, stack)
-        self._make: Callable[[], Player] | None = None
-        if other is None and make_player is not None:
-            self._make = partial(make_player, opponent, self.batch, np.stack([self.envs, 1 - self.seats], 1))
-        self.player = self._make() if self._make else None
-        self.rewards = np.zeros(num_envs)
-        self._owed = np.zeros(num_envs)  # earned before the seat's first decision
-        self._world = np.zeros((num_envs, self.game.players), np.int64)
-
-    def _seats(self, seat: int | str) -> np.ndarray:
-        if seat == "any":
-            return self.envs % self.game.players
-        if seat not in range(self.game.players):
-            known = "0" if self.game.players == 1 else "0, 1 or 'any'"
-            raise UserError(f"There is no seat {seat!r} in {self.game.heading}: {known}.")
-        return np.full(len(self.envs), seat)
-
-    def asked(self) -> np.ndarray:
-        """bool [N]: the seat decides now."""
-        return self.batch.asked[self.envs, self.seats] == 1
-
-    def reset(self, seed: int | None, episode: np.ndarray | int = 0) -> None:
-        """Begin anew at the given episode (of each environment), from another seed where one is given."""
-        if seed is not None:
-            self.batch.seed = seed & LARGEST_SEED
-        self.batch.reset(episode)  # type: ignore[arg-type]
-        self.view.forget()
-        self._owed[:] = self.batch.rewards[self.envs, self.seats]
-        if self.player is None:
-            return
-        if seed is not None and self._make is not None:
-            self.player = self._make()  # with nothing left of the games before
-        while not self.asked().all():  # the opponent begins
-            self.player.act(self._world)
-            self.batch.step(self._world)
-            self._owed += self.batch.rewards[self.envs, self.seats]
-
-    def step(self, actions: np.ndarray, watch: Callable[[], None] | None = None) -> None:
-        """The seat's actions, int64 [N] in its view's words, and all that follows until it is asked again.
-
-        watch: called after each tick.
-        """
-        if not ((actions >= 0) & (actions < self.game.num_actions)).all():
-            raise UserError(f"An action of {self.game.heading} is from 0 to {self.game.num_actions - 1}, not {actions}.")
-        self.view.act(actions, self._world)
-        self.rewards = self._owed.copy()
-        self._owed[:] = 0.0
-        while True:
-            if self.player is not None:
-                self.player.act(self._world)
-            self.batch.step(self._world, max_ticks=None if watch is None else 1)
-            self.rewards += self.batch.rewards[self.envs, self.seats]
-            if watch is not None:
-                watch()
-            if self.batch.end.any() or self.asked().all():
-                return
-
-    def masks(self) -> np.ndarray:
-        """int8 [N, A]: what the seat may try now, in its view's words."""
-        return self.view.masks().view(np.int8)
-
-    def final_masks(self, rows: np.ndarray) -> np.ndarray:
-        """int8 [len(rows), A]: what could be tried in a state that time ran out in; all 0 where the game was over."""
-        count = len(rows)
-        masks = np.zeros((count, self.game.num_actions), np.uint8)
-        slots: Any = np.zeros(count, self.batch.slots.dtype)
-        slots["asked"] = 1
-        self.batch.kernel.mask_slice(0, count, self.batch.final[rows], slots, np.arange(count), self.seats[rows], masks)
-        masks[self.batch.end[rows] == OVER] = 0
-        if self.game.mirror:
-            masks = np.where(self.seats[rows, None] == 1, masks[:, self.game.swap], masks)
-        return masks.view(np.int8)
-
-    def close(self) -> None:
-        self.batch.close()
-
-
-def image_shape(view: View) -> tuple[int, ...]:
-    """Of an observation as Gymnasium has it: [size, size, channels], channel = frame × role; or all numbers flat."""
-    if view.observation == "objects":
-        return (view.stack * view.frame[0],)
-    return (view.size, view.size, int(np.prod(view.shape)) // view.size**2)
-
-
-def space_of(view: View, shape: tuple[int, ...]) -> spaces.Box:
-    """The space of a view's observations, in the given order of axes."""
-    if view.observation == "objects":
-        return spaces.Box(-1.0, 1.0, shape, np.float32)
-    return spaces.Box(0, 255, shape, np.uint8)
-
-
-def channels_last(view: View, seen: np.ndarray) -> np.ndarray:
-    """[R, stack, *frame] as a new array [R, *image_shape]; its strides keep the order in memory, as torch likes it."""
-    seen = seen.copy()  # the view needs its own for the next stack
-    if view.observation == "objects":
-        return seen.reshape(len(seen), -1)
-    return np.moveaxis(seen.reshape(len(seen), -1, view.size, view.size), 1, -1)
-
-
-def check_render_mode(render_mode: str | None, known: list[str]) -> None:
-    if render_mode is not None and render_mode not in known:
-        raise UserError(f"There is no render_mode {render_mode!r}.\nKnown: {', '.join(known)}, None.")
+__all__ = [
+    "PICTURE", "MakePlayer", "Player", "Seat", "Settings", "SparringEnv", "SparringVectorEnv", "channels_last",
+    "check_render_mode", "image_shape", "register", "skill", "space_of",
+]  # fmt: skip
 
 
 class SparringEnv(gym.Env[np.ndarray, np.int64]):
@@ -246,11 +67,10 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
         self.observation_space = space_of(self.view, image_shape(self.view))
         self.action_space = spaces.Discrete(self.game.num_actions)
         self.render_mode = render_mode
-        self.metadata = {**self.metadata, "render_fps": frames_a_second(self.seat)}
+        self.audience = Audience(self.batch, render_mode)
+        self.metadata = {**self.metadata, "render_fps": frames_a_second(self.game, settings.get("frame_skip"))}
         self._episode = -1  # the one running; -1: none yet
         self._ended = True
-        self._painter: Any = None
-        self._screen: Screen | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """The first observation and info of an episode; see the class."""
@@ -260,20 +80,19 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
         self.seat.reset(seed, 0 if seed is not None else self._episode + 1)
         self._episode = int(self.batch.episode[0])
         self._ended = False
-        if self.render_mode == "human":
-            self._show()
+        self.audience.watch()
         return channels_last(self.view, self.view.observe())[0], {"action_mask": self.seat.masks()[0]}
 
     def step(self, action: np.int64 | int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One decision. At an end: the last observation of the episode, and `reset` comes next."""
         if self._ended:
             raise gym.error.ResetNeeded("The episode has ended (or none has begun): call reset().")
-        self.seat.step(np.array([action], np.int64), self._show if self.render_mode == "human" else None)
+        self.seat.step(np.array([action], np.int64), self.audience.watch if self.audience.human else None)
         end = self.batch.end[0]
         self._ended = bool(end != RUNNING)
         if self._ended:
             row = np.zeros(1, np.int64)
-            seen, mask = self.view.final(row), self.seat.final_masks(row)[0]
+            seen, mask = self.view.final(row), final_masks(self.view, row)[0]
         else:
             seen, mask = self.view.observe(), self.seat.masks()[0]
         reward = float(self.seat.rewards[0])
@@ -285,45 +104,42 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
 
     def render(self) -> np.ndarray | None:
         """`rgb_array`: the spectator's picture, uint8 [420, 420, 3], painted without a display. `human` shows itself."""
-        if self.render_mode != "rgb_array":
-            return None
-        return self._paint().picture(self.batch, size=PICTURE, final=self.batch.end[0] != RUNNING)
-
-    def _paint(self):
-        if self._painter is None:
-            from games.window import Painter  # Pygame: only who looks needs it
-
-            self._painter = Painter(self.game)
-        return self._painter
-
-    def _show(self) -> None:
-        if self._screen is None:
-            self._screen = Screen(self._paint(), self.game.heading)
-        self._screen.show(self.batch, FRAMES_A_PLY if self.game.turns else 1)
+        return self.audience.render()
 
     def close(self) -> None:
         """Close the window and the batch's threads; may be called again."""
-        if self._screen is not None:
-            self._screen.close()
+        self.audience.close()
         self.seat.close()
 
 
 class SparringVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """N copies of a game as Gymnasium's `VectorEnv`: one batch, compiled, with no Python for each environment.
 
-    An episode that ends is followed by the next one in the same step (`AutoresetMode.SAME_STEP`): the observation is
-    already the new episode's first, and `infos["final_obs"]` (object [N]) and `infos["final_info"]` hold the old one's
-    last, where `infos["_final_obs"]` is true. `infos["action_mask"]` is int8 [N, A].
+    What follows an episode that ends is `autoreset_mode`, in Gymnasium's sense (a member of `AutoresetMode` or its value):
 
-    `reset(seed=…)` begins episode 0 of every environment, `reset()` the next one of each.
+    * `SAME_STEP`: the next episode, in the same step. The observation is already the new episode's first, and
+      `infos["final_obs"]` (object [N]) and `infos["final_info"]` hold the old one's last, where `infos["_final_obs"]` is true.
+    * `NEXT_STEP`: the old episode's last observation; the next step ignores the action and gives the new one's first,
+      with reward 0.
+    * `DISABLED`: the old episode's last observation; `reset(options={"reset_mask": ended})` must come before the next step.
+
+    `infos["action_mask"]` is int8 [N, A]. `reset(seed=…)` begins episode 0 of every environment, `reset()` the next one of
+    each; with a `reset_mask` (bool [N]) only there. One seed gives N different sequences of episodes, and another seed
+    others; from a list of N seeds environment i plays what a single one plays from seed i of them.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 15, "autoreset_mode": AutoresetMode.SAME_STEP}
 
     def __init__(
-        self, game: Game | str | Path, num_envs: int = 1, render_mode: str | None = None, **settings: Unpack[Settings]
+        self,
+        game: Game | str | Path,
+        num_envs: int = 1,
+        render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        **settings: Unpack[Settings],
     ):
         check_render_mode(render_mode, self.metadata["render_modes"])
+        self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.seat = Seat(game, num_envs, **settings)
         self.game, self.batch, self.view = self.seat.game, self.seat.batch, self.seat.view
         self.num_envs = num_envs
@@ -332,113 +148,116 @@ class SparringVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.render_mode = render_mode
-        self.metadata = {**self.metadata, "render_fps": frames_a_second(self.seat)}
+        self.audience = Audience(self.batch, render_mode)
+        fps = frames_a_second(self.game, settings.get("frame_skip"))
+        self.metadata = {**self.metadata, "render_fps": fps, "autoreset_mode": self.autoreset_mode}
         self._begun = False
-        self._painter: Any = None
+        # Where an end is shown and the next episode, which the batch has begun already, is not: never in SAME_STEP.
+        self._ended = np.zeros(num_envs, bool)
+        self._last: dict[int, np.ndarray] = {}  # what those rows saw last
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
-        """First observations [N, …] and infos; see the class."""
-        super().reset(seed=seed)
-        if options and "reset_mask" in options:
-            raise UserError("Environments restart by themselves, so there is no reset_mask.\nreset() begins them all anew.")
-        if seed is None and not self._begun:
-            seed = self.np_random_seed  # of its own making
-        self.seat.reset(seed, 0 if seed is not None else self.batch.episode + 1)
+    def reset(
+        self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """First observations [N, …] and infos; see the class. With a `reset_mask`, the others' are those they had."""
+        rows = self._rows(options)
+        if isinstance(seed, Sequence | np.ndarray):
+            check_seeds(seed, self.num_envs)
+        else:
+            super().reset(seed=seed)
+            seed = self.np_random_seed if seed is None and not self._begun else seed  # of its own making
+        # Where an episode has ended the batch stands at the beginning of the next.
+        fresh = rows if seed is not None else rows & ~self._ended
+        self.seat.reset(seed, 0 if seed is not None else self.batch.episode + 1, fresh)
         self._begun = True
-        return channels_last(self.view, self.view.observe()), self._infos()
+        self._ended[rows] = False
+        with self.seat.held(~fresh):
+            observations = channels_last(self.view, self.view.observe())
+        for row in np.flatnonzero(self._ended).tolist():
+            observations[row] = self._last[row]
+        with self.seat.held(~rows):
+            return observations, {"action_mask": self.seat.masks(), "_action_mask": rows.copy()}
+
+    def _rows(self, options: dict[str, Any] | None) -> np.ndarray:
+        """bool [N]: the environments that `reset` is to begin anew."""
+        mask = (options or {}).get("reset_mask")
+        if mask is None:
+            return np.ones(self.num_envs, bool)
+        if not (isinstance(mask, np.ndarray) and mask.dtype == bool and mask.shape == (self.num_envs,) and mask.any()):
+            raise UserError(f"A reset_mask is a NumPy array of {self.num_envs} booleans, one of them true at least.")
+        if not self._begun:
+            raise gym.error.ResetNeeded("No episode has begun: call reset() without a reset_mask first.")
+        return mask
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One decision in every environment: observations, rewards float64 [N], terminated, truncated, infos."""
         if not self._begun:
             raise gym.error.ResetNeeded("No episode has begun: call reset().")
-        self.seat.step(np.asarray(actions, np.int64))
-        end = self.batch.end
-        final = self._final(np.flatnonzero(end)) if end.any() else {}
-        observations = channels_last(self.view, self.view.observe())
-        return observations, self.seat.rewards, end == OVER, end == OUT_OF_TIME, {**self._infos(), **final}
+        begins = self._ended
+        if self.autoreset_mode == AutoresetMode.DISABLED and begins.any():
+            ended = ", ".join(map(str, np.flatnonzero(begins)))
+            raise gym.error.ResetNeeded(f'Ended: {ended}. Call reset(options={{"reset_mask": …}}) before the next step.')
+        self.seat.step(np.asarray(actions, np.int64), hold=begins)
+        end = self.seat.end
+        self._ended = np.zeros(self.num_envs, bool)
+        rows = np.flatnonzero(end)
+        if len(rows):
+            seen, masks = channels_last(self.view, self.view.final(rows)), final_masks(self.view, rows)
+            self.seat.begin()
+        with self.seat.held(begins):  # the view has seen already how these begin
+            observations = channels_last(self.view, self.view.observe())
+        infos = {"action_mask": self.seat.masks(), "_action_mask": np.ones(self.num_envs, bool)}
+        if len(rows) and self.autoreset_mode == AutoresetMode.SAME_STEP:
+            infos.update(self._final_infos(rows, seen, masks))
+        elif len(rows):
+            self._ended, self._last = end != RUNNING, dict(zip(rows.tolist(), seen, strict=True))
+            observations[rows], infos["action_mask"][rows] = seen, masks
+        return observations, self.seat.rewards, end == OVER, end == OUT_OF_TIME, infos
 
-    def _infos(self) -> dict[str, Any]:
-        return {"action_mask": self.seat.masks(), "_action_mask": np.ones(self.num_envs, bool)}
-
-    def _final(self, rows: np.ndarray) -> dict[str, Any]:
-        """What Gymnasium's infos say of the episodes that ended, in rows [E]."""
+    def _final_infos(self, rows: np.ndarray, observations: np.ndarray, masks: np.ndarray) -> dict[str, Any]:
+        """What Gymnasium's infos say of the episodes that ended, in rows [E], of their last observations and masks."""
         ended = np.zeros(self.num_envs, bool)
         ended[rows] = True
-        observations = np.full(self.num_envs, None, object)
-        for row, seen in zip(rows, channels_last(self.view, self.view.final(rows)), strict=True):
-            observations[row] = seen
-        masks = np.zeros((self.num_envs, self.game.num_actions), np.int8)
-        masks[rows] = self.seat.final_masks(rows)
+        final_obs = np.full(self.num_envs, None, object)
+        for row, seen in zip(rows, observations, strict=True):
+            final_obs[row] = seen
+        action_masks = np.zeros((self.num_envs, self.game.num_actions), np.int8)
+        action_masks[rows] = masks
         return {
-            "final_obs": observations,
+            "final_obs": final_obs,
             "_final_obs": ended,
-            "final_info": {"action_mask": masks, "_action_mask": ended.copy()},
+            "final_info": {"action_mask": action_masks, "_action_mask": ended.copy()},
             "_final_info": ended.copy(),
         }
 
     def render(self) -> tuple[np.ndarray, ...] | None:
-        """A picture of each environment as it stands, uint8 [420, 420, 3]."""
+        """A picture of each environment as it is shown, uint8 [420, 420, 3]."""
         if self.render_mode != "rgb_array":
             return None
-        if self._painter is None:
-            from games.window import Painter  # Pygame: only who looks needs it
-
-            self._painter = Painter(self.game)
-        return tuple(self._painter.picture(self.batch, env, size=PICTURE) for env in range(self.num_envs))
+        return tuple(self.audience.picture(env, final=bool(self._ended[env])) for env in range(self.num_envs))
 
     def close_extras(self, **kwargs: Any) -> None:
         self.seat.close()
 
 
-def frames_a_second(seat: Seat) -> int:
-    """At which a film of one picture a step plays at the game's own pace."""
-    if seat.game.turns:
-        return TICKS_PER_SECOND // FRAMES_A_PLY
-    return max(1, round(TICKS_PER_SECOND / int(seat.batch.frame_skip[0, seat.seats[0]])))
+def autoreset_mode_of(word: AutoresetMode | str) -> AutoresetMode:
+    """Gymnasium's mode of that name or value.
+
+    >>> autoreset_mode_of("NextStep")
+    <AutoresetMode.NEXT_STEP: 'NextStep'>
+    """
+    try:
+        return AutoresetMode(word)
+    except ValueError:
+        known = ", ".join(mode.value for mode in AutoresetMode)
+        raise UserError(
+            f"There is no autoreset_mode {word!r}.\nKnown: {known}, as in gymnasium.vector.AutoresetMode."
+        ) from None
 
 
-class Screen:
-    """A window in which an environment is watched, 60 frames a second. Closing it lets the environment play on unseen."""
-
-    def __init__(self, painter: Any, title: str):
-        import pygame
-
-        self.pygame, self.painter, self.open = pygame, painter, True
-        try:
-            pygame.display.init()
-            pygame.display.set_mode((WINDOW, WINDOW), pygame.RESIZABLE)
-        except pygame.error as error:
-            raise UserError(f"No window can be opened: {error}.\nWithout a display use render_mode='rgb_array'.") from error
-        pygame.display.set_caption(title)
-        self._due = time.perf_counter()
-
-    def show(self, batch: Batch, frames: int) -> None:
-        """Show a batch's first environment (the end of an episode, where one ended) for so many sixtieths of a second."""
-        pygame = self.pygame
-        for _ in range(frames):
-            if self.open and any(event.type == pygame.QUIT for event in pygame.event.get()):
-                self.close()
-            if not self.open:
-                return
-            window = pygame.display.get_surface()
-            side = min(window.get_size())
-            place = ((window.get_width() - side) // 2, (window.get_height() - side) // 2)
-            window.fill((0, 0, 0))
-            self.painter.paint(
-                window.subsurface((*place, side, side)), self.painter.frame(batch, final=batch.end[0] != RUNNING)
-            )
-            pygame.display.flip()
-            now = time.perf_counter()
-            # A frame late is made up for, so that the mean is 60; what is later than that is lost.
-            self._due = max(self._due + 1.0 / TICKS_PER_SECOND, now - 1.0 / TICKS_PER_SECOND)
-            if self._due > now:
-                time.sleep(self._due - now)
-
-    def close(self) -> None:
-        """Close the window; may be called again."""
-        if self.open:
-            self.open = False
-            self.pygame.display.quit()
+def check_seeds(seeds: Sequence[int], num_envs: int) -> None:
+    if len(seeds) != num_envs or not all(isinstance(one, int | np.integer) and one >= 0 for one in seeds):
+        raise UserError(f"A list of seeds holds a whole number, 0 or more, for each of the {num_envs} environments.")
 
 
 def register(path: str | Path) -> str:

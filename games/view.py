@@ -1,10 +1,11 @@
 """`View`: what seats see of a batch, as arrays. Each agent owns one, so agents that see differently share a batch."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from games.batch import Batch
+from games.batch import OVER, Batch
 from games.core import AGENT_ROLES
 from games.errors import UserError, nearest
 from games.game import Game
@@ -106,9 +107,9 @@ class View:
         self._last = out
         return out
 
-    def forget(self) -> None:
-        """Empty every stack: after `batch.reset`, which may begin the same episode again."""
-        self._episode[:] = -1
+    def forget(self, rows: np.ndarray | slice = slice(None)) -> None:
+        """Empty every stack, or those of some rows: after `batch.reset`, which may begin the same episode again."""
+        self._episode[rows] = -1
 
     def newest(self) -> np.ndarray:
         """What `observe` gave last."""
@@ -121,6 +122,18 @@ class View:
             out[:, :-1] = self._last[rows, 1:]
         out[:, -1] = self.paint(self.batch.final, self.envs[rows], self.seats[rows])
         return out
+
+    def final_masks(self, rows: np.ndarray) -> np.ndarray:
+        """uint8 [len(rows), A], in the view's words: what rows could try in a state that time ran out in; 0 at an end."""
+        batch, envs, seats = self.batch, self.envs[rows], self.seats[rows]
+        masks = np.zeros((len(rows), self.game.num_actions), np.uint8)
+        slots: Any = np.zeros(len(rows), batch.slots.dtype)
+        slots["asked"] = 1
+        batch.kernel.mask_slice(0, len(rows), batch.final[envs], slots, np.arange(len(rows)), seats, masks)
+        masks[batch.end[envs] == OVER] = 0
+        mirrored = self._mirrored[rows]
+        masks[mirrored] = masks[mirrored][:, self._swap]
+        return masks
 
     def masks(self) -> np.ndarray:
         """uint8 [R, A], in the view's words: what each row may try; all 0 for one that is not asked."""

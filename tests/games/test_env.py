@@ -417,12 +417,10 @@ def test_an_action_that_does_not_exist_is_refused():
         env.step(3)
 
 
-def test_vectors_refuse_what_only_other_autoresets_have():
+def test_a_vector_does_not_step_before_its_first_reset():
     envs = SparringVectorEnv("pong", 2, observation="objects")
     with pytest.raises(gym.error.ResetNeeded):
         envs.step(np.zeros(2, int))
-    with pytest.raises(UserError, match="reset_mask"):
-        envs.reset(options={"reset_mask": np.array([True, False])})
 
 
 # --- pictures ---
@@ -441,7 +439,7 @@ def test_rgb_array_is_painted_without_a_display(short_pong):
     assert len({picture.tobytes() for picture in pictures[:5]}) == 5
     final = env.seat.batch.states.copy()
     env.seat.batch.states[:] = env.seat.batch.final
-    assert (pictures[-1] == env._painter.picture(env.batch)).all()  # an end shows how it ended, not what comes next
+    assert (pictures[-1] == env.audience.painter.picture(env.batch)).all()  # an end shows how it ended, not what comes next
     env.seat.batch.states[:] = final
 
 
