@@ -37,7 +37,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    options = arguments().parse_args()
+    options = arguments().parse_intermixed_args()  # seats may stand behind options
     try:
         if not options.game:
             raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python play.py pong")
@@ -70,11 +70,17 @@ def seats_of(options: argparse.Namespace, game) -> list[str]:
 
 
 def headless(options: argparse.Namespace) -> int:
+    from agents import game_named
     from agents.match import participant, play
     from agents.run import verdict
 
-    game = games.load(options.game)
+    game = game_named(options.game)
     names = seats_of(options, game)
+    if "human" in names:
+        raise UserError(
+            "A person cannot play without a window: leave out --headless, and one opens.\n"
+            "Seats without a window: bot, bot:0.8, random, or an agent."
+        )
     result = play(game, [participant(name, game) for name in names], options.games or 100, options.seed or 0, threads=2)
     summary = result.summary()
     if options.json:
@@ -98,6 +104,8 @@ def window(options: argparse.Namespace) -> int:
 
     if options.json:
         raise UserError("--json goes with --headless.")
+    if options.game.startswith("gym:"):
+        raise UserError(f"{options.game} has no window here.\nLet an agent play it: add --headless")
     game = games.load(options.game)
     seats = [seat_of(name, game) for name in seats_of(options, game)]
     play(game, seats, seed=options.seed, size=size_of(options.size), games=options.games, effects=not options.plain)

@@ -7,6 +7,7 @@ STARTED = time.perf_counter()
 import argparse  # noqa: E402 - the clock starts first
 import json  # noqa: E402
 import math  # noqa: E402
+import shlex  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -17,9 +18,13 @@ EPILOG = """examples:
   python train.py pong                                     the game's own recipe
   python train.py connect_four --opponent self --opponent bot
   python train.py ./my_game.py --time-limit 300            a game of your own
+  python train.py gym:CartPole-v1                          an environment of Gymnasium's
   python train.py breakout --set n_envs=256 --set gamma=0.995 --steps 5e6
+  python train.py pong --seeds 3 --jobs 2                  three runs, two side by side; their mean
   python train.py --resume runs/pong/NAME                  go on with a run that was stopped or killed
 watch:  tensorboard --logdir runs        play:  python play.py pong"""
+
+LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -27,15 +32,15 @@ def arguments() -> argparse.ArgumentParser:
         prog="train.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("game", nargs="?", help="a game's name, or the path of a game's file (--list shows the names)")
+    add("game", nargs="?", help="a game's name (--list shows them), the path of a game's file, or gym:ID, any of Gymnasium's")
     add("--algo", help="the learner, ppo or dqn (default: the first of the game's recipe)")
-    add("--network", help="patch, small, nature or mlp")
+    add("--network", help="patch, small, nature, impala, mobile or mlp")
     add("--memory", help="none, or lstm: what earlier decisions showed")
     add("--observation", help="pixels, planes or objects")
-    add("--opponent", action="append", metavar="SEAT", help="bot, bot:0.8, random, self, an agent; may be repeated")
+    add("--opponent", action="append", metavar="SEAT", help="bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated")
     add("--seed", type=int, help="of everything random (default: 1)")
     add("--steps", type=float, help="decisions to learn from, as 2e6")
-    add("--time-limit", type=float, metavar="SECONDS", help="of the whole command, from start to end")
+    add("--time-limit", type=float, metavar="SECONDS", help=LIMIT)
     add("--envs", type=int, help="environments at once")
     add("--device", help="auto, cpu, cuda or mps (default: auto)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting; may be given several times")
@@ -43,7 +48,11 @@ def arguments() -> argparse.ArgumentParser:
     add("--name", help="of the run's folder")
     add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept (default: runs)")
     add("--resume", type=Path, metavar="RUN", help="go on with a run's folder")
-    add("--init-from", type=Path, metavar="AGENT", help="begin with the weights of an agent of the same network")
+    add("--init-from", type=Path, metavar="AGENT", help="begin with the weights of an agent, of any game, where they fit")
+    add("--freeze", choices=["encoder"], help="what does not learn (--set copied_rate=0.1: what was copied learns slower)")
+    add("--seeds", type=int, metavar="K", help="train K times, with the seeds from --seed on; tells their mean")
+    add("--jobs", type=int, metavar="J", help="of --seeds: so many side by side (default: 1)")
+    add("--describe", action="store_true", help="print the network's layers, parameters and operations, and train nothing")
     add("--list", action="store_true", help="list the games and their recipes")
     add("--quiet", action="store_true", help="print nothing but errors")
     add("--json", action="store_true", help="print one JSON object at the end, and nothing else")
@@ -55,6 +64,10 @@ def main() -> int:
     try:
         if options.list:
             return list_games()
+        if options.describe:
+            return describe(options)
+        if options.seeds is not None or options.jobs is not None:
+            return train_seeds(options)
         return train(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -72,13 +85,19 @@ def list_games() -> int:
 
 def train(options: argparse.Namespace) -> int:
     from agents import run as runs  # torch loads here
+    from agents.policy import fitting
 
     fresh = options.resume is None
     game, config, folder = (prepare if fresh else prepare_again)(options)
     quiet = options.quiet or options.json
+    if not fresh and (final := runs.finished(folder, config)):
+        tell_finished(options, final, config, folder)
+        return 0
     run = runs.Run(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh)
     if fresh and options.init_from:
-        run.begin_from(options.init_from)
+        weights, without = fitting(options.init_from, run.learner.network)
+        run.begin_from(weights)
+        run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
     what = f"{config.algorithm}, {config.learner.network} network, seed {config.seed}"
     run.terminal.say(f"{game.heading}: {what}, on {config.device}")
     for remark in run.learner.remarks:
@@ -94,26 +113,116 @@ def train(options: argparse.Namespace) -> int:
         print(json.dumps(final))
     elif not options.quiet:
         who = options.game if not game.shipped else game.name
-        print(f"\nFinal:  {runs.verdict(final['evaluation'])}, in {final['seconds']:.1f} s")
+        print("\n" + "\n".join(runs.last_words(final)))
         print(f"Agent:  {final['agent']}")
-        print(f"Play:   python play.py {who} human {folder}")
+        print(f"Play:   python play.py {who} {f'{folder} --headless' if who.startswith('gym:') else f'human {folder}'}")
     return 0
+
+
+def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path) -> None:
+    """A run that is gone on with has nothing left to do: its results, and how it goes on for longer."""
+    if options.json:
+        print(json.dumps(final))
+    elif not options.quiet:
+        by_steps = config.run.steps and final["steps"] >= config.run.steps
+        longer = f"--steps {2 * final['steps']}" if by_steps else f"--time-limit {2 * config.time_limit:g}"
+        limit = "" if by_steps else f" and its {config.time_limit:g} s"
+        named = f"{shlex.quote(options.game)} " if options.game else ""
+        print(f"This run has finished already, after {final['steps']:,} steps{limit}. Longer:")
+        print(f"  python train.py {named}--resume {shlex.quote(str(folder))} {longer}")
+
+
+def describe(options: argparse.Namespace) -> int:
+    """Print the table of the network that the settings make, or a run's."""
+    from agents import config as configs
+    from agents import layers
+
+    if options.resume:
+        config = configs.read_config(options.resume)
+        game = configs.game_again(config, options.game)
+        algorithm, learner = config.algorithm, config.learner
+    else:
+        game, algorithm, learner, _ = resolved(options)
+    found = layers.description(game, learner, algorithm)
+    if options.json:
+        print(json.dumps(found))
+    elif not options.quiet:
+        layers.show(found, game.heading)
+    return 0
+
+
+def train_seeds(options: argparse.Namespace) -> int:
+    """The same run for several seeds, each in a process of its own."""
+    from agents import config as configs
+    from agents import seeds
+
+    if options.resume or options.seeds is None:
+        raise UserError("--jobs goes with --seeds K, which begins new runs; each is gone on with by itself.")
+    game, config = plan(options)  # tells what is wrong before the first begins
+    last = config.seed + options.seeds - 1
+    if options.seeds < 1 or last >= 1 << 31:
+        raise UserError(f"--seeds is 1 or more, and the last seed below {1 << 31}; not {options.seeds} from {config.seed} on.")
+    together, silent = options.jobs if options.jobs is not None else 1, options.quiet or options.json
+    threads = seeds.threads_each(together)
+    if together > 1 and not any(text.startswith("threads=") for text in options.set):
+        options.set.append(f"threads={threads}")
+    name = options.name or configs.unnamed(config.algorithm, config.learner.network)
+    folders = {k: configs.free_folder(options.runs, game, f"{name}-s{k}") for k in range(config.seed, last + 1)}
+    jobs = seeds.of_seeds(Path(__file__), vars(options), folders, silent or together > 1)
+    side_by_side = together > 1 and not silent  # then they print nothing themselves
+    try:
+        seeds.Jobs(jobs, together, silent or together > 1, seeds.tell if side_by_side else None).go()
+    except seeds.Stopped as stop:
+        again = seeds.how_to_go_on(jobs, vars(options), None if game.shipped else options.game)
+        print("\nStopped. Go on with:", *again, sep="\n  ", file=sys.stderr)
+        return 128 + stop.number
+    found = {"game": game.name, "algorithm": config.algorithm, "network": config.learner.network, **seeds.summary(jobs)}
+    if options.json:
+        print(json.dumps(found))
+    elif not options.quiet:
+        print("\n" + "\n".join([*(seeds.line(job) for job in jobs if together == 1), *seeds.last_lines(found)]))
+    for job in jobs:
+        if job.failed:
+            print(f"error: seed {job.seed}: {job.failed}", file=sys.stderr)
+    return 2 if any(job.failed for job in jobs) else 0
+
+
+def resolved(options: argparse.Namespace):
+    """The game, the algorithm and all settings, as the command line names them."""
+    from agents import config as configs
+    from agents import game_named
+
+    if options.steps is not None and options.steps < 1:
+        raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
+    if not options.game:
+        raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python train.py pong")
+    game = game_named(options.game)
+    algorithm = options.algo or next(iter(game.recipe))
+    return game, algorithm, *configs.resolve(game, algorithm, chosen(options), options.preset)
 
 
 def prepare(options: argparse.Namespace):
     """A new run: its game, config and folder."""
     from agents import config as configs
+
+    game, config = plan(options)
+    folder = configs.new_folder(options.runs, game, config.algorithm, config.learner.network, config.seed, options.name)
+    configs.write_frame(folder, config)
+    return game, config, folder
+
+
+def plan(options: argparse.Namespace):
+    """The game and the config of a new run; `UserError` where something cannot be."""
+    from agents import config as configs
     from agents.policy import build, fitting
 
-    if not options.game:
-        raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python train.py pong")
-    game = games.load(options.game)
-    algorithm = options.algo or next(iter(game.recipe))
-    learner, settings = configs.resolve(game, algorithm, chosen(options), options.preset)
+    game, algorithm, learner, settings = resolved(options)
     if options.time_limit is not None and not options.time_limit >= 5:
         raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
     if options.time_limit is not None and options.steps is None:
         settings.steps = 0
+    elif not settings.steps and "steps" in chosen(options):
+        raise UserError("The setting steps is 0; it must be 1 or more.")
     elif not settings.steps:
         raise UserError(f"How long?\nThe recipe of {game.name} does not say.\nGive --steps 5e6 or --time-limit 300.")
     seed = 1 if options.seed is None else options.seed
@@ -121,26 +230,26 @@ def prepare(options: argparse.Namespace):
         raise UserError(f"--seed is from 0 to {(1 << 31) - 1}, not {seed}.")
     device = configs.device_of(options.device or "auto")
     network = build(game, learner, algorithm)  # tells whether the settings go together, before there is a folder
-    if options.init_from:
-        fitting(options.init_from, network)
+    copied = list(fitting(options.init_from, network)[0]) if options.init_from else []
     opponents = options.opponent or list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
     opponents = [configs.in_full(name) for name in opponents]
     config = configs.Config(
         game=game.name,
         game_version=game.version,
         game_digest=None if game.shipped else game.digest,
+        game_file="" if game.shipped else options.game,
         algorithm=algorithm,
         seed=seed,
         time_limit=options.time_limit,
         opponents=opponents,
         opponent_digests=configs.digests(configs.opponents_of(opponents, game, device)),
         device=device,
+        copied=copied,
+        freeze=options.freeze or "",
         run=settings,
         learner=learner,
     )
-    folder = configs.new_folder(options.runs, game, algorithm, learner.network, seed, options.name)
-    configs.write_frame(folder, config)
-    return game, config, folder
+    return game, config
 
 
 def prepare_again(options: argparse.Namespace):
@@ -157,6 +266,7 @@ def prepare_again(options: argparse.Namespace):
         "envs",
         "preset",
         "init_from",
+        "freeze",
         "set",
         "name",
         "seed",

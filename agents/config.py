@@ -4,6 +4,7 @@ import json
 import math
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -14,9 +15,9 @@ from typing import Any
 import torch
 
 import games
-from agents import checkpoint, dqn, ppo
+from agents import checkpoint, dqn, game_named, ppo
 from agents.learner import CHOICES
-from agents.match import Participant, participant
+from agents.match import Participant, folder_of, participant
 from agents.settings import RANGES as AGENT_RANGES
 from games.errors import UserError, nearest
 from games.game import Game
@@ -53,6 +54,9 @@ class Config:
     opponents: list[str]
     opponent_digests: list[str | None]  # of agents' files, so that a resumed run meets the same
     device: str
+    game_file: str = ""  # of a user's own game, as it was named: shown to people, never opened
+    copied: list[str] = field(default_factory=list)  # weights that --init-from took from an agent
+    freeze: str = ""  # encoder: it learns nothing
     run: RunSettings = field(default_factory=RunSettings)
     learner: Any = None  # the algorithm's settings
 
@@ -109,7 +113,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "n_envs": (1, MANY), "n_steps": (1, MANY), "batch_size": (2, MANY), "n_epochs": (1, 1000), "learning_rate": (0, 10),
     "gamma": (0, 1), "gae_lambda": (0, 1), "clip_range": (1e-6, 10), "max_grad_norm": (1e-9, math.inf),
     "reward_scale": (1e-9, math.inf),
-    "momentum": (0, 1), "warmup": (0, 1), "train_freq": (1, MANY), "gradient_steps": (1, MANY), "buffer_size": (1, 1 << 40),
+    "momentum": (0, 1), "warmup": (0, 1), "copied_rate": (0, 100),
+    "train_freq": (1, MANY), "gradient_steps": (1, MANY), "buffer_size": (1, 1 << 40),
     "n_step": (1, 1000), "alpha": (0, 1), "beta": (0, 1), "tau": (0, 1), "exploration_initial_eps": (0, 1),
     "exploration_final_eps": (0, 1), "exploration_fraction": (0, 1), "sequence": (1, 4096), "burn_in": (0, 4096),
     "eval_games": (1, MANY), "final_games": (1, MANY), "threads": (0, 256),
@@ -173,12 +178,17 @@ def digests(opponents: list[Participant | None]) -> list[str | None]:
 
 def game_again(config: Config, named: str | None) -> Game:
     """The game of a run to go on with. No path in a config is opened: a user's own game is named again."""
+    if named is None and config.game.startswith("gym:"):
+        raise UserError(
+            f"This run plays '{config.game}', which is not ours.\nName it again: python train.py {config.game} --resume …"
+        )
     if named is None and (config.game_digest is not None or config.game not in games.names()):
+        shown = config.game_file if str(config.game_file).isprintable() else ""
         raise UserError(
             f"This run plays '{config.game}', a game of your own.\n"
-            f"Name its file again: python train.py ./{config.game}.py --resume …"
+            f"Name its file again: python train.py {shlex.quote(str(shown or f'./{config.game}.py'))} --resume …"
         )
-    game = games.load(named or config.game)
+    game = game_named(named or config.game)
     if (game.name, game.version) != (config.game, config.game_version):
         raise UserError(f"The run plays {config.game} version {config.game_version}, not {game.name} version {game.version}.")
     if config.game_digest is not None and game.digest != config.game_digest:
@@ -191,15 +201,28 @@ def game_again(config: Config, named: str | None) -> Game:
 
 def new_folder(runs: Path, game: Game, algorithm: str, network: str, seed: int, name: str | None) -> Path:
     """Make a run's folder; `UserError` where it exists already or cannot be made."""
-    label = name or f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{algorithm}-{network}-s{seed}"
+    folder = free_folder(runs, game, name or f"{unnamed(algorithm, network)}-s{seed}")
+    try:
+        for part in ("checkpoints", "videos"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made: {error.strerror}.\nChoose another place: --runs FOLDER") from error
+    return folder
+
+
+def unnamed(algorithm: str, network: str) -> str:
+    """What a run is called where the user gives no name, without its seed."""
+    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{algorithm}-{network}"
+
+
+def free_folder(runs: Path, game: Game, label: str) -> Path:
+    """Where a run of this name will be; `UserError` where there is one or none can be."""
     if "/" in label or label.startswith("."):
         raise UserError(f"'{label}' cannot be a run's name: it becomes a folder's.")
-    folder = runs / game.name / label
+    folder = folder_of(runs, game) / label
     try:
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"{folder} holds a run already.\nGo on with it by --resume {folder}, or choose another --name.")
-        for part in ("checkpoints", "videos"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder} cannot be made: {error.strerror}.\nChoose another place: --runs FOLDER") from error
     return folder

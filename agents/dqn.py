@@ -130,6 +130,10 @@ class DQN(Learner):
         self.progress, self.targeted = 0.0, 0  # of the run; the step of the latest update of the target network
         self.piece = max(1, self.network.encoder.at_once(self.dtype) // self.length) if device == "cpu" else settings.batch_size
 
+    def begin_from(self, weights: dict[str, Tensor]) -> None:
+        super().begin_from(weights)
+        self.target.load_state_dict(self.network.state_dict())
+
     @property
     def length(self) -> int:
         """Entries of a sample, all that its loss looks at."""
@@ -236,7 +240,7 @@ class DQN(Learner):
         rows = np.flatnonzero(self.open)
         self.replay.pay(rows, reward[rows], end[rows])
         if end.any():
-            self.note_ends(end)
+            self.note_ends()
             cut = cut_rows(end)
             cut = cut[self.open[cut]]
             if len(cut):
@@ -264,6 +268,8 @@ class DQN(Learner):
         with torch.no_grad():
             for slow, fast in zip(self.target.parameters(), self.network.parameters(), strict=True):
                 slow.lerp_(fast, self.settings.tau)
+            for old, new in zip(self.target.buffers(), self.network.buffers(), strict=True):
+                old.copy_(new)
 
     def _learn(self) -> Tensor:
         """One gradient step; the numbers that `TERMS` names, as one tensor."""

@@ -1,10 +1,4 @@
-"""Encoders: from what an agent sees to features.
-
-An encoder stores observations its own way (`arrange`, once, when they are seen) and reads them in any precision
-(`forward`). Bytes become numbers between 0 and 1 by scaling the first layer's weights, not the images.
-"""
-
-from typing import TypeVar
+"""Encoders by name; `agents.features` says what each of them does, `agents.residual` has the deep ones."""
 
 import numpy as np
 import torch
@@ -12,48 +6,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.compiled import to_patches
+from agents.features import BYTE, Encoder, dense, orthogonal, over_squares, to_squares
+from agents.normal import Normal
+from agents.residual import Impala, Mobile
 from agents.settings import AgentSettings
 from games.errors import UserError, nearest
-
-BYTE = 1.0 / 255.0
-Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
-
-
-def orthogonal(layer: Layer, gain: float) -> Layer:
-    """Orthogonal weights (Saxe et al. 2014), no bias: the start that PPO's reference implementations use."""
-    nn.init.orthogonal_(layer.weight, gain)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer
-
-
-class Encoder(nn.Module):
-    """Observations [B, stack, *frame] to features [B, self.features]."""
-
-    takes: tuple[str, ...] = ("pixels", "planes")  # observations
-    features: int
-    stored: tuple[int, ...]  # shape of an observation as it is stored
-
-    def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
-        super().__init__()
-        self.image = (int(np.prod(shape[:-2])), *shape[-2:])  # channels, height, width
-
-    def arrange(self, observation: np.ndarray) -> np.ndarray:
-        """How observations are stored: uint8 or float32 [B, *self.stored]."""
-        return observation.reshape(len(observation), *self.stored)
-
-    def at_once(self, dtype: torch.dtype) -> int:
-        """Rows to learn from at once on a CPU: what the layers make of them should fit its cache."""
-        return 4096
-
-    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """Stored observations [B, *self.stored] to features [B, self.features], computed in `dtype`."""
-        raise TypeError(f"{type(self).__name__} has no forward")
-
-
-def dense(x: Tensor, layer: nn.Linear) -> Tensor:
-    """A linear layer in the precision of its input."""
-    return F.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
 
 
 class Patch(Encoder):
@@ -111,8 +68,7 @@ def waves(patch: int, frames: int, channels: int) -> Tensor:
 class Convolutions(Encoder):
     """Convolutions and one hidden layer: `layers` is (channels, kernel, stride) for each.
 
-    Observations are stored in squares of the first layer's stride, which makes it a convolution of stride 1 over many
-    channels: the same sums, and processors multiply wide channels faster than four.
+    Observations are stored in squares of the first layer's stride (`to_squares`).
     """
 
     layers: tuple[tuple[int, int, int], ...]
@@ -135,10 +91,7 @@ class Convolutions(Encoder):
         self.features = self.units
 
     def arrange(self, observation: np.ndarray) -> np.ndarray:
-        flat = observation.reshape(len(observation), *self.image)
-        height, width, channels = self.stored
-        squares = to_patches(flat, self.square, np.empty((len(flat), height * width, channels), np.uint8))
-        return squares.reshape(len(flat), *self.stored)
+        return to_squares(observation.reshape(len(observation), *self.image), self.stored, self.square)
 
     def at_once(self, dtype: torch.dtype) -> int:
         return 128 if dtype == torch.float32 else 512
@@ -147,17 +100,11 @@ class Convolutions(Encoder):
         x = x.to(dtype).permute(0, 3, 1, 2)  # as torch counts axes; in memory the channels stay last
         for number, layer in enumerate(self.convolutions):
             assert isinstance(layer, nn.Conv2d) and layer.bias is not None
-            weight, stride = (layer.weight, layer.stride[0]) if number else (self._first(), layer.stride[0] // self.square)
+            weight, stride = layer.weight, layer.stride[0]
+            if number == 0:
+                weight, stride = over_squares(weight * BYTE, self.square), stride // self.square
             x = F.relu(F.conv2d(x, weight.to(dtype), layer.bias.to(dtype), stride), inplace=True)
         return F.relu(dense(x.flatten(1), self.hidden))
-
-    def _first(self) -> Tensor:
-        """The first layer's weights over squares: [out, channels * square², kernel / square, kernel / square]."""
-        weight: Tensor = self.convolutions[0].weight * BYTE  # type: ignore[assignment, operator]
-        out, channels, kernel, _ = weight.shape
-        across = kernel // self.square
-        weight = weight.reshape(out, channels, across, self.square, across, self.square).permute(0, 1, 3, 5, 2, 4)
-        return weight.reshape(out, -1, across, across)
 
 
 class Small(Convolutions):
@@ -174,6 +121,13 @@ class Nature(Convolutions):
     units = 512
 
 
+class Tiny(Convolutions):
+    """One convolution and a hidden layer, for the 10 × 10 × channels of MinAtar (Young & Tian 2019, arXiv:1903.03176)."""
+
+    layers = ((16, 3, 1),)
+    units = 128
+
+
 class Mlp(Encoder):
     """Two hidden layers over the objects of all stacked frames."""
 
@@ -182,15 +136,25 @@ class Mlp(Encoder):
     def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
         super().__init__(shape, settings)
         self.stored = (int(np.prod(shape)),)
+        self.normal = Normal(self.stored[0]) if settings.normalize_observation else None
         self.first = orthogonal(nn.Linear(self.stored[0], settings.hidden), 2**0.5)
         self.second = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
         self.features = settings.hidden
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, stack * numbers]
+        x = x if self.normal is None else self.normal(x)
         return torch.tanh(dense(torch.tanh(dense(x.to(dtype), self.first)), self.second))
 
 
-ENCODERS: dict[str, type[Encoder]] = {"patch": Patch, "small": Small, "nature": Nature, "mlp": Mlp}
+ENCODERS: dict[str, type[Encoder]] = {
+    "patch": Patch,
+    "tiny": Tiny,
+    "small": Small,
+    "nature": Nature,
+    "impala": Impala,
+    "mobile": Mobile,
+    "mlp": Mlp,
+}
 
 
 def encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
@@ -204,4 +168,6 @@ def encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
             f"The {settings.network} network does not take {settings.observation}.\n"
             f"For {settings.observation}: {', '.join(fitting)}."
         )
+    if settings.normalize_observation and kind is not Mlp:
+        raise UserError("normalize_observation is for the mlp network; images are scaled already.")
     return kind(shape, settings)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, isfinite, pi
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from agents.match import Participant
 from agents.networks import best_dtype
-from agents.policy import Agent, describe, fitting
-from agents.rollout import Arena, within
+from agents.policy import Agent, describe
+from agents.rollout import stage, within
 from agents.settings import AgentSettings
 from games.batch import Workers
 from games.errors import UserError, nearest
@@ -30,6 +30,7 @@ class LearnerSettings(AgentSettings):
     weight_decay: float = 0.0
     schedule: str = "linear"  # of the learning rate over the run: constant, linear or cosine (both to 0)
     warmup: float = 0.0  # share of the run in which the learning rate rises from 0
+    copied_rate: float = 1.0  # learning rate of what `--init-from` copied, as a share of the others'
     gamma: float = 0.99
     max_grad_norm: float = 0.5
     reward_scale: float = 1.0  # rewards are multiplied by it while learning, so that values are of the order of 1
@@ -55,8 +56,8 @@ def scheduled(rate: float, schedule: str, warmup: float, progress: float) -> flo
     return rate * share * (min(1.0, progress / warmup) if warmup > 0 else 1.0)
 
 
-def optimizer(parameters: list[nn.Parameter], settings: Any, device: torch.device) -> torch.optim.Optimizer:
-    """torch's optimiser of the name in the settings; one fused kernel for all parameters where it has that."""
+def optimizer(parameters: list[dict[str, Any]], settings: Any, device: torch.device) -> torch.optim.Optimizer:
+    """torch's optimiser of the name in the settings, over its groups of parameters; fused kernels where it has them."""
     name, rate, decay = settings.optimizer, settings.learning_rate, settings.weight_decay
     fused = device.type in ("cpu", "cuda")
     if name == "adam":
@@ -106,12 +107,13 @@ class Learner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = make_network().to(self.device)
-        self.parameters = list(self.network.parameters())
-        self.optimizer = optimizer(self.parameters, settings, self.device)
+        self.normal = getattr(self.network.encoder, "normal", None)  # what keeps means and deviations of what is seen
+        self.parameters: list[nn.Parameter] = []  # that learn
+        self.arrange([], freeze=False)
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.arena = Arena(game, settings.n_envs, seed, opponents, settings, self.workers)
+        self.arena = stage(game, settings.n_envs, seed, opponents, settings, self.workers)
         self.rows = self.arena.view.rows
-        self.masks = hasattr(game.module, "legal")
+        self.masks = self.arena.masked
         self.steps = 0  # decisions of learning seats
         self.updates = 0  # gradient steps
         self.returns: list[float] = []  # of the episodes that ended in this iteration, learning rows
@@ -144,6 +146,8 @@ class Learner:
 
     def begin_iteration(self) -> None:
         """Nothing has ended and no time is spent yet."""
+        if self.normal is not None:
+            self.normal.settle()
         self.returns, self.lengths = [], []
         self.seconds = dict.fromkeys(SPENT, 0.0)
 
@@ -152,6 +156,8 @@ class Learner:
     def observe(self) -> Tensor:
         """What every row sees now, as the encoder stores it."""
         seen, arrange = self.arena.view.observe(), self.network.encoder.arrange
+        if self.normal is not None:
+            self.normal.watch(torch.from_numpy(seen[self.arena.asked()]).flatten(1))
         parts = self.workers.run(len(seen), lambda lo, hi, k: torch.from_numpy(arrange(seen[lo:hi])))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
@@ -163,22 +169,19 @@ class Learner:
 
     def begins(self) -> Tensor:
         """bool [R]: rows whose next decision is the first of an episode."""
-        running = self.arena.batch.episode[self.arena.view.envs]
-        return torch.from_numpy(running != self.episode).to(self.device)
+        return torch.from_numpy(self.arena.episodes() != self.episode).to(self.device)
 
     def remember(self, asked: np.ndarray, after: Tensor | None) -> None:
         """Rows that decided now have this memory, and it is of the running episode."""
-        running = self.arena.batch.episode[self.arena.view.envs]
-        self.episode = np.where(asked, running, self.episode)
+        self.episode = np.where(asked, self.arena.episodes(), self.episode)
         if self.memory is not None and after is not None:
             self.memory = torch.where(torch.from_numpy(asked).to(self.device)[:, None, None], after, self.memory)
 
-    def note_ends(self, end: np.ndarray) -> None:
+    def note_ends(self) -> None:
         """Keep the returns and lengths of the episodes that ended in the last step."""
-        batch, view = self.arena.batch, self.arena.view
-        ended = np.flatnonzero(end)
-        self.returns += batch.returns[view.envs[ended], view.seats[ended]].tolist()
-        self.lengths += batch.ticks[view.envs[ended]].tolist()
+        returns, lengths = self.arena.finished()
+        self.returns += returns
+        self.lengths += lengths
 
     # --- learning ---
 
@@ -187,7 +190,7 @@ class Learner:
         settings = self.settings
         rate = scheduled(settings.learning_rate, settings.schedule, settings.warmup, progress)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         return rate
 
     def gradient_step(
@@ -209,17 +212,43 @@ class Learner:
         parts = self.workers.run(units, part)
         *gradients, terms = (one[0] if len(one) == 1 else torch.stack(one).sum(0) for one in zip(*parts, strict=True))
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient
+            parameter.grad = gradient.contiguous()  # fused optimisers go by the place in memory, whatever the strides
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.max_grad_norm)
+        if self.device.type == "cpu" and not isfinite(norm):  # elsewhere asking would hold everything up; see Run
+            raise FloatingPointError(self._not_finite(terms))
         self.optimizer.step()
         self.updates += 1
         return terms, norm
 
-    # --- agents and checkpoints ---
+    def _not_finite(self, terms: Tensor) -> str:
+        """Where the numbers of the last gradient step stopped being numbers."""
+        if not terms.isfinite().all():
+            return "the loss"
+        names = {id(parameter): name for name, parameter in self.network.named_parameters()}
+        bad = [names[id(one)] for one in self.parameters if one.grad is not None and not one.grad.isfinite().all()]
+        return f"the gradient of {bad[0]}" if bad else "the norm of the gradients"
 
-    def begin_from(self, path: Path) -> None:
-        """Take the weights of an agent whose network has the same shapes; it may be of another game."""
-        self.network.load_state_dict(fitting(path, self.network))
+    # --- transfer ---
+
+    def begin_from(self, weights: dict[str, Tensor]) -> None:
+        """Take the weights of these names; see `policy.fitting`."""
+        self.network.load_state_dict(weights, strict=False)
+
+    def arrange(self, copied: list[str], freeze: bool) -> None:
+        """Who learns how fast: parameters that were copied at `copied_rate`. freeze: the encoder not at all."""
+        named = [(name, one) for name, one in self.network.named_parameters() if not (freeze and name.startswith("encoder."))]
+        for one in self.network.parameters():
+            one.requires_grad = not freeze
+        for _, one in named:
+            one.requires_grad = True
+        self.parameters = [one for _, one in named]
+        groups = [
+            {"params": [one for name, one in named if name not in copied], "share": 1.0},
+            {"params": [one for name, one in named if name in copied], "share": self.settings.copied_rate},
+        ]
+        self.optimizer = optimizer([group for group in groups if group["params"]], self.settings, self.device)
+
+    # --- agents and checkpoints ---
 
     def agent(self) -> Agent:
         """The policy as it is now; it shares the weights."""
@@ -252,7 +281,8 @@ class Learner:
             number, slot = name.split(".")
             slots.setdefault(int(number), {})[slot] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
-        self.arena.restore(within(tensors, "arena."))
+        remark = self.arena.restore(within(tensors, "arena."))
+        self.remarks += [remark] if remark else []
         self.generator.set_state(tensors["generator"])
         self.episode = tensors["episode"].numpy().copy()
         if self.memory is not None:

@@ -93,13 +93,40 @@ def _rounded(value: float) -> float | None:
 
 
 def encode_gif(pictures: Sequence[np.ndarray], fps: int) -> bytes:
-    """uint8 [H, W, 3] pictures as an animated GIF that repeats."""
+    """uint8 [H, W, 3] pictures as an animated GIF that repeats. All share one palette of colours that they hold."""
     from PIL import Image
 
-    frames = [Image.fromarray(picture).quantize(128, dither=Image.Dither.NONE) for picture in pictures]
+    codes = [np.dot(picture.astype(np.uint32), (65536, 256, 1)) for picture in pictures]  # a number for each colour
+    known, counts = np.unique(np.stack(codes), return_counts=True)
+    colours = np.stack([known >> 16, known >> 8 & 255, known & 255], 1).astype(np.float32)
+    chosen, nearest = palette(colours, counts)
+    table = np.zeros(1 << 24, np.uint8)
+    table[known] = nearest
+    frames = []
+    for code in codes:
+        frame = Image.fromarray(table[code])
+        frame.putpalette(colours[chosen].astype(np.uint8).tobytes())
+        frames.append(frame)
     out = io.BytesIO()
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=max(20, round(1000 / fps)), loop=0)
     return out.getvalue()
+
+
+def palette(colours: np.ndarray, counts: np.ndarray, size: int = 256) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the colours [K, 3] serve for all, and for each colour the place of its nearest among them [K].
+
+    Each next one is the colour that is missed most: far from all chosen so far, and often there. So a small ball keeps
+    its colour beside the many shades of a background.
+    """
+    often, chosen = np.sqrt(counts), [int(np.argmax(counts))]
+    nearest = np.zeros(len(colours), np.uint8)
+    error = ((colours - colours[chosen[0]]) ** 2).sum(1)
+    while len(chosen) < size and error.any():
+        chosen.append(int(np.argmax(error * often)))
+        fresh = ((colours - colours[chosen[-1]]) ** 2).sum(1)
+        nearest[fresh < error] = len(chosen) - 1
+        error = np.minimum(error, fresh)
+    return np.array(chosen), nearest
 
 
 class Terminal:
@@ -125,17 +152,16 @@ class Terminal:
             self.console.print(text, soft_wrap=True)
 
     def progress(self, done: float, numbers: dict[str, float], eta: float) -> None:
-        """done: of the run, 0 to 1. eta: seconds."""
+        """done: of the run, 0 to 1. eta: seconds; infinite where that is not known yet."""
         if self.quiet:
             return
-        parts = [
-            f"{int(numbers['steps']):,} steps",
-            f"{numbers['time/fps']:,.0f}/s",
-            f"return {numbers['rollout/ep_rew_mean']:.2f}" if "rollout/ep_rew_mean" in numbers else "return -",
-        ]
+        parts = [f"{int(numbers['steps']):,} steps", f"{numbers['time/fps']:,.0f}/s"]
+        if "rollout/ep_rew_mean" in numbers:  # not before an episode has ended
+            parts.append(f"return {numbers['rollout/ep_rew_mean']:.2f}")
         if "rollout/win_rate" in numbers:
             parts.append(f"won {numbers['rollout/win_rate']:.0%}")
-        parts.append(f"{_clock(eta)} left")
+        if math.isfinite(eta):
+            parts.append(f"{_clock(eta)} left")
         if self.live is not None:
             self.live.update(self._panel(done, parts))
         elif time.monotonic() >= self._next_line:
@@ -163,7 +189,5 @@ class Terminal:
 
 
 def _clock(seconds: float) -> str:
-    if not math.isfinite(seconds):
-        return "?"
     minutes, seconds = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}" if minutes >= 60 else f"{minutes}:{seconds:02}"

@@ -1,6 +1,7 @@
 """Who sits where, and games between them in one batch: evaluation, and `play.py --headless`."""
 
 import math
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,10 +62,15 @@ def _skill(text: str) -> float:
     return skill
 
 
+def folder_of(runs: Path, game: Game) -> Path:
+    """Where the runs of a game are kept: `runs/pong`, `runs/gym-MinAtar-Breakout-v1`."""
+    return runs / re.sub(r"[^\w.-]", "-", game.name)
+
+
 def best_at_hand(game: Game, runs: Path) -> str:
     """The best agent for a game among those that ship and those in `runs`: its path, else `bot`."""
     ranked = []
-    for path in [*sorted((ZOO / game.name).glob("*.safetensors")), *sorted((runs / game.name).glob("*/agent.safetensors"))]:
+    for path in [*sorted((ZOO / game.name).glob("*.safetensors")), *sorted(folder_of(runs, game).glob("*/agent.safetensors"))]:
         try:
             info = peek(path)
         except UserError:
@@ -148,6 +154,8 @@ def play(game: Game, participants: list[Participant], games: int, seed: int, lev
         raise UserError(f"{game.heading} has {game.players} seat{'s'[: game.players - 1]}, not {len(participants)}.")
     if games < 1:
         raise UserError(f"A match needs one game at least, not {games}.")
+    if hasattr(game, "play"):  # an environment that is not ours
+        return game.play(participants, games, seed)
     began, decisions, returns, cut = time.perf_counter(), 0, [], 0
     first = 0  # of the environments' numbers
     while first < games:

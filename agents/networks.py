@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.encoders import encoder, orthogonal
+from agents.normal import Scale
 from agents.settings import AgentSettings
 from games.errors import UserError, nearest
 
@@ -129,9 +130,11 @@ class ActorCritic(Network):
         super().__init__(shape, num_actions, settings)
         self.policy = orthogonal(nn.Linear(self.features, num_actions), 0.01)
         self.value = orthogonal(nn.Linear(self.features, 1), 1.0)
+        self.scale = Scale() if settings.normalize_value else None
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        return self.policy(features), self.value(features).squeeze(1)
+        value = self.value(features).squeeze(1)
+        return self.policy(features), value if self.scale is None else value * self.scale.deviation + self.scale.mean
 
     def choose(self, scores: Tensor, mask: Tensor | None, settings: AgentSettings, generator: torch.Generator) -> Tensor:
         return choose(scores, mask, settings.temperature, generator)

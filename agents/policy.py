@@ -79,7 +79,9 @@ class Agent:
         start: whether an episode begins with it, a bool or [B]: there an agent with a memory forgets what was before.
         """
         seen = self.info.settings
-        frame = frame_shape(self.game, seen.observation, seen.size)
+        if hasattr(self.game, "stacked"):  # an environment that is not ours has its own kind of observations
+            observation = self.game.stacked(observation, seen)
+        frame = shape_of(self.game, seen)
         flat = 1 if seen.observation == "objects" else 3
         single = observation.ndim == flat
         batch = observation[None] if single else observation
@@ -91,6 +93,7 @@ class Agent:
         if self._state is None or len(self._state) != len(batch):
             self._state = self.empty_state(len(batch))
         actions, self._state = self.decide(batch, masks, forget(self._state, begins))
+        actions = actions + getattr(self.game, "first_action", 0)
         return int(actions[0]) if single else actions
 
     def empty_state(self, rows: int) -> Tensor | None:
@@ -184,9 +187,15 @@ def forget(state: Tensor | None, begins: Tensor) -> Tensor | None:
     return None if state is None else torch.where(begins[:, None, None], 0.0, state)
 
 
+def shape_of(game: Game, settings: AgentSettings) -> tuple[int, ...]:
+    """Of one frame as these settings see the game."""
+    own = getattr(game, "frame_shape", None)  # of an environment that is not ours
+    return own(settings.observation, settings.size) if own else frame_shape(game, settings.observation, settings.size)
+
+
 def build(game: Game, settings: AgentSettings, algorithm: str = "ppo") -> Network:
     """A new network for a game, with the heads that an algorithm needs."""
-    shape = (settings.stack, *frame_shape(game, settings.observation, settings.size))
+    shape = (settings.stack, *shape_of(game, settings))
     return NETWORKS[algorithm](shape, game.num_actions, settings)
 
 
@@ -240,6 +249,10 @@ def _info(path: Path, meta: dict[str, Any]) -> AgentInfo:
 
 
 def _shipped(path: Path, info: AgentInfo) -> Game:
+    if info.game.startswith("gym:"):
+        raise UserError(
+            f"{path} plays '{info.game}', which is not ours.\nName it: python play.py {info.game} {path} --headless"
+        )
     if info.game_digest is not None or info.game not in games.names():
         raise UserError(f"{path} plays '{info.game}', a game of somebody's own.\nName the game's file: ./{info.game}.py")
     return games.load(info.game)
@@ -268,10 +281,17 @@ def _check_shapes(path: Path, network: Network, tensors: dict[str, Tensor]) -> N
         raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])} differ.")
 
 
-def fitting(path: Path, network: Network) -> dict[str, Tensor]:
-    """The weights in an agent's file, which may play another game; `UserError` where the network has other shapes."""
+def fitting(path: Path, network: Network) -> tuple[dict[str, Tensor], list[str]]:
+    """The weights of an agent's file, of any game, that a network has by name and shape; and its names that go without.
+
+    `UserError` where nothing fits.
+    """
     tensors, _ = checkpoint.load(path, "agent")
-    for name, tensor in network.state_dict().items():
-        if name not in tensors or tensors[name].shape != tensor.shape:
-            raise UserError(f"{path} has another network: {name} does not fit.\nGive the settings that it was trained with.")
-    return {name: tensors[name] for name in network.state_dict()}
+    own = network.state_dict()
+    fit = {name: tensors[name] for name, tensor in own.items() if name in tensors and tensors[name].shape == tensor.shape}
+    if not any(name.startswith("encoder.") for name in fit):
+        raise UserError(
+            f"{path} has another network: nothing of its encoder fits.\n"
+            "Give the --observation, --network and --set size=… that it was trained with."
+        )
+    return fit, [name for name in own if name not in fit]

@@ -205,7 +205,7 @@ class PPO(Learner):
         roll.reward[t] = torch.from_numpy(reward) * self.settings.reward_scale
         roll.end[t] = torch.from_numpy(end)
         if end.any():
-            self.note_ends(end)
+            self.note_ends()
             self._value_cuts(t, cut_rows(end))
         self._seen = self.observe()
         self.seconds["acting"] += acted - began
@@ -230,6 +230,8 @@ class PPO(Learner):
         )
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
         flat["advantage"], flat["target"] = advantage.flatten(), (advantage + roll.value).flatten()
+        if self.network.scale is not None:
+            self.network.scale.update(flat["target"][known.flatten()], self.network.value)
         sums, count = torch.zeros(7, device=self.device), 0
         for _ in range(settings.n_epochs):
             kl = torch.zeros((), device=self.device)
@@ -295,7 +297,8 @@ class PPO(Learner):
         log_probs = masked(logits, batch.get("mask")).log_softmax(1)
         log_prob = log_probs.gather(1, batch["action"][:, None]).squeeze(1)
         policy = policy_loss(log_prob, batch["log_prob"], batch["advantage"], settings.clip_range)
-        values = value_loss(value, batch["value"], batch["target"], settings.clip_range_vf)
+        unit = 1.0 if self.network.scale is None else self.network.scale.deviation
+        values = value_loss(value / unit, batch["value"] / unit, batch["target"] / unit, settings.clip_range_vf)
         spread = entropy(log_probs).mean()
         with torch.no_grad():
             log_ratio = log_prob - batch["log_prob"]

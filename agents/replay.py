@@ -179,6 +179,7 @@ class Replay:
     def take_back(self, mark: dict[str, Tensor]) -> None:
         """Be again as at a mark that is at most `slack` entries of a row ago."""
         self.count = mark["count"].numpy().copy()
+        self.segments = {name: np.minimum(filed, self.count) for name, filed in self.segments.items()}
         at = (np.arange(self.rows), (self.count - 1) % self.size)
         self.reward[at], self.end[at] = mark["reward"].numpy(), mark["end"].numpy()
         self.greatest = float(mark["greatest"])
@@ -203,8 +204,13 @@ class Replay:
         name = f"{number + 1:06d}.safetensors"
         packed = np.frombuffer(zlib.compress(self.frames[row, entry % self.size].tobytes(), 1), np.uint8)
         tensors = {"frames": packed.copy(), "begun": begun, "count": self.count.copy()}
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be made: {error.strerror}.") from error
         checkpoint.save(folder / name, {key: torch.from_numpy(array) for key, array in tensors.items()}, {}, "replay")
         self.segments[name] = tensors["count"]
+        self.segments = {name: filed for name, filed in self.segments.items() if (filed > self.count - self.size).any()}
 
     def _between(self, begun: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows and numbers of the entries from `begun` [R] up to now, row by row."""
@@ -230,9 +236,7 @@ class Replay:
         self.take_back(mark)
 
     def sweep(self, folder: Path) -> None:
-        """Remove the segments that hold nothing in the rings any more, and files that no checkpoint knows of."""
-        needed = {name: count for name, count in self.segments.items() if (count > self.count - self.size).any()}
-        self.segments = needed
+        """Remove the files that are no segments of it (any more): call it when a checkpoint names those that are."""
         for file in folder.glob("*.safetensors"):
-            if file.name not in needed:
+            if file.name not in self.segments:
                 file.unlink()

@@ -1,7 +1,7 @@
 """On-policy experience: the environments, who plays in them, and T steps of what the learning seats saw and did."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,68 @@ from games.game import Game
 from games.view import View
 
 
+class Sight(Protocol):
+    """What the learning rows see: the newest `stack` frames of each, oldest first. `games.view.View` is one."""
+
+    rows: int
+    stack: int
+    frame: tuple[int, ...]
+    dtype: np.dtype
+
+    def observe(self) -> np.ndarray:
+        """What every row sees now, [R, stack, *frame]. Called once after each step."""
+
+    def newest(self) -> np.ndarray:
+        """What `observe` gave last."""
+
+    def final(self, rows: np.ndarray) -> np.ndarray:
+        """What rows saw when their episode was cut. Called between `step` and `observe`."""
+
+    def masks(self) -> np.ndarray:
+        """uint8 [R, A]: what each row may try. Asked only where the arena is `masked`."""
+
+    def final_masks(self, rows: np.ndarray) -> np.ndarray:
+        """The same of the states in which rows were cut."""
+
+
+class Stage(Protocol):
+    """What a learner plays on: all that it asks of a game. `Arena` for ours, `agents.foreign.ForeignArena` for others'."""
+
+    masked: bool  # are there actions that are not always allowed?
+
+    @property
+    def view(self) -> Sight:
+        """What its rows see."""
+
+    def asked(self) -> np.ndarray:
+        """bool [R]: the learning rows that decide now."""
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Play the rows' actions [R]; raw rewards float64 [R], and ends uint8 [R]: 0 running, 1 over, 2 out of time."""
+
+    def episodes(self) -> np.ndarray:
+        """int64 [R]: the number of each row's running episode."""
+
+    def finished(self) -> tuple[list[float], list[int]]:
+        """Raw returns and lengths (in ticks) of the episodes that ended in the last step."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that `restore` needs."""
+
+    def restore(self, parts: dict[str, Tensor]) -> str | None:
+        """Go on from a state; a line for the user where that is not quite as if nothing had happened."""
+
+    def close(self) -> None:
+        """Nobody plays here any more."""
+
+
+def stage(game: Any, num_envs: int, seed: int, opponents: "list[Participant | None]", settings: Any, workers: Workers) -> Stage:
+    """Where a learner plays a game: the game's own, if it brings one."""
+    if hasattr(game, "arena"):
+        return game.arena(num_envs, seed, settings)
+    return Arena(game, num_envs, seed, opponents, settings, workers)
+
+
 class Arena:
     """A batch in which R rows (environment, seat) learn and others play against them.
 
@@ -22,7 +84,7 @@ class Arena:
     def __init__(
         self, game: Game, num_envs: int, seed: int, opponents: "list[Participant | None]", settings: Any, workers: Workers
     ):
-        self.game = game
+        self.game, self.masked = game, hasattr(game.module, "legal")
         opening = (0, OPENING[1]) if game.turns else (0, 0)  # or it would know few positions but its own
         self.batch = Batch(game, num_envs, seed, opening=opening, threads=workers)
         rows, against = [], [[] for _ in opponents]
@@ -62,6 +124,19 @@ class Arena:
         self.batch.step(self.actions)
         return self.batch.rewards[self.view.envs, self.view.seats], self.batch.end[self.view.envs]
 
+    def episodes(self) -> np.ndarray:
+        """int64 [R]: the number of each row's running episode."""
+        return self.batch.episode[self.view.envs]
+
+    def finished(self) -> tuple[list[float], list[int]]:
+        """Returns and ticks of the episodes that ended in the last step, of each learning row."""
+        ended = np.flatnonzero(self.batch.end[self.view.envs])
+        envs, seats = self.view.envs[ended], self.view.seats[ended]
+        return self.batch.returns[envs, seats].tolist(), self.batch.ticks[envs].tolist()
+
+    def close(self) -> None:
+        self.batch.close()
+
     # --- checkpoints ---
 
     def state(self) -> dict[str, Tensor]:
@@ -72,11 +147,12 @@ class Arena:
             parts |= {f"rival{number}.{name}": tensor for name, tensor in rival.state().items()}
         return parts
 
-    def restore(self, parts: dict[str, Tensor]) -> None:
+    def restore(self, parts: dict[str, Tensor]) -> str | None:
         self.batch.restore(parts["batch"].numpy().tobytes())
         self.view.restore({name: parts[f"view.{name}"].numpy() for name in ("last", "episode")})
         for number, rival in enumerate(self.rivals):
             rival.restore(within(parts, f"rival{number}."))
+        return None
 
 
 def within(parts: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

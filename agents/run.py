@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents import checkpoint, match
+from agents import budget, checkpoint, match
 from agents.config import ALGORITHMS, Config, opponents_of
 from agents.logs import Log, Terminal
 from agents.match import Participant, participant
@@ -23,6 +23,7 @@ from games.game import Game
 
 CHECKPOINT = "checkpoints/latest.safetensors"
 AGENT = "agent.safetensors"
+RESULTS = "results.json"  # of a run that has finished
 
 
 class Stop(BaseException):
@@ -54,7 +55,10 @@ class Run:
         learner, _, _ = ALGORITHMS[config.algorithm]
         opponents = opponents_of(config.opponents, game, config.device)
         self.learner = learner(game, config.learner, config.seed, opponents, config.device, self.threads)
+        if config.copied or config.freeze:
+            self.learner.arrange(config.copied, freeze=bool(config.freeze))
         self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
+        self.collected = 0  # steps of the latest iteration
         self.best: float | None = None  # what the best agent so far reaches at least (95 %)
         self.evaluation: dict[str, Any] = {}
         self.evaluated = -1  # at which step
@@ -69,11 +73,12 @@ class Run:
             self.log.settings({"game": game.name, "algo": config.algorithm, "seed": config.seed, **asdict(config.learner)})
         title = f"{game.name} {config.algorithm} {config.learner.network}"
         self.terminal = Terminal(quiet, title)
-        self.tail = 3.0  # seconds kept for the final evaluation, where the time is limited
+        self.tail = 3.0  # seconds kept for the last evaluations, where the time is limited
+        self.wave: float | None = None  # seconds that a full wave of an evaluation's games takes, once it was measured
 
-    def begin_from(self, path: Path) -> None:
-        """Take an agent's weights, into the first checkpoint too: a run killed before the next one goes on with them."""
-        self.learner.begin_from(path)
+    def begin_from(self, weights: dict[str, torch.Tensor]) -> None:
+        """Take weights of an agent's, into the first checkpoint too: a run killed before the next one goes on with them."""
+        self.learner.begin_from(weights)
         self._save(self._state())
 
     # --- the loop ---
@@ -84,6 +89,7 @@ class Run:
         self.safe: tuple = ()
         try:
             while self.progress() < 1.0:
+                (self.folder / RESULTS).unlink(missing_ok=True)  # of a run that had finished and goes on
                 self.safe = self._state()
                 self._iterate()
             return self._finish()
@@ -94,7 +100,7 @@ class Run:
         finally:
             self.log.close()
             self.terminal.close()
-            self.learner.arena.batch.close()
+            self.learner.arena.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
@@ -113,11 +119,16 @@ class Run:
 
     def _iterate(self) -> None:
         before = self.learner.steps
-        metrics = self.learner.iterate(self.progress)
+        try:
+            metrics = self.learner.iterate(self.progress)
+        except FloatingPointError as error:
+            raise self._not_finite(str(error)) from error
         self.iteration += 1
+        self.collected = self.learner.steps - before
         self._guard(metrics)
         numbers = self._numbers(before, metrics)
         self.log.scalars(self.learner.steps, numbers)
+        self._keep_time()
         done = self.progress()
         self.terminal.progress(done, {"steps": self.learner.steps, **numbers}, self._eta(done))
         if self.callback is not None:
@@ -143,11 +154,13 @@ class Run:
     def _guard(self, metrics: dict[str, float]) -> None:
         bad = [name for name, value in metrics.items() if not math.isfinite(value) and name != "train/explained_variance"]
         if bad or not np.isfinite(self.learner.returns).all():
-            what = ", ".join(bad) or "a reward"
-            raise UserError(
-                f"Training stopped at step {self.learner.steps:,}: {what} is not a number.\n"
-                f"The checkpoint and the agent in {self.folder} are of before.\nTry a lower --set learning_rate=…"
-            )
+            raise self._not_finite(", ".join(bad) or "a reward")
+
+    def _not_finite(self, what: str) -> UserError:
+        return UserError(
+            f"Training stopped at step {self.learner.steps:,}: {what} is not a number.\n"
+            f"The checkpoint and the agent in {self.folder} are of before.\nTry a lower --set learning_rate=…"
+        )
 
     def _numbers(self, before: int, metrics: dict[str, float]) -> dict[str, float]:
         """What TensorBoard and progress.jsonl show of an iteration; SB3's tags where it has one."""
@@ -175,15 +188,18 @@ class Run:
 
     # --- evaluation ---
 
-    def evaluate(self) -> None:
-        """Play against the fixed yardstick, keep the agent if it is the best so far."""
+    def evaluate(self, last: bool = False) -> None:
+        """Play against the fixed yardstick, keep the agent if it is the best so far. last: of the run."""
         began = time.perf_counter()
         agent = self.learner.agent()
         seed = self.config.seed * 1_000_003 + self.learner.steps
-        result = match.play(self.game, self._table(agent), self.config.run.eval_games, seed, threads=self.threads)
+        limit = self.config.time_limit or math.inf
+        games = self._affordable(self.config.run.eval_games, 0.4 * self._left() if last else budget.BETWEEN * limit)
+        result = match.play(self.game, self._table(agent), games, seed, threads=self.threads)
         summary = result.summary()
         seconds = time.perf_counter() - began
-        self.tail = 1.0 + 1.3 * seconds * self.config.run.final_games / self.config.run.eval_games
+        self.wave = seconds / budget.cost(games)
+        self._keep_time()
         self.evaluation = summary
         score = result.score
         agent.info.score = summary
@@ -200,6 +216,32 @@ class Run:
         self.terminal.evaluation = f"last evaluation: {verdict(summary)}"
         self.terminal.say(f"{self.learner.steps:>12,} steps   {verdict(summary)}")
 
+    def _left(self) -> float:
+        """Seconds left for evaluations."""
+        return math.inf if self.config.time_limit is None else self.config.time_limit - self.elapsed() - 0.5 * budget.REST
+
+    def _expected_wave(self) -> float:
+        """Seconds that a full wave of games takes: as measured, before that as training lets expect."""
+        if self.wave is not None:
+            return self.wave
+        learner = self.learner
+        decision = learner.seconds["collect"] / max(self.collected, 1)
+        ticks = 1.5 * float(np.mean(learner.lengths)) if learner.lengths else self.game.max_ticks
+        return decision * match.TOGETHER * min(ticks, self.game.max_ticks) / self.game.frame_skip
+
+    def _affordable(self, games: int, seconds: float) -> int:
+        """So many of the games as there is time for: all where the run's time is not limited."""
+        return games if math.isinf(seconds) else budget.affordable(games, seconds, self._expected_wave())
+
+    def _keep_time(self) -> None:
+        """Where the time is limited, keep enough for the last evaluations, for a film and for another iteration."""
+        if self.config.time_limit is not None and (self.iteration > 1 or self.wave is not None):  # the first one compiles
+            matches = [self.config.run.eval_games, *[self.config.run.final_games] * (1 + self._mark_is_apart())]
+            spent = self.learner.seconds
+            more = spent["collect"] + spent["update"] + (1.0 if self.config.run.gif else 0.0)
+            limit = self.config.time_limit
+            self.tail = min(budget.kept(matches, self._expected_wave(), limit) + more, 0.5 * limit)
+
     def _table(self, agent: Agent) -> list[Participant]:
         own = Participant("agent", agent=agent)
         return [own, participant("bot", self.game)] if self.game.players == 2 else [own]
@@ -208,16 +250,20 @@ class Run:
         from agents.film import film
 
         pictures, fps = film(self.game, self._table(agent), seed)
+        if not pictures:
+            return
         data = self.log.gif(self.learner.steps, "eval/play", pictures, fps)
         checkpoint.write_bytes(self.folder / "videos" / f"step-{self.learner.steps:010d}.gif", data)
 
     def _finish(self) -> dict[str, Any]:
         """The last evaluation, the final one of the best agent, and what a reader wants to know."""
-        if self.evaluated != self.learner.steps:  # it has been, where a finished run is gone on with
-            self.evaluate()
+        if self.evaluated != self.learner.steps:
+            self.evaluate(last=True)
         agent = Agent.load(self.folder / AGENT, self.game, self.config.device)
         seed = self.config.seed * 1_000_003 + 500_009  # games that no evaluation has seen
-        result = match.play(self.game, self._table(agent), self.config.run.final_games, seed, threads=self.threads)
+        share = 0.5 if self._mark_is_apart() else 1.0
+        games = self._affordable(self.config.run.final_games, share * self._left())
+        result = match.play(self.game, self._table(agent), games, seed, threads=self.threads)
         summary = {**result.summary(), "seats": [AGENT, *result.seats[1:]]}
         agent.info.score = {**summary, "mark": list(self.game.mark)}
         agent.save(self.folder / AGENT)
@@ -225,12 +271,31 @@ class Run:
         final = {
             "agent": str(self.folder / AGENT),
             "agent_steps": agent.info.steps,
+            "evaluations": len(list((self.folder / "checkpoints").glob("step-*.safetensors"))),
             "steps": self.learner.steps,
-            "seconds": round(self.elapsed(), 2),
             "evaluation": summary,
+            "planned_games": self.config.run.final_games,
+            **self._mark(agent, result.score, seed),
+            "time_limit": self.config.time_limit,
+            "seconds": round(self.elapsed(), 2),
         }
-        checkpoint.write_bytes(self.folder / "results.json", (json.dumps(final, indent=2) + "\n").encode())
+        checkpoint.write_bytes(self.folder / RESULTS, (json.dumps(final, indent=2) + "\n").encode())
         return final
+
+    def _mark_is_apart(self) -> bool:
+        """Does the game's mark name another opponent than the evaluations'?"""
+        return self.game.players == 2 and self.game.mark[0] not in ("bot", "bot:0.5")
+
+    def _mark(self, agent: Agent, score: float, seed: int) -> dict[str, Any]:
+        """The game's mark, and whether the agent reaches it. score: in the final evaluation."""
+        against, wanted = self.game.mark
+        if wanted is None:  # an environment that names none
+            return {}
+        if self._mark_is_apart():
+            games = self._affordable(self.config.run.final_games, self._left())
+            table = [Participant("agent", agent=agent), participant(against, self.game)]
+            score = match.play(self.game, table, games, seed + 1, threads=self.threads).score
+        return {"mark": [against, wanted], "mark_score": score, "reached": bool(score >= wanted)}
 
     # --- checkpoints ---
 
@@ -276,6 +341,33 @@ def _raise_stop(number: int, frame: Any) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda again, frame: os._exit(128 + again))
     raise Stop(number)
+
+
+def finished(folder: Path, config: Config) -> dict[str, Any] | None:
+    """The results of a run that has nothing left to do, as its config stands now; else None."""
+    try:
+        final = json.loads((folder / RESULTS).read_text())
+        steps, limit = config.run.steps, config.time_limit
+        by_time = limit is not None and limit <= max(final["time_limit"] or 0.0, final["seconds"])
+        return final if by_time or (steps and final["steps"] >= steps) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def last_words(final: dict[str, Any]) -> list[str]:
+    """A run's results, in lines for people."""
+    evaluation, count = final["evaluation"], final["evaluations"]
+    best = f"best of {count} evaluations, at step" if count > 1 else "after step"
+    lines = [f"Final:  {best} {final['agent_steps']:,}: {verdict(evaluation)}, in {final['seconds']:.1f} s"]
+    if evaluation["games"] < final["planned_games"]:
+        lines.append(f"        {evaluation['games']} games instead of {final['planned_games']:,}, to keep the time limit")
+    if "mark" in final:
+        against, wanted = final["mark"]
+        rate = "win_rate" in evaluation
+        what = f"{wanted:.0%} against {against}" if rate else f"return {wanted:g}"
+        score = f"{final['mark_score']:.1%}" if rate else f"{final['mark_score']:.2f}"
+        lines.append(f"Mark:   {what}: {'reached' if final['reached'] else 'not reached'} ({score})")
+    return lines
 
 
 def verdict(summary: dict[str, Any]) -> str:

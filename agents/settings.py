@@ -10,10 +10,12 @@ class AgentSettings:
     observation: str = "pixels"  # pixels, planes or objects
     size: int = 30  # of pixels and planes; the fewest that still show a small ball move smoothly
     stack: int = 2  # newest frames seen at once; two show where things are going
-    network: str = "patch"  # encoder: patch, small, nature, mlp
-    hidden: int = 128  # units of the last hidden layer (patch, mlp); small and nature have their own
+    network: str = "patch"  # encoder: patch, tiny, small, nature, impala, mobile, mlp
+    hidden: int = 128  # units of the last hidden layer (patch, mlp); the others have their own
     channels: int = 16  # of the patch encoder's first layer
     patch: int = 6  # pixels, the patch encoder's kernel and stride
+    normalize_observation: bool = False  # of mlp: by running means and deviations of each number
+    normalize_value: bool = False  # of ppo: values are learned in units of their own deviation
     memory: str = "none"  # none, or lstm: what the encoder found in earlier decisions of the episode
     memory_size: int = 128  # units of it
     memory_layers: int = 1

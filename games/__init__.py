@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 _ENGINE = {
-    "__init__", "batch", "core", "env", "errors", "game", "kernel", "petting", "raster", "seat", "view", "window",
+    "__init__", "batch", "contract", "core", "env", "errors", "game", "kernel", "petting", "raster", "seat", "view", "window",
 }  # fmt: skip
 _REGISTRY = "gymnasium.envs.registration"  # where Gymnasium keeps its ids
 
@@ -41,8 +41,8 @@ def load(name: str | Path) -> "Game":
     if isinstance(name, Path) or name.endswith(".py"):
         path = Path(name)
         if not path.is_file():
-            raise UserError(f"There is no game file {path}.")
-        return load_file(path, shipped=path.resolve().parent == _FOLDER)
+            raise UserError(f"There is no game file {name}.")
+        return load_file(path, shipped=path.resolve().parent == _FOLDER, shown=str(name))
     if name not in names():
         raise UserError(f"There is no game '{name}'.\n{nearest(name, names())}\nA file of your own: its path, ./my_game.py")
     return load_file(_FOLDER / f"{name}.py", shipped=True)

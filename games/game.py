@@ -1,5 +1,6 @@
 """A game file, loaded: its contract checked and given defaults, its kernel compiled and cached."""
 
+import ast
 import atexit
 import functools
 import hashlib
@@ -20,7 +21,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from games import core
+from games import contract, core
 from games.errors import UserError
 
 HERE = Path(__file__).parent
@@ -52,6 +53,8 @@ class Game:
     module: types.ModuleType
     name: str  # the file's name without .py
     path: Path
+    shown: str  # the path as the user typed it
+    tree: ast.Module = field(repr=False)  # of its text
     shipped: bool  # one of the kit's own
     players: int
     seats: tuple[str, ...]  # their names
@@ -108,8 +111,13 @@ class Game:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of the game's file: an agent of a user's own game remembers it."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        """SHA-256 of all in the game's file that an agent sees or earns by: an agent of a user's own game remembers it.
+
+        Of a file of the user's own that it imports too; not of comments, docstrings, `hud`, RECIPE, MARK, KEYS and SPOTS.
+        """
+        known = {file.resolve() for file in (Path(str(self.module.__file__)), *ENGINE)}
+        others = [file for file in _sources(self.module) if file.suffix == ".py" and file.resolve() not in known]
+        return contract.digest([self.tree, *(ast.parse(file.read_bytes()) for file in sorted(others, key=lambda f: f.name))])
 
     def hud(self, s) -> tuple[str, str, str]:
         """Left, middle and right text beside the picture; `s` is a state record."""
@@ -126,111 +134,81 @@ class Game:
         return core.frame_dtype(self.shapes, self.grid)
 
 
-def load_file(path: Path, shipped: bool = False) -> Game:
-    """Load a game file; `UserError` where it does not keep the contract."""
+def load_file(path: Path, shipped: bool = False, shown: str | None = None) -> Game:
+    """Load a game file; `UserError` where it does not keep the contract. shown: its path as the user typed it."""
+    shown = shown or (path.name if shipped else str(path))
     name = path.stem
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UserError(f"{path}: a game's file is named in lower case, like my_game.py")
-    if shipped:
-        module = importlib.import_module(f"games.{name}")
-    else:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]  # not of its place: compiled code names the module
-        module_name = f"sparring_game_{name}_{digest}"
-        if module_name in sys.modules:
-            module = sys.modules[module_name]
-        else:
-            spec = importlib.util.spec_from_file_location(module_name, path)
-            assert spec and spec.loader
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[module_name] = module
-            try:
-                spec.loader.exec_module(module)
-            except Exception as error:
-                del sys.modules[module_name]
-                raise UserError(f"{path} does not load: {type(error).__name__}: {error}") from error
-    return _game(module, name, path.resolve(), shipped)
+        raise UserError(f"{shown}: a game's file is named in lower case, like my_game.py")
+    source = path.read_bytes()
+    tree = contract.parse(source, shown)
+    module = importlib.import_module(f"games.{name}") if shipped else _run(path, name, source, shown)
+    contract.check_values(module, shown)
+    contract.check_text(tree, module, shown)
+    return _game(module, name, path.resolve(), shipped, shown, tree)
 
 
-def _game(module: types.ModuleType, name: str, path: Path, shipped: bool) -> Game:
-    def fail(what: str) -> UserError:
-        return UserError(f"{path.name}: {what}\nCONTRIBUTING.md says what a game file holds.")
+def _run(path: Path, name: str, source: bytes, shown: str) -> types.ModuleType:
+    """The module of a user's own file; a file that has not changed runs once."""
+    digest = hashlib.sha256(source).hexdigest()[:12]  # not of its place: compiled code names the module
+    module_name = f"sparring_game_{name}_{digest}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise contract.not_loaded(error, module, shown) from error
+    return module
 
-    for needed in ("PLAYERS", "ACTIONS", "KEYS", "MAX_TICKS", "VERSION", "STATE", "MARK", "RECIPE"):
-        if not hasattr(module, needed):
-            raise fail(f"{needed} is missing.")
-    for needed in ("reset", "step", "draw", "bot"):
-        if not callable(getattr(module, needed, None)):
-            raise fail(f"the function {needed} is missing.")
+
+def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown: str, tree: ast.Module) -> Game:
+    """The names of a module that keeps the contract, and the defaults of those it leaves out."""
     get = functools.partial(getattr, module)
-    players = get("PLAYERS")
-    if players not in (1, 2):
-        raise fail(f"PLAYERS is {players!r}; it must be 1 or 2.")
-    state = get("STATE")
-    if list(state.names[: len(core.COMMON)]) != [field[0] for field in core.COMMON]:
-        raise fail("STATE must begin with *COMMON.")
-    if any(base == np.dtype("f4") for base in (state[n].base for n in state.names)):
-        raise fail("STATE has an f4 field; use f8, so that compiled and plain Python agree.")
-    if any(base.kind == "b" for base in (state[n].base for n in state.names)):
-        raise fail("STATE has a boolean field; use u1.")
-    mirror = get("MIRROR", None)
-    actions = list(get("ACTIONS"))
-    known = set(actions)
-    for pair in mirror or ():
-        if not set(pair) <= known:
-            raise fail(f"MIRROR names {pair!r}, which ACTIONS does not have.")
-    keys = tuple(get("KEYS"))
-    hands = list(get("HANDS", []))
-    if len(keys) != players:
-        raise fail(f"KEYS holds {len(keys)} dicts; it needs one for each seat.")
-    for seat_keys in keys:
-        for action in seat_keys.values():
-            if action not in known | set(hands):
-                raise fail(f"KEYS names the action {action!r}, which ACTIONS does not have.")
-    if get("SHAPES", 64) < 0 or get("SHAPES", 64) > 4096:
-        raise fail("SHAPES must be from 0 to 4096.")
-    if not get("RECIPE"):
-        raise fail("RECIPE needs one algorithm at least: {'ppo': {}}.")
-    functions = {
-        "reset": module.reset,
-        "step": module.step,
-        "draw": module.draw,
-        "bot": module.bot,
-        "build": get("build", _no_build),
-        "legal": get("legal", _all_legal),
-        "asks": get("asks", _always),
-    }
-    if not core.PLAIN:
-        for key, function in functions.items():
-            if not isinstance(function, numba.core.dispatcher.Dispatcher):
-                raise fail(f"the function {key} lacks its @jit.")
-    seats = tuple(
-        get("SEATS", ("player",) if players == 1 else ("left", "right") if mirror is not None else ("player 1", "player 2"))
-    )
+    players, mirror = get("PLAYERS"), get("MIRROR", None)
+    like = ("left", "right") if mirror is not None else ("player 1", "player 2")
     return Game(
         module=module,
         name=name,
         path=path,
+        shown=shown,
+        tree=tree,
         shipped=shipped,
         players=players,
-        seats=seats,
-        actions=actions,
-        keys=keys,
-        hands=hands,
+        seats=tuple(get("SEATS", like if players == 2 else ("player",))),
+        actions=list(get("ACTIONS")),
+        keys=tuple(get("KEYS")),
+        hands=list(get("HANDS", [])),
         spots=get("SPOTS", None),
-        frame_skip=int(get("FRAME_SKIP", 4)),
-        max_ticks=int(get("MAX_TICKS")),
+        frame_skip=get("FRAME_SKIP", 4),
+        max_ticks=get("MAX_TICKS"),
         turns=bool(get("TURNS", False)),
-        version=int(get("VERSION")),
-        state=state,
+        version=get("VERSION"),
+        state=get("STATE"),
         mirror=None if mirror is None else tuple(mirror),
-        shapes=int(get("SHAPES", 64)),
+        shapes=get("SHAPES", 64),
         grid=get("GRID", None),
         mark=tuple(get("MARK")),
         recipe=dict(get("RECIPE")),
         has_asks=hasattr(module, "asks"),
         has_build=hasattr(module, "build"),
-        functions=functions,
+        functions=_functions(module, shown),
     )
+
+
+def _functions(module: types.ModuleType, shown: str) -> dict[str, Any]:
+    """What the kernel calls, compiled or to be compiled."""
+    functions = {name: getattr(module, name) for name in ("reset", "step", "draw", "bot")}
+    for name, default in (("build", _no_build), ("legal", _all_legal), ("asks", _always)):
+        functions[name] = getattr(module, name, default)
+    for name, function in functions.items():
+        if not core.PLAIN and not isinstance(function, numba.core.dispatcher.Dispatcher):
+            raise contract.wrong(shown, f"the function {name} lacks its @jit.")
+    return functions
 
 
 # --- the compiled kernel --------------------------------------------------------------------------------------------
@@ -324,4 +302,20 @@ def _load_kernel(game: Game) -> types.ModuleType:
         spec.loader.exec_module(module)
     finally:
         numba.config.CACHE_DIR = before
+    for value in list(vars(module).values()):
+        if isinstance(value, numba.core.dispatcher.Dispatcher) and value.__module__ == name:
+            _in_plain_words(game, value)
     return module
+
+
+def _in_plain_words(game: Game, loop: Any) -> None:
+    """Where a loop of the kernel meets code that does not compile, say so in a `UserError`."""
+    compile_it = loop.compile
+
+    def compile_or_tell(signature):
+        try:
+            return compile_it(signature)
+        except numba.core.errors.NumbaError as error:
+            raise contract.not_compiled(error, game.tree, game.path, game.shown) from error
+
+    loop.compile = compile_or_tell

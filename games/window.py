@@ -24,6 +24,8 @@ GREY_SCALE = 8  # the check against `pixels` paints so many times larger
 
 ADD = pygame.BLEND_RGB_ADD
 
+LARGEST_COIN = 12.0  # world units, a radius: a larger disc is a ground, not a coin
+
 TRAIL = 10  # frames that a ball's trail is long
 JUMP = 8.0  # world units: a ball that moved further in a frame was put there, it did not fly
 
@@ -204,9 +206,10 @@ def body_sprite(kind: int, xy: tuple[float, ...], w: int, h: int, colour: Colour
     height = 0.5 - np.clip((y - top) / max(bottom - top, 1.0), 0.0, 1.0)  # 0.5 above … -0.5 below
     rim = np.clip(1.0 + edge / (0.7 * scale), 0.0, 1.0)  # 1 at the edge, 0 further in than 0.7 units
     light = 1.0 + look.bevel * height * (0.45 + 0.9 * rim)
-    if kind == DISC:  # a coin: a raised ring, a face that is a little darker
+    if kind == DISC:  # a coin: a raised ring, a face that is a little darker; on a large one it would look like a zone
         face = np.clip(0.5 - edge - 0.26 * xy[2], 0.0, 1.0)
-        light = light * (1.0 - 0.35 * look.bevel * face)
+        coin = np.clip((LARGEST_COIN - xy[2] / scale) / 4.0, 0.0, 1.0)  # fades out: a disc may grow or shrink
+        light = light * (1.0 - 0.35 * look.bevel * coin * face)
     shade = np.asarray(colour, np.float32) * light[..., None]
     glare = np.clip(light - 1.0, 0.0, 1.0)[..., None]
     return surface_of(shade + (255.0 - shade) * 0.5 * glare, cover)

@@ -90,6 +90,12 @@ def test_without_json_it_is_a_table_for_people(run):
     assert "a draw counting half" in out
 
 
+def test_seats_may_stand_behind_options():
+    code, out, err = call(OWN, "--headless", "bot", "--games", 3)
+    assert (code, err) == (0, "")
+    assert "return 8.00 over 3 games" in out
+
+
 # --- who plays ---
 
 
@@ -129,7 +135,7 @@ def test_the_windows_seats_say_who_sits_there(run):
         (["pong", "bto", "bot"], "Did you mean 'bot'"),
         (["pong", "bot:2", "bot"], "0 to 1"),
         (["pong", "bot", "bot", "bot"], "takes 2 participants"),
-        (["pong", "human", "bot"], "without a window"),
+        (["pong", "human", "bot"], "leave out --headless, and one opens"),
         ([OWN, "bot", "bot"], "takes 1 participant here"),
         (["pong", "bot", "bot", "--games", 0], "--games is 1 or more"),
         (["pong", "bot", "bot", "--seed", -1], "--seed is 0 or more"),

@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import resource
+import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +17,9 @@ from PIL import Image
 import games
 import train
 from agents.logs import Log, Terminal, encode_gif
+from games.batch import Batch
 from games.errors import UserError
+from games.window import Painter
 
 ROOT = Path(__file__).parents[1]
 FAST = [
@@ -107,6 +112,13 @@ def test_plain_lines_where_it_is_not_a_terminal(shown):
     assert lines[0] == "Pong: ppo, patch network, seed 2, on cpu"
     assert any(line.startswith("Watch:  tensorboard --logdir") for line in lines)
     assert any("against bot (95 %:" in line for line in lines)
+    final = json.loads((folder / "results.json").read_text())
+    assert final["evaluations"] == 2
+    assert any(line.startswith(f"Final:  best of 2 evaluations, at step {final['agent_steps']:,}: won ") for line in lines)
+    assert final["mark"] == ["bot", 0.95]
+    assert final["reached"] == (final["evaluation"]["win_rate"] >= 0.95)
+    words = "reached" if final["reached"] else "not reached"
+    assert f"Mark:   95% against bot: {words} ({final['evaluation']['win_rate']:.1%})" in lines
     assert f"Agent:  {folder / 'agent.safetensors'}" in lines
     assert f"Play:   python play.py pong human {folder}" in lines
 
@@ -165,10 +177,38 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path):
         Log(tmp_path / "file")
 
 
+@pytest.mark.parametrize("name", ["pong", "breakout"])
+def test_a_film_keeps_the_colours_of_a_paddle_and_a_ball(name):
+    game = games.load(name)
+    batch, painter = Batch(game, 1, seed=5, bots=1.0), Painter(game)
+    nothing = np.zeros((1, game.players), np.int64)
+    for _ in range(30):  # until the ball flies
+        batch.step(nothing)
+    pictures = []
+    for _ in range(12):
+        batch.step(nothing)
+        pictures.append(painter.picture(batch, size=168))
+    film = Image.open(io.BytesIO(encode_gif(pictures, 15)))
+    assert film.n_frames == len(pictures)
+    for k, picture in enumerate(pictures):
+        film.seek(k)
+        assert np.abs(np.array(film.convert("RGB")).astype(int) - picture).max() <= 16
+
+
 def test_pictures_become_a_film_of_the_right_pace():
     pictures = [np.full((20, 30, 3), 25 * k, np.uint8) for k in range(8)]
     film = Image.open(io.BytesIO(encode_gif(pictures, 10)))
     assert (film.size, film.n_frames, film.info["duration"], film.info["loop"]) == ((30, 20), 8, 100, 0)
+
+
+def test_progress_leaves_out_what_it_does_not_know_yet(capsys):
+    terminal = Terminal(False, "title")
+    terminal.progress(0.0, {"steps": 512, "time/fps": 1000.0}, float("inf"))
+    line = capsys.readouterr().out
+    assert line.split() == ["[", "0%]", "512", "steps", "1,000/s"]
+    terminal._next_line = 0.0
+    terminal.progress(0.5, {"steps": 512, "time/fps": 1000.0, "rollout/ep_rew_mean": 1.5}, 61.0)
+    assert "return 1.50  1:01 left" in capsys.readouterr().out
 
 
 def test_brackets_in_a_path_are_printed_as_they_are(capsys):
@@ -194,7 +234,9 @@ def test_brackets_in_a_path_are_printed_as_they_are(capsys):
         (["pong", "--set", "size=40"], "size=42"),
         (["pong", "--envs", "0"], "from 1 to"),
         (["pong", "--steps", "many"], "--steps"),
-        (["pong", "--steps", "-5"], "0 or more"),
+        (["pong", "--steps", "-5"], "--steps is 1 or more"),
+        (["pong", "--steps", "0"], "--steps is 1 or more"),
+        (["pong", "--set", "steps=0", "--steps", "0.5"], "--steps is 1 or more"),
         (["pong", "--steps", "nan"], "whole number"),
         (["pong", "--seed", "-1"], "--seed is from 0 to"),
         (["pong", "--seed", "99999999999"], "--seed is from 0 to"),
@@ -208,6 +250,12 @@ def test_brackets_in_a_path_are_printed_as_they_are(capsys):
         (["pong", "--preset", "sb2"], "Did you mean 'sb3'"),
         (["pong", "--init-from", "none.safetensors"], "There is no file"),
         (["--resume", "none"], "holds no run"),
+        (["pong", "--seeds", "0"], "--seeds is 1 or more"),
+        (["pong", "--seeds", "3", "--seed", "2147483646"], "the last seed below"),
+        (["pong", "--seeds", "2", "--jobs", "1000"], "--jobs is from 1 to"),
+        (["pong", "--seeds", "2", "--set", "gama=0.9"], "Did you mean 'gamma'"),
+        (["pong", "--jobs", "2"], "--jobs goes with --seeds"),
+        (["pong", "--describe", "--network", "impla"], "Did you mean 'impala'"),
     ],
     ids=lambda value: "_".join(value) if isinstance(value, list) else "",
 )
@@ -264,12 +312,130 @@ def test_a_time_limit_is_kept(runs, monkeypatch):
     assert 2 < json.loads(out)["seconds"] < 7.5
 
 
+SLOW = '''"""Nothing ends.
+Reward: 1 a tick to who moves right.
+End: never.
+"""
+import numpy as np
+from games.core import COMMON, ME, jit, rect
+PLAYERS, ACTIONS, KEYS = 1, ["stay", "right"], ({"d": "right"},)
+MAX_TICKS, VERSION, MARK, RECIPE, SHAPES = 60 * 120, 0, ("bot", 1e6), {"ppo": {}}, 1
+STATE = np.dtype([*COMMON, ("x", "f8")])
+@jit
+def reset(s):
+    s.x = 0.0
+@jit
+def step(s, actions, rewards):
+    s.x = (s.x + actions[0]) % 80.0
+    rewards[0] += float(actions[0])
+@jit
+def draw(s, f, seat):
+    rect(f, s.x, 40.0, 4.0, 4.0, ME)
+@jit
+def bot(s, seat, skill):
+    return 1
+'''
+
+
+def test_a_time_limit_is_kept_where_games_are_long(tmp_path, monkeypatch):
+    """All games would take several times as long."""
+    import time
+
+    (tmp_path / "endless.py").write_text(SLOW)
+    fast = FAST[: FAST.index("eval_games=3") - 1]
+    monkeypatch.setattr(train, "STARTED", time.perf_counter())
+    more = ["--set", "final_games=20000", "--set", "gif=false", "--runs", tmp_path, "--name", "one"]
+    words = [tmp_path / "endless.py", *fast, *more]
+    code, out, err = call(*words, "--time-limit", 12)
+    assert code == 0, err
+    final = json.loads((tmp_path / "endless" / "one" / "results.json").read_text())
+    assert final["seconds"] < 14.0
+    assert 10 <= final["evaluation"]["games"] < 20_000
+    assert f"{final['evaluation']['games']} games instead of 20,000, to keep the time limit" in out
+    assert "Mark:   return 1e+06: not reached" in out
+
+
+def test_a_finished_run_says_so_and_how_to_go_on(shown, monkeypatch):
+    before = (shown[0] / "results.json").read_bytes()
+    steps = json.loads(before)["steps"]
+    with monkeypatch.context() as patch:
+        patch.setattr("agents.run.Run.go", None)
+        for words in ([], ["--steps", 100]):
+            code, out, _ = call("--resume", shown[0], *words)
+            assert code == 0
+            assert f"finished already, after {steps:,} steps. Longer:" in out
+            assert f"python train.py --resume {shown[0]} --steps {2 * steps}" in out
+        assert json.loads(call("--resume", shown[0], "--json")[1]) == json.loads(before)
+    assert (shown[0] / "results.json").read_bytes() == before
+
+
 def test_interrupted_before_the_run_began_it_just_ends(monkeypatch):
     def interrupted(options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train, "prepare", interrupted)
     assert call("pong")[0] == 130
+
+
+# --- many runs, and the network's table ---
+
+
+def test_seeds_are_runs_of_their_own_and_their_mean_is_told(runs):
+    words = ["pong", *FAST[2:], "--steps", 600, "--set", "gif=false", "--runs", runs, "--name", "many"]
+    code, out, err = call(*words, "--seed", 4, "--seeds", 2, "--jobs", min(2, os.cpu_count()), "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert [(run["seed"], Path(run["folder"]).name) for run in told["runs"]] == [(4, "many-s4"), (5, "many-s5")]
+    rates = [run["evaluation"]["win_rate"] for run in told["runs"]]
+    assert told["mean"] == np.mean(rates)
+    assert told["interval"][0] <= told["mean"] <= told["interval"][1]
+    configs = [json.loads((Path(run["folder"]) / "config.json").read_text()) for run in told["runs"]]
+    assert [config.pop("seed") for config in configs] == [4, 5]
+    assert configs[0] == configs[1], "and nothing else differs"
+    code, out, err = call(*words, "--seed", 5, "--seeds", 2)
+    assert code == 2
+    assert "many-s5 holds a run already" in err
+    assert not (runs / "pong" / "many-s6").exists(), "it is told before the first begins"
+
+
+def test_seeds_that_are_stopped_say_how_to_go_on(runs):
+    words = ["train.py", "pong", *FAST[2:], "--steps", "5e7", "--runs", runs, "--name", "halted", "--seeds", "2"]
+    running = subprocess.Popen(
+        [sys.executable, *map(str, words)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in running.stdout:
+        if " steps " in line:
+            break
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 128 + signal.SIGINT
+    first, rest = err.strip().splitlines()[-2:]
+    assert first.split() == ["python", "train.py", "--resume", str(runs / "pong" / "halted-s1")]
+    assert (runs / "pong" / "halted-s1" / "checkpoints" / "latest.safetensors").exists(), "it was saved"
+    again = vars(train.arguments().parse_args(shlex.split(rest)[2:]))
+    asked = vars(train.arguments().parse_args([str(word) for word in words[1:]]))
+    assert again == {**asked, "seed": 2, "seeds": 1}
+
+
+def test_describe_prints_the_network_and_leaves_nothing_behind(runs, tmp_path):
+    words = ["connect_four", "--describe", "--algo", "dqn", "--memory", "lstm", "--set", "memory_size=64", "--runs", tmp_path]
+    code, out, err = call(*words, "--observation", "planes", "--network", "small", "--set", "size=28")
+    assert (code, err) == (0, "")
+    for word in ("dqn, small + lstm, planes", "conv 4 × 4 / 2", "memory.lstm", "advantage", "total", "agent's file"):
+        assert word in out
+    code, out, err = call(*words, "--observation", "objects", "--json")
+    told = json.loads(out)
+    assert (told["network"], told["memory"]) == ("mlp", "lstm")
+    assert told["layers"][2]["shape"] == [64]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_describe_tells_of_a_run_too(shown):
+    code, out, _ = call("--describe", "--resume", shown[0], "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["input"] == [2, 12, 12]
+    assert abs((shown[0] / "agent.safetensors").stat().st_size - found["file_bytes"]) < 2000
 
 
 def test_the_list_names_every_game():

@@ -3,13 +3,14 @@
 import dataclasses
 from dataclasses import dataclass
 
+import numpy as np
 import pygame
 
-from games.core import ME, OTHER, WORLD
+from games.core import BALL, ME, OTHER, WORLD
 from games.game import Game
-from games.window import DARK, Painter, Theme, Trail, backdrop
+from games.window import DARK, USED, Painter, Theme, Trail, backdrop, bounds
 from ui.match import Board, Match
-from ui.seats import Seat, spot_rect
+from ui.seats import Seat, action_numbers, key_map, spot_rect
 from ui.text import Colour, Type
 
 GROUND_TOP, GROUND_BOTTOM = (9, 12, 24), (6, 8, 17)  # the window around the pictures
@@ -17,8 +18,13 @@ WHITE, SOFT, FAINT = (240, 244, 252), (176, 186, 210), (104, 116, 148)
 LINE = (48, 60, 96)  # around a picture
 CARD = (18, 24, 44)
 
+PLAYING_FOOT = [(["escape"], "pause")]
+OVER_FOOT = [(["return"], "again"), (["q"], "quit"), (["f11"], "full screen")]
+
 # In units of a picture's side.
 MARGIN, GAP, HEADER, FOOTER, CORNER = 0.04, 0.06, 0.145, 0.075, 0.016
+BAND = 0.26  # how high a result's band is
+BAND_PLACES = (0.5 - 0.5 * BAND, 0.06, 0.94 - BAND)  # its upper edge: the middle if it can be, else above or below
 
 
 def other_side(theme: Theme) -> Theme:
@@ -45,6 +51,17 @@ def window_size(pictures: int, desktop: tuple[int, int]) -> tuple[int, int]:
     return round(side * across), round(side * down)
 
 
+def _covered(frame: np.void, upper: float, lower: float) -> float:
+    """How many players and balls of a frame lie between two heights, in world units; a part of one counts as a part."""
+    hidden = 0.0
+    for row in range(min(int(frame["count"]), len(frame["kind"]))):
+        kind, code = int(frame["kind"][row]), int(frame["code"][row])
+        if kind in USED and code // 4 in (ME // 4, OTHER // 4, BALL // 4):
+            _, top, _, bottom = bounds(kind, tuple(frame["xy"][row][: USED[kind]].tolist()))
+            hidden += max(min(bottom, lower) - max(top, upper), 0.0) / max(bottom - top, 1e-9)
+    return hidden
+
+
 @dataclass
 class Pointer:
     """The spot below the mouse: on which board, and which action it picks."""
@@ -64,6 +81,7 @@ class Screen:
         self.pictures = 2 if game.players == 1 and len(seats) == 2 else 1
         self.themes = [DARK, other_side(DARK)]
         self.trails = [Trail() for _ in range(self.pictures)]
+        self._shown: list[np.ndarray | None] = [None] * self.pictures  # the frames on the window
         self._plates: dict[tuple, pygame.Surface] = {}
         self._veil: pygame.Surface | None = None
 
@@ -78,8 +96,8 @@ class Screen:
             self._header(surface, box, match, board, k)
             if match.race and board.done and not match.result:
                 self._finished(surface, box, board)
-        if self.people:
-            self._hints(surface)
+        if self.people and not match.result:
+            self._foot(surface, over=False)
 
     def _boxes(self, surface: pygame.Surface) -> list[pygame.Rect]:
         return layout(surface.get_size(), self.pictures)
@@ -96,6 +114,7 @@ class Screen:
             return
         frame = self.painter.frame(board.batch, 0, board.view, final=board.done)
         self.trails[k].add(frame)
+        self._shown[k] = frame
         self.painter.paint(surface.subsurface(box), frame, self.themes[k], self.effects, trail=self.trails[k])
         if pointer and pointer.board == k:
             self._highlight(surface, box, board, pointer.action)
@@ -166,11 +185,18 @@ class Screen:
                     surface, f"{match.wins[first]} – {match.wins[second]}", "games", (box.centerx, row1), side, "center"
                 )
         if not middle and board.waits_for_person:
-            middle = "Your turn" if len(self.people) == 1 else "To move"
+            middle = self._whose_turn(board, told=bool(left or right))
         for text, anchor, x in ((left, "midleft", box.x), (middle, "center", box.centerx), (right, "midright", box.right)):
             short = len(text) <= 3
             size = self.type.fit(text, (0.088 if short else 0.05) * side, 0.4 * side)
             self.type.put(surface, text, size, WHITE if anchor != "center" else SOFT, (x, row2), anchor)
+
+    def _whose_turn(self, board: Board, told: bool) -> str:
+        """told: the game has texts of its own, which say which of two people is to move."""
+        if len(self.people) == 1:
+            return "Your turn"
+        movers = [self.seats[k].name for k in self.people if board.batch.asked[0, k]]
+        return "" if told or not movers else f"{' and '.join(movers)} to move"
 
     def _name(self, surface, participant: int, at: tuple[float, float], side: int, anchor: str, width: float) -> None:
         size = 0.042 * side
@@ -194,37 +220,56 @@ class Screen:
         surface.blit(label_picture, label_picture.get_rect(midleft=(round(x), round(at[1]))))
         surface.blit(number_picture, number_picture.get_rect(midright=(round(x + wide), round(at[1]))))
 
-    def _hints(self, surface: pygame.Surface) -> None:
-        """The keys of a person, below the picture."""
+    def _foot(self, surface: pygame.Surface, over: bool) -> None:
+        """Below the picture: what a person's keys do now, in play or when the game is over."""
         boxes = self._boxes(surface)
         side = boxes[0].w
-        size, y = 0.021 * side, boxes[0].bottom + 0.5 * FOOTER * side
-        key = ("hints", side)
+        key = ("foot", side, over)
         if key not in self._plates:
             strip = pygame.Surface((boxes[-1].right - boxes[0].x, round(FOOTER * side)), pygame.SRCALPHA, 32)
-            middle = strip.get_height() / 2
-            x = 0.0
-            for keys, meaning in self._key_rows():
-                x = self.type.caps(strip, keys, meaning, size, (x, middle)) + 1.6 * size
-                if x > strip.get_width() - 8 * size:
-                    break
-            wide = self.type.caps(None, ["escape"], "pause", size, (0, middle))
-            self.type.caps(strip, ["escape"], "pause", size, (strip.get_width() - wide, middle))
+            if over:
+                size = 0.024 * side
+                begin = 0.5 * (strip.get_width() - self._caps_width(OVER_FOOT, size))
+                self._caps_row(strip, OVER_FOOT, size, (begin, strip.get_height() / 2))
+            else:
+                self._fill_hints(strip, 0.021 * side)
             self._plates[key] = strip
         strip = self._plates[key]
-        surface.blit(strip, (boxes[0].x, round(y - strip.get_height() / 2)))
+        middle = boxes[0].bottom + 0.5 * FOOTER * side
+        surface.blit(strip, (boxes[0].x, round(middle - strip.get_height() / 2)))
 
-    def _key_rows(self, seat: int | None = None) -> list[tuple[list[str], str]]:
-        """What a person's keys do: (keys, action) pairs. For all people where no seat is named."""
+    def _fill_hints(self, strip: pygame.Surface, size: float) -> None:
+        """The keys of those who play, a line for each of two people."""
+        middle, right = strip.get_height() / 2, strip.get_width() - self._caps_width(PLAYING_FOOT, size)
+        self._caps_row(strip, PLAYING_FOOT, size, (right, middle))
+        lines = self._key_lines()
+        size *= 1.0 if len(lines) == 1 else 0.92
+        for k, (person, rows) in enumerate(lines):
+            y = middle + (k - 0.5 * (len(lines) - 1)) * 1.75 * size
+            begin = self._whose(strip, person, size, y) if len(lines) > 1 else 0.0
+            fitting = size * min(1.0, (right - begin - size) / max(self._caps_width(rows, size), 1.0))
+            self._caps_row(strip, rows, fitting, (begin, y))
+
+    def _whose(self, strip: pygame.Surface, person: int, size: float, y: float) -> float:
+        """The name before a person's keys; gives the x where the keys begin, the same for both people."""
+        size *= 1.1
+        pygame.draw.aacircle(strip, self._colour(person), (0.3 * size, y - 1), 0.26 * size)
+        self.type.put(strip, self.type.shorten(self.seats[person].name, size, 9 * size), size, SOFT, (0.9 * size, y), "midleft")
+        widest = max(self.type.width(self.seats[k].name, size) for k in self.people)
+        return 0.9 * size + min(widest, 9 * size) + 1.2 * size
+
+    def _key_lines(self) -> list[tuple[int, list[tuple[list[str], str]]]]:
+        """Each person with what their keys do; one line where two people have the same keys, by turns."""
+        lines = [(person, self._key_rows(person)) for person in self.people]
+        return lines[:1] if len(lines) == 2 and lines[0][1] == lines[1][1] else lines
+
+    def _key_rows(self, person: int) -> list[tuple[list[str], str]]:
+        """What a person's keys do: (keys, action) pairs."""
+        names = {number: name for name, number in action_numbers(self.game).items()}
+        seat = 0 if self.game.players == 1 else person
         rows: dict[str, list[str]] = {}
-        if self.game.players == 1 or len(self.people) == 1 or seat is None:
-            seats = range(self.game.players)
-        else:
-            seats = range(seat, seat + 1)
-        for k in seats:
-            for key, action in self.game.keys[k].items():
-                if key not in rows.setdefault(action, []):
-                    rows[action].append(key)
+        for key, action in key_map(self.game, seat, len(self.people) == 1).items():
+            rows.setdefault(names[action], []).append(key)
         named = [action for action, keys in rows.items() if keys == [action] and len(action) == 1]  # key 3 for action 3
         telling = [(keys, action.replace("_", " ")) for action, keys in rows.items() if action not in named]
         return [*telling, (named, "choose")] if named else telling
@@ -249,7 +294,7 @@ class Screen:
         boxes = self._boxes(surface)
         area = boxes[0].unionall(boxes[1:])
         side = boxes[0].w
-        high = round(0.34 * side)
+        high = round(BAND * side)
         colour = SOFT if result.winner is None else self._colour(result.winner)
         veil = pygame.Surface((side, side), pygame.SRCALPHA, 32)
         veil.fill((6, 8, 18, 90))
@@ -260,14 +305,22 @@ class Screen:
         band.fill((8, 11, 24, 222))
         for y in (0, high - 2):
             band.fill((*colour, 150), (0, y, area.w, 2))
-        x, y = area.centerx, area.centery - high // 2
+        x, y = area.centerx, area.y + round(self._band_place() * side)
         surface.blit(band, (area.x, y))
         headline, detail = self._verdict(match)
         size = self.type.fit(headline, 0.15 * side, 0.9 * area.w)
         self._glowing(surface, headline, size, colour, (x, y + 0.105 * side))
         self.type.put(surface, detail, self.type.fit(detail, 0.05 * side, 0.9 * area.w), SOFT, (x, y + 0.205 * side), "center")
         if self.people:
-            self._centred_caps(surface, [(["return"], "again"), (["q"], "quit")], 0.026 * side, (x, y + 0.282 * side))
+            self._foot(surface, over=True)
+
+    def _band_place(self) -> float:
+        """Where a result's band hides the least of those who played: its upper edge, in units of a picture's side."""
+        hidden = []
+        for top in BAND_PLACES:
+            upper, lower = top * WORLD, (top + BAND) * WORLD
+            hidden.append(sum(_covered(frame[0], upper, lower) for frame in self._shown if frame is not None))
+        return BAND_PLACES[int(np.argmin(hidden))]  # the middle where they are equal
 
     def _verdict(self, match: Match) -> tuple[str, str]:
         """Headline and detail of a game's end."""
@@ -285,9 +338,8 @@ class Screen:
         detail = "   ".join(part for part in (numbers, late) if part)
         if result.winner is None:
             return "Draw", detail
-        if [result.winner] == self.people:
-            return ("You win" if self.seats[result.winner].name == "You" else f"{self.seats[result.winner].name} wins"), detail
-        return f"{self.seats[result.winner].name} wins", detail
+        name = self.seats[result.winner].name
+        return ("You win" if name == "You" else f"{name} wins"), detail
 
     def _glowing(self, surface: pygame.Surface, text: str, size: float, colour: Colour, centre: tuple[float, float]) -> None:
         """A headline in light of its own colour."""
@@ -306,14 +358,19 @@ class Screen:
         surface.blit(glow, glow.get_rect(center=(round(centre[0]), round(centre[1]))), special_flags=pygame.BLEND_RGB_ADD)
         surface.blit(picture, picture.get_rect(center=(round(centre[0]), round(centre[1]))))
 
-    def _centred_caps(self, surface, rows: list[tuple[list[str], str]], size: float, centre: tuple[float, float]) -> None:
-        x, y = centre
-        ends = [0.0]
+    def _caps_width(self, rows: list[tuple[list[str], str]], size: float) -> float:
+        return self._caps_row(None, rows, size, (0.0, 0.0))
+
+    def _caps_row(
+        self, surface: pygame.Surface | None, rows: list[tuple[list[str], str]], size: float, at: tuple[float, float]
+    ) -> float:
+        """Keys and what they do, side by side; gives the x where they end. Without a surface it only measures."""
+        x, y = at
+        end = x
         for keys, meaning in rows:
-            ends.append(self.type.caps(None, keys, meaning, size, (ends[-1], y)) + 1.8 * size)
-        begin = x - 0.5 * (ends[-1] - 1.8 * size)
-        for (keys, meaning), offset in zip(rows, ends[:-1], strict=True):
-            self.type.caps(surface, keys, meaning, size, (begin + offset, y))
+            end = self.type.caps(surface, keys, meaning, size, (x, y))
+            x = end + 1.6 * size
+        return end
 
     def card(self, surface: pygame.Surface, title: str, foot: list[tuple[list[str], str]]) -> None:
         """A page over the dimmed match: title, the game's rules, everybody's keys, and what can be done here."""

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -36,6 +36,21 @@ class Seat:
             raise ValueError("an agent's seat needs `make`")
         if not self.name:
             self.name = {"human": "You", "agent": "Agent"}.get(self.kind) or ("Random" if self.skill is None else "Bot")
+
+
+def told_apart(game: Game, seats: Sequence[Seat]) -> list[Seat]:
+    """The participants with names that differ: neither of two people is "You", they are called as the game's seats are."""
+    labels = game.seats if game.players == 2 else ("left", "right")  # of a race's pictures
+    two_people = sum(seat.kind == "human" for seat in seats) == 2
+    named = []
+    for label, seat in zip(labels, seats, strict=False):
+        alike = sum(seat.name == other.name for other in seats) == 2
+        if two_people and seat.name == "You":
+            seat = replace(seat, name=label[:1].upper() + label[1:])
+        elif alike:
+            seat = replace(seat, name=f"{seat.name} ({label})")
+        named.append(seat)
+    return named
 
 
 def action_numbers(game: Game) -> dict[str, int]:

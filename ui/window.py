@@ -8,7 +8,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import pygame
 
@@ -18,11 +18,12 @@ from games.game import Game
 from ui.clock import Clock
 from ui.match import Match, check_seats
 from ui.screen import Pointer, Screen, layout, window_size
-from ui.seats import Seat, spot_at
+from ui.seats import Seat, spot_at, told_apart
 
 LOADING, READY, PLAYING, PAUSED, OVER, CLOSED = "loading", "ready", "playing", "paused", "over", "closed"
 BETWEEN_GAMES = 150  # ticks that a result stands where nobody is there to press a key
-A_MOMENT = 60  # ticks that the last picture stands alone, before the result; keys still hammered then begin nothing
+A_MOMENT = 60  # ticks that the last picture stands alone, before the result
+CALM = 30  # ticks that a result stands before a key leaves it; and so long the game's own keys must have been at rest
 
 GO = ("return", "space", "enter", "keypad enter")
 READY_FOOT = [(["return"], "play"), (["q"], "quit"), (["f11"], "full screen")]
@@ -51,14 +52,21 @@ class App:
         clock: Ticks | None = None,
         events: Callable[[], Iterable[pygame.event.Event]] | None = None,
     ):
-        """See `play`."""
+        """seats: one participant for each seat of the game; for a game of one seat, one, or two who race.
+
+        seed: of the episodes; None: another one each time.    size: of the window, pixels; None: what suits the desktop.
+        games: close by itself after so many.    effects: glow, bevels and shadows.
+        ready: begin with a page of rules and keys where a person plays.
+        clock, events: for tests; by default 60 ticks a second, and Pygame's events.
+        Raises `UserError` where there is no display or the seats do not suit the game.
+        """
         check_seats(game, seats)
-        self.game, self.seats, self.games, self._greet = game, list(seats), games, ready
+        self.game, self.seats, self.games, self._greet = game, told_apart(game, seats), games, ready
         self.seed = secrets.randbelow(2**31) if seed is None else seed
         open_display()
         self.screen = Screen(game, self.seats, effects)
         desktop = (pygame.display.get_desktop_sizes() or [(1280, 800)])[0]
-        title = f"{game.heading}: {' against '.join(seat.name for seat in seats)}"
+        title = f"{game.heading}: {' against '.join(seat.name for seat in self.seats)}"
         self.window = pygame.Window(title, size or window_size(self.screen.pictures, desktop), resizable=True)
         self.window.set_icon(icon())
         self.surface = self.window.get_surface()
@@ -70,6 +78,8 @@ class App:
         self._failure: BaseException | None = None
         self._full = False  # screen
         self._ticks = 0  # since the mode changed
+        self._down: set[str] = set()  # keys
+        self._touched = 0  # tick of this mode in which a key of the game's was last down
         self._stale = True  # the window does not show what it should
         self._loader = threading.Thread(target=self._load, daemon=True)
 
@@ -136,6 +146,8 @@ class App:
             if self.match.result:
                 self._become(OVER)
         elif self.mode == OVER and self.match:
+            if self._down & self._game_keys():
+                self._touched = self._ticks
             self._stale = self._stale or self._ticks == A_MOMENT
             enough = self.games is not None and self.match.played >= self.games
             if self._ticks > BETWEEN_GAMES and (enough or not self.people):
@@ -147,7 +159,7 @@ class App:
             self._stale = True
 
     def _become(self, mode: str) -> None:
-        self.mode, self._ticks, self._stale = mode, 0, True
+        self.mode, self._ticks, self._touched, self._stale = mode, 0, 0, True
         pygame.mouse.set_visible(mode != PLAYING or bool(self.game.spots))
         if self.match:
             for hands in self.match.hands:
@@ -185,21 +197,33 @@ class App:
         if event.type in (pygame.QUIT, pygame.WINDOWCLOSE):
             self._become(CLOSED)
         elif event.type == pygame.KEYDOWN:
-            self._key(pygame.key.name(event.key))
-        elif event.type == pygame.KEYUP and self.match:
-            for hands in self.match.hands:
-                hands.release(pygame.key.name(event.key))
+            key = pygame.key.name(event.key)
+            self._down.add(key)
+            self._key(key)
+        elif event.type == pygame.KEYUP:
+            self._released(pygame.key.name(event.key))
         elif event.type in (pygame.VIDEORESIZE, pygame.WINDOWSIZECHANGED):
             self._resized()
         elif event.type == pygame.WINDOWEXPOSED:
             self._stale = True
         elif event.type == pygame.WINDOWFOCUSLOST:
+            self._down.clear()  # whatever is let go now, the window is not told
             if self.mode == PLAYING and self.people:
                 self._become(PAUSED)
         elif event.type == pygame.MOUSEMOTION:
             self.mouse, self._stale = event.pos, True
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._click(event.pos)
+
+    def _released(self, key: str) -> None:
+        self._down.discard(key)
+        if self.match:
+            for hands in self.match.hands:
+                hands.release(key)
+
+    def _game_keys(self) -> set[str]:
+        """All keys with which people play."""
+        return {key for hands in self.match.hands for key in hands.keys} if self.match else set()
 
     def _resized(self) -> None:
         """The window has its new surface already: to ask for another size now would fight the user."""
@@ -216,8 +240,10 @@ class App:
             self._resized()
         elif self.mode == PLAYING and self.match:
             taken = [hands.press(key) for hands in self.match.hands]  # two people may share keys, by turns
-            if not any(taken):
-                self._key_beside(key)
+            if key == "escape" and not any(taken):
+                self._become(PAUSED)
+        elif self.mode == OVER:
+            self._key_at_the_end(key)
         elif key == "q" and self.mode != LOADING:
             self._become(CLOSED)
         elif key == "escape":
@@ -225,20 +251,21 @@ class App:
                 self._become(PLAYING)
         elif key in GO and self.mode in (READY, PAUSED):
             self._become(PLAYING)
-        elif self.mode == OVER:
-            if key == "r" or (key in GO and self._ticks >= A_MOMENT):
-                self.restart()
         elif key == "r" and self.mode == PAUSED:
             self.restart()
         elif self.mode == READY and self.match and any(key in hands.keys for hands in self.match.hands):
             self._become(PLAYING)
             self._key(key)
 
-    def _key_beside(self, key: str) -> None:
-        """A key in play that the game does not use."""
-        if key == "escape":
-            self._become(PAUSED)
-        elif key == "r":
+    def _key_at_the_end(self, key: str) -> None:
+        """Who still hammers the keys of the game does not miss its result: they leave it when they have been at rest."""
+        playing = key in self._game_keys()
+        at_rest = not playing or self._ticks - self._touched >= CALM
+        if playing:
+            self._touched = self._ticks
+        if key == "q" and at_rest:
+            self._become(CLOSED)
+        elif key in (*GO, "r") and at_rest and self._ticks >= A_MOMENT + CALM:
             self.restart()
 
     def _spot(self, position: tuple[int, int]) -> Pointer | None:
@@ -258,7 +285,7 @@ class App:
         if self.mode in (READY, PAUSED):
             self._become(PLAYING)
         elif self.mode == OVER:
-            if self._ticks >= A_MOMENT:
+            if self._ticks >= A_MOMENT + CALM:
                 self.restart()
         elif (spot := self._spot(position)) and self.match:
             board = self.match.boards[spot.board]
@@ -291,26 +318,9 @@ def open_display() -> None:
         raise UserError("No display: the window cannot open.\nPlay without one: --headless")
 
 
-def play(
-    game: Game,
-    seats: Sequence[Seat],
-    *,
-    seed: int | None = None,
-    size: tuple[int, int] | None = None,
-    games: int | None = None,
-    effects: bool = True,
-    ready: bool = True,
-    clock: Ticks | None = None,
-    events: Callable[[], Iterable[pygame.event.Event]] | None = None,
-) -> Match | None:
+def play(game: Game, seats: Sequence[Seat], **settings: Any) -> Match | None:
     """Open a window and play until it is closed; the match, with `wins`, `draws` and `played` (None: closed at once).
 
-    seats: one participant for each seat of the game; for a game of one seat, one, or two who race.
-    seed: of the episodes; None: another one each time.    size: of the window, pixels; None: what suits the desktop.
-    games: close by itself after so many.    effects: glow, bevels and shadows.
-    ready: begin with a page of rules and keys where a person plays.
-    clock, events: for tests; by default 60 ticks a second, and Pygame's events.
-    Raises `UserError` where there is no display or the seats do not suit the game.
+    seats and settings: as `App` takes them.
     """
-    app = App(game, seats, seed=seed, size=size, games=games, effects=effects, ready=ready, clock=clock, events=events)
-    return app.run()
+    return App(game, seats, **settings).run()

@@ -22,6 +22,18 @@ def show(console, result: Result) -> None:
         console.print(f"          {result.problem}", highlight=False, markup=False, soft_wrap=True)
 
 
+def summary(held: int, failed: int, untried: int) -> str:
+    """The last line.
+
+    >>> summary(21, 0, 0), summary(1, 1, 19)
+    ('All 21 checks hold.', '1 check holds, 1 failed; 19 were not tried.')
+    """
+    if not failed:
+        return f"All {held} checks hold." if held > 1 else "The check holds."
+    rest = f"; {untried} {'was' if untried == 1 else 'were'} not tried" if untried else ""
+    return f"{held} {'check holds' if held == 1 else 'checks hold'}, {failed} failed{rest}."
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m games.check", description="What every game must pass.")
     parser.add_argument("games", nargs="*", metavar="NAME_OR_PATH", help="a game's name, or a file of your own (default: all)")
@@ -51,7 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
     failed = sum(not result.ok for result in every)
     if chosen.json:
         print(json.dumps({path: [vars(result) for result in of_game] for path, of_game in results.items()}))
-    console.print(f"{len(every) - failed} checks hold, {failed} failed." if failed else f"All {len(every)} checks hold.")
+    wanted = len(found) * (1 if chosen.only else len(CHECKS))
+    console.print(summary(len(every) - failed, failed, wanted - len(every)), highlight=False)
     return 1 if failed else 0
 
 

@@ -1,5 +1,7 @@
 """What the game's file says, and whether anything can be played at all."""
 
+import importlib
+import importlib.util
 import warnings
 
 import numpy as np
@@ -8,8 +10,12 @@ from games import core
 from games.check.play import DECISIONS, Play
 from games.check.process import elsewhere, task
 from games.check.promise import Failed, promise
-from games.errors import nearest
+from games.contract import did_you_mean
+from games.errors import UserError
 from games.game import Game
+
+# What these keys do in every game's window: one that used them would take that away.
+KEPT = {"escape": "pauses the game", "r": "begins a new one", "q": "closes the window", "f11": "fills the screen"}
 
 
 @promise("names, keys and places are in order")
@@ -34,7 +40,47 @@ def contract(game: Game) -> str | None:
     if game.hands and not game.has_asks:
         raise Failed("HANDS are for games with asks: elsewhere people and agents act alike")
     check_spots(game)
-    return check_keys(game)
+    check_mark(game)
+    notes = (check_mirror(game), check_keys(game), check_recipe(game))
+    return "; ".join(note for note in notes if note) or None
+
+
+def check_mark(game: Game) -> None:
+    """MARK: against the game's bot or chance; of two seats a win rate."""
+    opponent, score = game.mark
+    kind, _, skill = opponent.partition(":")
+    if opponent not in ("bot", "random") and not (
+        kind == "bot" and skill.replace(".", "", 1).isdigit() and float(skill) <= 1.0
+    ):
+        raise Failed(f"MARK names the opponent {opponent!r}; it is bot, bot:S with a skill S from 0 to 1, or random")
+    if game.players == 2 and not 0.0 <= score <= 1.0:
+        raise Failed(f"MARK's score is {score:g}; with two seats it is a win rate from 0 to 1, as 0.9")
+
+
+def check_mirror(game: Game) -> str | None:
+    """A note, where the second seat's picture is flipped but its left and right are not."""
+    if game.mirror is None:
+        return None
+    paired = {action for pair in game.mirror for action in pair}
+    for action in game.actions:
+        twin = action.replace("left", "right")
+        if twin != action and twin in game.actions and not {action, twin} & paired:
+            return f"MIRROR flips the picture of seat 1, yet {action!r} and {twin!r} do not change places: is that meant?"
+    return None
+
+
+def check_recipe(game: Game) -> str | None:
+    """RECIPE: algorithms and settings that training knows. A note, where training is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return "RECIPE not looked at: torch is not installed"
+    training = importlib.import_module("agents.config")  # by name, and only here: games/ does without agents/
+    for algorithm, settings in game.recipe.items():
+        try:
+            training.resolve(game, algorithm, {}, None)
+            training.opponents_of(list(settings.get("opponents", [])), game, "cpu")
+        except UserError as error:
+            raise Failed(f"RECIPE: {' '.join(str(error).split('Known: ')[0].split())}") from error
+    return None
 
 
 def check_spots(game: Game) -> None:
@@ -60,6 +106,8 @@ def check_keys(game: Game) -> str | None:
     for key in used:
         if used.count(key) > 1 and not game.turns:
             raise Failed(f"KEYS gives {key!r} to both seats")
+        if key in KEPT:
+            raise Failed(f"KEYS uses {key!r}, which {KEPT[key]} in every window; choose another")
     try:
         import pygame
     except ImportError:
@@ -69,8 +117,7 @@ def check_keys(game: Game) -> str | None:
         known = {pygame.key.name(getattr(pygame, name), use_compat=True) for name in dir(pygame) if name.startswith("K_")}
     for key in used:
         if key not in known:
-            hint = nearest(key, {k for k in known if k.isalpha()}).split("Known")[0].strip()
-            raise Failed(f"KEYS names the key {key!r}, which Pygame does not know. {hint}")
+            raise Failed(f"KEYS names the key {key!r}, which Pygame does not know.{did_you_mean(key, known)}")
     return None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from games.errors import UserError
 from games.game import Game
 
 
@@ -53,8 +54,8 @@ def promise(title: str, vital: bool = False) -> Callable[[Callable[[Game], str |
 
 def describe(error: Exception) -> str:
     """An exception in one line: what it is, and the last place of it; of numba's, what does not compile."""
-    if isinstance(error, Failed):
-        return str(error)
+    if isinstance(error, (Failed, UserError)):
+        return " ".join(str(error).splitlines())
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{last.name}, {Path(last.filename).name} line {last.lineno}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

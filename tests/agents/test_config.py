@@ -70,15 +70,18 @@ def test_a_recipe_with_a_mistake_is_named(repeat, monkeypatch):
         configs.resolve(repeat, "ppo", {}, None)
 
 
-def test_the_presets_names_and_values_are_sb3s():
+@pytest.mark.parametrize("name", ["PPO", "DQN"])
+def test_the_presets_names_and_values_are_sb3s(name):
     import inspect
 
-    from stable_baselines3 import PPO
+    import stable_baselines3
 
-    theirs = {name: one.default for name, one in inspect.signature(PPO.__init__).parameters.items()}
-    shared = set(configs.SB3_PRESET) & set(theirs) - {"clip_range_vf", "target_kl"}  # None there, 0 here
+    parameters = inspect.signature(getattr(stable_baselines3, name).__init__).parameters
+    theirs = {name: one.default for name, one in parameters.items()}
+    preset = configs.ALGORITHMS[name.lower()][2]
+    shared = set(preset) & set(theirs) - {"clip_range_vf", "target_kl"}  # None there, 0 here
     assert len(shared) >= 10
-    assert {name: configs.SB3_PRESET[name] for name in shared} == {name: theirs[name] for name in shared}
+    assert {name: preset[name] for name in shared} == {name: theirs[name] for name in shared}
 
 
 # --- devices and opponents ---

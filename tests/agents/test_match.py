@@ -114,9 +114,9 @@ def test_an_agent_moves_only_after_the_opening(connect_four, tmp_path):
     seen = []
     decide, batch = one.agent.decide, table.batch
 
-    def spy(observation, masks):
+    def spy(*given):
         seen.extend(batch.states["tick"][(batch.episode == 0) & (batch.asked.max(1) == 1)])
-        return decide(observation, masks)
+        return decide(*given)
 
     one.agent.decide = spy
     table.play()

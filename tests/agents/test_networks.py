@@ -15,6 +15,11 @@ SHAPES = {  # what goes with what: settings, observation's shape
     "patch planes": (AgentSettings(observation="planes", size=12), (2, 7, 12, 12)),
     "small": (AgentSettings(network="small", size=42, stack=3), (3, 42, 42)),
     "nature": (AgentSettings(network="nature", size=84, stack=4), (4, 84, 84)),
+    "impala": (AgentSettings(network="impala", size=42), (2, 42, 42)),
+    "impala planes": (AgentSettings(network="impala", observation="planes", size=9), (2, 7, 9, 9)),
+    "mobile": (AgentSettings(network="mobile", size=42), (2, 42, 42)),
+    "mobile odd": (AgentSettings(network="mobile", size=45), (2, 45, 45)),
+    "tiny": (AgentSettings(network="tiny", observation="planes", size=10), (1, 4, 10, 10)),
     "mlp": (AgentSettings(network="mlp", observation="objects"), (2, 21)),
 }
 
@@ -93,11 +98,62 @@ def test_the_patch_encoder_is_a_convolution_with_its_kernel_as_stride():
         ({"size": 40}, (2, 40, 40), "size=42"),
         ({"network": "small", "size": 8}, (2, 8, 8), "too small"),
         ({"network": "nature", "size": 20}, (4, 20, 20), "too small"),
+        ({"network": "impala", "size": 8}, (2, 8, 8), "size=9 or more"),
+        ({"network": "mobile", "size": 11}, (2, 11, 11), "size=12 or more"),
     ],
 )
 def test_what_does_not_go_together_is_said(changes, shape, says):
     with pytest.raises(UserError, match=says):
         encoder(shape, AgentSettings(**changes))
+
+
+@pytest.mark.parametrize(("name", "smallest"), [("impala", 9), ("mobile", 12)])
+def test_the_size_that_the_advice_names_is_enough(name, smallest):
+    made = encoder((2, smallest, smallest), AgentSettings(network=name, size=smallest))
+    rows = torch.from_numpy(made.arrange(observations((2, smallest, smallest))))
+    assert made(rows, torch.float32).shape == (5, made.features)
+    assert made.hidden.in_features == 32 * 2 * 2
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_reach_every_parameter(name, dtype):
+    settings, shape = SHAPES[name]
+    torch.manual_seed(0)
+    network = ActorCritic(shape, 4, settings)
+    logits, value = network(torch.from_numpy(network.encoder.arrange(observations(shape, 16))), dtype)
+    (logits.square().sum() + value.square().sum()).backward()
+    for which, parameter in network.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().max() > 0, which
+
+
+def plain_impala(made, images):
+    """Features by torch's own layers, as the paper's figure 3 draws them."""
+    x = torch.from_numpy(images).double() / 255
+    for stage in made.stages:
+        x = torch.nn.functional.max_pool2d(stage.widen.double()(x), 3, 2, 1)
+        for block in stage.blocks:
+            x = x + block.second.double()(block.first.double()(x.relu()).relu())
+    return made.hidden.double()(x.relu().flatten(1)).relu()
+
+
+def plain_mobile(made, images):
+    x = made.first.double()(torch.from_numpy(images).double() / 255).clamp(0, 6)
+    for block in made.inner:
+        inner = block.look.double()(block.widen.double()(x).clamp(0, 6)).clamp(0, 6)
+        inner = block.narrow.double()(inner)
+        x = x + inner if inner.shape == x.shape else inner
+    return made.hidden.double()(x.flatten(1)).relu()
+
+
+@pytest.mark.parametrize(("name", "plain"), [("impala", plain_impala), ("mobile", plain_mobile), ("mobile odd", plain_mobile)])
+def test_the_residual_encoders_are_what_their_papers_draw(name, plain):
+    settings, shape = SHAPES[name]
+    torch.manual_seed(0)
+    made, images = encoder(shape, settings), observations(shape)
+    with torch.no_grad():
+        ours = made(torch.from_numpy(made.arrange(images)), torch.float32)
+        assert torch.allclose(ours.double(), plain(made, images), atol=1e-4)
 
 
 def test_precision_is_one_of_three():

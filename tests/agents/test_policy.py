@@ -85,7 +85,7 @@ def test_an_agent_of_a_users_game_is_refused_once_the_game_is_edited(tmp_path):
     assert Agent.load(path, game).game is game
     with pytest.raises(UserError, match="a game of somebody's own"):
         Agent.load(path)
-    game_file.write_text(TALLY.read_text("utf-8") + "\n# one more line\n", "utf-8")
+    game_file.write_text(TALLY.read_text("utf-8") + "\nPACE = 2\n", "utf-8")
     with pytest.raises(UserError, match=r"another state of own\.py"):
         Agent.load(path, games.load(game_file))
 

@@ -322,10 +322,10 @@ def test_a_users_own_game_trains_and_goes_on_only_when_named_and_unchanged(main,
     assert main(*words, "--quiet", "--set", "eval_every=300")[0] == 0
     code, _, error = main("--resume", folder)
     assert code == 2
-    assert "Name its file again: python train.py ./own.py" in error
+    assert f"Name its file again: python train.py {own} --resume" in error
     assert main(own, "--resume", folder, "--steps", "1200", "--quiet")[0] == 0
     assert configs.read_config(folder).run.steps == 1200
-    own.write_text(REPEAT.read_text("utf-8") + "\n# edited\n", "utf-8")
+    own.write_text(REPEAT.read_text("utf-8") + "\nEDITED = 1\n", "utf-8")
     code, _, error = main(own, "--resume", folder)
     assert code == 2
     assert "own.py has changed" in error

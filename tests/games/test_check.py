@@ -5,6 +5,7 @@ Each mutant is `race.py` (or a game of turns) with something broken on purpose t
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 import games
 from games import check
-from games.check import process
+from games.check import contract, process
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -40,10 +41,15 @@ MUTANTS = {
     "action twice": ("contract", "name an action twice", ('"stay", "left", "right"]', '"stay", "left", "right", "stay"]')),
     "seats without names": ("contract", "SEATS holds 1", ("PLAYERS = 2\n", 'PLAYERS = 2\nSEATS = ("runner",)\n')),
     "unknown key": ("contract", "the key 'lefft'", ('"left": "left"', '"lefft": "left"')),
+    "key of the window": ("contract", "KEYS uses 'r', which begins a new one in", ('"a": "left"', '"r": "left"')),
+    "mark in percent": ("contract", "a win rate from 0 to 1", ('("bot", 0.6)', '("bot", 60)')),
+    "mark against nobody": ("contract", "names the opponent 'bto'", ('("bot", 0.6)', '("bto", 0.6)')),
+    "unknown setting": ("contract", "no setting 'stepz' in the recipe", ('{"ppo": {}}', '{"ppo": {"stepz": 1e6}}')),
+    "unknown algorithm": ("contract", "no algorithm 'pop'. Did you mean 'ppo'?", ('{"ppo": {}}', '{"pop": {}}')),
     "one key for both": ("contract", "gives 'a' to both", ('{"left": "left",', '{"a": "left",')),
     "spot outside": ("contract", "does not lie in the world", ("SHAPES = 5\n", "SHAPES = 5\nSPOTS = [(80, 0, 9, 9)] * 3\n")),
     "turns without asks": ("contract", "needs the function asks", ("SHAPES = 5\n", "SHAPES = 5\nTURNS = True\n")),
-    "does not compile": ("begins", "", ("SPEED * move", "SPEED * moves")),
+    "does not compile": ("begins", "line 53: step does not compile", ("SPEED * move", "SPEED * [0.5, move]")),
     "no end": ("begins", "still at work", after(RESET, "while s.flag > -1e9:\n        s.flag += 1.0")),
     # Official checkers pass this one: random from the second step on.
     "chance of its own": ("repeats", "the field x differs", after(STEP, "s.x[0] += 0.1 * (s.tick > 1) * np.random.random()")),
@@ -197,6 +203,26 @@ def test_a_broken_game_fails_its_check(name, make_game, monkeypatch):
     assert word in result.problem
 
 
+def test_a_flipped_picture_whose_left_stays_left_is_remarked_on(make_game):
+    for mirror, remark in [("()", "MIRROR flips the picture"), ('(("left", "right"),)', "")]:
+        (result,) = check.check(make_game(RACE.replace("SHAPES = 5", f"SHAPES = 5\nMIRROR = {mirror}")), only="contract")
+        assert result.ok
+        assert result.note.startswith(remark)
+        assert bool(result.note) == bool(remark)
+
+
+def test_a_recipe_is_not_looked_at_without_torch(make_game, monkeypatch):
+    monkeypatch.setattr(contract.importlib.util, "find_spec", lambda name: None)
+    (result,) = check.check(make_game(RACE.replace('{"ppo": {}}', '{"ppo": {"stepz": 1e6}}')), only="contract")
+    assert (result.ok, result.note) == (True, "RECIPE not looked at: torch is not installed")
+
+
+def test_the_keys_that_games_leave_alone_are_those_of_the_window():
+    window = (ROOT / "ui" / "window.py").read_text("utf-8")
+    for key in contract.KEPT:
+        assert f'key == "{key}"' in window
+
+
 def test_every_check_has_been_seen_to_fail():
     assert {kind for kind, *_ in [*MUTANTS.values(), *TURNS.values()]} == set(check.CHECKS)
 
@@ -207,6 +233,13 @@ SOUND = [*games.names(), str(HERE / "race.py"), *sorted(map(str, (ROOT / "tests"
 @pytest.mark.parametrize("name", SOUND, ids=lambda name: Path(name).stem)
 def test_sound_games_pass_every_check(name):
     results = check.check(games.load(name))
+    assert [(result.check, result.problem) for result in results if not result.ok] == []
+    assert [result.check for result in results] == list(check.CHECKS)
+
+
+def test_the_game_that_contributing_shows_passes_every_check(make_game):
+    (text,) = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL)
+    results = check.check(make_game(text, "apples"))
     assert [(result.check, result.problem) for result in results if not result.ok] == []
     assert [result.check for result in results] == list(check.CHECKS)
 
@@ -227,6 +260,11 @@ def test_the_command_prints_one_line_a_check_and_exits_by_what_it_found(tmp_path
     assert done.returncode == 1
     assert "FAILED  names, keys and places are in order" in done.stdout
     assert "KEYS names the key 'lefft', which Pygame does not know. Did you mean 'left'?" in done.stdout
+    (tmp_path / "race.py").write_text(RACE.replace("SPEED * move", "SPEED * [0.5, move]"), encoding="utf-8")
+    done = run(tmp_path / "race.py")
+    assert done.stdout.endswith("\n1 check holds, 1 failed; 19 were not tried.\n")
+    assert "race.py line 53: step does not compile" in done.stdout
+    (tmp_path / "race.py").write_text(RACE.replace('"left": "left"', '"lefft": "left"'), encoding="utf-8")
     done = run(tmp_path / "race.py", "--only", "contract", "--json")
     (found,) = json.loads(done.stdout).values()
     assert [(result["check"], result["ok"]) for result in found] == [("contract", False)]

@@ -28,13 +28,18 @@ RACE = (HERE / "race.py").read_text("utf-8")
         (r'"f8", \(2,\)', '"f4", (2,)', "f4 field; use f8"),
         (r'\("flag", "f8"\)', '("flag", "?")', "boolean field; use u1"),
         (r"SHAPES = 5", "SHAPES = 5000", "SHAPES must be from 0 to 4096"),
-        (r"SHAPES = 5", 'SHAPES = 5\nMIRROR = (("left", "rihgt"),)', "MIRROR names .*rihgt.*, which ACTIONS does not have"),
-        (r'"a": "left"', '"a": "lfet"', "KEYS names the action 'lfet', which ACTIONS does not have"),
+        (r"SHAPES = 5", 'SHAPES = 5\nMIRROR = (("left", "rihgt"),)', r"MIRROR names 'rihgt', .* have. Did you mean 'right'\?"),
+        (r'"a": "left"', '"a": "lfet"', r"KEYS names the action 'lfet', .* have. Did you mean 'left'\?"),
         (r', \{"left": "left", "right": "right"\}\)', ",)", "KEYS holds 1 dicts"),
         (r'RECIPE = \{"ppo": \{\}\}', "RECIPE = {}", "RECIPE needs one algorithm"),
-        (r"@jit\ndef step", "def step", "the function step lacks its @jit"),
-        (r"SPEED = 0.5", "SPEED = 0.5 +", "does not load: SyntaxError"),
-        (r"SPEED = 0.5", "SPEED = FAST", "does not load: NameError: name 'FAST'"),
+        (r'RECIPE = \{"ppo": \{\}\}', 'RECIPE = ["ppo"]', "RECIPE needs one algorithm"),
+        (r"STATE = np.dtype\((?s:.*?)\]\)", "STATE = [*COMMON]", r"STATE must begin with \*COMMON"),
+        (r"MAX_TICKS = 600", "MAX_TICKS = 600.0", "MAX_TICKS is 600.0; it must be a whole number"),
+        (r"ACTIONS = .*", 'ACTIONS = "stay"', "ACTIONS must be a list of names"),
+        (r"SHAPES = 5", 'SHAPES = 5\nMIRROR = ("left", "right")', "MIRROR must hold pairs of actions"),
+        (r"KEYS = .*", 'KEYS = {"a": "left"}', "KEYS must hold a dict for each seat"),
+        (r"MARK = .*", "MARK = 0.9", "MARK must be an opponent and a score"),
+        (r"MARK = .*", 'MARK = ("bot", "90 %")', "MARK's score is '90 %'; it must be a number"),
     ],
 )
 def test_a_broken_contract_is_said_in_plain_words(make_game, old, new, said):
@@ -42,6 +47,147 @@ def test_a_broken_contract_is_said_in_plain_words(make_game, old, new, said):
     assert text != RACE
     with pytest.raises(UserError, match=said):
         make_game(text)
+
+
+MISTAKES = [
+    (r"SPEED = 0.5", "SPEED = 0.5 +", "line 19 is not Python: invalid syntax."),
+    (r"SPEED = 0.5", "SPEED = FAST", "line 19 does not load: NameError: name 'FAST' is not defined."),
+    (r"SPEED = 0.5", "SPEED = 0.5\nPACE = SPEDE", "name 'SPEDE' is not defined. Did you mean 'SPEED'?"),
+    (r"GOAL, ME, OTHER", "GAOL, ME, OTHER", "line 8: games.core has no 'GAOL'. Did you mean 'GOAL'?"),
+    (r"@jit\ndef step", "def step", "line 49: the function step lacks its @jit."),
+    (r"def step\(s, actions, rewards\)", "def step(s, actions)", "step must take 3 arguments: step(s, actions, rewards)."),
+    (r"SPEED \* move", "SPEED * moves", "line 53: step uses 'moves', which is defined nowhere. Did you mean 'move'?"),
+    (r"2\.0, OTHER\)", "2.0, OTHRE)", "line 83: draw uses 'OTHRE', which is defined nowhere. Did you mean 'OTHER'?"),
+    (
+        r"2\.0, OTHER\)",
+        "2.0, DANGER)",
+        "draw uses 'DANGER', which is defined nowhere.\nImport it: from games.core import DANGER",
+    ),
+    (r"s\.flag = 32", "s.flga = 32", "line 45: STATE has no field 'flga'. Did you mean 'flag'?"),
+    (r"str\(s\.paces\[0\]\)", "str(s.pace[0])", "line 87: STATE has no field 'pace'. Did you mean 'paces'?"),
+    (
+        r"disc\(f, s\.x\[mine\], 40\.0, 2\.0, ME\)",
+        "disc(f, 40.0, 2.0, ME)",
+        "draw gives disc 4 arguments; it is disc(f, x, y, r, role).",
+    ),
+    (r"s\.paces\[seat\] \+= abs\(move\)", "s.paces[seat] += np.asb(move)", "line 54: numpy has no 'asb'. Did you mean 'abs'?"),
+    (r"(?s)$", "\n\ndef more(s):\n    pass\n", None),  # nobody compiled calls it
+    (
+        r"(?s)    s\.paces\[:\] = 0\n(.*)$",
+        r"    more(s)\n\1\n\ndef more(s):\n    s.paces[:] = 0\n",
+        "line 46: reset calls more, which lacks @jit.\nWrite @jit above line 90, def more.",
+    ),
+    (
+        r"(?s)    s\.paces\[:\] = 0\n(.*)$",
+        r"    more(1, s)\n\1\n\n@jit\ndef more(k, state):\n    state.pacse[:] = 0\n",
+        "line 92: STATE has no field 'pacse'. Did you mean 'paces'?",
+    ),
+]
+
+
+@pytest.mark.parametrize("old, new, said", MISTAKES)
+def test_a_mistake_in_the_text_is_said_with_its_line_and_what_was_meant(make_game, old, new, said):
+    text = re.sub(old, new, RACE, count=1)
+    assert text != RACE
+    if said is None:
+        make_game(text)
+        return
+    with pytest.raises(UserError) as error:
+        make_game(text)
+    assert said in str(error.value)
+    assert "made_up.py" in str(error.value)
+    assert len(str(error.value).splitlines()) <= 3
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ("s.paces[:] = 0", 's.paces[:] = max(1, "a")', "line 46: reset does not compile: numba knows no max(int, str)."),
+        ("s.paces[:] = 0", "s.paces[:] = list", "line 46: reset does not compile: "),
+    ],
+)
+def test_what_does_not_compile_is_said_in_three_lines(make_game, old, new, said):
+    assert old in RACE
+    game = make_game(RACE.replace(old, new))
+    with pytest.raises(UserError) as error:
+        Batch(game, 1)
+    assert said in str(error.value)
+    assert len(str(error.value).splitlines()) <= 3
+
+
+def test_an_imported_function_without_jit_is_named(tmp_path, monkeypatch):
+    (tmp_path / "helper_of_race.py").write_text("def rest(s):\n    s.paces[:] = 0\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = RACE.replace("import numpy as np\n", "import numpy as np\nfrom helper_of_race import rest\n")
+    (tmp_path / "race.py").write_text(text.replace("s.paces[:] = 0", "rest(s)"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"race\.py line 47: reset does not compile: it calls rest, which lacks @jit\."):
+        Batch(games.load(tmp_path / "race.py"), 1)
+
+
+def test_an_error_names_the_path_as_it_was_typed(tmp_path, monkeypatch):
+    (tmp_path / "my").mkdir()
+    (tmp_path / "my" / "race.py").write_text(RACE.replace("VERSION = 1", ""), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^\./my/race\.py: VERSION is missing"):
+        games.load("./my/race.py")
+
+
+# --- what an agent was trained on ---
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("SPEED = 0.5  # world units per tick", "# of both\nSPEED = 0.5"),
+        ('RECIPE = {"ppo": {}}', 'RECIPE = {"ppo": {"steps": 2e6}}'),
+        ('MARK = ("bot", 0.6)', 'MARK = ("bot:1", 0.9)'),
+        ('"d": "right"}', '"x": "right"}'),
+        ("SHAPES = 5", "SHAPES = 5\nSPOTS = None"),
+        ('"", str(s.paces[1])', '"paces", str(s.paces[1])'),
+        ('"""To the flag; the less its skill, the more often it stands."""', '"""Runs."""'),
+        ("End: somebody is at the flag.", "End: one is at the flag."),
+        ("    s.flag = 32.0 + 20.0 * uniform(s)", "    s.flag = (32.0\n              + 20.0 * uniform(s))"),
+    ],
+)
+def test_what_no_agent_sees_or_earns_by_leaves_its_training_valid(make_game, old, new):
+    assert old in RACE
+    assert make_game(RACE.replace(old, new)).digest == make_game(RACE).digest
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("SPEED = 0.5", "SPEED = 0.6"),
+        ("MAX_TICKS = 600", "MAX_TICKS = 601"),
+        ("SHAPES = 5", "SHAPES = 6"),
+        ("SHAPES = 5", "SHAPES = 5\nMIRROR = ()"),
+        ("rewards[0] += there", "rewards[0] += 2.0 * there"),
+        ("40.0, 2.0, ME", "40.0, 2.5, ME"),
+        ("return 0\n", "return 1\n"),
+        ("20.0 * uniform(s)", "21.0 * uniform(s)"),
+        ("mask[1] = s.x[seat] > 2.0", "mask[1] = s.x[seat] >= 2.0"),
+        ("uniform(s) < 0.5", "uniform(s) < 0.6"),
+        ("s.x[0] - s.flag", "s.flag - s.x[0]"),
+    ],
+)
+def test_what_an_agent_sees_or_earns_by_makes_another_game_of_it(make_game, old, new):
+    assert old in RACE
+    assert make_game(RACE.replace(old, new)).digest != make_game(RACE).digest
+
+
+def test_a_file_that_the_game_imports_counts_too(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "race.py").write_text(RACE + "\n\nimport helper_of_digest\n", encoding="utf-8")
+    seen = []
+    for text in ("PACE = 1.0\n", "PACE = 1.0  # of both\n", "PACE = 2.0\n"):
+        (tmp_path / "helper_of_digest.py").write_text(text, encoding="utf-8")
+        seen.append(games.load(tmp_path / "race.py").digest)
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_a_digest_is_the_same_in_every_place_and_for_every_python(make_game):
+    assert make_game(RACE).digest == make_game(RACE, "elsewhere").digest
+    assert make_game(RACE).digest == "ba972317ffa0ff99488fd20081a656e43aaa6dad92dddb07f31091cb56f9d69a"
 
 
 def test_a_misspelt_game_names_the_nearest():

@@ -10,7 +10,7 @@ import pytest
 
 import games
 from games.batch import EXTERNAL, RANDOM, Batch
-from games.core import BALL, DECOR, DISC, LINE, ME, RECT, TRIANGLE
+from games.core import BALL, DECOR, DISC, LINE, ME, RECT, TRIANGLE, WALL
 from games.view import View
 from games.window import DARK, GREY, Painter, Trail, distance
 
@@ -93,6 +93,15 @@ def test_effects_leave_shapes_where_they_are():
     dressed = painted(painter, frame, 420, effects=True)
     assert np.abs(exact - dressed)[160:240, 160:240].max() < 60
     assert np.abs(exact - dressed)[:100].max() < 8
+
+
+def test_a_small_disc_is_a_coin_and_a_large_one_a_ground_without_zones():
+    game = games.load("pong")
+    painter = Painter(game)
+    for radius, zones in ((5.0, True), (36.0, False)):
+        row = painted(painter, frame_of(game, (DISC, WALL, 42.0, 42.0, radius)), 840)[420]
+        inner = row[420 - int(8.5 * radius) : 420 + int(8.5 * radius)]  # without the rim
+        assert (np.ptp(inner) > 3) == zones
 
 
 def test_decor_is_for_people_only():

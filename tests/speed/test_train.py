@@ -80,7 +80,8 @@ def test_the_peer_learns_with_the_same_network(name):
 
 
 def test_every_network_of_pixels_is_compared():
-    assert set(NETWORKS) == {name for name, kind in ENCODERS.items() if "pixels" in kind.takes}
+    alone = {"impala", "mobile"}  # Stable-Baselines3 has nothing like them
+    assert set(NETWORKS) == {name for name, kind in ENCODERS.items() if "pixels" in kind.takes} - alone
 
 
 def test_both_sides_learn_from_as_many_decisions_in_as_many_steps():

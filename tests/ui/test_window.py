@@ -11,9 +11,9 @@ import pytest
 
 import games
 from games.errors import UserError
-from ui import window
+from ui import screen, window
 from ui.screen import layout
-from ui.seats import Seat
+from ui.seats import Seat, told_apart
 from ui.window import App
 
 SPEED = games.load("pong").module.PADDLE_SPEED
@@ -148,6 +148,10 @@ def test_restart_begins_another_game_that_counts_only_when_finished(start):
     app = start("pong", HUMAN, BOT)
     turns(app, 50)
     episode = int(app.match.boards[0].batch.episode[0])
+    tap("r")
+    turns(app, 1)
+    assert int(app.match.boards[0].batch.episode[0]) == episode  # not by accident, in the middle of a game
+    tap("escape")
     tap("r")
     turns(app, 1)
     assert int(app.match.boards[0].batch.episode[0]) == episode + 1
@@ -313,9 +317,123 @@ def test_the_result_is_shown_and_enter_plays_again(start):
     assert pygame.image.tobytes(app.surface, "RGB") != last_picture
     tap("return")
     turns(app, 2)
+    assert app.mode == window.OVER  # it has only just appeared
+    turns(app, window.CALM)
+    tap("return")
+    turns(app, 2)
     assert app.mode == window.PLAYING
     assert app.match.played == 1
     assert sum(app.match.wins) == 1
+
+
+# Played with the keys that begin the next one.
+BRIEF = SLIDE.replace('{"a": "left", "d": "right"}', '{"space": "left", "return": "right"}')
+
+
+def test_keys_of_the_game_leave_its_result_only_when_they_have_been_at_rest(start, make_game):
+    app = start(make_game(BRIEF), HUMAN, BOT)
+    app.match.boards[0].batch.states["tick"] = 590  # of 600
+    for _ in range(window.A_MOMENT + 4 * window.CALM):  # hammering on, longer than the result needs to appear
+        tap("space")
+        turns(app, window.CALM // 2)
+    assert app.mode == window.OVER
+    key("return")  # … or holding on
+    turns(app, 2 * window.CALM)
+    key("return", down=False)
+    tap("space")
+    turns(app, 1)
+    assert app.mode == window.OVER
+    turns(app, window.CALM)
+    tap("space")
+    turns(app, 1)
+    assert app.mode == window.PLAYING
+
+
+def test_names_tell_two_people_and_two_of_a_kind_apart():
+    pong, board, breakout = (games.load(name) for name in ("pong", "connect_four", "breakout"))
+    assert [seat.name for seat in told_apart(pong, [HUMAN, HUMAN])] == ["Left", "Right"]
+    assert [seat.name for seat in told_apart(board, [HUMAN, HUMAN])] == ["Player 1", "Player 2"]
+    assert [seat.name for seat in told_apart(pong, [HUMAN, BOT])] == ["You", "Bot"]
+    assert [seat.name for seat in told_apart(pong, [BOT, BOT])] == ["Bot (left)", "Bot (right)"]
+    assert [seat.name for seat in told_apart(breakout, [BOT, BOT])] == ["Bot (left)", "Bot (right)"]
+    assert [seat.name for seat in told_apart(breakout, [HUMAN])] == ["You"]
+
+
+@pytest.mark.parametrize(
+    ("seats", "title", "says"),
+    [((HUMAN, HUMAN), "Pong: Left against Right", "Right wins"), ((BOT, HUMAN), "Pong: Bot against You", "You win")],
+    ids=["two", "one"],
+)
+def test_title_and_result_say_who_it_is(start, seats, title, says):
+    app = start("pong", *seats)
+    assert app.window.title == title
+    app.match.boards[0].batch.states["score"][0] = (4, 4)
+    app.match.boards[0].batch.states["x"] = -1.0
+    app.match.boards[0].batch.states["vx"] = -1.0
+    turns(app, 200, until=window.OVER)
+    assert app.match.wins == [0, 1]
+    assert app.screen._verdict(app.match)[0] == says
+
+
+def test_each_of_two_people_is_shown_the_keys_that_work_for_them(start):
+    app = start("pong", HUMAN, HUMAN)
+    assert app.screen._key_lines() == [(0, [(["w"], "up"), (["s"], "down")]), (1, [(["up"], "up"), (["down"], "down")])]
+    app = start("pong", HUMAN, BOT)
+    assert app.screen._key_lines() == [(0, [(["w", "up"], "up"), (["s", "down"], "down")])]
+    app = start("connect_four", HUMAN, HUMAN)
+    assert len(app.screen._key_lines()) == 1  # the same keys, by turns
+
+
+def test_it_says_which_of_two_people_is_to_move_unless_the_game_does(start):
+    app = start("connect_four", HUMAN, HUMAN)
+    board = app.match.boards[0]
+    mover = int(state(app).turn)
+    assert app.screen._whose_turn(board, told=False) == f"Player {mover + 1} to move"
+    assert app.screen._whose_turn(board, told=True) == ""
+
+
+def test_nobody_is_to_move_when_a_game_is_over(start):
+    app = start("connect_four", HUMAN, HUMAN)
+    while app.mode == window.PLAYING:
+        tap(str(state(app).tick % 2 + 1))  # two columns fill by turns: the one or the other gets four
+        turns(app, 2, until=window.OVER)
+    turns(app, window.A_MOMENT)
+    assert app.match.boards[0].texts() == ("", "", "")
+
+
+def shown_caps(app, monkeypatch) -> list[str]:
+    """What the keys that are drawn at the foot of the window do."""
+    found: list[str] = []
+    draw = app.screen.type.caps
+
+    def caps(surface, keys, meaning, size, at):
+        if surface is not None:
+            found.append(meaning)
+        return draw(surface, keys, meaning, size, at)
+
+    monkeypatch.setattr(app.screen.type, "caps", caps)
+    app.screen._plates = {}
+    app._stale = True
+    app.draw()
+    return found
+
+
+def test_the_foot_shows_the_keys_of_the_moment(start, monkeypatch):
+    app = start("pong", HUMAN, BOT)
+    assert shown_caps(app, monkeypatch) == ["pause", "up", "down"]
+    turns(app, 4000, until=window.OVER)
+    turns(app, window.A_MOMENT)
+    assert shown_caps(app, monkeypatch) == ["again", "quit", "full screen"]
+
+
+def test_the_result_leaves_those_who_played_in_sight(start):
+    app = start("pong", HUMAN, BOT)
+    turns(app, 1)
+    frame = app.screen._shown[0]
+    played = np.flatnonzero(frame["kind"][0] >= 0)
+    for middle, hidden_in in ((42.0, screen.BAND_PLACES[0]), (15.0, screen.BAND_PLACES[1]), (70.0, screen.BAND_PLACES[2])):
+        frame["xy"][0, played, 1] = middle
+        assert app.screen._band_place() != hidden_in
 
 
 class Still:

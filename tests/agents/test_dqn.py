@@ -1,0 +1,268 @@
+"""DQN's targets against plain loops, what a memory learns from, exploration, and its parts switched off."""
+
+import numpy as np
+import pytest
+import torch
+
+import games
+from agents import dqn
+from agents.config import resolve
+from agents.dqn import DQN, DQNSettings, priorities, target_value, td_loss
+from agents.match import participant
+from agents.networks import explore
+from agents.replay import Sampled
+from games.batch import OUT_OF_TIME, OVER
+from games.errors import UserError
+
+SMALL = {
+    "observation": "objects", "network": "mlp", "stack": 2, "hidden": 16, "memory_size": 12, "n_envs": 6, "precision": "fp32",
+    "buffer_size": 600, "batch_size": 64, "learning_starts": 100, "gamma": 0.9, "schedule": "constant",
+}  # fmt: skip
+VANILLA = {"double": False, "dueling": False, "n_step": 1, "prioritized": False}
+
+
+def learner_of(game, opponents=(), **changes):
+    """Its target network is another than its own, and both have opinions."""
+    learner = DQN(game, DQNSettings(**{**SMALL, **changes}), 1, list(opponents))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for network in (learner.network, learner.target):
+            for parameter in network.parameters():
+                parameter.copy_(torch.randn(parameter.shape))
+    return learner
+
+
+@pytest.fixture(scope="module")
+def hasty(changed):
+    """`repeat`, over after any answer or cut by time after four: masks, ends and time-outs."""
+    sooner = {"if s.tick + 1 == ANSWERS:": "if uniform(s) < 0.2:", "MAX_TICKS = 100": "MAX_TICKS = 4"}
+    return changed("tests/learning/repeat.py", sooner)
+
+
+# --- the mathematics ---
+
+
+def test_the_double_target_values_what_the_online_network_prefers_and_nothing_forbidden():
+    target = torch.tensor([[1.0, 5.0, 9.0], [4.0, 2.0, 8.0]])
+    online = torch.tensor([[2.0, 1.0, 3.0], [0.0, 7.0, 9.0]])
+    mask = torch.tensor([[1, 1, 0], [1, 1, 1]])
+    assert target_value(target, None, None).tolist() == [9.0, 8.0]
+    assert target_value(target, None, mask).tolist() == [5.0, 8.0]
+    assert target_value(target, online, None).tolist() == [9.0, 8.0]
+    assert target_value(target, online, mask).tolist() == [1.0, 8.0]
+    assert target_value(target, online, torch.tensor([[0, 1, 0], [1, 1, 0]])).tolist() == [5.0, 2.0]
+
+
+def test_the_loss_is_hubers_and_weighed():
+    loss = td_loss(torch.tensor([0.5, 3.0]), torch.zeros(2), torch.tensor([1.0, 0.5]))
+    assert loss.item() == pytest.approx((0.125 + 0.5 * 2.5) / 2)
+
+
+def test_a_sequences_priority_is_mostly_its_greatest_error():
+    assert priorities(np.array([-4.0, 0.0]), 0.5) == pytest.approx([2.0, 0.001])
+    assert priorities(np.array([[1.0, -3.0]]), 1.0) == pytest.approx([0.9 * 3 + 0.1 * 2], abs=1e-5)
+
+
+class Diary:
+    """What every row saw, might have done, did and got, told by the arena and the view alone."""
+
+    def __init__(self, learner):
+        self.of = [[] for _ in range(learner.rows)]
+        arena, view, original = learner.arena, learner.arena.view, learner.arena.step
+
+        def step(actions):
+            seen, masks = view.newest().copy(), view.masks()
+            reward, end = original(actions)
+            cut = np.flatnonzero(end == OUT_OF_TIME)
+            final = dict(zip(cut.tolist(), zip(view.final(cut), view.final_masks(cut), strict=True), strict=True))
+            for row, told in enumerate(self.of):
+                told.append((seen[row], masks[row], actions[row], reward[row], end[row], final.get(row)))
+            return reward, end
+
+        arena.step = step
+
+    def goal(self, learner, row, time):
+        """The target of a decision, in single steps and plain numbers."""
+        settings, total, factor = learner.settings, 0.0, 1.0
+        for k in range(settings.n_step):
+            _, _, _, reward, end, final = self.of[row][time + k]
+            total += factor * settings.reward_scale * reward
+            factor *= settings.gamma
+            if end == OVER:
+                return total
+            if end == OUT_OF_TIME:
+                break
+        else:
+            final = self.of[row][time + settings.n_step][:2]
+        seen = torch.from_numpy(learner.network.encoder.arrange(final[0][None]))
+        target, online = (network(seen)[0][0].tolist() for network in (learner.target, learner.network))
+        allowed = [action for action in range(3) if final[1][action]]
+        best = max(allowed, key=lambda action: (online if settings.double else target)[action])
+        return total + factor * target[best]
+
+
+@pytest.mark.parametrize("changes", [VANILLA, {**VANILLA, "double": True, "dueling": True, "n_step": 3, "reward_scale": 0.5}])
+def test_targets_are_those_of_a_plain_loop_with_masks_ends_and_time_outs(hasty, changes):
+    learner = learner_of(hasty, learning_starts=10**9, **changes)
+    diary = Diary(learner)
+    for _ in range(60):
+        learner._play()
+    replay, ends, tried = learner.replay, set(), 0
+    for row in range(learner.rows):
+        entries = np.flatnonzero(replay.real[row, : replay.count[row]])[:50]
+        sampled = Sampled(np.full(len(entries), row), entries, np.ones(len(entries), np.float32))
+        _, _, error = learner._loss(sampled)
+        for time in range(50):
+            seen, _, action, _, end, _ = diary.of[row][time]
+            q = learner.network(torch.from_numpy(learner.network.encoder.arrange(seen[None])))[0][0, action].item()
+            assert error[time].item() == pytest.approx(q - diary.goal(learner, row, time), abs=1e-3)
+            ends.add(int(end))
+            tried += 1
+    assert tried == 300 and ends == {0, OVER, OUT_OF_TIME}
+
+
+# --- memory ---
+
+
+@pytest.mark.parametrize("against", ["nobody", "self", "bot"])
+def test_sequences_give_what_acting_saw(against, hasty, monkeypatch):
+    """With an unchanged network: from the kept state on, whatever ends in between, and whoever waits for the other."""
+    game = hasty if against == "nobody" else games.load("connect_four")
+    opponents = {"nobody": [], "self": [None], "bot": [participant("bot", game)] if game.players == 2 else []}[against]
+    lengths = {"burn_in": 3, "sequence": 6, "n_step": 2}
+    monkeypatch.setattr(dqn, "AT_LEAST", 1)  # small rings
+    learner = learner_of(game, opponents, memory="lstm", stack=1, learning_starts=10**9, buffer_size=240, **lengths)
+    acted, latest = {}, None
+    values, note = learner._values, learner._note
+
+    def listen(x, state):
+        nonlocal latest
+        latest = values(x, state)
+        return latest
+
+    def write_down(rows, *others):
+        for row in rows.tolist():
+            acted[row, int(learner.replay.count[row])] = latest[0][row].clone()
+        note(rows, *others)
+
+    monkeypatch.setattr(learner, "_values", listen)
+    monkeypatch.setattr(learner, "_note", write_down)
+    for _ in range(150):
+        learner._play()
+    assert learner.replay.count.min() > learner.replay.size, "kept states must have been overwritten"
+    learner.target.load_state_dict(learner.network.state_dict())
+    given, forward = [], type(learner.network).forward
+    monkeypatch.setattr(
+        type(learner.network), "forward", lambda network, *others: (given.append(forward(network, *others)), given[-1])[1]
+    )
+    sampled, compared = learner.replay.sample(np.random.default_rng(0).random(80)), 0
+    learner._sequence_loss(sampled)
+    online, target = (one[0].reshape(80, 11, -1) for one in given)
+    assert torch.allclose(online, target, atol=1e-5)
+    for k, (row, entry) in enumerate(zip(sampled.row.tolist(), sampled.entry.tolist(), strict=True)):
+        for place in range(11):
+            if (row, entry + place) in acted:  # an entry in which nobody decided is not
+                assert torch.allclose(online[k, place], acted[row, entry + place], atol=1e-4)
+                compared += 1
+    assert compared > 600
+
+
+def test_a_sequences_errors_are_those_of_its_decisions(hasty):
+    """n = 1: Q of what was done, less the reward and what the next decision's state is worth where it goes on."""
+    changes = {**VANILLA, "burn_in": 2, "sequence": 4, "memory": "lstm", "stack": 1, "learning_starts": 10**9}
+    learner = learner_of(hasty, **changes)
+    for _ in range(80):
+        learner._play()
+    learner.target.load_state_dict(learner.network.state_dict())
+    replay, network, checked = learner.replay, learner.network, 0
+    sampled = replay.sample(np.random.default_rng(0).random(40))
+    _, _, error = learner._sequence_loss(sampled)
+    for k, (row, entry) in enumerate(zip(sampled.row.tolist(), sampled.entry.tolist(), strict=True)):
+        state, q = torch.from_numpy(replay.state[row, entry % replay.size // replay.period])[None], []
+        for at in range(entry, entry + 7):
+            state = torch.zeros_like(state) if replay.age[row, at % replay.size] == 0 else state
+            stored = network.encoder.arrange(replay.observation(np.array([row]), np.array([at])))
+            scores, _, state = network.step(torch.from_numpy(stored), state)
+            q.append(scores[0].tolist())
+        for place in range(2, 6):
+            at = (entry + place) % replay.size
+            allowed = np.flatnonzero(replay.mask[row, (at + 1) % replay.size])
+            worth = 0.0 if replay.end[row, at] == OVER else 0.9 * max(q[place + 1][action] for action in allowed)
+            expected = q[place][replay.action[row, at]] - replay.reward[row, at] - worth
+            assert error[k, place - 2].item() == pytest.approx(expected if replay.real[row, at] else 0.0, abs=1e-3)
+            checked += 1
+    assert checked == 160
+
+
+# --- exploration ---
+
+
+def test_exploration_falls_by_schedule_or_differs_by_row(hasty):
+    learner = learner_of(hasty, exploration_fraction=0.5, exploration_final_eps=0.1)
+    for progress, expected in ((0.0, 1.0), (0.25, 0.55), (0.5, 0.1), (1.0, 0.1)):
+        learner.progress = progress
+        assert learner.epsilon().tolist() == pytest.approx([expected] * 6)
+    learner.settings.exploration = "apex"
+    assert learner.epsilon()[0].item() == pytest.approx(0.4)
+    assert learner.epsilon()[-1].item() == pytest.approx(0.4**8)
+    assert (learner.epsilon().diff() < 0).all()
+
+
+def test_exploring_is_as_often_as_told_and_never_forbidden():
+    scores = torch.tensor([[3.0, 1.0, 2.0, 9.0]]).repeat(30_000, 1)
+    mask = torch.tensor([[1, 1, 1, 0]]).repeat(30_000, 1)
+    for epsilon in (0.0, 0.3, 1.0):
+        chosen = explore(scores, mask, torch.full((30_000,), epsilon), torch.Generator().manual_seed(1))
+        share = chosen.bincount(minlength=4) / 30_000
+        assert share.tolist() == pytest.approx([1 - epsilon * 2 / 3, epsilon / 3, epsilon / 3, 0.0], abs=0.012)
+
+
+# --- the learner ---
+
+OFF = {"all": {}, "none": VANILLA, "polyak": {"tau": 0.1, "target_update_interval": 1}, "apex": {"exploration": "apex"}}
+OFF |= {f"not {name}": {name: value} for name, value in VANILLA.items()}
+
+
+@pytest.mark.parametrize("memory", ["none", "lstm"])
+@pytest.mark.parametrize("kind", OFF)
+def test_every_part_can_be_switched_off(kind, memory, hasty):
+    learner = learner_of(hasty, memory=memory, burn_in=2, sequence=4, **OFF[kind])
+    before = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
+    metrics = learner.iterate(lambda: 0.5)
+    assert learner.updates > 0
+    assert all(np.isfinite(value) for value in metrics.values())
+    for name, tensor in learner.network.state_dict().items():
+        assert (tensor != before[name]).any(), name
+
+
+def test_the_target_network_follows_in_intervals_or_by_and_by(hasty):
+    for tau, share in ((1.0, 1.0), (0.25, 0.25)):
+        learner = learner_of(hasty, tau=tau, target_update_interval=500)
+        old = [parameter.clone() for parameter in learner.target.parameters()]
+        learner.steps = 499
+        while learner.replay.count.min() < 30:
+            learner._play()
+        learner.steps = 499
+        learner._learn_from_replay()
+        assert all((one == other).all() for one, other in zip(old, learner.target.parameters(), strict=True))
+        learner.steps = 500
+        learner._learn_from_replay()
+        for slow, one, fast in zip(learner.target.parameters(), old, learner.network.parameters(), strict=True):
+            assert torch.allclose(slow, one + share * (fast - one), atol=1e-5)
+
+
+def test_weights_to_begin_with_are_the_targets_too(hasty):
+    one, other = learner_of(hasty), learner_of(hasty)
+    for parameter in other.network.parameters():
+        parameter.data.zero_()
+    other.begin_from(one.network.state_dict())
+    for mine, slow in zip(one.network.parameters(), other.target.parameters(), strict=True):
+        assert (mine == slow).all() and mine.any()
+
+
+def test_a_replay_that_does_not_fit_is_refused_with_advice_before_it_is_made(monkeypatch):
+    game = games.load("pong")
+    chosen, _ = resolve(game, "dqn", {"buffer_size": 1_000_000, "size": 84, "patch": 6}, None)
+    monkeypatch.setattr(dqn, "free_memory", lambda: 8e9)
+    with pytest.raises(UserError, match=r"no room for a replay of 1,000,000 decisions: 6\.6 GiB.*\n.*buffer_size=566784"):
+        DQN(game, chosen, 1, [participant("bot", game)])
