@@ -1,0 +1,91 @@
+"""What an agent has learned serves in another game: weights that fit are copied, and may learn slower or not at all."""
+
+import pytest
+import torch
+
+import games
+from agents import checkpoint
+from agents import config as configs
+from agents import run as runs
+from agents.networks import ActorCritic
+from agents.ppo import PPO, PPOSettings
+from agents.settings import AgentSettings
+from tests.short_runs import FAST, ROOT, folder_of
+
+BRIEF = [*FAST, "--envs", "16", "--quiet"]
+BOARD = ["connect_four", *BRIEF, "--steps", "2000"]
+
+
+@pytest.fixture
+def teacher(main, tmp_path):
+    """An agent of Pong's: three actions where Connect Four has seven."""
+    assert main("pong", *BRIEF, "--steps", "2000", "--name", "teacher")[0] == 0
+    return tmp_path / "pong" / "teacher" / "agent.safetensors"
+
+
+def weights(path, kind="agent"):
+    prefix = "network." if kind == "checkpoint" else ""
+    tensors, _ = checkpoint.load(path, kind)
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def test_what_fits_is_copied_and_what_does_not_is_said(teacher, main, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs.Run, "_iterate", lambda run: (_ for _ in ()).throw(SystemExit))
+    words = [word for word in BOARD if word != "--quiet"]
+    same = ["--observation", "pixels", "--set", "stack=2", "--set", "patch=6", "--set", "channels=16"]
+    with pytest.raises(SystemExit):
+        main(*words, *same, "--init-from", teacher, "--name", "pupil")
+    found = weights(folder_of(tmp_path, BOARD, "pupil") / runs.CHECKPOINT, "checkpoint")
+    known = weights(teacher)
+    assert all(torch.equal(found[name], known[name]) for name in known if not name.startswith("policy."))
+    assert found["policy.weight"].shape == (7, 16)
+    config = configs.read_config(folder_of(tmp_path, BOARD, "pupil"))
+    assert set(config.copied) == {name for name in known if not name.startswith("policy.")}
+
+
+def test_a_frozen_encoder_stays_as_it_was_also_after_a_resume(teacher, main, tmp_path):
+    words = ["breakout", *BRIEF, "--observation", "pixels", "--set", "channels=16", "--set", "patch=6"]
+    code, _, error = main(*words, "--steps", "1000", "--init-from", teacher, "--freeze", "encoder", "--name", "pupil")
+    assert code == 0, error
+    folder, known = tmp_path / "breakout" / "pupil", weights(teacher)
+    assert main("--resume", folder, "--steps", "2000", "--quiet")[0] == 0
+    found = weights(folder / runs.CHECKPOINT, "checkpoint")
+    for name in known:
+        assert torch.equal(found[name], known[name]) == name.startswith("encoder."), name
+
+
+def test_what_was_copied_learns_at_its_own_rate():
+    settings = PPOSettings(size=12, hidden=16, n_envs=8, n_steps=4, batch_size=32, optimizer="sgd", copied_rate=0.0)
+    learner = PPO(games.load("breakout"), settings, 1, [])
+    names = [name for name, _ in learner.network.named_parameters()]
+    learner.arrange([name for name in names if name.startswith("encoder.")], freeze=False)
+    before = {name: one.detach().clone() for name, one in learner.network.named_parameters()}
+    learner.iterate(lambda: 0.0)
+    for name, one in learner.network.named_parameters():
+        assert torch.equal(one, before[name]) == name.startswith("encoder."), name
+
+
+# --- the unit that values are learned in ---
+
+
+def test_values_stay_what_they_are_when_their_unit_changes():
+    network = ActorCritic((2, 12, 12), 3, AgentSettings(size=12, normalize_value=True))
+    stored = torch.from_numpy(network.encoder.arrange(torch.randint(256, (5, 2, 12, 12), dtype=torch.uint8).numpy()))
+    before = network(stored)[1]
+    network.scale.update(torch.tensor([100.0, 300.0]), network.value)
+    torch.testing.assert_close(network(stored)[1], before, rtol=1e-4, atol=1e-4)
+    assert network.scale.deviation == 100.0
+
+
+def test_a_value_far_from_zero_is_learned_sooner_in_its_own_unit():
+    """Of the chain that pays 1 for ever, the value is 100 at γ = 0.99."""
+    game = games.load(ROOT / "tests" / "learning" / "chain.py")
+    small = {"observation": "objects", "network": "mlp", "stack": 1, "hidden": 32, "n_envs": 64, "batch_size": 256}
+    pace = {"n_steps": 8, "n_epochs": 4, "learning_rate": 5e-3, "schedule": "constant", "ent_coef": 0.0}
+    reached = []
+    for normalize in (False, True):
+        learner = PPO(game, PPOSettings(**small, **pace, normalize_value=normalize), 1, [])
+        for _ in range(30):
+            learner.iterate(lambda: 0.0)
+        reached.append(learner.last_value.mean().item())
+    assert reached[0] + 10 < reached[1] < 105
