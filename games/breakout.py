@@ -17,8 +17,8 @@ VERSION = 1
 MARK = ("bot:1", 250)
 RECIPE = {
     "ppo": {
-        "steps": 20e6, "eval_every": 4e6, "observation": "planes", "size": 21, "patch": 3, "hidden": 192, "reward_scale": 0.1,
-        "ent_coef": 0.01, "learning_rate": 3e-3,
+        "steps": 16e6, "eval_every": 4e6, "observation": "planes", "size": 21, "patch": 3, "channels": 24, "hidden": 144,
+        "reward_scale": 0.1, "ent_coef": 0.01, "learning_rate": 3e-3,
     }
 }  # fmt: skip
 
