@@ -18,8 +18,8 @@ from torch import Tensor
 
 from agents.learner import Learner, LearnerSettings
 from agents.match import Participant
-from agents.networks import explore, masked, sequence
-from agents.policy import build, forget
+from agents.networks import explore, forget, masked, sequence
+from agents.policy import build
 from agents.replay import Replay, Sampled
 from agents.rollout import cut_rows, within
 from games.errors import UserError
@@ -309,23 +309,20 @@ class DQN(Learner):
 
     def _sequence_loss(self, sampled: Sampled) -> tuple[Tensor, Tensor, Tensor]:
         """The same of sequences, burnt in from the state that was kept; differences [B, sequence]."""
-        settings, replay = self.settings, self.replay
-        burn, span, ahead = settings.burn_in, settings.sequence, settings.n_step
-        count, long = len(sampled.row), burn + span + ahead
+        settings, replay, count = self.settings, self.replay, len(sampled.row)
+        span, long = settings.sequence, settings.sequence + settings.n_step
+        states = self._burnt_in(sampled)
         row = np.repeat(sampled.row, long)
-        entry = (sampled.entry[:, None] + np.arange(long)).reshape(-1)
-        learned = (np.arange(count)[:, None] * long + np.arange(burn, burn + span)).reshape(-1)  # of the flattened entries
+        entry = (sampled.entry[:, None] + settings.burn_in + np.arange(long)).reshape(-1)
+        learned = (np.arange(count)[:, None] * long + np.arange(span)).reshape(-1)  # of the flattened entries
         after, reward, discount = replay.followed(row[learned], entry[learned])
         valued = learned + (after - entry[learned])
-        assert replay.state is not None
-        state = self._tensor(replay.state[sampled.row, sampled.entry % replay.size // replay.period])
         begins = self._tensor(replay.at("age", row, entry) == 0).reshape(count, long).T
-        of = sequence(torch.ones_like(begins), begins, state)
-        x = self._arranged(row, entry)
-        q, _ = self.network(x, self.dtype, of)
+        x, all_of_them = self._arranged(row, entry), torch.ones_like(begins)
+        q, _ = self.network(x, self.dtype, sequence(all_of_them, begins, states[0]))
         where, there = torch.from_numpy(learned).to(self.device), torch.from_numpy(valued).to(self.device)
         with torch.no_grad():
-            target, _ = self.target(x, self.dtype, of)
+            target, _ = self.target(x, self.dtype, sequence(all_of_them, begins, states[1]))
             online = q[there] if settings.double else None
             worth = target_value(target[there], online, self._mask(row[learned], after))
             goal = self._tensor(reward) + self._tensor(discount) * worth
@@ -335,6 +332,23 @@ class DQN(Learner):
         loss = td_loss(chosen, goal, self._tensor(weight))
         difference = (chosen - goal).detach() * self._tensor(replay.at("real", row[learned], entry[learned]))
         return loss, chosen.detach().mean(), difference.reshape(count, span)
+
+    def _burnt_in(self, sampled: Sampled) -> tuple[Tensor, Tensor]:
+        """The memories of both networks after the first entries of sequences, from the state that acting had before them.
+
+        No gradient flows so far back: these entries only bring a state that was kept a while ago up to date.
+        """
+        burn, replay = self.settings.burn_in, self.replay
+        assert replay.state is not None
+        state = self._tensor(replay.state[sampled.row, sampled.entry % replay.size // replay.period])
+        if burn == 0:
+            return state, state
+        row = np.tile(sampled.row, burn)
+        entry = (sampled.entry + np.arange(burn)[:, None]).reshape(-1)  # in the order of time
+        begins = self._tensor(replay.at("age", row, entry) == 0).reshape(burn, -1)
+        x = self._arranged(row, entry)
+        with torch.no_grad():
+            return self.network.after(x, begins, state, self.dtype), self.target.after(x, begins, state, self.dtype)
 
     def _arranged(self, row: np.ndarray, entry: np.ndarray) -> Tensor:
         return torch.from_numpy(self.network.encoder.arrange(self.replay.observation(row, entry))).to(self.device)

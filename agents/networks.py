@@ -89,6 +89,11 @@ class Memory(nn.Module):
         return out[of.place, of.segment]
 
 
+def forget(state: Tensor | None, begins: Tensor) -> Tensor | None:
+    """The state of a memory [B, …], empty where an episode begins (bool [B])."""
+    return None if state is None else torch.where(begins[:, None, None], 0.0, state)
+
+
 class Network(nn.Module):
     """An encoder and, where the settings say so, a memory; subclasses have heads."""
 
@@ -121,6 +126,14 @@ class Network(nn.Module):
             assert state is not None
             features, state = self.memory.step(features, state)
         return *self.heads(features.float()), state
+
+    def after(self, x: Tensor, begins: Tensor, state: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """The memory's state after T decisions of B rows: x [T * B, *encoder.stored] in the order of time, begins [T, B]."""
+        assert self.memory is not None
+        features = self.encoder(x, dtype).unflatten(0, begins.shape)
+        for now, new in zip(features, begins, strict=True):
+            _, state = self.memory.step(now, torch.where(new[:, None, None], 0.0, state))
+        return state
 
 
 class ActorCritic(Network):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import games
 from agents import checkpoint
-from agents.networks import NETWORKS, Network, masked
+from agents.networks import NETWORKS, Network, forget, masked
 from agents.settings import RANGES, AgentSettings
 from games.batch import Batch
 from games.errors import UserError
@@ -180,11 +180,6 @@ class Player:
         self.agent.generator.set_state(parts["generator"])
         if self.memory is not None:
             self.memory, self.episode = parts["memory"].to(self.memory.device), parts["remembered"].numpy().copy()
-
-
-def forget(state: Tensor | None, begins: Tensor) -> Tensor | None:
-    """The state of a memory [B, …], empty where an episode begins (bool [B])."""
-    return None if state is None else torch.where(begins[:, None, None], 0.0, state)
 
 
 def shape_of(game: Game, settings: AgentSettings) -> tuple[int, ...]:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from agents.learner import Learner, LearnerSettings
 from agents.match import Participant
-from agents.networks import Sequence, masked, sample, sequence
-from agents.policy import build, forget
+from agents.networks import Sequence, forget, masked, sample, sequence
+from agents.policy import build
 from agents.rollout import Rollout, cut_rows
 from games.game import Game
 

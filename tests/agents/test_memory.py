@@ -6,8 +6,8 @@ import torch
 
 import games
 from agents.match import participant
-from agents.networks import Memory, sequence
-from agents.policy import Agent, build, describe, forget
+from agents.networks import Memory, forget, sequence
+from agents.policy import Agent, build, describe
 from agents.ppo import PPO, PPOSettings
 from agents.settings import AgentSettings
 from games.batch import EXTERNAL, Batch
