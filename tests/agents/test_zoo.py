@@ -9,8 +9,8 @@ from agents.policy import Agent
 AGENTS = sorted(ZOO.glob("*/*.safetensors"))
 
 
-def test_agents_ship():
-    assert AGENTS
+def test_an_agent_ships_for_every_game():
+    assert {path.parent.name for path in AGENTS} == set(games.names())
 
 
 @pytest.mark.parametrize("path", AGENTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
