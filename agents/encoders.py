@@ -22,7 +22,7 @@ class Patch(Encoder):
     def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
         super().__init__(shape, settings)
         channels, height, width = self.image
-        self.patch = settings.patch
+        self.patch = self.square = settings.patch
         if height % self.patch or width % self.patch:
             raise UserError(
                 f"The patch network cuts images into patches of {self.patch} pixels; {height} is no multiple of that.\n"

@@ -32,6 +32,7 @@ class Encoder(nn.Module):
     takes: tuple[str, ...] = ("pixels", "planes")  # observations
     features: int
     stored: tuple[int, ...]  # shape of an observation as it is stored
+    square = 0  # side of the squares of pixels that it is stored in, each with all its channels; 0: numbers in a row
 
     def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
         super().__init__()
@@ -40,6 +41,15 @@ class Encoder(nn.Module):
     def arrange(self, observation: np.ndarray) -> np.ndarray:
         """How observations are stored: uint8 or float32 [B, *self.stored]."""
         return observation.reshape(len(observation), *self.stored)
+
+    def store(self, x: Tensor) -> Tensor:
+        """`arrange` in torch's operations, [B, stack, *frame] to [B, *self.stored]: for graphs that leave Python."""
+        if not self.square:
+            return x.reshape(-1, *self.stored)
+        channels, height, width = self.image
+        side = self.square
+        squares = x.reshape(-1, channels, height // side, side, width // side, side).permute(0, 2, 4, 1, 3, 5)
+        return squares.reshape(-1, *self.stored)
 
     def at_once(self, dtype: torch.dtype) -> int:
         """Rows to learn from at once on a CPU: what the layers make of them should fit its cache."""

@@ -94,8 +94,10 @@ class Impala(Encoder):
         self.hidden = orthogonal(nn.Linear(inputs * height * width, UNITS), 2**0.5)
         self.features = UNITS
 
+    square = 1
+
     def arrange(self, observation: np.ndarray) -> np.ndarray:
-        return to_squares(observation.reshape(len(observation), *self.image), self.stored, 1)
+        return to_squares(observation.reshape(len(observation), *self.image), self.stored, self.square)
 
     def at_once(self, dtype: torch.dtype) -> int:
         return 32 if dtype == torch.float32 else 64

@@ -1,0 +1,36 @@
+"""Play an exported agent without torch: python examples/play_onnx.py pong.onnx Sparring/Pong-v1 [opponent]"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the checkout, where `games` is
+
+import gymnasium
+import numpy as np
+import onnxruntime
+
+import games  # noqa: F401 - registers the environments
+
+path, name, *opponent = sys.argv[1:]
+session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+wanted = {one.name: one.shape for one in session.get_inputs()}
+stack, *frame = wanted["observation"][1:]
+kind = {1: "objects", 2: "pixels", 3: "planes"}[len(frame)]
+rival = {"opponent": opponent[0]} if opponent else {}
+env = gymnasium.make(name, observation=kind, stack=stack, size=frame[-1] if kind != "objects" else 84, **rival)
+
+returns = []
+for seed in range(20):
+    seen, info = env.reset(seed=seed)
+    memory = np.zeros((1, *wanted["memory"][1:]), np.float32) if "memory" in wanted else None
+    over, total, start = False, 0.0, True
+    while not over:
+        channels_first = seen if kind == "objects" else np.moveaxis(seen, -1, 0)
+        given = {"observation": np.ascontiguousarray(channels_first).reshape(1, stack, *frame)}
+        given |= {"mask": info["action_mask"][None].astype(np.uint8)} if "mask" in wanted else {}
+        given |= {"memory": memory, "start": np.array([start])} if "memory" in wanted else {}
+        _, _, action, *after = session.run(None, given)
+        seen, reward, ended, cut, info = env.step(int(action[0]))
+        memory, start, over, total = after[0] if after else None, False, ended or cut, total + float(reward)
+    returns.append(total)
+print(f"{name}: mean return {np.mean(returns):.2f} over {len(returns)} games")

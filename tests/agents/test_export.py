@@ -1,0 +1,98 @@
+"""Agents as ONNX: the graph does what the agent does, for every kind of agent, and plays without torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import games
+from agents import export
+from agents.features import Encoder
+from agents.policy import Agent, build, describe
+from agents.settings import AgentSettings
+from games.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+KINDS = {
+    "pixels": ("pong", "ppo", {}),
+    "masks and planes": ("connect_four", "dqn", {"observation": "planes", "size": 14, "patch": 2, "stack": 1}),
+    "convolutions": ("breakout", "ppo", {"network": "small", "size": 42, "stack": 3}),
+    "memory": ("pong", "dqn", {"memory": "lstm", "memory_size": 16, "memory_layers": 2, "stack": 1}),
+    "memory and masks": ("connect_four", "ppo", {"network": "mlp", "observation": "objects", "memory": "lstm", "stack": 1}),
+}
+
+
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr(export, "GAMES", 10)
+    monkeypatch.setattr(export, "DECISIONS", 60)
+
+
+def agent_of(name, algorithm, settings):
+    """An agent that does not know anything, but decidedly."""
+    game, settings = games.load(name), AgentSettings(**{"hidden": 32, **settings})
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        network = build(game, settings, algorithm)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter += 0.05 * torch.randn_like(parameter)
+    return Agent(game, describe(game, settings, algorithm), network)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_graph_decides_as_the_agent_does(kind, few, tmp_path):
+    found = export.export(agent_of(*KINDS[kind]), tmp_path / "agent.onnx")
+    assert found.observations == 600
+    assert found.difference < 1e-5
+    assert found.same == 1.0
+    assert (tmp_path / "agent.onnx").stat().st_size > 1000
+
+
+def test_a_graph_that_decides_otherwise_is_not_written(few, tmp_path, monkeypatch):
+    store = Encoder.store
+    monkeypatch.setattr(Encoder, "store", lambda encoder, x: store(encoder, x.flip(-1)))
+    with pytest.raises(UserError, match="The graph is not the agent"):
+        export.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx")
+    assert not (tmp_path / "agent.onnx").exists()
+
+
+def test_eight_bits_are_a_third_of_the_size_and_nearly_the_same(few, tmp_path):
+    agent = Agent.load(ROOT / "agents" / "zoo" / "connect_four" / "ppo.safetensors")
+    export.export(agent, tmp_path / "whole.onnx")
+    found = export.export(agent, tmp_path / "small.onnx", int8=True)
+    assert (tmp_path / "small.onnx").stat().st_size < (tmp_path / "whole.onnx").stat().st_size / 3
+    assert found.same > 0.9
+    assert 1e-5 < found.difference < 0.2
+
+
+def test_the_example_plays_without_torch(few, tmp_path):
+    out = tmp_path / "c4.onnx"
+    export.export(Agent.load(ROOT / "agents" / "zoo" / "connect_four" / "ppo.safetensors"), out)
+    hide = "import sys, runpy; sys.modules['torch'] = None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0])"
+    command = [
+        sys.executable,
+        "-c",
+        hide,
+        str(ROOT / "examples" / "play_onnx.py"),
+        str(out),
+        "Sparring/ConnectFour-v1",
+        "random",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.startswith("Sparring/ConnectFour-v1: mean return ")
+    assert float(done.stdout.split()[3]) > 0.7
+
+
+def test_what_is_missing_names_the_extra(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert export.main([str(ROOT / "agents" / "zoo" / "pong" / "ppo.safetensors"), str(tmp_path / "x.onnx")]) == 2
+    assert "[onnx]" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_agent_is_said(tmp_path, capsys):
+    (tmp_path / "no.safetensors").write_text("nothing")
+    assert export.main([str(tmp_path / "no.safetensors"), str(tmp_path / "x.onnx")]) == 2
+    assert "none of Sparring's files" in capsys.readouterr().err
