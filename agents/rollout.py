@@ -38,7 +38,7 @@ class Sight(Protocol):
 
 
 class Stage(Protocol):
-    """What a learner plays on: all that it asks of a game. `Arena` for ours, `agents.foreign.ForeignArena` for others'."""
+    """What a learner plays on: all that it asks of a game. `Arena` for ours, `foreign_arena.ForeignArena` for others'."""
 
     masked: bool  # are there actions that are not always allowed?
 

@@ -12,11 +12,13 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 import play
-from agents import checkpoint, dqn, foreign, game_named
+from agents import checkpoint, dqn, foreign, foreign_arena, game_named
 from agents import run as runs
 from agents.config import ALGORITHMS, resolve
 from agents.dqn import DQN, DQNSettings
-from agents.foreign import ForeignArena, ForeignGame, Lens, evaluate
+from agents.foreign import ForeignGame
+from agents.foreign_arena import ForeignArena, evaluate
+from agents.lens import Lens
 from agents.match import Participant
 from agents.normal import Normal
 from agents.policy import Agent
@@ -265,18 +267,18 @@ def test_evaluation_is_of_fresh_episodes_and_leaves_training_alone(register, mon
     monkeypatch.setattr(Count, "reset", lambda self, seed=None, options=None: seeds.append(seed) or original(self, seed=seed))
     result = evaluate(game, Participant("agent", agent=learner.agent()), 40, 5)
     assert result.games == 40 and (result.returns == 3).all()
-    assert len(set(seeds)) == 40 and min(seeds) >= foreign.EVALUATING, "a seed of its own each, and none of training's"
+    assert len(set(seeds)) == 40 and min(seeds) >= foreign_arena.EVALUATING, "a seed of its own each, and none of training's"
     assert (learner.arena.view.newest() == before[0]).all() and (learner.generator.get_state() == before[1]).all()
     seeds.clear()
     ForeignArena(game, 40, 5, learner.settings)
-    assert max(seeds) < foreign.EVALUATING
+    assert max(seeds) < foreign_arena.EVALUATING
 
 
 def test_a_game_of_an_evaluation_does_not_depend_on_the_others(monkeypatch):
     game = game_named("gym:CartPole-v1")
     agent = Participant("agent", agent=learner_of(game, "ppo", memory="lstm", memory_size=8).agent())
     many = evaluate(game, agent, 40, 9).returns
-    monkeypatch.setattr(foreign, "TOGETHER", 3)  # a network's memory of the game before is none of the next one's
+    monkeypatch.setattr(foreign_arena, "TOGETHER", 3)  # a network's memory of the game before is none of the next one's
     assert (many[:20] == evaluate(game, agent, 20, 9).returns).all()
     assert len(set(many[:, 0])) > 3
     assert evaluate(game, Participant("random", RANDOM), 5, 1).returns.mean() < 60
@@ -300,7 +302,7 @@ def test_act_takes_observations_as_the_environment_gives_them(register):
 
 
 def test_an_episode_that_never_ends_is_cut(register, monkeypatch):
-    monkeypatch.setattr(foreign, "LONGEST", 20)
+    monkeypatch.setattr(foreign_arena, "LONGEST", 20)
     result = evaluate(register(), Participant("random", RANDOM), 3, 1)
     assert result.returns.tolist() == [[20.0]] * 3 and result.cut == 3
 
