@@ -8,6 +8,7 @@ import argparse  # noqa: E402 - the clock starts first
 import json  # noqa: E402
 import math  # noqa: E402
 import shlex  # noqa: E402
+import shutil  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -93,7 +94,12 @@ def train(options: argparse.Namespace) -> int:
     if not fresh and (final := runs.finished(folder, config)):
         tell_finished(options, final, config, folder)
         return 0
-    run = runs.Run(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh)
+    try:
+        run = runs.Run(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh)
+    except UserError:
+        if fresh:  # nothing has been learned that would be lost
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     if fresh and options.init_from:
         weights, without = fitting(options.init_from, run.learner.network)
         run.begin_from(weights)
