@@ -67,12 +67,13 @@ class DQNSettings(LearnerSettings):
     n_envs: int = 256  # environments
     train_freq: int = 4  # decisions of each between updates
     gradient_steps: int = 4  # of each update
-    batch_size: int = 512  # decisions; with memory in sequences of `sequence`
+    batch_size: int = 1024  # decisions, so that each is learned from four times; with memory in sequences of `sequence`
     buffer_size: int = 200_000  # decisions kept, each frame once
     learning_starts: int = 10_000  # decisions before the first gradient step
-    learning_rate: float = 1e-3
+    learning_rate: float = 4e-3  # as ppo's; in Pong 2e-3 wins half as many games after a million decisions, 8e-3 none
+    optimizer_eps: float = 1e-8  # weighed-out errors have gradients of 1e-5 and less, which must count
     double: bool = True
-    n_step: int = 3
+    n_step: int = 10  # rewards come late; 3 and 20 learn slower
     prioritized: bool = True
     alpha: float = 0.6  # of priorities: 0 would be none
     beta: float = 0.4  # how much of their bias is weighed out at first; in the end all
@@ -94,7 +95,7 @@ SB3_PRESET: dict[str, Any] = {
     "learning_rate": 1e-4, "schedule": "constant", "gamma": 0.99, "double": False, "dueling": False, "n_step": 1,
     "prioritized": False, "tau": 1.0, "target_update_interval": 10_000, "exploration": "schedule",
     "exploration_initial_eps": 1.0, "exploration_final_eps": 0.05, "exploration_fraction": 0.1, "max_grad_norm": 10.0,
-    "optimizer": "adam", "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
+    "optimizer": "adam", "optimizer_eps": 1e-8, "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
 }  # fmt: skip
 
 TERMS = ("loss", "q", "td_error", "grad_norm")

@@ -26,6 +26,7 @@ class LearnerSettings(AgentSettings):
     """Of every learner. Names as in Stable-Baselines3 where it has one."""
 
     optimizer: str = "adam"  # adam, adamw, rmsprop, sgd, adagrad: torch's own
+    optimizer_eps: float = 1e-5  # of adam, adamw and rmsprop: steps of gradients as small as this are damped
     momentum: float = 0.0  # of sgd and rmsprop
     weight_decay: float = 0.0
     schedule: str = "linear"  # of the learning rate over the run: constant, linear or cosine (both to 0)
@@ -58,14 +59,14 @@ def scheduled(rate: float, schedule: str, warmup: float, progress: float) -> flo
 
 def optimizer(parameters: list[dict[str, Any]], settings: Any, device: torch.device) -> torch.optim.Optimizer:
     """torch's optimiser of the name in the settings, over its groups of parameters; fused kernels where it has them."""
-    name, rate, decay = settings.optimizer, settings.learning_rate, settings.weight_decay
+    name, rate, decay, eps = settings.optimizer, settings.learning_rate, settings.weight_decay, settings.optimizer_eps
     fused = device.type in ("cpu", "cuda")
     if name == "adam":
-        return torch.optim.Adam(parameters, rate, eps=1e-5, weight_decay=decay, fused=fused)
+        return torch.optim.Adam(parameters, rate, eps=eps, weight_decay=decay, fused=fused)
     if name == "adamw":
-        return torch.optim.AdamW(parameters, rate, eps=1e-5, weight_decay=decay, fused=fused)
+        return torch.optim.AdamW(parameters, rate, eps=eps, weight_decay=decay, fused=fused)
     if name == "rmsprop":
-        return torch.optim.RMSprop(parameters, rate, alpha=0.99, eps=1e-5, weight_decay=decay, momentum=settings.momentum)
+        return torch.optim.RMSprop(parameters, rate, alpha=0.99, eps=eps, weight_decay=decay, momentum=settings.momentum)
     if name == "sgd":
         return torch.optim.SGD(parameters, rate, weight_decay=decay, momentum=settings.momentum, fused=fused)
     if name == "adagrad":

@@ -124,7 +124,7 @@ class PPOSettings(LearnerSettings):
 SB3_PRESET: dict[str, Any] = {
     "n_envs": 8, "n_steps": 2048, "batch_size": 64, "n_epochs": 10, "learning_rate": 3e-4, "schedule": "constant",
     "gamma": 0.99, "gae_lambda": 0.95, "clip_range": 0.2, "clip_range_vf": 0.0, "ent_coef": 0.0, "vf_coef": 0.5,
-    "max_grad_norm": 0.5, "normalize_advantage": True, "target_kl": 0.0, "optimizer": "adam",
+    "max_grad_norm": 0.5, "normalize_advantage": True, "target_kl": 0.0, "optimizer": "adam", "optimizer_eps": 1e-5,
     "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
 }  # fmt: skip
 
