@@ -234,7 +234,7 @@ def resolved(options: argparse.Namespace):
     if options.trainer == "sb3":
         from agents.sb3.settings import fit
 
-        fit(game, algorithm, learner, chosen(options))
+        fit(game, algorithm, learner, chosen(options), options.preset)
     return game, algorithm, learner, settings
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from agents.config import Config
 from agents.dqn import AT_LEAST, room_for
 from agents.learner import scheduled
+from agents.match import OPENING
 from agents.policy import describe
 from agents.sb3 import SparringVecEnv
 from agents.sb3.agent import Sb3Agent
@@ -71,6 +72,8 @@ def environments(game: Game, config: Config, threads: int) -> SparringVecEnv:
         game, settings.n_envs, reward_scale=settings.reward_scale, observation=settings.observation, size=settings.size,
         stack=settings.stack, delay=0 if game.turns else settings.delay, threads=threads, **seats,
     )  # fmt: skip
+    if game.turns:  # as ours: they would know few positions but their own
+        envs.batch.slots["fewest"], envs.batch.slots["most"] = 0, OPENING[1]
     if len(names) > 1:
         numbers = np.arange(settings.n_envs)
         skills = np.array([skill(name) for name in names], np.float64)

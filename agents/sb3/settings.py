@@ -41,6 +41,7 @@ ONE_WAY: dict[str, Any] = {
     "normalize_observation": False, "normalize_value": False, "temperature": 0.0, "epsilon": 0.0, "copied_rate": 1.0,
 }  # fmt: skip
 
+RECURRENT_PRESET = {"n_steps": 128, "batch_size": 128, "memory_size": 256}  # its defaults where they differ from PPO's
 NETWORKS = ("patch", "small", "nature", "mlp")  # that `agents.sb3.networks` builds
 
 
@@ -50,8 +51,11 @@ def arguments(algorithm: str, settings: Any) -> dict[str, Any]:
     return {name: None if name in OFF_AT_ZERO and value == 0 else value for name, value in values.items()}
 
 
-def fit(game: Game, algorithm: str, settings: LearnerSettings, chosen: dict[str, Any]) -> None:
+def fit(game: Game, algorithm: str, settings: LearnerSettings, chosen: dict[str, Any], preset: str | None = None) -> None:
     """Change settings to what Stable-Baselines3 does. chosen: by the user; `UserError` where it cannot be done."""
+    if preset and settings.memory == "lstm":
+        for name in RECURRENT_PRESET.keys() - chosen.keys():
+            setattr(settings, name, RECURRENT_PRESET[name])
     for name in chosen:
         if name not in ARGUMENTS[algorithm] and name not in ELSEWHERE and name not in ONE_WAY:
             raise UserError(f"Stable-Baselines3's {algorithm.upper()} has no setting '{name}'.\n{WITHOUT}")
