@@ -13,7 +13,7 @@ import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import games  # noqa: E402
-from games.errors import UserError  # noqa: E402
+from games.errors import UserError, nearest  # noqa: E402
 
 EPILOG = """examples:
   python train.py pong                                     the game's own recipe
@@ -25,6 +25,9 @@ EPILOG = """examples:
   python train.py --resume runs/pong/NAME                  go on with a run that was stopped or killed
 watch:  tensorboard --logdir runs        play:  python play.py pong"""
 
+NO_RESUME = (
+    "A run of Stable-Baselines3's cannot be gone on with: its files do not hold all that it would need. Begin a new one."
+)
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
@@ -35,6 +38,7 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("game", nargs="?", help="a game's name (--list shows them), the path of a game's file, or gym:ID, any of Gymnasium's")
     add("--algo", help="the learner, ppo or dqn (default: the first of the game's recipe)")
+    add("--trainer", help="sparring (default), or sb3: Stable-Baselines3's own learners, as the reference")
     add("--network", help="patch, small, nature, impala, mobile or mlp")
     add("--memory", help="none, or lstm: what earlier decisions showed")
     add("--observation", help="pixels, planes or objects")
@@ -95,7 +99,7 @@ def train(options: argparse.Namespace) -> int:
         tell_finished(options, final, config, folder)
         return 0
     try:
-        run = runs.Run(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh)
+        run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh)
     except UserError:
         if fresh:  # nothing has been learned that would be lost
             shutil.rmtree(folder, ignore_errors=True)
@@ -104,14 +108,18 @@ def train(options: argparse.Namespace) -> int:
         weights, without = fitting(options.init_from, run.learner.network)
         run.begin_from(weights)
         run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
-    what = f"{config.algorithm}, {config.learner.network} network, seed {config.seed}"
-    run.terminal.say(f"{game.heading}: {what}, on {config.device}")
+    who = learner_named(game, config)
+    run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}")
     for remark in run.learner.remarks:
         run.terminal.say(remark)
     run.terminal.say(f"Watch:  tensorboard --logdir {options.runs}\n")
     try:
         final = run.go()
     except runs.Stop as stop:
+        if config.trainer == "sb3":
+            saved = folder / run.agent_file
+            print(f"\nStopped at step {run.learner.steps:,}. The agent so far: {saved}\n{NO_RESUME}", file=sys.stderr)
+            return 128 + stop.number
         again = f"python train.py {f'{options.game} ' if options.game and not game.shipped else ''}--resume {folder}"
         print(f"\nStopped at step {run.learner.steps:,}. Go on with:\n  {again}", file=sys.stderr)
         return 128 + stop.number
@@ -121,8 +129,29 @@ def train(options: argparse.Namespace) -> int:
         who = options.game if not game.shipped else game.name
         print("\n" + "\n".join(runs.last_words(final)))
         print(f"Agent:  {final['agent']}")
-        print(f"Play:   python play.py {who} {f'{folder} --headless' if who.startswith('gym:') else f'human {folder}'}")
+        trust = " --trust-pickle" if config.trainer == "sb3" else ""
+        print(f"Play:   python play.py {who} {f'{folder} --headless' if who.startswith('gym:') else f'human {folder}{trust}'}")
     return 0
+
+
+def run_class(config):
+    """What a config's run is an object of."""
+    if config.trainer == "sb3":
+        from agents.sb3.run import Sb3Run  # Stable-Baselines3 loads here
+
+        return Sb3Run
+    from agents.run import Run
+
+    return Run
+
+
+def learner_named(game, config) -> str:
+    """A config's learner, for people."""
+    if config.trainer == "sb3":
+        from agents.sb3.settings import class_name
+
+        return f"Stable-Baselines3's {class_name(game, config.algorithm, config.learner)}"
+    return config.algorithm
 
 
 def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path) -> None:
@@ -172,7 +201,7 @@ def train_seeds(options: argparse.Namespace) -> int:
     threads = seeds.threads_each(together)
     if together > 1 and not any(text.startswith("threads=") for text in options.set):
         options.set.append(f"threads={threads}")
-    name = options.name or configs.unnamed(config.algorithm, config.learner.network)
+    name = options.name or configs.unnamed(config.kind, config.learner.network)
     folders = {k: configs.free_folder(options.runs, game, f"{name}-s{k}") for k in range(config.seed, last + 1)}
     jobs = seeds.of_seeds(Path(__file__), vars(options), folders, silent or together > 1)
     side_by_side = together > 1 and not silent  # then they print nothing themselves
@@ -180,7 +209,8 @@ def train_seeds(options: argparse.Namespace) -> int:
         seeds.Jobs(jobs, together, silent or together > 1, seeds.tell if side_by_side else None).go()
     except seeds.Stopped as stop:
         again = seeds.how_to_go_on(jobs, vars(options), None if game.shipped else options.game)
-        print("\nStopped. Go on with:", *again, sep="\n  ", file=sys.stderr)
+        lines = [NO_RESUME] if config.trainer == "sb3" else ["Go on with:", *again]
+        print("\nStopped.", "\n  ".join(lines), file=sys.stderr)
         return 128 + stop.number
     found = {"game": game.name, "algorithm": config.algorithm, "network": config.learner.network, **seeds.summary(jobs)}
     if options.json:
@@ -202,9 +232,16 @@ def resolved(options: argparse.Namespace):
         raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
     if not options.game:
         raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python train.py pong")
+    if options.trainer not in (None, *configs.TRAINERS):
+        raise UserError(f"There is no trainer '{options.trainer}'.\n{nearest(options.trainer, configs.TRAINERS)}")
     game = game_named(options.game)
     algorithm = options.algo or next(iter(game.recipe))
-    return game, algorithm, *configs.resolve(game, algorithm, chosen(options), options.preset)
+    learner, settings = configs.resolve(game, algorithm, chosen(options), options.preset)
+    if options.trainer == "sb3":
+        from agents.sb3.settings import fit
+
+        fit(game, algorithm, learner, chosen(options), options.preset)
+    return game, algorithm, learner, settings
 
 
 def prepare(options: argparse.Namespace):
@@ -212,7 +249,7 @@ def prepare(options: argparse.Namespace):
     from agents import config as configs
 
     game, config = plan(options)
-    folder = configs.new_folder(options.runs, game, config.algorithm, config.learner.network, config.seed, options.name)
+    folder = configs.new_folder(options.runs, game, config.kind, config.learner.network, config.seed, options.name)
     configs.write_frame(folder, config)
     return game, config, folder
 
@@ -237,8 +274,7 @@ def plan(options: argparse.Namespace):
     device = configs.device_of(options.device or "auto")
     network = build(game, learner, algorithm)  # tells whether the settings go together, before there is a folder
     copied = list(fitting(options.init_from, network)[0]) if options.init_from else []
-    opponents = options.opponent or list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
-    opponents = [configs.in_full(name) for name in opponents]
+    opponents = [configs.in_full(name) for name in opponents_named(options, game, algorithm, learner.n_envs)]
     config = configs.Config(
         game=game.name,
         game_version=game.version,
@@ -252,10 +288,24 @@ def plan(options: argparse.Namespace):
         device=device,
         copied=copied,
         freeze=options.freeze or "",
+        trainer=options.trainer or configs.TRAINERS[0],
         run=settings,
         learner=learner,
     )
     return game, config
+
+
+def opponents_named(options: argparse.Namespace, game, algorithm: str, n_envs: int) -> list[str]:
+    """Against whom it learns: whom the user named, else the recipe's, else the bot."""
+    recipe = list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
+    if options.trainer != "sb3":
+        return options.opponent or recipe
+    from agents.sb3.settings import opponents
+
+    if options.init_from or options.freeze:
+        option = "--init-from" if options.init_from else "--freeze"
+        raise UserError(f"Stable-Baselines3's learners begin with weights of their own, and all learn: leave out {option}.")
+    return opponents(game, options.opponent or [], recipe, n_envs)
 
 
 def prepare_again(options: argparse.Namespace):
@@ -263,8 +313,11 @@ def prepare_again(options: argparse.Namespace):
     from agents import config as configs
 
     config = configs.read_config(options.resume)
+    if config.trainer == "sb3":
+        raise UserError(NO_RESUME)
     for name in (
         "algo",
+        "trainer",
         "network",
         "memory",
         "observation",

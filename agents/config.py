@@ -17,7 +17,8 @@ import torch
 import games
 from agents import checkpoint, dqn, game_named, ppo
 from agents.learner import CHOICES
-from agents.match import Participant, folder_of, participant
+from agents.match import PICKLED, Participant, file_of, folder_of, participant
+from agents.policy import Agent
 from agents.settings import RANGES as AGENT_RANGES
 from games.errors import UserError, nearest
 from games.game import Game
@@ -26,6 +27,8 @@ ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {  # learner, setting
     "ppo": (ppo.PPO, ppo.PPOSettings, ppo.SB3_PRESET),
     "dqn": (dqn.DQN, dqn.DQNSettings, dqn.SB3_PRESET),
 }
+
+TRAINERS = ("sparring", "sb3")  # whose learners: ours, or Stable-Baselines3's
 
 
 @dataclass
@@ -57,8 +60,14 @@ class Config:
     game_file: str = ""  # of a user's own game, as it was named: shown to people, never opened
     copied: list[str] = field(default_factory=list)  # weights that --init-from took from an agent
     freeze: str = ""  # encoder: it learns nothing
+    trainer: str = TRAINERS[0]
     run: RunSettings = field(default_factory=RunSettings)
     learner: Any = None  # the algorithm's settings
+
+    @property
+    def kind(self) -> str:
+        """Of its learner, as a run without a name is called after: ppo, or sb3-ppo."""
+        return self.algorithm if self.trainer == TRAINERS[0] else f"{self.trainer}-{self.algorithm}"
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
@@ -82,13 +91,13 @@ def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | No
                 known = [f.name for f in (*fields(learner), *fields(run))]
                 place = f" in {source}" if source else ""
                 raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, known)}")
-            setattr(target, name, _typed(name, value, kinds[name]))
+            setattr(target, name, typed(name, value, kinds[name]))
     _check(learner, run)
     run.threads = run.threads or min(4, os.cpu_count() or 1)  # a resumed run needs as many, on another machine too
     return learner, run
 
 
-def _typed(name: str, value: Any, kind: type) -> Any:
+def typed(name: str, value: Any, kind: type) -> Any:
     """A setting's value, from Python or from the command line's text."""
     try:
         if kind is bool:
@@ -158,6 +167,11 @@ def opponents_of(names: list[str], game: Game, device: str) -> list[Participant 
         return []
     found: list[Participant | None] = []
     for name in names:
+        if file_of(name).suffix == PICKLED:
+            raise UserError(
+                f"{name} is an agent of Stable-Baselines3's, which cannot be a training opponent: its file can run code.\n"
+                "Choose bot, bot:0.8, random, self, or an agent of ours."
+            )
         one = None if name == "self" else participant(name, game, device)
         if one is not None and one.human:
             raise UserError("A person cannot be a training opponent.\nChoose bot, bot:0.8, random, self, or an agent.")
@@ -173,7 +187,8 @@ def in_full(opponent: str) -> str:
 
 def digests(opponents: list[Participant | None]) -> list[str | None]:
     """A SHA-256 of each opponent that is an agent."""
-    return [checkpoint.digest(one.agent.network.state_dict()) if one and one.agent else None for one in opponents]
+    agents = [one.agent if one else None for one in opponents]
+    return [checkpoint.digest(agent.network.state_dict()) if isinstance(agent, Agent) else None for agent in agents]
 
 
 def game_again(config: Config, named: str | None) -> Game:
@@ -272,7 +287,7 @@ def _commit() -> str | None:
 def _read(kind: type, values: dict[str, Any]) -> Any:
     """Settings from JSON, each of its own type."""
     kinds = {f.name: type(f.default) for f in fields(kind)}
-    return kind(**{name: _typed(name, value, kinds[name]) for name, value in values.items()})
+    return kind(**{name: typed(name, value, kinds[name]) for name, value in values.items()})
 
 
 def read_config(folder: Path) -> Config:

@@ -145,15 +145,7 @@ class DQN(Learner):
     def _replay(self) -> Replay:
         settings, view, memory = self.settings, self.arena.view, self.memory
         each = -(-settings.buffer_size // self.rows)
-        needed, free = each * self.rows * int(np.prod(view.frame)) * view.dtype.itemsize, free_memory()
-        what = f"replay of {settings.buffer_size:,} decisions: {size_of(needed)}"
-        if needed > 0.8 * free:
-            fits = int(settings.buffer_size * 0.5 * free / needed)
-            raise UserError(
-                f"There is no room for a {what}; {size_of(free)} are free.\n"
-                f"Choose --set buffer_size={fits}, or smaller observations: --set size=…"
-            )
-        self.remarks.append(f"{what[0].upper()}{what[1:]}")
+        self.remarks.append(room_for(settings.buffer_size, each * self.rows * int(np.prod(view.frame)) * view.dtype.itemsize))
         return Replay(
             self.rows, each, view.frame, view.dtype, self.game.num_actions, masks=self.masks, stack=view.stack,
             n_step=settings.n_step, gamma=settings.gamma, prioritized=settings.prioritized,
@@ -394,6 +386,18 @@ def free_memory() -> float:
         return 1024.0 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration, ValueError):
         return float("inf")
+
+
+def room_for(decisions: int, needed: int) -> str:
+    """A remark on a replay of so many decisions and bytes; `UserError` where there is no room for it."""
+    free = free_memory()
+    what = f"replay of {decisions:,} decisions: {size_of(needed)}"
+    if needed > 0.8 * free:
+        raise UserError(
+            f"There is no room for a {what}; {size_of(free)} are free.\n"
+            f"Choose --set buffer_size={int(decisions * 0.5 * free / needed)}, or smaller observations: --set size=…"
+        )
+    return f"{what[0].upper()}{what[1:]}"
 
 
 def size_of(count: float) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ class Agent:
         tensors, meta = checkpoint.load(path, "agent")
         info = _info(path, meta)
         game = game or _shipped(path, info)
-        _check_game(path, info, game)
+        check_game(path, info, game)
         with torch.device("meta"):  # without memory, before its size is known to be the tensors'
             _check_shapes(path, build(game, info.settings, info.algorithm), tensors)
         network = build(game, info.settings, info.algorithm)
@@ -134,10 +134,28 @@ class Agent:
         return Player(self, batch, rows)
 
 
+class Decider(Protocol):
+    """What can take a seat: an `Agent`, or one of Stable-Baselines3's (`agents.sb3.agent`)."""
+
+    info: AgentInfo
+    generator: torch.Generator
+
+    def empty_state(self, rows: int) -> Tensor | None:
+        """What it remembers in so many rows before an episode begins; None without a memory."""
+
+    def decide(
+        self, observation: np.ndarray, masks: np.ndarray | None, state: Tensor | None = None
+    ) -> tuple[np.ndarray, Tensor | None]:
+        """int64 [B] for observations [B, stack, *frame] and masks [B, A]; and the memory's state after it."""
+
+    def player(self, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray) -> "Player":
+        """Let it take rows (environment, seat) of a batch."""
+
+
 class Player:
     """An agent in some seats of a batch, with its own view of them and its own memory of each."""
 
-    def __init__(self, agent: Agent, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray):
+    def __init__(self, agent: Decider, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray):
         self.agent, self.batch = agent, batch
         seen = agent.info.settings
         self.view = View(batch, rows, seen.observation, seen.size, seen.stack)
@@ -253,7 +271,7 @@ def _shipped(path: Path, info: AgentInfo) -> Game:
     return games.load(info.game)
 
 
-def _check_game(path: Path, info: AgentInfo, game: Game) -> None:
+def check_game(path: Path, info: AgentInfo, game: Game) -> None:
     if info.game != game.name:
         raise UserError(f"{path} plays {info.game}, not {game.name}.")
     if info.game_version != game.version:

@@ -5,19 +5,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from stable_baselines3 import PPO
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, NatureCNN
 from stable_baselines3.common.vec_env import VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from torch import Tensor, nn
 
 from agents import ppo
-from agents.encoders import Small
 from agents.match import participant
 from agents.ppo import PPOSettings
 from agents.sb3 import SparringVecEnv
-from agents.settings import AgentSettings
+from agents.sb3.networks import policy_settings
+from agents.sb3.settings import arguments
 from games.game import Game
 
 # Network → what it sees, and how it learns: for patch our defaults, for the others what is usual for such networks.
@@ -26,47 +24,6 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "small": {"size": 42, "stack": 3, "n_envs": 128, "n_steps": 16, "batch_size": 512, "n_epochs": 2},
     "nature": {"size": 84, "stack": 4, "n_envs": 128, "n_steps": 8, "batch_size": 512, "n_epochs": 2},
 }
-
-
-class Extractor(BaseFeaturesExtractor):
-    """Convolutions (channels, kernel, stride) and hidden layers, written as Stable-Baselines3's own `NatureCNN` is."""
-
-    def __init__(
-        self,
-        observation_space: spaces.Space,
-        layers: tuple[tuple[int, int, int], ...],
-        hidden: tuple[int, ...],
-    ):
-        super().__init__(observation_space, hidden[-1])
-        shape = observation_space.shape
-        assert shape is not None
-        modules: list[nn.Module] = []
-        channels = shape[0]
-        for out, kernel, stride in layers:
-            modules += [nn.Conv2d(channels, out, kernel, stride), nn.ReLU()]
-            channels = out
-        self.convolutions = nn.Sequential(*modules, nn.Flatten())
-        with torch.no_grad():
-            inputs = self.convolutions(torch.zeros(1, *shape)).shape[1]
-        modules = []
-        for units in hidden:
-            modules += [nn.Linear(inputs, units), nn.ReLU()]
-            inputs = units
-        self.hidden = nn.Sequential(*modules)
-
-    def forward(self, observations: Tensor) -> Tensor:
-        return self.hidden(self.convolutions(observations))
-
-
-def policy_settings(settings: AgentSettings) -> dict[str, Any]:
-    """`policy_kwargs` of the network that `agents.networks` builds: the same layers, both heads straight on the last one."""
-    if settings.network == "nature":
-        return {"net_arch": [], "features_extractor_class": NatureCNN}
-    kwargs: dict[str, Any] = {"layers": Small.layers, "hidden": (Small.units,)}
-    if settings.network == "patch":  # patches are a convolution whose kernel is its stride
-        layers = ((settings.channels, settings.patch, settings.patch),)
-        kwargs = {"layers": layers, "hidden": (settings.hidden, settings.hidden)}
-    return {"net_arch": [], "features_extractor_class": Extractor, "features_extractor_kwargs": kwargs}
 
 
 class UnderWay(VecEnvWrapper):
@@ -108,16 +65,7 @@ class Sb3:
             "CnnPolicy",
             self.env,
             learning_rate=settings.learning_rate,
-            n_steps=settings.n_steps,
-            batch_size=settings.batch_size,
-            n_epochs=settings.n_epochs,
-            gamma=settings.gamma,
-            gae_lambda=settings.gae_lambda,
-            clip_range=settings.clip_range,
-            normalize_advantage=settings.normalize_advantage,
-            ent_coef=settings.ent_coef,
-            vf_coef=settings.vf_coef,
-            max_grad_norm=settings.max_grad_norm,
+            **arguments("ppo", settings),
             policy_kwargs=policy_settings(settings),
             seed=1,
             device="cpu",
