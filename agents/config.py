@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 import games
-from agents import checkpoint, dqn, game_named, ppo
+from agents import augment, checkpoint, dqn, game_named, ppo
 from agents.learner import CHOICES
 from agents.match import Participant, folder_of, participant
 from agents.settings import RANGES as AGENT_RANGES
@@ -84,6 +84,7 @@ def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | No
                 raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, known)}")
             setattr(target, name, _typed(name, value, kinds[name]))
     _check(learner, run)
+    augment.check(learner)
     run.threads = run.threads or min(4, os.cpu_count() or 1)  # a resumed run needs as many, on another machine too
     return learner, run
 
@@ -112,7 +113,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **AGENT_RANGES,
     "n_envs": (1, MANY), "n_steps": (1, MANY), "batch_size": (2, MANY), "n_epochs": (1, 1000), "learning_rate": (0, 10),
     "gamma": (0, 1), "gae_lambda": (0, 1), "clip_range": (1e-6, 10), "max_grad_norm": (1e-9, math.inf),
-    "reward_scale": (1e-9, math.inf),
+    "reward_scale": (1e-9, math.inf), "augment_shift": (0, 64), "augment_intensity": (0, 0.5),
     "momentum": (0, 1), "warmup": (0, 1), "copied_rate": (0, 100),
     "train_freq": (1, MANY), "gradient_steps": (1, MANY), "buffer_size": (1, 1 << 40),
     "n_step": (1, 1000), "alpha": (0, 1), "beta": (0, 1), "tau": (0, 1), "exploration_initial_eps": (0, 1),

@@ -51,6 +51,15 @@ class Encoder(nn.Module):
         squares = x.reshape(-1, channels, height // side, side, width // side, side).permute(0, 2, 4, 1, 3, 5)
         return squares.reshape(-1, *self.stored)
 
+    def images(self, x: Tensor) -> Tensor:
+        """`store` undone: stored images [B, *self.stored] as [B, channels, height, width]."""
+        if not self.square:
+            return x.reshape(-1, *self.image)
+        channels, height, width = self.image
+        side = self.square
+        squares = x.reshape(-1, height // side, width // side, channels, side, side).permute(0, 3, 1, 4, 2, 5)
+        return squares.reshape(-1, *self.image)
+
     def at_once(self, dtype: torch.dtype) -> int:
         """Rows to learn from at once on a CPU: what the layers make of them should fit its cache."""
         return 4096

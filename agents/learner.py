@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from agents import augment
+from agents.augment import Change
 from agents.match import Participant
 from agents.networks import best_dtype
 from agents.policy import Agent, describe
@@ -34,6 +36,9 @@ class LearnerSettings(AgentSettings):
     gamma: float = 0.99
     max_grad_norm: float = 0.5
     reward_scale: float = 1.0  # rewards are multiplied by it while learning, so that values are of the order of 1
+    augment: str = "none"  # of images, while learning: none, shift, intensity or both (Kostrikov et al. 2020)
+    augment_shift: int = 0  # pixels, at most; 0: as 4 are of 84, the paper's
+    augment_intensity: float = 0.05  # deviation of the factor of all grey levels; the paper's
     precision: str = "auto"  # of the networks' matrix products: bf16 where the processor has it, else fp32
 
 
@@ -41,6 +46,7 @@ CHOICES = {
     "optimizer": ("adam", "adamw", "rmsprop", "sgd", "adagrad"),
     "schedule": ("constant", "linear", "cosine"),
     "precision": ("auto", "fp32", "bf16"),
+    "augment": augment.CHOICES,
     "exploration": ("schedule", "apex"),
 }  # fmt: skip
 
@@ -184,6 +190,14 @@ class Learner:
         self.lengths += lengths
 
     # --- learning ---
+
+    def changes(self, count: int) -> Change | None:
+        """How so many observations are changed before something is learned from them; None where they are not."""
+        return augment.draw(self.settings, self.network.encoder, count, self.generator)
+
+    def changed(self, x: Tensor, change: Change | None) -> Tensor:
+        """Stored observations, changed."""
+        return augment.changed(x, change, self.network.encoder)
 
     def set_rate(self, progress: float) -> float:
         """The learning rate at some progress of the run, now in force."""
