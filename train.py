@@ -25,6 +25,7 @@ EPILOG = """examples:
   python train.py --resume runs/pong/NAME                  go on with a run that was stopped or killed
 watch:  tensorboard --logdir runs        play:  python play.py pong"""
 
+NETWORK = "patch, small, nature, impala, mobile, mlp, or a file of your own, ./my_net.py; repeat it for opponents' files"
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
@@ -35,7 +36,7 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("game", nargs="?", help="a game's name (--list shows them), the path of a game's file, or gym:ID, any of Gymnasium's")
     add("--algo", help="the learner, ppo or dqn (default: the first of the game's recipe)")
-    add("--network", help="patch, small, nature, impala, mobile or mlp")
+    add("--network", action="append", metavar="NETWORK", help=NETWORK)
     add("--memory", help="none, or lstm: what earlier decisions showed")
     add("--observation", help="pixels, planes or objects")
     add("--opponent", action="append", metavar="SEAT", help="bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated")
@@ -113,6 +114,7 @@ def train(options: argparse.Namespace) -> int:
         final = run.go()
     except runs.Stop as stop:
         again = f"python train.py {f'{options.game} ' if options.game and not game.shipped else ''}--resume {folder}"
+        again += by_network(options, config)
         print(f"\nStopped at step {run.learner.steps:,}. Go on with:\n  {again}", file=sys.stderr)
         return 128 + stop.number
     if options.json:
@@ -121,7 +123,8 @@ def train(options: argparse.Namespace) -> int:
         who = options.game if not game.shipped else game.name
         print("\n" + "\n".join(runs.last_words(final)))
         print(f"Agent:  {final['agent']}")
-        print(f"Play:   python play.py {who} {f'{folder} --headless' if who.startswith('gym:') else f'human {folder}'}")
+        seats = f"{folder} --headless" if who.startswith("gym:") else f"human {folder}"
+        print(f"Play:   python play.py {who} {seats}{by_network(options, config)}")
     return 0
 
 
@@ -135,7 +138,18 @@ def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path
         limit = "" if by_steps else f" and its {config.time_limit:g} s"
         named = f"{shlex.quote(options.game)} " if options.game else ""
         print(f"This run has finished already, after {final['steps']:,} steps{limit}. Longer:")
-        print(f"  python train.py {named}--resume {shlex.quote(str(folder))} {longer}")
+        print(f"  python train.py {named}--resume {shlex.quote(str(folder))} {longer}{by_network(options, config)}")
+
+
+def networks_named(options: argparse.Namespace, config) -> list[str]:
+    """The files of networks that have to be named again; none where all networks ship."""
+    named = [name for name in options.network or [] if name.endswith(".py")]
+    return named or ([config.network_file] if config.network_file else [])
+
+
+def by_network(options: argparse.Namespace, config) -> str:
+    """The words of a command that name them, and a blank before."""
+    return "".join(f" --network {shlex.quote(file)}" for file in networks_named(options, config))
 
 
 def describe(options: argparse.Namespace) -> int:
@@ -146,6 +160,7 @@ def describe(options: argparse.Namespace) -> int:
     if options.resume:
         config = configs.read_config(options.resume)
         game = configs.game_again(config, options.game)
+        configs.network_again(config, options.network or [], options.game, options.resume)
         algorithm, learner = config.algorithm, config.learner
     else:
         game, algorithm, learner, _ = resolved(options)
@@ -179,7 +194,8 @@ def train_seeds(options: argparse.Namespace) -> int:
     try:
         seeds.Jobs(jobs, together, silent or together > 1, seeds.tell if side_by_side else None).go()
     except seeds.Stopped as stop:
-        again = seeds.how_to_go_on(jobs, vars(options), None if game.shipped else options.game)
+        own_game = None if game.shipped else options.game
+        again = seeds.how_to_go_on(jobs, vars(options), own_game, networks_named(options, config))
         print("\nStopped. Go on with:", *again, sep="\n  ", file=sys.stderr)
         return 128 + stop.number
     found = {"game": game.name, "algorithm": config.algorithm, "network": config.learner.network, **seeds.summary(jobs)}
@@ -196,13 +212,15 @@ def train_seeds(options: argparse.Namespace) -> int:
 def resolved(options: argparse.Namespace):
     """The game, the algorithm and all settings, as the command line names them."""
     from agents import config as configs
-    from agents import game_named
+    from agents import game_named, own
 
     if options.steps is not None and options.steps < 1:
         raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
     if not options.game:
         raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python train.py pong")
     game = game_named(options.game)
+    for file in (options.network or [])[1:]:
+        own.load(file)
     algorithm = options.algo or next(iter(game.recipe))
     return game, algorithm, *configs.resolve(game, algorithm, chosen(options), options.preset)
 
@@ -220,6 +238,7 @@ def prepare(options: argparse.Namespace):
 def plan(options: argparse.Namespace):
     """The game and the config of a new run; `UserError` where something cannot be."""
     from agents import config as configs
+    from agents import own
     from agents.policy import build, fitting
 
     game, algorithm, learner, settings = resolved(options)
@@ -247,6 +266,7 @@ def plan(options: argparse.Namespace):
         algorithm=algorithm,
         seed=seed,
         time_limit=options.time_limit,
+        network_file=own.NAMED[learner.network_digest].shown if learner.network_digest else "",
         opponents=opponents,
         opponent_digests=configs.digests(configs.opponents_of(opponents, game, device)),
         device=device,
@@ -265,7 +285,6 @@ def prepare_again(options: argparse.Namespace):
     config = configs.read_config(options.resume)
     for name in (
         "algo",
-        "network",
         "memory",
         "observation",
         "opponent",
@@ -282,6 +301,7 @@ def prepare_again(options: argparse.Namespace):
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps and --time-limit can.")
     game = configs.game_again(config, options.game)
+    configs.network_again(config, options.network or [], options.game, options.resume)
     configs.device_of(config.device)
     if options.steps is not None:
         if not (options.steps >= 1 and math.isfinite(options.steps)):
@@ -307,8 +327,8 @@ def chosen(options: argparse.Namespace) -> dict:
             raise UserError(f"--set takes NAME=VALUE, not '{text}'.")
         values[name] = value
     named = {
-        "network": options.network, "memory": options.memory, "observation": options.observation, "n_envs": options.envs,
-        "steps": options.steps,
+        "network": options.network[0] if options.network else None, "memory": options.memory,
+        "observation": options.observation, "n_envs": options.envs, "steps": options.steps,
     }  # fmt: skip
     values |= {name: value for name, value in named.items() if value is not None}
     if values.get("observation") == "objects" and "network" not in values:

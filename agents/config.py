@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 import games
-from agents import augment, checkpoint, dqn, game_named, ppo
+from agents import augment, checkpoint, dqn, game_named, own, ppo
 from agents.learner import CHOICES
 from agents.match import Participant, folder_of, participant
 from agents.settings import RANGES as AGENT_RANGES
@@ -55,6 +55,7 @@ class Config:
     opponent_digests: list[str | None]  # of agents' files, so that a resumed run meets the same
     device: str
     game_file: str = ""  # of a user's own game, as it was named: shown to people, never opened
+    network_file: str = ""  # of a user's own network, likewise
     copied: list[str] = field(default_factory=list)  # weights that --init-from took from an agent
     freeze: str = ""  # encoder: it learns nothing
     run: RunSettings = field(default_factory=RunSettings)
@@ -78,11 +79,14 @@ def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | No
         for name, value in values.items():
             target = learner if hasattr(learner, name) else run
             kinds = {f.name: type(f.default) for f in fields(target)}
-            if name not in kinds:
-                known = [f.name for f in (*fields(learner), *fields(run))]
+            if name not in kinds or name == "network_digest":
+                known = [f.name for f in (*fields(learner), *fields(run)) if f.name != "network_digest"]
                 place = f" in {source}" if source else ""
                 raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, known)}")
             setattr(target, name, _typed(name, value, kinds[name]))
+    if own.is_file(chosen.get("network")):
+        network = own.load(chosen["network"])
+        learner.network, learner.network_digest = network.name, network.digest
     _check(learner, run)
     augment.check(learner)
     run.threads = run.threads or min(4, os.cpu_count() or 1)  # a resumed run needs as many, on another machine too
@@ -195,6 +199,21 @@ def game_again(config: Config, named: str | None) -> Game:
     if config.game_digest is not None and game.digest != config.game_digest:
         raise UserError(f"{game.path.name} has changed since the run began; take back the edit, or begin a new run.")
     return game
+
+
+def network_again(config: Config, named: list[str], game: str | None, folder: Path) -> None:
+    """The networks of users' own that a run to go on with needs, its opponents' too: they are named again like a game."""
+    own_network, rivals = bool(config.learner.network_digest), any(config.opponent_digests)
+    if named and not all(own.is_file(name) and (own_network or rivals) for name in named):
+        raise UserError(
+            "A resumed run keeps its settings: --network cannot be given, but for a file of your own that it needs."
+        )
+    for name in named:
+        own.load(name)
+    again = shlex.join(["python", "train.py", *([game] if game else []), "--resume", str(folder)])
+    shown = config.network_file if config.network_file.isprintable() else ""
+    named_again = shlex.quote(shown) if shown else "FILE"
+    own.need(config.learner, "This run", "the run began", f"Name its file again: {again} --network {named_again}")
 
 
 # --- folders ---------------------------------------------------------------------------------------------------------

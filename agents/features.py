@@ -31,12 +31,13 @@ class Encoder(nn.Module):
 
     takes: tuple[str, ...] = ("pixels", "planes")  # observations
     features: int
-    stored: tuple[int, ...]  # shape of an observation as it is stored
+    stored: tuple[int, ...]  # shape of an observation as it is stored; as it comes, unless an encoder says otherwise
     square = 0  # side of the squares of pixels that it is stored in, each with all its channels; 0: numbers in a row
 
     def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
         super().__init__()
         self.image = (int(np.prod(shape[:-2])), *shape[-2:])  # channels, height, width
+        self.stored = self.image if len(shape) > 2 else shape
 
     def arrange(self, observation: np.ndarray) -> np.ndarray:
         """How observations are stored: uint8 or float32 [B, *self.stored]."""

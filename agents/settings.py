@@ -10,7 +10,8 @@ class AgentSettings:
     observation: str = "pixels"  # pixels, planes or objects
     size: int = 30  # of pixels and planes; the fewest that still show a small ball move smoothly
     stack: int = 2  # newest frames seen at once; two show where things are going
-    network: str = "patch"  # encoder: patch, tiny, small, nature, impala, mobile, mlp
+    network: str = "patch"  # encoder: patch, tiny, small, nature, impala, mobile, mlp, or the name of a file of one's own
+    network_digest: str = ""  # of such a file: its SHA-256, see `agents.own`
     hidden: int = 128  # units of the last hidden layer (patch, mlp); the others have their own
     channels: int = 16  # of the patch encoder's first layer
     patch: int = 6  # pixels, the patch encoder's kernel and stride
