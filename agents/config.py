@@ -62,6 +62,13 @@ class Config:
     learner: Any = None  # the algorithm's settings
 
 
+# What only one of them makes use of, though agents' files keep it for all.
+OWNER = {"normalize_value": "ppo", "temperature": "ppo", "dueling": "dqn", "epsilon": "dqn"}
+WHY = {
+    "ppo": "dqn has no policy, only what actions are worth, learned off policy",
+    "dqn": "ppo learns on policy, from what it has just played; it keeps no replay and values no actions",
+}
+
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
@@ -77,6 +84,7 @@ def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | No
     learner, run = settings_type(), RunSettings()
     for source, values in layers:
         for name, value in values.items():
+            _refuse_foreign(name, algorithm, f" in {source}" if source else "")
             target = learner if hasattr(learner, name) else run
             kinds = {f.name: type(f.default) for f in fields(target)}
             if name not in kinds or name == "network_digest":
@@ -84,6 +92,8 @@ def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | No
                 place = f" in {source}" if source else ""
                 raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, known)}")
             setattr(target, name, _typed(name, value, kinds[name]))
+    if learner.memory != "none" and not _stack_goes_with_memory([values for _, values in layers]):
+        learner.stack = 1
     if own.is_file(chosen.get("network")):
         network = own.load(chosen["network"])
         learner.network, learner.network_digest = network.name, network.digest
@@ -91,6 +101,23 @@ def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | No
     augment.check(learner)
     run.threads = run.threads or min(4, os.cpu_count() or 1)  # a resumed run needs as many, on another machine too
     return learner, run
+
+
+def _refuse_foreign(name: str, algorithm: str, place: str) -> None:
+    """`UserError` for a setting that only another algorithm has: what it is, and why it cannot be."""
+    having = [other for other, (_, kind, _) in ALGORITHMS.items() if name in {f.name for f in fields(kind)}]
+    owner = OWNER.get(name) or (having[0] if len(having) == 1 else None)
+    if owner is not None and owner != algorithm:
+        raise UserError(
+            f"{name}{place} is a setting of {owner}, not of {algorithm}: {WHY[owner]}.\nLeave it out, or choose --algo {owner}."
+        )
+
+
+def _stack_goes_with_memory(layers: list[dict[str, Any]]) -> bool:
+    """Was the stack chosen together with the memory, or after it? One that a recipe or preset has for a network without a
+    memory is not meant for one with it, which sees single frames."""
+    chose = max(number for number, values in enumerate(layers) if "memory" in values)
+    return any("stack" in values for values in layers[chose:])
 
 
 def _typed(name: str, value: Any, kind: type) -> Any:

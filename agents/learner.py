@@ -51,6 +51,28 @@ CHOICES = {
 }  # fmt: skip
 
 
+# Settings that count only where another has one of these values.
+NEEDS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    **dict.fromkeys(("memory_size", "memory_layers", "burn_in", "sequence"), ("memory", ("lstm",))),
+    **dict.fromkeys(("alpha", "beta"), ("prioritized", (True,))),
+    "momentum": ("optimizer", ("sgd", "rmsprop")),
+    "augment_shift": ("augment", ("shift", "both")),
+    "augment_intensity": ("augment", ("intensity", "both")),
+}
+
+
+def unwise(settings: Any) -> list[str]:
+    """What in settings is seldom wise or does nothing, a line each."""
+    found, usual = [], type(settings)()
+    if settings.memory == "lstm" and settings.stack > 1:
+        found.append(f"A memory over stacks of {settings.stack} frames is seldom worth its time: --set stack=1")
+    for name, (other, values) in NEEDS.items():
+        value = getattr(settings, name, None)
+        if value is not None and value != getattr(usual, name) and getattr(settings, other) not in values:
+            found.append(f"{name}={value:g} does nothing here: {other} is {str(getattr(settings, other)).lower()}")
+    return found
+
+
 def scheduled(rate: float, schedule: str, warmup: float, progress: float) -> float:
     """A learning rate at some progress (0 to 1) of a run.
 
@@ -128,7 +150,7 @@ class Learner:
         memory = self.network.memory
         self.memory: Tensor | None = None if memory is None else memory.empty(self.rows, self.device)
         self.episode = np.full(self.rows, -1, np.int64)  # that the memory of each row is of
-        self.remarks: list[str] = []  # worth a line when a run begins
+        self.remarks = unwise(settings)  # worth a line when a run begins
         self._seen: Tensor | None = None
 
     # --- an iteration ---

@@ -17,7 +17,7 @@ class AgentSettings:
     patch: int = 6  # pixels, the patch encoder's kernel and stride
     normalize_observation: bool = False  # of mlp: by running means and deviations of each number
     normalize_value: bool = False  # of ppo: values are learned in units of their own deviation
-    memory: str = "none"  # none, or lstm: what the encoder found in earlier decisions of the episode
+    memory: str = "none"  # none, or lstm: what the encoder found in earlier decisions of the episode; stack is then 1
     memory_size: int = 128  # units of it
     memory_layers: int = 1
     dueling: bool = True  # of dqn: a value and advantages instead of the actions' values (Wang et al. 2016)
