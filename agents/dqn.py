@@ -21,7 +21,7 @@ from agents.learner import Learner, LearnerSettings
 from agents.match import Participant
 from agents.networks import explore, forget, masked, sequence
 from agents.policy import build
-from agents.replay import Replay, Sampled
+from agents.replay import Replay, Rings, Sampled
 from agents.rollout import cut_rows, within
 from games.errors import UserError
 from games.game import Game
@@ -145,7 +145,13 @@ class DQN(Learner):
     def _replay(self) -> Replay:
         settings, view, memory = self.settings, self.arena.view, self.memory
         each = -(-settings.buffer_size // self.rows)
-        needed, free = each * self.rows * int(np.prod(view.frame)) * view.dtype.itemsize, free_memory()
+        rings = Rings(
+            self.rows, each, view.frame, view.dtype, self.game.num_actions, masks=self.masks, stack=view.stack,
+            n_step=settings.n_step, gamma=settings.gamma, prioritized=settings.prioritized,
+            slack=settings.train_freq * self.rounds * 2, sequence=self.length,
+            period=1 if memory is None else max(1, settings.sequence // 2), memory=None if memory is None else memory.shape[1:],
+        )  # fmt: skip
+        needed, free = rings.nbytes(), free_memory()
         what = f"replay of {settings.buffer_size:,} decisions: {size_of(needed)}"
         if needed > 0.8 * free:
             fits = int(settings.buffer_size * 0.5 * free / needed)
@@ -154,12 +160,7 @@ class DQN(Learner):
                 f"Choose --set buffer_size={fits}, or smaller observations: --set size=…"
             )
         self.remarks.append(f"{what[0].upper()}{what[1:]}")
-        return Replay(
-            self.rows, each, view.frame, view.dtype, self.game.num_actions, masks=self.masks, stack=view.stack,
-            n_step=settings.n_step, gamma=settings.gamma, prioritized=settings.prioritized,
-            slack=settings.train_freq * self.rounds * 2, sequence=self.length,
-            period=1 if memory is None else max(1, settings.sequence // 2), memory=None if memory is None else memory.shape[1:],
-        )  # fmt: skip
+        return Replay(**vars(rings))
 
     # --- collect ---
 
