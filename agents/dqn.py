@@ -209,7 +209,7 @@ class DQN(Learner):
         self.remember(asked, after)
         acted = perf_counter()
         reward, end = self.arena.step(chosen)
-        self._pay(reward * self.settings.reward_scale, end)
+        self._pay(self.earned(reward), end)
         self._seen = self.observe()
         self.seconds["acting"] += acted - began
         self.seconds["environment"] += perf_counter() - acted

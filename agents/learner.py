@@ -184,6 +184,8 @@ class Learner:
     def observe(self) -> Tensor:
         """What every row sees now, as the encoder stores it."""
         seen, arrange = self.arena.view.observe(), self.network.encoder.arrange
+        if seen.dtype != np.uint8 and not np.isfinite(seen).all():
+            raise FloatingPointError("an observation")
         if self.normal is not None:
             self.normal.watch(torch.from_numpy(seen[self.arena.asked()]).flatten(1))
         parts = self.workers.run(len(seen), lambda lo, hi, k: torch.from_numpy(arrange(seen[lo:hi])))
@@ -204,6 +206,14 @@ class Learner:
         self.episode = np.where(asked, self.arena.episodes(), self.episode)
         if self.memory is not None and after is not None:
             self.memory = torch.where(torch.from_numpy(asked).to(self.device)[:, None, None], after, self.memory)
+
+    def earned(self, reward: np.ndarray) -> np.ndarray:
+        """Raw rewards [R] as they are learned from, float32 [R]; stops the run where one is no number, before it is kept."""
+        with np.errstate(over="ignore"):  # of what is too large for float32 too
+            scaled = (reward * self.settings.reward_scale).astype(np.float32)
+        if not np.isfinite(scaled).all():
+            raise FloatingPointError("a reward")
+        return scaled
 
     def note_ends(self) -> None:
         """Keep the returns and lengths of the episodes that ended in the last step."""
@@ -249,15 +259,19 @@ class Learner:
         *gradients, terms = (one[0] if len(one) == 1 else torch.stack(one).sum(0) for one in zip(*parts, strict=True))
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient.contiguous()  # fused optimisers go by the place in memory, whatever the strides
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.max_grad_norm)
+        norm = torch.nn.utils.get_total_norm([one.grad for one in self.parameters if one.grad is not None])
         if self.device.type == "cpu" and not isfinite(norm):  # elsewhere asking would hold everything up; see Run
-            raise FloatingPointError(self._not_finite(terms))
+            raise FloatingPointError(self._not_finite(terms))  # before clipping, which makes all of them no numbers
+        torch.nn.utils.clip_grads_with_norm_(self.parameters, self.settings.max_grad_norm, norm)
         self.optimizer.step()
         self.updates += 1
         return terms, norm
 
     def _not_finite(self, terms: Tensor) -> str:
         """Where the numbers of the last gradient step stopped being numbers."""
+        for name, parameter in self.network.named_parameters():
+            if not parameter.isfinite().all():
+                return f"the weight {name}"
         if not terms.isfinite().all():
             return "the loss"
         names = {id(parameter): name for name, parameter in self.network.named_parameters()}

@@ -202,7 +202,7 @@ class PPO(Learner):
         chosen = action.cpu().numpy()
         acted = perf_counter()
         reward, end = self.arena.step(chosen)
-        roll.reward[t] = torch.from_numpy(reward) * self.settings.reward_scale
+        roll.reward[t] = torch.from_numpy(self.earned(reward))
         roll.end[t] = torch.from_numpy(end)
         if end.any():
             self.note_ends()
