@@ -30,6 +30,7 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("game", nargs="?", help="a game's name, or the path of a game's file")
     add("seats", nargs="*", metavar="SEAT", help="who plays; by default you against the best agent at hand")
+    add("--network", action="append", default=[], metavar="FILE", help="of an agent's network of your own; may be repeated")
     add("--headless", action="store_true", help="no window: play --games games in one batch and print the result")
     add("--games", type=int, metavar="N", help="games to play (headless: 100 by default; a window: until it is closed)")
     add("--json", action="store_true", help="headless: print one JSON object")
@@ -51,6 +52,10 @@ def main() -> int:
             raise UserError(f"--games is 1 or more, not {options.games}.")
         if options.seed is not None and not 0 <= options.seed < 1 << 63:
             raise UserError(f"--seed is 0 or more, not {options.seed}.")
+        for file in options.network:
+            from agents import own
+
+            own.load(file)
         return headless(options) if options.headless else window(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -28,6 +28,7 @@ watch:  tensorboard --logdir runs        play:  python play.py pong"""
 NO_RESUME = (
     "A run of Stable-Baselines3's cannot be gone on with: its files do not hold all that it would need. Begin a new one."
 )
+NETWORK = "patch, small, nature, impala, mobile, mlp, or a file of your own, ./my_net.py; repeat it for opponents' files"
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
@@ -39,7 +40,7 @@ def arguments() -> argparse.ArgumentParser:
     add("game", nargs="?", help="a game's name (--list shows them), the path of a game's file, or gym:ID, any of Gymnasium's")
     add("--algo", help="the learner, ppo or dqn (default: the first of the game's recipe)")
     add("--trainer", help="sparring (default), or sb3: Stable-Baselines3's own learners, as the reference")
-    add("--network", help="patch, small, nature, impala, mobile or mlp")
+    add("--network", action="append", metavar="NETWORK", help=NETWORK)
     add("--memory", help="none, or lstm: what earlier decisions showed")
     add("--observation", help="pixels, planes or objects")
     add("--opponent", action="append", metavar="SEAT", help="bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated")
@@ -121,6 +122,7 @@ def train(options: argparse.Namespace) -> int:
             print(f"\nStopped at step {run.learner.steps:,}. The agent so far: {saved}\n{NO_RESUME}", file=sys.stderr)
             return 128 + stop.number
         again = f"python train.py {f'{options.game} ' if options.game and not game.shipped else ''}--resume {folder}"
+        again += by_network(options, config)
         print(f"\nStopped at step {run.learner.steps:,}. Go on with:\n  {again}", file=sys.stderr)
         return 128 + stop.number
     if options.json:
@@ -130,7 +132,8 @@ def train(options: argparse.Namespace) -> int:
         print("\n" + "\n".join(runs.last_words(final)))
         print(f"Agent:  {final['agent']}")
         trust = " --trust-pickle" if config.trainer == "sb3" else ""
-        print(f"Play:   python play.py {who} {f'{folder} --headless' if who.startswith('gym:') else f'human {folder}{trust}'}")
+        seats = f"{folder} --headless" if who.startswith("gym:") else f"human {folder}"
+        print(f"Play:   python play.py {who} {seats}{trust}{by_network(options, config)}")
     return 0
 
 
@@ -164,7 +167,18 @@ def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path
         limit = "" if by_steps else f" and its {config.time_limit:g} s"
         named = f"{shlex.quote(options.game)} " if options.game else ""
         print(f"This run has finished already, after {final['steps']:,} steps{limit}. Longer:")
-        print(f"  python train.py {named}--resume {shlex.quote(str(folder))} {longer}")
+        print(f"  python train.py {named}--resume {shlex.quote(str(folder))} {longer}{by_network(options, config)}")
+
+
+def networks_named(options: argparse.Namespace, config) -> list[str]:
+    """The files of networks that have to be named again; none where all networks ship."""
+    named = [name for name in options.network or [] if name.endswith(".py")]
+    return named or ([config.network_file] if config.network_file else [])
+
+
+def by_network(options: argparse.Namespace, config) -> str:
+    """The words of a command that name them, and a blank before."""
+    return "".join(f" --network {shlex.quote(file)}" for file in networks_named(options, config))
 
 
 def describe(options: argparse.Namespace) -> int:
@@ -175,6 +189,7 @@ def describe(options: argparse.Namespace) -> int:
     if options.resume:
         config = configs.read_config(options.resume)
         game = configs.game_again(config, options.game)
+        configs.network_again(config, options.network or [], options.game, options.resume)
         algorithm, learner = config.algorithm, config.learner
     else:
         game, algorithm, learner, _ = resolved(options)
@@ -208,7 +223,8 @@ def train_seeds(options: argparse.Namespace) -> int:
     try:
         seeds.Jobs(jobs, together, silent or together > 1, seeds.tell if side_by_side else None).go()
     except seeds.Stopped as stop:
-        again = seeds.how_to_go_on(jobs, vars(options), None if game.shipped else options.game)
+        own_game = None if game.shipped else options.game
+        again = seeds.how_to_go_on(jobs, vars(options), own_game, networks_named(options, config))
         lines = [NO_RESUME] if config.trainer == "sb3" else ["Go on with:", *again]
         print("\nStopped.", "\n  ".join(lines), file=sys.stderr)
         return 128 + stop.number
@@ -226,7 +242,7 @@ def train_seeds(options: argparse.Namespace) -> int:
 def resolved(options: argparse.Namespace):
     """The game, the algorithm and all settings, as the command line names them."""
     from agents import config as configs
-    from agents import game_named
+    from agents import game_named, own
 
     if options.steps is not None and options.steps < 1:
         raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
@@ -235,6 +251,8 @@ def resolved(options: argparse.Namespace):
     if options.trainer not in (None, *configs.TRAINERS):
         raise UserError(f"There is no trainer '{options.trainer}'.\n{nearest(options.trainer, configs.TRAINERS)}")
     game = game_named(options.game)
+    for file in (options.network or [])[1:]:
+        own.load(file)
     algorithm = options.algo or next(iter(game.recipe))
     learner, settings = configs.resolve(game, algorithm, chosen(options), options.preset)
     if options.trainer == "sb3":
@@ -257,6 +275,7 @@ def prepare(options: argparse.Namespace):
 def plan(options: argparse.Namespace):
     """The game and the config of a new run; `UserError` where something cannot be."""
     from agents import config as configs
+    from agents import own
     from agents.policy import build, fitting
 
     game, algorithm, learner, settings = resolved(options)
@@ -283,6 +302,7 @@ def plan(options: argparse.Namespace):
         algorithm=algorithm,
         seed=seed,
         time_limit=options.time_limit,
+        network_file=own.NAMED[learner.network_digest].shown if learner.network_digest else "",
         opponents=opponents,
         opponent_digests=configs.digests(configs.opponents_of(opponents, game, device)),
         device=device,
@@ -318,7 +338,6 @@ def prepare_again(options: argparse.Namespace):
     for name in (
         "algo",
         "trainer",
-        "network",
         "memory",
         "observation",
         "opponent",
@@ -335,6 +354,7 @@ def prepare_again(options: argparse.Namespace):
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps and --time-limit can.")
     game = configs.game_again(config, options.game)
+    configs.network_again(config, options.network or [], options.game, options.resume)
     configs.device_of(config.device)
     if options.steps is not None:
         if not (options.steps >= 1 and math.isfinite(options.steps)):
@@ -360,8 +380,8 @@ def chosen(options: argparse.Namespace) -> dict:
             raise UserError(f"--set takes NAME=VALUE, not '{text}'.")
         values[name] = value
     named = {
-        "network": options.network, "memory": options.memory, "observation": options.observation, "n_envs": options.envs,
-        "steps": options.steps,
+        "network": options.network[0] if options.network else None, "memory": options.memory,
+        "observation": options.observation, "n_envs": options.envs, "steps": options.steps,
     }  # fmt: skip
     values |= {name: value for name, value in named.items() if value is not None}
     if values.get("observation") == "objects" and "network" not in values:

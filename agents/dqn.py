@@ -16,11 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from agents.augment import Change
 from agents.learner import Learner, LearnerSettings
 from agents.match import Participant
 from agents.networks import explore, forget, masked, sequence
 from agents.policy import build
-from agents.replay import Replay, Sampled
+from agents.replay import Replay, Rings, Sampled
 from agents.rollout import cut_rows, within
 from games.errors import UserError
 from games.game import Game
@@ -145,13 +146,14 @@ class DQN(Learner):
     def _replay(self) -> Replay:
         settings, view, memory = self.settings, self.arena.view, self.memory
         each = -(-settings.buffer_size // self.rows)
-        self.remarks.append(room_for(settings.buffer_size, each * self.rows * int(np.prod(view.frame)) * view.dtype.itemsize))
-        return Replay(
+        rings = Rings(
             self.rows, each, view.frame, view.dtype, self.game.num_actions, masks=self.masks, stack=view.stack,
             n_step=settings.n_step, gamma=settings.gamma, prioritized=settings.prioritized,
             slack=settings.train_freq * self.rounds * 2, sequence=self.length,
             period=1 if memory is None else max(1, settings.sequence // 2), memory=None if memory is None else memory.shape[1:],
         )  # fmt: skip
+        self.remarks.append(room_for(settings.buffer_size, rings.nbytes()))
+        return Replay(**vars(rings))
 
     # --- collect ---
 
@@ -200,7 +202,7 @@ class DQN(Learner):
         self.remember(asked, after)
         acted = perf_counter()
         reward, end = self.arena.step(chosen)
-        self._pay(reward * self.settings.reward_scale, end)
+        self._pay(self.earned(reward), end)
         self._seen = self.observe()
         self.seconds["acting"] += acted - began
         self.seconds["environment"] += perf_counter() - acted
@@ -272,10 +274,11 @@ class DQN(Learner):
         sampled = self.replay.sample(chance, settings.beta + (1 - settings.beta) * self.progress)
         error = np.zeros((count, 1 if self.memory is None else settings.sequence), np.float32)
         part = self._loss if self.memory is None else self._sequence_loss
+        change = [self.changes(count) for _ in range(2 if self.memory is None else 1)]
 
         def loss(lo: int, hi: int) -> tuple[Tensor, Tensor]:
             some = Sampled(sampled.row[lo:hi], sampled.entry[lo:hi], sampled.weight[lo:hi])
-            whole, q, difference = part(some)
+            whole, q, difference = part(some, *(None if one is None else one.of(slice(lo, hi)) for one in change))
             error[lo:hi] = difference.reshape(hi - lo, -1)
             share = (hi - lo) / count
             return share * whole, share * torch.stack([whole.detach(), q, difference.abs().mean()])
@@ -284,27 +287,35 @@ class DQN(Learner):
         self.replay.rate(sampled, priorities(error[:, 0] if self.memory is None else error, settings.alpha))
         return torch.cat([terms, norm[None]])
 
-    def _loss(self, sampled: Sampled) -> tuple[Tensor, Tensor, Tensor]:
-        """The loss of single decisions, their mean Q, and their temporal differences [B]."""
+    def _loss(
+        self, sampled: Sampled, change: Change | None = None, later_change: Change | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The loss of single decisions, their mean Q, and their temporal differences [B].
+
+        change, later_change: of what is seen when deciding, and of what comes after it.
+        """
         replay = self.replay
         row, entry = sampled.row, sampled.entry
         after, reward, discount = replay.followed(row, entry)
         with torch.no_grad():
-            later = self._arranged(row, after)
+            later = self.changed(self._arranged(row, after), later_change)
             target, _ = self.target(later, self.dtype)
             online = self.network(later, self.dtype)[0] if self.settings.double else None
             goal = self._tensor(reward) + self._tensor(discount) * target_value(target, online, self._mask(row, after))
-        q, _ = self.network(self._arranged(row, entry), self.dtype)
+        q, _ = self.network(self.changed(self._arranged(row, entry), change), self.dtype)
         chosen = q.gather(1, self._tensor(replay.at("action", row, entry)).long()[:, None]).squeeze(1)
         weight = self._tensor(sampled.weight * replay.at("real", row, entry))
         loss = td_loss(chosen, goal, weight)
         return loss, chosen.detach().mean(), (chosen - goal).detach()
 
-    def _sequence_loss(self, sampled: Sampled) -> tuple[Tensor, Tensor, Tensor]:
-        """The same of sequences, burnt in from the state that was kept; differences [B, sequence]."""
+    def _sequence_loss(self, sampled: Sampled, change: Change | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of sequences, burnt in from the state that was kept; differences [B, sequence].
+
+        change: of each sequence; all that is seen in one is changed alike.
+        """
         settings, replay, count = self.settings, self.replay, len(sampled.row)
         span, long = settings.sequence, settings.sequence + settings.n_step
-        states = self._burnt_in(sampled)
+        states = self._burnt_in(sampled, change)
         row = np.repeat(sampled.row, long)
         entry = (sampled.entry[:, None] + settings.burn_in + np.arange(long)).reshape(-1)
         learned = (np.arange(count)[:, None] * long + np.arange(span)).reshape(-1)  # of the flattened entries
@@ -312,6 +323,8 @@ class DQN(Learner):
         valued = learned + (after - entry[learned])
         begins = self._tensor(replay.at("age", row, entry) == 0).reshape(count, long).T
         x, all_of_them = self._arranged(row, entry), torch.ones_like(begins)
+        if change is not None:
+            x = self.changed(x, change.of(torch.arange(count, device=self.device).repeat_interleave(long)))
         q, _ = self.network(x, self.dtype, sequence(all_of_them, begins, states[0]))
         where, there = torch.from_numpy(learned).to(self.device), torch.from_numpy(valued).to(self.device)
         with torch.no_grad():
@@ -326,7 +339,7 @@ class DQN(Learner):
         difference = (chosen - goal).detach() * self._tensor(replay.at("real", row[learned], entry[learned]))
         return loss, chosen.detach().mean(), difference.reshape(count, span)
 
-    def _burnt_in(self, sampled: Sampled) -> tuple[Tensor, Tensor]:
+    def _burnt_in(self, sampled: Sampled, change: Change | None) -> tuple[Tensor, Tensor]:
         """The memories of both networks after the first entries of sequences, from the state that acting had before them.
 
         No gradient flows so far back: these entries only bring a state that was kept a while ago up to date.
@@ -340,6 +353,8 @@ class DQN(Learner):
         entry = (sampled.entry + np.arange(burn)[:, None]).reshape(-1)  # in the order of time
         begins = self._tensor(replay.at("age", row, entry) == 0).reshape(burn, -1)
         x = self._arranged(row, entry)
+        if change is not None:
+            x = self.changed(x, change.of(torch.arange(len(sampled.row), device=self.device).repeat(burn)))
         with torch.no_grad():
             return self.network.after(x, begins, state, self.dtype), self.target.after(x, begins, state, self.dtype)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from agents import own
 from agents.policy import Agent, AgentInfo, Decider, peek
 from games.batch import EXTERNAL, OVER, RANDOM, RUNNING, Batch
 from games.errors import UserError, nearest
@@ -97,7 +98,7 @@ def best_at_hand(game: Game, runs: Path) -> str:
         except UserError:
             continue
         digest = None if game.shipped else game.digest
-        if (info.game, info.game_version, info.game_digest) == (game.name, game.version, digest):
+        if (info.game, info.game_version, info.game_digest) == (game.name, game.version, digest) and own.known(info.settings):
             ranked.append((info.rating is not None, _lowest(info) if info.rating is None else info.rating, str(path)))
     return max(ranked)[2] if ranked else "bot"
 

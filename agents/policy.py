@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import games
-from agents import checkpoint
+from agents import checkpoint, own
 from agents.networks import NETWORKS, Network, forget, masked
 from agents.settings import RANGES, AgentSettings
 from games.batch import Batch
@@ -49,21 +49,27 @@ class Agent:
     # --- files ---
 
     @classmethod
-    def load(cls, path: str | Path, game: Game | None = None, device: str = "cpu") -> "Agent":
+    def load(
+        cls, path: str | Path, game: Game | None = None, device: str = "cpu", network: str | Path | None = None
+    ) -> "Agent":
         """Open an agent's file. `UserError` where it is damaged or plays another game or version than the one here.
 
         game: the game it is to play; needed for an agent of a game of your own, since no path in a file is followed.
+        network: the file of its network, where that is one of your own; once named, it is known to all further agents.
         """
         path = Path(path)
         tensors, meta = checkpoint.load(path, "agent")
         info = _info(path, meta)
         game = game or _shipped(path, info)
         check_game(path, info, game)
+        if network is not None:
+            own.load(network)
+        own.need(info.settings, str(path), f"{path} was trained", "Name its file: --network FILE (in Python: network=…)")
         with torch.device("meta"):  # without memory, before its size is known to be the tensors'
             _check_shapes(path, build(game, info.settings, info.algorithm), tensors)
-        network = build(game, info.settings, info.algorithm)
-        network.load_state_dict(tensors)
-        return cls(game, info, network, device)
+        made = build(game, info.settings, info.algorithm)
+        made.load_state_dict(tensors)
+        return cls(game, info, made, device)
 
     def save(self, path: str | Path) -> None:
         """Write the agent, atomically."""

@@ -202,7 +202,7 @@ class PPO(Learner):
         chosen = action.cpu().numpy()
         acted = perf_counter()
         reward, end = self.arena.step(chosen)
-        roll.reward[t] = torch.from_numpy(reward) * self.settings.reward_scale
+        roll.reward[t] = torch.from_numpy(self.earned(reward))
         roll.end[t] = torch.from_numpy(end)
         if end.any():
             self.note_ends()
@@ -262,25 +262,29 @@ class PPO(Learner):
         parts = max(1, round(int(known.sum()) / self.settings.batch_size))
         return units[order].tensor_split(min(parts, len(units))) if len(units) else ()
 
-    def _decisions(self, known: Tensor, units: Tensor) -> tuple[Tensor, Sequence | None]:
-        """Which decisions of the flattened rollout some units of `_minibatches` are, and how they follow each other."""
+    def _decisions(self, known: Tensor, units: Tensor) -> tuple[Tensor, Tensor, Sequence | None]:
+        """Some units of `_minibatches`: their decisions in the flattened rollout, the number of each one's unit here, and how
+        they follow each other."""
         if self.first is None:
-            return units, None
-        found = known[:, units].T.nonzero()  # row by row, each in the order of time
+            return units, torch.arange(len(units), device=self.device), None
+        unit, time = known[:, units].T.nonzero(as_tuple=True)  # row by row, each in the order of time
         of = sequence(known[:, units], self.rollout.start[:, units], self.first[units])
-        return found[:, 1] * self.rows + units[found[:, 0]], of
+        return time * self.rows + units[unit], unit, of
 
     def _learn(self, flat: dict[str, Tensor], known: Tensor, units: Tensor) -> Tensor:
         """One gradient step on some units; the numbers that `TERMS` names, as one tensor."""
-        chosen, _ = self._decisions(known, units)
+        chosen, _, _ = self._decisions(known, units)
+        change = self.changes(len(units))  # the same for all decisions of a row that are learned from in order
         advantage = flat["advantage"][chosen]
         middle, spread = torch.zeros(()), torch.ones(())
         if self.settings.normalize_advantage and len(chosen) > 1:
             middle, spread = advantage.mean(), advantage.std() + 1e-8
 
         def loss(lo: int, hi: int) -> tuple[Tensor, Tensor]:
-            some, of = self._decisions(known, units[lo:hi])
+            some, unit, of = self._decisions(known, units[lo:hi])
             batch = {name: tensor.index_select(0, some) for name, tensor in flat.items()}
+            if change is not None:
+                batch["observation"] = self.changed(batch["observation"], change.of(lo + unit))
             batch["advantage"] = (batch["advantage"] - middle) / spread
             whole, terms = self._loss(batch, of)
             share = len(some) / len(chosen)

@@ -106,6 +106,8 @@ class Run:
             if self.safe:
                 self._save(self.safe)
             raise
+        except FloatingPointError as error:
+            raise self._not_finite(str(error)) from error
         finally:
             self.log.close()
             self.terminal.close()
@@ -128,10 +130,7 @@ class Run:
 
     def _iterate(self) -> None:
         before = self.learner.steps
-        try:
-            metrics = self.learner.iterate(self.progress)
-        except FloatingPointError as error:
-            raise self._not_finite(str(error)) from error
+        metrics = self.learner.iterate(self.progress)
         self.iteration += 1
         self.collected = self.learner.steps - before
         self._guard(metrics)
@@ -166,9 +165,11 @@ class Run:
             raise self._not_finite(", ".join(bad) or "a reward")
 
     def _not_finite(self, what: str) -> UserError:
+        told = what in ("a reward", "an observation")
         return UserError(
             f"Training stopped at step {self.learner.steps:,}: {what} is not a number.\n"
-            f"What is saved in {self.folder} is of before.\nTry a lower --set learning_rate=…"
+            f"What is saved in {self.folder} is of before.\n"
+            f"{'It is what the game gave.' if told else 'Try a lower --set learning_rate=…'}"
         )
 
     def _numbers(self, before: int, metrics: dict[str, float]) -> dict[str, float]:

@@ -66,22 +66,19 @@ def _memory(settings: AgentSettings) -> dict[str, Any]:
     return {**size, "shared_lstm": True, "enable_critic_lstm": False}
 
 
-# Those of `agents.learner.optimizer`.
-OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, float]]] = {
-    "adam": (torch.optim.Adam, {"eps": 1e-5}),
-    "adamw": (torch.optim.AdamW, {"eps": 1e-5}),
-    "rmsprop": (torch.optim.RMSprop, {"eps": 1e-5, "alpha": 0.99}),
-    "sgd": (torch.optim.SGD, {}),
-    "adagrad": (torch.optim.Adagrad, {}),
+# Those of `agents.learner.optimizer`, and what they are given beside the weight decay.
+OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], tuple[str, ...]]] = {
+    "adam": (torch.optim.Adam, ("eps",)),
+    "adamw": (torch.optim.AdamW, ("eps",)),
+    "rmsprop": (torch.optim.RMSprop, ("eps", "alpha", "momentum")),
+    "sgd": (torch.optim.SGD, ("momentum",)),
+    "adagrad": (torch.optim.Adagrad, ()),
 }
 
 
 def optimizer_settings(settings: Any) -> dict[str, Any]:
-    """The part of `policy_kwargs` that names the optimiser; of a plain Adam Stable-Baselines3 knows best."""
-    kind, own = OPTIMIZERS[settings.optimizer]
-    more = {"weight_decay": settings.weight_decay} if settings.weight_decay else {}
-    if settings.momentum and settings.optimizer in ("sgd", "rmsprop"):
-        more["momentum"] = settings.momentum
-    if settings.optimizer == "adam" and not more:
-        return {}
-    return {"optimizer_class": kind, "optimizer_kwargs": {**own, **more}}
+    """The part of `policy_kwargs` that names the optimiser."""
+    kind, names = OPTIMIZERS[settings.optimizer]
+    values = {"eps": settings.optimizer_eps, "alpha": 0.99, "momentum": settings.momentum}
+    own = {name: values[name] for name in names}
+    return {"optimizer_class": kind, "optimizer_kwargs": {**own, "weight_decay": settings.weight_decay}}

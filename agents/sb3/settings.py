@@ -30,8 +30,8 @@ OFF_AT_ZERO = ("clip_range_vf", "target_kl")  # where it says None
 # What goes elsewhere: into the environments, `policy_kwargs`, the learning rate's schedule; the run's own.
 ELSEWHERE = {
     "observation", "size", "stack", "delay", "n_envs", "reward_scale",
-    "network", "hidden", "channels", "patch", "memory", "memory_size", "memory_layers", "optimizer", "momentum", "weight_decay",
-    "learning_rate", "schedule", "warmup",
+    "network", "hidden", "channels", "patch", "memory", "memory_size", "memory_layers",
+    "optimizer", "optimizer_eps", "momentum", "weight_decay", "learning_rate", "schedule", "warmup",
     "steps", "eval_every", "eval_games", "final_games", "threads", "gif",
 }  # fmt: skip
 
