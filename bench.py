@@ -11,7 +11,8 @@ from games.errors import UserError, nearest
 from speed.rows import Row, show
 
 EPILOG = """what is measured:
-  env     ticks a second of each game, beside Gymnasium's vector CartPole; compilation
+  env     ticks a second of each game, beside Gymnasium's vector CartPole and, where they are installed, MinAtar's
+          Breakout, ALE's Pong and PufferLib's C Pong; compilation
   train   decisions a second that PPO and DQN learn from, beside Stable-Baselines3's and sb3-contrib's with the same
           network and settings; --only "dqn small" or --only lstm measures the rows with these words
   play    how long an agent takes to decide, beside Stable-Baselines3's predict; how steady the clock is
