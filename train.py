@@ -7,8 +7,10 @@ STARTED = time.perf_counter()
 import argparse  # noqa: E402 - the clock starts first
 import json  # noqa: E402
 import math  # noqa: E402
+import os  # noqa: E402
 import shlex  # noqa: E402
 import sys  # noqa: E402
+from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import games  # noqa: E402
@@ -22,8 +24,14 @@ EPILOG = """examples:
   python train.py breakout --set n_envs=256 --set gamma=0.995 --steps 5e6
   python train.py pong --seeds 3 --jobs 2                  three runs, two side by side; their mean
   python train.py --resume runs/pong/NAME                  go on with a run that was stopped or killed
+  torchrun --nproc-per-node 2 train.py pong                two processes that train one network together
 watch:  tensorboard --logdir runs        play:  python play.py pong"""
 
+ALONE = {  # options that ranks which train together have no use for
+    "describe": "needs one process",
+    "seeds": "trains one run after the other",
+    "jobs": "goes with --seeds",
+}
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
@@ -60,6 +68,10 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main() -> int:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "LOCAL_RANK" in os.environ:  # torchrun's
+        from agents import ranks  # torch loads here
+
+        return ranks.together(train_together, follow)
     options = arguments().parse_args()
     try:
         if options.list:
@@ -83,30 +95,64 @@ def list_games() -> int:
     return 0
 
 
-def train(options: argparse.Namespace) -> int:
+def train_together(ranks) -> int:
+    """What rank 0 does of those that train together."""
+    options = arguments().parse_args()
+    for name, why in ALONE.items():
+        if getattr(options, name, None) not in (None, False):
+            raise UserError(f"--{name} {why}: python train.py, without torchrun.")
+    return list_games() if options.list else train(options, ranks)
+
+
+def follow(ranks) -> int:
+    """What the other ranks do: the same run, as rank 0 has planned it."""
+    from agents import config as configs
+    from agents import run as runs
+
+    plan = ranks.share(None)
+    config = configs.config_of(plan["config"], Path(plan["folder"]) / "config.json")
+    game = configs.game_again(config, plan["game"])
+    configs.check_here(config, game)
+    run = runs.Run(game, config, Path(plan["folder"]), quiet=True, started=STARTED, resume=plan["resume"], ranks=ranks)
+    if plan["begins_from"]:
+        run.begin_from({})  # rank 0's
+    try:
+        run.go()
+    except runs.Stop as stop:
+        return 128 + stop.number
+    return 0
+
+
+def train(options: argparse.Namespace, ranks=None) -> int:
+    """ranks: who trains together; without, it trains by itself."""
     from agents import run as runs  # torch loads here
     from agents.policy import fitting
+    from agents.ranks import Ranks
 
+    ranks = ranks or Ranks()
     fresh = options.resume is None
-    game, config, folder = (prepare if fresh else prepare_again)(options)
+    game, config, folder = (prepare if fresh else prepare_again)(options, ranks.size)
     quiet = options.quiet or options.json
     if not fresh and (final := runs.finished(folder, config)):
-        tell_finished(options, final, config, folder)
+        tell_finished(options, final, config, folder, ranks.launcher)
         return 0
-    run = runs.Run(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh)
+    plan = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
+    ranks.share({**plan, "begins_from": fresh and bool(options.init_from)})
+    run = runs.Run(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
     if fresh and options.init_from:
         weights, without = fitting(options.init_from, run.learner.network)
         run.begin_from(weights)
         run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
     what = f"{config.algorithm}, {config.learner.network} network, seed {config.seed}"
-    run.terminal.say(f"{game.heading}: {what}, on {config.device}")
+    many = f", {ranks.size} ranks" if ranks.size > 1 else ""
+    run.terminal.say(f"{game.heading}: {what}, on {config.device}{many}")
     for remark in run.learner.remarks:
         run.terminal.say(remark)
     run.terminal.say(f"Watch:  tensorboard --logdir {options.runs}\n")
     try:
         final = run.go()
     except runs.Stop as stop:
-        again = f"python train.py {f'{options.game} ' if options.game and not game.shipped else ''}--resume {folder}"
+        again = f"{ranks.launcher} train.py {f'{options.game} ' if options.game and not game.shipped else ''}--resume {folder}"
         print(f"\nStopped at step {run.learner.steps:,}. Go on with:\n  {again}", file=sys.stderr)
         return 128 + stop.number
     if options.json:
@@ -119,7 +165,7 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
-def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path) -> None:
+def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path, launcher: str) -> None:
     """A run that is gone on with has nothing left to do: its results, and how it goes on for longer."""
     if options.json:
         print(json.dumps(final))
@@ -129,7 +175,7 @@ def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path
         limit = "" if by_steps else f" and its {config.time_limit:g} s"
         named = f"{shlex.quote(options.game)} " if options.game else ""
         print(f"This run has finished already, after {final['steps']:,} steps{limit}. Longer:")
-        print(f"  python train.py {named}--resume {shlex.quote(str(folder))} {longer}")
+        print(f"  {launcher} train.py {named}--resume {shlex.quote(str(folder))} {longer}")
 
 
 def describe(options: argparse.Namespace) -> int:
@@ -201,11 +247,12 @@ def resolved(options: argparse.Namespace):
     return game, algorithm, *configs.resolve(game, algorithm, chosen(options), options.preset)
 
 
-def prepare(options: argparse.Namespace):
-    """A new run: its game, config and folder."""
+def prepare(options: argparse.Namespace, ranks: int = 1):
+    """A new run of so many ranks: its game, config and folder."""
     from agents import config as configs
 
     game, config = plan(options)
+    config.ranks = ranks
     folder = configs.new_folder(options.runs, game, config.algorithm, config.learner.network, config.seed, options.name)
     configs.write_frame(folder, config)
     return game, config, folder
@@ -252,11 +299,17 @@ def plan(options: argparse.Namespace):
     return game, config
 
 
-def prepare_again(options: argparse.Namespace):
-    """A run to go on with."""
+def prepare_again(options: argparse.Namespace, ranks: int = 1):
+    """A run to go on with, by so many ranks."""
     from agents import config as configs
+    from agents.ranks import launcher
 
     config = configs.read_config(options.resume)
+    if config.ranks != ranks:
+        raise UserError(
+            f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {ranks} would go on"
+            f" with it.\nEach has environments of its own: {launcher(config.ranks)} train.py --resume {options.resume}"
+        )
     for name in (
         "algo",
         "network",
@@ -276,7 +329,6 @@ def prepare_again(options: argparse.Namespace):
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps and --time-limit can.")
     game = configs.game_again(config, options.game)
-    configs.device_of(config.device)
     if options.steps is not None:
         if not (options.steps >= 1 and math.isfinite(options.steps)):
             raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
@@ -285,8 +337,7 @@ def prepare_again(options: argparse.Namespace):
         if not options.time_limit >= 5:
             raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
         config.time_limit = options.time_limit
-    if configs.digests(configs.opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
-        raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
+    configs.check_here(config, game)
     if options.steps is not None or options.time_limit is not None:
         configs.write_config(options.resume, config)  # so that it goes on for as long the next time too
     return game, config, options.resume

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 import games
-from agents import checkpoint, dqn, game_named, ppo
+from agents import checkpoint, dqn, game_named, ppo, ranks
 from agents.learner import CHOICES
 from agents.match import Participant, folder_of, participant
 from agents.settings import RANGES as AGENT_RANGES
@@ -37,7 +37,7 @@ class RunSettings:
     eval_games: int = 200  # of each evaluation, against the game's bot
     final_games: int = 1000  # of the final one, of the best agent
     checkpoint_every: int = 0  # steps between checkpoints; 0: a twentieth of the run
-    threads: int = 0  # that play and learn, each a slice of every batch; 0: as many as cores, at most 4
+    threads: int = 0  # that play and learn, each a slice of every batch; 0: as many as cores, at most 4; of each rank
     gif: bool = True  # a short film of play at each evaluation, for TensorBoard
 
 
@@ -54,6 +54,7 @@ class Config:
     opponents: list[str]
     opponent_digests: list[str | None]  # of agents' files, so that a resumed run meets the same
     device: str
+    ranks: int = 1  # processes that train together, each with settings like these
     game_file: str = ""  # of a user's own game, as it was named: shown to people, never opened
     copied: list[str] = field(default_factory=list)  # weights that --init-from took from an agent
     freeze: str = ""  # encoder: it learns nothing
@@ -84,7 +85,8 @@ def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | No
                 raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, known)}")
             setattr(target, name, _typed(name, value, kinds[name]))
     _check(learner, run)
-    run.threads = run.threads or min(4, os.cpu_count() or 1)  # a resumed run needs as many, on another machine too
+    cores = max(1, (os.cpu_count() or 1) // ranks.here())
+    run.threads = run.threads or min(4, cores)  # a resumed run needs as many, on another machine too
     return learner, run
 
 
@@ -196,6 +198,13 @@ def game_again(config: Config, named: str | None) -> Game:
     return game
 
 
+def check_here(config: Config, game: Game) -> None:
+    """Is there all that a run goes on with? `UserError` where this machine lacks its device, or an opponent has changed."""
+    device_of(config.device)
+    if digests(opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
+        raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
+
+
 # --- folders ---------------------------------------------------------------------------------------------------------
 
 
@@ -235,7 +244,7 @@ def write_config(folder: Path, config: Config) -> None:
 def write_frame(folder: Path, config: Config) -> None:
     """config.json, command.txt and system.json."""
     write_config(folder, config)
-    command = " ".join(["python", *sys.argv])
+    command = " ".join([ranks.launcher(config.ranks, ranks.here()), *sys.argv])
     checkpoint.write_bytes(folder / "command.txt", (command + "\n").encode())
     checkpoint.write_bytes(folder / "system.json", (json.dumps(_system(), indent=2) + "\n").encode())
 
@@ -284,6 +293,11 @@ def read_config(folder: Path) -> Config:
         raise UserError(f"{folder} holds no run: it has no config.json.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read: {error}.") from error
+    return config_of(values, path)
+
+
+def config_of(values: dict[str, Any], path: Path) -> Config:
+    """A config from what its JSON says, found at some path."""
     try:
         learner = _read(ALGORITHMS[values["algorithm"]][1], values.pop("learner"))
         run = _read(RunSettings, values.pop("run"))

@@ -16,10 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.learner import Learner, LearnerSettings
+from agents.learner import Get, Learner, LearnerSettings, Put
 from agents.match import Participant
 from agents.networks import explore, forget, masked, sequence
 from agents.policy import build
+from agents.ranks import Ranks
 from agents.replay import Replay, Sampled
 from agents.rollout import cut_rows, within
 from games.errors import UserError
@@ -107,7 +108,8 @@ AT_LEAST = 2048  # decisions of an iteration; logging each handful would cost mo
 class DQN(Learner):
     """Learns what actions are worth from a replay of what it plays."""
 
-    algorithm = "dqn"
+    algorithm, terms = "dqn", TERMS
+    common = (*Learner.common, "own.target.")
 
     def __init__(
         self,
@@ -117,8 +119,9 @@ class DQN(Learner):
         opponents: list[Participant | None],
         device: str = "cpu",
         threads: int = 1,
+        ranks: Ranks | None = None,
     ):
-        super().__init__(game, settings, seed, opponents, device, threads, lambda: build(game, settings, self.algorithm))
+        super().__init__(game, settings, seed, opponents, device, threads, lambda: build(game, settings, self.algorithm), ranks)
         self.target = build(game, settings, self.algorithm).to(self.device)
         self.target.load_state_dict(self.network.state_dict())
         for parameter in self.target.parameters():
@@ -144,7 +147,7 @@ class DQN(Learner):
     def _replay(self) -> Replay:
         settings, view, memory = self.settings, self.arena.view, self.memory
         each = -(-settings.buffer_size // self.rows)
-        needed, free = each * self.rows * int(np.prod(view.frame)) * view.dtype.itemsize, free_memory()
+        needed, free = each * self.rows * int(np.prod(view.frame)) * view.dtype.itemsize, free_memory() / self.ranks.here
         what = f"replay of {settings.buffer_size:,} decisions: {size_of(needed)}"
         if needed > 0.8 * free:
             fits = int(settings.buffer_size * 0.5 * free / needed)
@@ -168,9 +171,10 @@ class DQN(Learner):
         self.progress = progress()
         sums: dict[str, float] = {}
         for _ in range(self.rounds):
-            began = perf_counter()
+            began, before = perf_counter(), self.steps
             for _ in range(self.settings.train_freq):
                 self._play()
+            self.count_steps(before)
             collected = perf_counter()
             learned = self._learn_from_replay()
             sums = {name: sums.get(name, 0.0) + value for name, value in learned.items()} if learned else sums
@@ -253,7 +257,7 @@ class DQN(Learner):
     def _learn_from_replay(self) -> dict[str, float]:
         """`gradient_steps` of them, once there is enough to learn from; the sums of `TERMS`, and `count`."""
         settings = self.settings
-        if self.steps < settings.learning_starts or not self.replay.ready():
+        if self.steps < settings.learning_starts or not self.ranks.numbers(self.replay.ready()).all():
             return {}
         self.set_rate(self.progress)
         sums = torch.zeros(len(TERMS), device=self.device)
@@ -277,6 +281,8 @@ class DQN(Learner):
         count = settings.batch_size if self.memory is None else max(1, settings.batch_size // settings.sequence)
         chance = torch.rand(count, generator=self.generator, dtype=torch.float64, device=self.device).cpu().numpy()
         sampled = self.replay.sample(chance, settings.beta + (1 - settings.beta) * self.progress)
+        if self.ranks.size > 1:  # as if all had been drawn together
+            sampled.weight *= np.float32(sampled.unit / self.ranks.numbers(sampled.unit).max().item())
         error = np.zeros((count, 1 if self.memory is None else settings.sequence), np.float32)
         part = self._loss if self.memory is None else self._sequence_loss
 
@@ -284,7 +290,7 @@ class DQN(Learner):
             some = Sampled(sampled.row[lo:hi], sampled.entry[lo:hi], sampled.weight[lo:hi])
             whole, q, difference = part(some)
             error[lo:hi] = difference.reshape(hi - lo, -1)
-            share = (hi - lo) / count
+            share = (hi - lo) / (count * self.ranks.size)
             return share * whole, share * torch.stack([whole.detach(), q, difference.abs().mean()])
 
         terms, norm = self.gradient_step(count, self.piece, loss)
@@ -373,17 +379,17 @@ class DQN(Learner):
         self.targeted = int(tensors["targeted"])
         self._mark = within(tensors, "mark.")
 
-    def write_beside(self, folder: Path, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def write_beside(self, put: Put, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         self.replay.take_back(within(tensors, "own.mark."))
-        self.replay.write(folder / "replay")
+        self.replay.write(lambda name, frames: put(f"replay/{name}", frames))
         small = {f"replay.{name}": tensor for name, tensor in self.replay.small().items()}
         return small, {"segments": list(self.replay.segments)}
 
-    def sweep_beside(self, folder: Path) -> None:
-        self.replay.sweep(folder / "replay")
+    def read_beside(self, get: Get, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        self.replay.read(lambda name: get(f"replay/{name}"), meta["segments"], within(tensors, "replay."), self._mark)
 
-    def read_beside(self, folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-        self.replay.read(folder / "replay", meta["segments"], within(tensors, "replay."), self._mark)
+    def files_beside(self, meta: dict[str, Any]) -> list[str]:
+        return [f"replay/{name}" for name in meta["segments"]]
 
 
 def free_memory() -> float:
