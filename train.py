@@ -7,9 +7,11 @@ STARTED = time.perf_counter()
 import argparse  # noqa: E402 - the clock starts first
 import json  # noqa: E402
 import math  # noqa: E402
+import os  # noqa: E402
 import shlex  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
+from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import games  # noqa: E402
@@ -23,12 +25,19 @@ EPILOG = """examples:
   python train.py breakout --set n_envs=256 --set gamma=0.995 --steps 5e6
   python train.py pong --seeds 3 --jobs 2                  three runs, two side by side; their mean
   python train.py --resume runs/pong/NAME                  go on with a run that was stopped or killed
+  torchrun --nproc-per-node 2 train.py pong                two processes that train one network together
 watch:  tensorboard --logdir runs        play:  python play.py pong"""
 
 NO_RESUME = (
     "A run of Stable-Baselines3's cannot be gone on with: its files do not hold all that it would need. Begin a new one."
 )
 NETWORK = "patch, small, nature, impala, mobile, mlp, or a file of your own, ./my_net.py; repeat it for opponents' files"
+ALONE = {  # options that ranks which train together have no use for
+    "trainer": "is for one process",
+    "describe": "needs one process",
+    "seeds": "trains one run after the other",
+    "jobs": "goes with --seeds",
+}
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
@@ -66,6 +75,10 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main() -> int:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "LOCAL_RANK" in os.environ:  # torchrun's
+        from agents import ranks  # torch loads here
+
+        return ranks.together(train_together, follow)
     options = arguments().parse_args()
     try:
         if options.list:
@@ -89,18 +102,54 @@ def list_games() -> int:
     return 0
 
 
-def train(options: argparse.Namespace) -> int:
+def train_together(ranks) -> int:
+    """What rank 0 does of those that train together."""
+    options = arguments().parse_args()
+    for name, why in ALONE.items():
+        if getattr(options, name) not in (None, False, "sparring"):
+            raise UserError(f"--{name} {why}: python train.py, without torchrun.")
+    return list_games() if options.list else train(options, ranks)
+
+
+def follow(ranks) -> int:
+    """What the other ranks do: the same run, as rank 0 has planned it."""
+    from agents import config as configs
+    from agents import own
+    from agents import run as runs
+
+    plan = ranks.share(None)
+    config = configs.config_of(plan["config"], Path(plan["folder"]) / "config.json")
+    for file in plan["networks"]:
+        own.load(file)
+    game = configs.game_again(config, plan["game"])
+    configs.check_here(config, game)
+    run = runs.Run(game, config, Path(plan["folder"]), quiet=True, started=STARTED, resume=plan["resume"], ranks=ranks)
+    if plan["begins_from"]:
+        run.begin_from({})  # rank 0's
+    try:
+        run.go()
+    except runs.Stop as stop:
+        return 128 + stop.number
+    return 0
+
+
+def train(options: argparse.Namespace, ranks=None) -> int:
+    """ranks: who trains together; without, it trains by itself."""
     from agents import run as runs  # torch loads here
     from agents.policy import fitting
+    from agents.ranks import Ranks
 
+    ranks = ranks or Ranks()
     fresh = options.resume is None
-    game, config, folder = (prepare if fresh else prepare_again)(options)
+    game, config, folder = (prepare if fresh else prepare_again)(options, ranks.size)
     quiet = options.quiet or options.json
     if not fresh and (final := runs.finished(folder, config)):
-        tell_finished(options, final, config, folder)
+        tell_finished(options, final, config, folder, ranks.launcher)
         return 0
+    words = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
+    ranks.share({**words, "networks": networks_named(options, config), "begins_from": fresh and bool(options.init_from)})
     try:
-        run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh)
+        run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
     except UserError:
         if fresh:  # nothing has been learned that would be lost
             shutil.rmtree(folder, ignore_errors=True)
@@ -109,8 +158,8 @@ def train(options: argparse.Namespace) -> int:
         weights, without = fitting(options.init_from, run.learner.network)
         run.begin_from(weights)
         run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
-    who = learner_named(game, config)
-    run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}")
+    who, many = learner_named(game, config), f", {ranks.size} ranks" if ranks.size > 1 else ""
+    run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}{many}")
     for remark in run.learner.remarks:
         run.terminal.say(remark)
     run.terminal.say(f"Watch:  tensorboard --logdir {options.runs}\n")
@@ -121,7 +170,7 @@ def train(options: argparse.Namespace) -> int:
             saved = folder / run.agent_file
             print(f"\nStopped at step {run.learner.steps:,}. The agent so far: {saved}\n{NO_RESUME}", file=sys.stderr)
             return 128 + stop.number
-        again = f"python train.py {f'{options.game} ' if options.game and not game.shipped else ''}--resume {folder}"
+        again = f"{ranks.launcher} train.py {f'{options.game} ' if options.game and not game.shipped else ''}--resume {folder}"
         again += by_network(options, config)
         print(f"\nStopped at step {run.learner.steps:,}. Go on with:\n  {again}", file=sys.stderr)
         return 128 + stop.number
@@ -157,7 +206,7 @@ def learner_named(game, config) -> str:
     return config.algorithm
 
 
-def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path) -> None:
+def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path, launcher: str) -> None:
     """A run that is gone on with has nothing left to do: its results, and how it goes on for longer."""
     if options.json:
         print(json.dumps(final))
@@ -167,7 +216,7 @@ def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path
         limit = "" if by_steps else f" and its {config.time_limit:g} s"
         named = f"{shlex.quote(options.game)} " if options.game else ""
         print(f"This run has finished already, after {final['steps']:,} steps{limit}. Longer:")
-        print(f"  python train.py {named}--resume {shlex.quote(str(folder))} {longer}{by_network(options, config)}")
+        print(f"  {launcher} train.py {named}--resume {shlex.quote(str(folder))} {longer}{by_network(options, config)}")
 
 
 def networks_named(options: argparse.Namespace, config) -> list[str]:
@@ -262,11 +311,12 @@ def resolved(options: argparse.Namespace):
     return game, algorithm, learner, settings
 
 
-def prepare(options: argparse.Namespace):
-    """A new run: its game, config and folder."""
+def prepare(options: argparse.Namespace, ranks: int = 1):
+    """A new run of so many ranks: its game, config and folder."""
     from agents import config as configs
 
     game, config = plan(options)
+    config.ranks = ranks
     folder = configs.new_folder(options.runs, game, config.kind, config.learner.network, config.seed, options.name)
     configs.write_frame(folder, config)
     return game, config, folder
@@ -328,13 +378,19 @@ def opponents_named(options: argparse.Namespace, game, algorithm: str, n_envs: i
     return opponents(game, options.opponent or [], recipe, n_envs)
 
 
-def prepare_again(options: argparse.Namespace):
-    """A run to go on with."""
+def prepare_again(options: argparse.Namespace, ranks: int = 1):
+    """A run to go on with, by so many ranks."""
     from agents import config as configs
+    from agents.ranks import launcher
 
     config = configs.read_config(options.resume)
     if config.trainer == "sb3":
         raise UserError(NO_RESUME)
+    if config.ranks != ranks:
+        raise UserError(
+            f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {ranks} would go on"
+            f" with it.\nEach has environments of its own: {launcher(config.ranks)} train.py --resume {options.resume}"
+        )
     for name in (
         "algo",
         "trainer",
@@ -355,7 +411,6 @@ def prepare_again(options: argparse.Namespace):
             raise UserError(f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps and --time-limit can.")
     game = configs.game_again(config, options.game)
     configs.network_again(config, options.network or [], options.game, options.resume)
-    configs.device_of(config.device)
     if options.steps is not None:
         if not (options.steps >= 1 and math.isfinite(options.steps)):
             raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
@@ -364,8 +419,7 @@ def prepare_again(options: argparse.Namespace):
         if not options.time_limit >= 5:
             raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
         config.time_limit = options.time_limit
-    if configs.digests(configs.opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
-        raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
+    configs.check_here(config, game)
     if options.steps is not None or options.time_limit is not None:
         configs.write_config(options.resume, config)  # so that it goes on for as long the next time too
     return game, config, options.resume

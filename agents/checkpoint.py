@@ -68,12 +68,17 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 def save(path: Path, tensors: Mapping[str, Tensor], meta: dict[str, Any], kind: str) -> None:
     """Write tensors and a JSON-like dict. kind: "agent" or "checkpoint"."""
+    write_bytes(path, pack(tensors, meta, kind))
+
+
+def pack(tensors: Mapping[str, Tensor], meta: dict[str, Any], kind: str) -> bytes:
+    """What `save` writes."""
     from safetensors.torch import save as to_bytes
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps({"format": FORMAT, "kind": kind, "sha256": UNSEALED, **meta})
     data = to_bytes(plain, {SIGNATURE: text})
-    write_bytes(path, data.replace(UNSEALED.encode(), _seal(data, UNSEALED).encode(), 1))
+    return data.replace(UNSEALED.encode(), _seal(data, UNSEALED).encode(), 1)
 
 
 def _seal(data: bytes, written: str) -> str:
@@ -87,15 +92,20 @@ def _seal(data: bytes, written: str) -> str:
 
 def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a file that `save` wrote; `UserError` says what is wrong with any other."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load as from_bytes
-
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"There is no file {path}.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    return unpack(path, data, kind)
+
+
+def unpack(path: Path, data: bytes, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `pack` gave, or a file of this path holds."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load as from_bytes
+
     meta = _metadata(path, data)
     if meta.get("format") != FORMAT:
         raise UserError(

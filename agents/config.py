@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 import games
-from agents import augment, checkpoint, dqn, game_named, own, ppo
+from agents import augment, checkpoint, dqn, game_named, own, ppo, ranks
 from agents.learner import CHOICES
 from agents.match import PICKLED, Participant, file_of, folder_of, participant
 from agents.policy import Agent
@@ -40,7 +40,7 @@ class RunSettings:
     eval_games: int = 200  # of each evaluation, against the game's bot
     final_games: int = 1000  # of the final one, of the best agent
     checkpoint_every: int = 0  # steps between checkpoints; 0: a twentieth of the run
-    threads: int = 0  # that play and learn, each a slice of every batch; 0: as many as cores, at most 4
+    threads: int = 0  # that play and learn, each a slice of every batch; 0: as many as cores, at most 4; of each rank
     gif: bool = True  # a short film of play at each evaluation, for TensorBoard
 
 
@@ -57,6 +57,7 @@ class Config:
     opponents: list[str]
     opponent_digests: list[str | None]  # of agents' files, so that a resumed run meets the same
     device: str
+    ranks: int = 1  # processes that train together, each with settings like these
     game_file: str = ""  # of a user's own game, as it was named: shown to people, never opened
     network_file: str = ""  # of a user's own network, likewise
     copied: list[str] = field(default_factory=list)  # weights that --init-from took from an agent
@@ -108,7 +109,8 @@ def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | No
         learner.network, learner.network_digest = network.name, network.digest
     _check(learner, run)
     augment.check(learner)
-    run.threads = run.threads or min(4, os.cpu_count() or 1)  # a resumed run needs as many, on another machine too
+    cores = max(1, (os.cpu_count() or 1) // ranks.here())
+    run.threads = run.threads or min(4, cores)  # a resumed run needs as many, on another machine too
     return learner, run
 
 
@@ -258,6 +260,13 @@ def network_again(config: Config, named: list[str], game: str | None, folder: Pa
     own.need(config.learner, "This run", "the run began", f"Name its file again: {again} --network {named_again}")
 
 
+def check_here(config: Config, game: Game) -> None:
+    """Is there all that a run goes on with? `UserError` where this machine lacks its device, or an opponent has changed."""
+    device_of(config.device)
+    if digests(opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
+        raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
+
+
 # --- folders ---------------------------------------------------------------------------------------------------------
 
 
@@ -297,7 +306,7 @@ def write_config(folder: Path, config: Config) -> None:
 def write_frame(folder: Path, config: Config) -> None:
     """config.json, command.txt and system.json."""
     write_config(folder, config)
-    command = " ".join(["python", *sys.argv])
+    command = " ".join([ranks.launcher(config.ranks, ranks.here()), *sys.argv])
     checkpoint.write_bytes(folder / "command.txt", (command + "\n").encode())
     checkpoint.write_bytes(folder / "system.json", (json.dumps(_system(), indent=2) + "\n").encode())
 
@@ -346,6 +355,11 @@ def read_config(folder: Path) -> Config:
         raise UserError(f"{folder} holds no run: it has no config.json.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read: {error}.") from error
+    return config_of(values, path)
+
+
+def config_of(values: dict[str, Any], path: Path) -> Config:
+    """A config from what its JSON says, found at some path."""
     try:
         learner = _read(ALGORITHMS[values["algorithm"]][1], values.pop("learner"))
         run = _read(RunSettings, values.pop("run"))

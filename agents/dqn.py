@@ -17,10 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agents.augment import Change
-from agents.learner import Learner, LearnerSettings
+from agents.learner import Get, Learner, LearnerSettings, Put
 from agents.match import Participant
 from agents.networks import explore, forget, masked, sequence
 from agents.policy import build
+from agents.ranks import Ranks
 from agents.replay import Replay, Rings, Sampled
 from agents.rollout import cut_rows, within
 from games.errors import UserError
@@ -109,7 +110,8 @@ AT_LEAST = 2048  # decisions of an iteration; logging each handful would cost mo
 class DQN(Learner):
     """Learns what actions are worth from a replay of what it plays."""
 
-    algorithm = "dqn"
+    algorithm, terms = "dqn", TERMS
+    common = (*Learner.common, "own.target.")
 
     def __init__(
         self,
@@ -119,8 +121,9 @@ class DQN(Learner):
         opponents: list[Participant | None],
         device: str = "cpu",
         threads: int = 1,
+        ranks: Ranks | None = None,
     ):
-        super().__init__(game, settings, seed, opponents, device, threads, lambda: build(game, settings, self.algorithm))
+        super().__init__(game, settings, seed, opponents, device, threads, lambda: build(game, settings, self.algorithm), ranks)
         self.target = build(game, settings, self.algorithm).to(self.device)
         self.target.load_state_dict(self.network.state_dict())
         for parameter in self.target.parameters():
@@ -152,7 +155,7 @@ class DQN(Learner):
             slack=settings.train_freq * self.rounds * 2, sequence=self.length,
             period=1 if memory is None else max(1, settings.sequence // 2), memory=None if memory is None else memory.shape[1:],
         )  # fmt: skip
-        self.remarks.append(room_for(settings.buffer_size, rings.nbytes()))
+        self.remarks.append(room_for(settings.buffer_size, rings.nbytes(), self.ranks.here))
         return Replay(**vars(rings))
 
     # --- collect ---
@@ -163,14 +166,16 @@ class DQN(Learner):
         self.progress = progress()
         sums: dict[str, float] = {}
         for _ in range(self.rounds):
-            began = perf_counter()
+            began, before = perf_counter(), self.steps
             for _ in range(self.settings.train_freq):
                 self._play()
+            self.count_steps(before)
             collected = perf_counter()
             learned = self._learn_from_replay()
             sums = {name: sums.get(name, 0.0) + value for name, value in learned.items()} if learned else sums
             self.seconds["collect"] += collected - began
             self.seconds["update"] += perf_counter() - collected
+        self.gather_ends()
         count = max(1.0, sums.pop("count", 1.0))
         return {
             **{f"train/{name}": value / count for name, value in sums.items()},
@@ -248,7 +253,7 @@ class DQN(Learner):
     def _learn_from_replay(self) -> dict[str, float]:
         """`gradient_steps` of them, once there is enough to learn from; the sums of `TERMS`, and `count`."""
         settings = self.settings
-        if self.steps < settings.learning_starts or not self.replay.ready():
+        if self.steps < settings.learning_starts or not self.ranks.numbers(self.replay.ready()).all():
             return {}
         self.set_rate(self.progress)
         sums = torch.zeros(len(TERMS), device=self.device)
@@ -272,6 +277,8 @@ class DQN(Learner):
         count = settings.batch_size if self.memory is None else max(1, settings.batch_size // settings.sequence)
         chance = torch.rand(count, generator=self.generator, dtype=torch.float64, device=self.device).cpu().numpy()
         sampled = self.replay.sample(chance, settings.beta + (1 - settings.beta) * self.progress)
+        if self.ranks.size > 1:  # as if all had been drawn together
+            sampled.weight *= np.float32(sampled.unit / self.ranks.numbers(sampled.unit).max().item())
         error = np.zeros((count, 1 if self.memory is None else settings.sequence), np.float32)
         part = self._loss if self.memory is None else self._sequence_loss
         change = [self.changes(count) for _ in range(2 if self.memory is None else 1)]
@@ -280,7 +287,7 @@ class DQN(Learner):
             some = Sampled(sampled.row[lo:hi], sampled.entry[lo:hi], sampled.weight[lo:hi])
             whole, q, difference = part(some, *(None if one is None else one.of(slice(lo, hi)) for one in change))
             error[lo:hi] = difference.reshape(hi - lo, -1)
-            share = (hi - lo) / count
+            share = (hi - lo) / (count * self.ranks.size)
             return share * whole, share * torch.stack([whole.detach(), q, difference.abs().mean()])
 
         terms, norm = self.gradient_step(count, self.piece, loss)
@@ -381,17 +388,17 @@ class DQN(Learner):
         self.targeted = int(tensors["targeted"])
         self._mark = within(tensors, "mark.")
 
-    def write_beside(self, folder: Path, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def write_beside(self, put: Put, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         self.replay.take_back(within(tensors, "own.mark."))
-        self.replay.write(folder / "replay")
+        self.replay.write(lambda name, frames: put(f"replay/{name}", frames))
         small = {f"replay.{name}": tensor for name, tensor in self.replay.small().items()}
         return small, {"segments": list(self.replay.segments)}
 
-    def sweep_beside(self, folder: Path) -> None:
-        self.replay.sweep(folder / "replay")
+    def read_beside(self, get: Get, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        self.replay.read(lambda name: get(f"replay/{name}"), meta["segments"], within(tensors, "replay."), self._mark)
 
-    def read_beside(self, folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-        self.replay.read(folder / "replay", meta["segments"], within(tensors, "replay."), self._mark)
+    def files_beside(self, meta: dict[str, Any]) -> list[str]:
+        return [f"replay/{name}" for name in meta["segments"]]
 
 
 def free_memory() -> float:
@@ -403,9 +410,9 @@ def free_memory() -> float:
         return float("inf")
 
 
-def room_for(decisions: int, needed: int) -> str:
-    """A remark on a replay of so many decisions and bytes; `UserError` where there is no room for it."""
-    free = free_memory()
+def room_for(decisions: int, needed: int, processes: int = 1) -> str:
+    """A remark on a replay of so many decisions and bytes; `UserError` where there is no room for one in each process."""
+    free = free_memory() / processes
     what = f"replay of {decisions:,} decisions: {size_of(needed)}"
     if needed > 0.8 * free:
         raise UserError(

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, isfinite, pi
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -15,7 +14,9 @@ from agents import augment
 from agents.augment import Change
 from agents.match import Participant
 from agents.networks import best_dtype
+from agents.normal import Normal
 from agents.policy import Agent, describe
+from agents.ranks import Ranks
 from agents.rollout import stage, within
 from agents.settings import AgentSettings
 from games.batch import Workers
@@ -102,6 +103,8 @@ def optimizer(parameters: list[dict[str, Any]], settings: Any, device: torch.dev
     raise UserError(f"There is no optimizer '{name}'.\n{nearest(name, CHOICES['optimizer'])}")
 
 
+Put = Callable[[str, dict[str, Tensor]], None]  # keeps tensors under a name
+Get = Callable[[str], dict[str, Tensor]]
 Loss = Callable[[int, int], tuple[Tensor, Tensor]]  # of units lo … hi-1: their share of the loss, and terms to report
 
 
@@ -112,6 +115,8 @@ class Learner:
     """Learns from what it plays. Subclasses: `agents.ppo`, `agents.dqn`."""
 
     algorithm: str
+    terms: tuple[str, ...]  # that are reported of each gradient step, the last being the gradient's norm
+    common: tuple[str, ...] = ("network.", "optimizer.")  # what of the state is the same on all ranks
 
     def __init__(
         self,
@@ -122,6 +127,7 @@ class Learner:
         device: str,
         threads: int,
         make_network: Callable[[], Any],
+        ranks: Ranks | None = None,
     ):
         """opponents: see `Arena`; empty in a game of one seat.
 
@@ -130,20 +136,24 @@ class Learner:
         """
         torch.set_num_threads(1)
         self.workers = Workers(threads, initializer=lambda: torch.set_num_threads(1))
-        self.game, self.settings = game, settings
+        self.game, self.settings, self.ranks = game, settings, ranks or Ranks()
         self.device = torch.device(device)
         self.dtype = best_dtype(self.device, settings.precision)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = make_network().to(self.device)
-        self.normal = getattr(self.network.encoder, "normal", None)  # what keeps means and deviations of what is seen
+        self._same_weights()
+        self.normal: Normal | None = getattr(self.network.encoder, "normal", None)  # means and deviations of what is seen
+        together = self.ranks.size > 1
+        self.fresh = Normal(len(self.normal.mean)) if self.normal and together else None  # what the others do not know yet
         self.parameters: list[nn.Parameter] = []  # that learn
         self.arrange([], freeze=False)
-        self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.arena = stage(game, settings.n_envs, seed, opponents, settings, self.workers)
+        own = self.ranks.seed(seed)  # no two ranks play the same episodes
+        self.generator = torch.Generator(self.device).manual_seed(own)
+        self.arena = stage(game, settings.n_envs, own, opponents, settings, self.workers)
         self.rows = self.arena.view.rows
         self.masks = self.arena.masked
-        self.steps = 0  # decisions of learning seats
+        self.steps = 0  # decisions of learning seats, of all ranks
         self.updates = 0  # gradient steps
         self.returns: list[float] = []  # of the episodes that ended in this iteration, learning rows
         self.lengths: list[int] = []  # their ticks
@@ -163,6 +173,7 @@ class Learner:
         collected = perf_counter()
         metrics = self.update(progress())
         self.seconds["collect"], self.seconds["update"] = collected - began, perf_counter() - collected
+        self.gather_ends()
         return metrics
 
     def collect(self) -> None:
@@ -176,6 +187,9 @@ class Learner:
     def begin_iteration(self) -> None:
         """Nothing has ended and no time is spent yet."""
         if self.normal is not None:
+            if self.fresh is not None:
+                self.normal.merge(self.ranks.each(self.fresh.summary()))
+                self.fresh = Normal(len(self.normal.mean))
             self.normal.settle()
         self.returns, self.lengths = [], []
         self.seconds = dict.fromkeys(SPENT, 0.0)
@@ -188,7 +202,7 @@ class Learner:
         if seen.dtype != np.uint8 and not np.isfinite(seen).all():
             raise FloatingPointError("an observation")
         if self.normal is not None:
-            self.normal.watch(torch.from_numpy(seen[self.arena.asked()]).flatten(1))
+            (self.fresh or self.normal).watch(torch.from_numpy(seen[self.arena.asked()]).flatten(1))
         parts = self.workers.run(len(seen), lambda lo, hi, k: torch.from_numpy(arrange(seen[lo:hi])))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
@@ -222,6 +236,18 @@ class Learner:
         self.returns += returns
         self.lengths += lengths
 
+    def gather_ends(self) -> None:
+        """On rank 0: those of all ranks."""
+        if self.ranks.size > 1:
+            for data in self.ranks.collect(np.array([self.returns, self.lengths], np.float64).tobytes()):
+                returns, lengths = np.frombuffer(data, np.float64).reshape(2, -1)
+                self.returns += returns.tolist()
+                self.lengths += lengths.astype(int).tolist()
+
+    def count_steps(self, before: int) -> None:
+        """Since `steps` were so many, this rank has counted its own alone: now those of all."""
+        self.steps = before + int(self.ranks.numbers(self.steps - before).sum())
+
     # --- learning ---
 
     def changes(self, count: int) -> Change | None:
@@ -245,7 +271,7 @@ class Learner:
     ) -> tuple[Tensor, Tensor]:
         """One step on the sum of `loss(lo, hi)` over slices of so many units; the summed terms, and the gradient's norm.
 
-        at_once: units of one backward pass.
+        units: of this rank, which may be none; sums are those of all ranks. at_once: units of one backward pass.
         """
 
         def part(lo: int, hi: int, k: int) -> list[Tensor]:
@@ -256,8 +282,10 @@ class Learner:
                 sums = [total.add_(one) for total, one in zip(sums, new, strict=True)] if sums else list(new)
             return sums
 
-        parts = self.workers.run(units, part)
-        *gradients, terms = (one[0] if len(one) == 1 else torch.stack(one).sum(0) for one in zip(*parts, strict=True))
+        nothing = [*map(torch.zeros_like, self.parameters), torch.zeros(len(self.terms) - 1, device=self.device)]
+        parts = self.workers.run(units, part) if units else [nothing]
+        own = [one[0] if len(one) == 1 else torch.stack(one).sum(0) for one in zip(*parts, strict=True)]
+        *gradients, terms = self.ranks.summed(own)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient.contiguous()  # fused optimisers go by the place in memory, whatever the strides
         norm = torch.nn.utils.get_total_norm([one.grad for one in self.parameters if one.grad is not None])
@@ -284,6 +312,11 @@ class Learner:
     def begin_from(self, weights: dict[str, Tensor]) -> None:
         """Take the weights of these names; see `policy.fitting`."""
         self.network.load_state_dict(weights, strict=False)
+        self._same_weights()
+
+    def _same_weights(self) -> None:
+        """As rank 0 has them: another machine may have drawn others, and need not have the agent's file."""
+        self.ranks.same(list(self.network.state_dict().values()))
 
     def arrange(self, copied: list[str], freeze: bool) -> None:
         """Who learns how fast: parameters that were copied at `copied_rate`. freeze: the encoder not at all."""
@@ -318,6 +351,8 @@ class Learner:
         tensors["episode"] = torch.from_numpy(self.episode)
         if self.memory is not None:
             tensors["memory"] = self.memory
+        if self.fresh is not None:
+            tensors["fresh"] = self.fresh.summary()
         tensors |= {f"own.{name}": tensor for name, tensor in self.own_state().items()}
         return {name: tensor.detach().clone() for name, tensor in tensors.items()}, {
             "steps": self.steps,
@@ -338,6 +373,9 @@ class Learner:
         self.episode = tensors["episode"].numpy().copy()
         if self.memory is not None:
             self.memory = tensors["memory"].to(self.device)
+        if self.fresh is not None:
+            self.fresh = Normal(len(self.fresh.mean))
+            self.fresh.merge([tensors["fresh"]])
         self.steps, self.updates = meta["steps"], meta["updates"]
         self.restore_own(within(tensors, "own."))
         self._seen = torch.from_numpy(self.network.encoder.arrange(self.arena.view.newest()))
@@ -349,12 +387,13 @@ class Learner:
     def restore_own(self, tensors: dict[str, Tensor]) -> None:
         """Take what `own_state` gave."""
 
-    def write_beside(self, folder: Path, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def write_beside(self, put: Put, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What is too much to be copied with every state (`tensors`): into files of its own, or given for the same file."""
         return {}, {}
 
-    def read_beside(self, folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+    def read_beside(self, get: Get, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         """Take what `write_beside` gave and wrote."""
 
-    def sweep_beside(self, folder: Path) -> None:
-        """Remove the files of `write_beside` that the latest checkpoint does not need."""
+    def files_beside(self, meta: dict[str, Any]) -> list[str]:
+        """Names of the files of `write_beside` that a checkpoint needs, by what it gave."""
+        return []

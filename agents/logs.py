@@ -85,6 +85,28 @@ class Log:
             raise UserError(f"{self.path.parent} cannot be written to: {error.strerror}.") from error
 
 
+class Silent(Log):
+    """Of a rank that writes nothing: rank 0 does."""
+
+    def __init__(self) -> None:
+        pass
+
+    def position(self) -> int:
+        return 0
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        pass
+
+    def settings(self, values: dict[str, Any]) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 def _rounded(value: float) -> float | None:
     """Seven figures, counts whole; JSON knows no nan."""
     if isinstance(value, int):

@@ -1,7 +1,11 @@
 """Running means and deviations, of what an agent sees and of what it expects: part of its network and of its file."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+
+from agents.ranks import Ranks
 
 FARTHEST = 10.0  # deviations from the mean that are still told apart
 
@@ -35,15 +39,28 @@ class Normal(nn.Module):
         >>> [round(x, 3) for x in (normal.mean.item(), normal.deviation.item())]  # of 1, 3, 5: 3 and √(8/3)
         [3.0, 1.633]
         """
-        if not len(x):
-            return
-        x = x.to(self.mean.device)
-        share = len(x) / (self.count + len(x))
-        off = x.mean(0) - self.seen_mean
-        spread = x.var(0, correction=0)
-        self.seen_variance += share * (spread - self.seen_variance) + share * (1 - share) * off.square()
+        if len(x):
+            x = x.to(self.mean.device)
+            self._add(len(x), x.mean(0), x.var(0, correction=0))
+
+    def _add(self, count: Tensor | int, mean: Tensor, variance: Tensor) -> None:
+        """Count so many more, of which these are known."""
+        share = count / (self.count + count)
+        off = mean - self.seen_mean
+        self.seen_variance += share * (variance - self.seen_variance) + share * (1 - share) * off.square()
         self.seen_mean += share * off
-        self.count += len(x)
+        self.count += count
+
+    @torch.no_grad()
+    def merge(self, others: Sequence[Tensor]) -> None:
+        """Count what others have seen, each as its `summary`."""
+        for count, mean, variance in (other.to(self.mean.device).tensor_split((1, 1 + len(self.mean))) for other in others):
+            if count > 0:
+                self._add(count.squeeze(), mean, variance)
+
+    def summary(self) -> Tensor:
+        """How much has been seen, its mean and its variance: float32 [1 + 2 * numbers]."""
+        return torch.cat([self.count[None], self.seen_mean, self.seen_variance])
 
     @torch.no_grad()
     def settle(self) -> None:
@@ -75,8 +92,8 @@ class Scale(nn.Module):
         self.register_buffer("moments", torch.zeros(3))
 
     @torch.no_grad()
-    def update(self, target: Tensor, layer: nn.Linear) -> None:
-        """Follow the targets [B]; the layer that gives values in this unit is changed so that they stay what they are.
+    def update(self, target: Tensor, layer: nn.Linear, ranks: Ranks | None = None) -> None:
+        """Follow the targets [B], of all ranks; the layer that gives values in this unit is changed so that they stay.
 
         >>> scale, layer = Scale(), nn.Linear(1, 1)
         >>> before = layer(torch.ones(1)) * scale.deviation + scale.mean
@@ -86,9 +103,10 @@ class Scale(nn.Module):
         >>> bool(torch.isclose(layer(torch.ones(1)) * scale.deviation + scale.mean, before, atol=1e-4))
         True
         """
-        if not len(target):
+        ranks = ranks or Ranks()
+        if not ranks.numbers(len(target)).any():
             return
-        new = torch.stack([target.mean(), target.square().mean(), torch.ones_like(self.mean)])
+        new = torch.stack([ranks.mean(target), ranks.mean(target.square()), torch.ones_like(self.mean)])
         self.moments.mul_(self.KEPT).add_(new, alpha=1 - self.KEPT)
         mean, square = self.moments[:2] / self.moments[2]
         deviation = (square - mean.square()).clamp(min=1e-8).sqrt().clamp(min=1e-4)

@@ -12,6 +12,7 @@ from agents.learner import Learner, LearnerSettings
 from agents.match import Participant
 from agents.networks import Sequence, forget, masked, sample, sequence
 from agents.policy import build
+from agents.ranks import Ranks
 from agents.rollout import Rollout, cut_rows
 from games.game import Game
 
@@ -135,7 +136,7 @@ SB3_PRESET: dict[str, Any] = {
 class PPO(Learner):
     """Learns a policy and a value from what it has just played. `collect`, then `update`: one iteration."""
 
-    algorithm = "ppo"
+    algorithm, terms = "ppo", TERMS
 
     def __init__(
         self,
@@ -145,8 +146,9 @@ class PPO(Learner):
         opponents: list[Participant | None],
         device: str = "cpu",
         threads: int = 1,
+        ranks: Ranks | None = None,
     ):
-        super().__init__(game, settings, seed, opponents, device, threads, lambda: build(game, settings, self.algorithm))
+        super().__init__(game, settings, seed, opponents, device, threads, lambda: build(game, settings, self.algorithm), ranks)
         encoder = self.network.encoder
         self.piece = encoder.at_once(self.dtype) if self.device.type == "cpu" else 2 * settings.batch_size  # of a backward pass
         stored = torch.uint8 if self.arena.view.dtype == np.uint8 else torch.float32
@@ -161,12 +163,14 @@ class PPO(Learner):
     def collect(self) -> None:
         """Play `n_steps` decisions in every environment."""
         self.begin_iteration()
+        before = self.steps
         for t in range(1, self.settings.n_steps + 1):
             self._play(t)
         _, value, _ = self._forward(self.seen().to(self.device), forget(self.memory, self.begins()))
         asked = torch.from_numpy(self.arena.asked()).to(self.device)
         self.last_value = torch.where(asked, value, float("nan"))
         self.steps += int(self.rollout.asked[1:].sum())
+        self.count_steps(before)
 
     def _forward(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Logits, values and the memory after, without gradients, the rows shared out among the threads."""
@@ -231,7 +235,7 @@ class PPO(Learner):
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
         flat["advantage"], flat["target"] = advantage.flatten(), (advantage + roll.value).flatten()
         if self.network.scale is not None:
-            self.network.scale.update(flat["target"][known.flatten()], self.network.value)
+            self.network.scale.update(flat["target"][known.flatten()], self.network.value, self.ranks)
         sums, count = torch.zeros(7, device=self.device), 0
         for _ in range(settings.n_epochs):
             kl = torch.zeros((), device=self.device)
@@ -242,7 +246,7 @@ class PPO(Learner):
             if settings.target_kl > 0 and kl.item() > 1.5 * settings.target_kl:
                 break
         target, value = flat["target"][known.flatten()], flat["value"][known.flatten()]
-        explained = (1 - (target - value).var() / (target.var() + 1e-8)).item() if len(target) > 1 else float("nan")
+        explained = (1 - self.ranks.variance(target - value) / (self.ranks.variance(target) + 1e-8)).item()
         means = [*(sums / max(count, 1)).tolist(), explained]
         self._carry(known)
         names = (*TERMS, "explained_variance")
@@ -256,11 +260,16 @@ class PPO(Learner):
         }
 
     def _minibatches(self, known: Tensor) -> tuple[Tensor, ...]:
-        """A random division of the decisions into equal parts of about `batch_size`; with memory, of the rows."""
+        """A random division of the decisions into equal parts of about `batch_size`; with memory, of the rows.
+
+        As many on every rank; where one has too little for that, its last ones are empty.
+        """
         units = known.flatten().nonzero().squeeze(1) if self.memory is None else known.any(0).nonzero().squeeze(1)
         order = torch.randperm(len(units), generator=self.generator, device=self.device)
-        parts = max(1, round(int(known.sum()) / self.settings.batch_size))
-        return units[order].tensor_split(min(parts, len(units))) if len(units) else ()
+        own = self.ranks.numbers(int(known.sum()), len(units))
+        parts = max(1, round(int(own[:, 0].sum()) / (self.settings.batch_size * self.ranks.size)))
+        most = int(own[:, 1].max())
+        return units[order].tensor_split(min(parts, most)) if most else ()
 
     def _decisions(self, known: Tensor, units: Tensor) -> tuple[Tensor, Tensor, Sequence | None]:
         """Some units of `_minibatches`: their decisions in the flattened rollout, the number of each one's unit here, and how
@@ -272,22 +281,21 @@ class PPO(Learner):
         return time * self.rows + units[unit], unit, of
 
     def _learn(self, flat: dict[str, Tensor], known: Tensor, units: Tensor) -> Tensor:
-        """One gradient step on some units; the numbers that `TERMS` names, as one tensor."""
+        """One gradient step on some units, and on those of the other ranks; the numbers that `TERMS` names, as one tensor."""
         chosen, _, _ = self._decisions(known, units)
         change = self.changes(len(units))  # the same for all decisions of a row that are learned from in order
-        advantage = flat["advantage"][chosen]
-        middle, spread = torch.zeros(()), torch.ones(())
-        if self.settings.normalize_advantage and len(chosen) > 1:
-            middle, spread = advantage.mean(), advantage.std() + 1e-8
+        count, middle, spread = self.ranks.moments(flat["advantage"][chosen])
+        if not self.settings.normalize_advantage:
+            middle, spread = torch.zeros(()), torch.ones(())
 
         def loss(lo: int, hi: int) -> tuple[Tensor, Tensor]:
             some, unit, of = self._decisions(known, units[lo:hi])
             batch = {name: tensor.index_select(0, some) for name, tensor in flat.items()}
             if change is not None:
                 batch["observation"] = self.changed(batch["observation"], change.of(lo + unit))
-            batch["advantage"] = (batch["advantage"] - middle) / spread
+            batch["advantage"] = (batch["advantage"] - middle) / (spread + 1e-8)
             whole, terms = self._loss(batch, of)
-            share = len(some) / len(chosen)
+            share = len(some) / count
             return share * whole, share * terms
 
         at_once = self.piece if self.memory is None else max(1, self.piece // len(known))

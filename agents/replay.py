@@ -7,15 +7,14 @@ follows as an entry in which nobody decided, so that it can be valued.
 
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from agents import checkpoint
 from agents.compiled import SumTree, gather_stacks, look_ahead
 from games.errors import UserError
 
@@ -29,6 +28,7 @@ class Sampled:
     row: np.ndarray  # int64 [B]
     entry: np.ndarray  # int64 [B]
     weight: np.ndarray  # float32 [B]: against the bias of prioritised sampling, 1 without it
+    unit: float = 1.0  # what the weights are in: the greatest of (the chance to be drawn)^-beta
 
 
 @dataclass
@@ -188,7 +188,8 @@ class Replay(Rings):
         row, place = leaf // each, leaf % each * self.period
         newest = self.count[row] - 1
         weight = priority**-beta
-        return Sampled(row, newest - (newest - place) % self.size, (weight / weight.max()).astype(np.float32))
+        unit = weight.max() * self.tree.total() ** beta
+        return Sampled(row, newest - (newest - place) % self.size, (weight / weight.max()).astype(np.float32), unit)
 
     def rate(self, sampled: Sampled, priority: np.ndarray) -> None:
         """New priorities of what was sampled, all above 0."""
@@ -233,8 +234,8 @@ class Replay(Rings):
         kept = {name: getattr(self, name) for name in SCALARS}
         return {name: torch.from_numpy(array) for name, array in kept.items() if array is not None}
 
-    def write(self, folder: Path) -> None:
-        """Put the frames that no segment holds yet into a new one. Call `sweep` when nothing refers to the old ones."""
+    def write(self, put: Callable[[str, dict[str, Tensor]], None]) -> None:
+        """Put the frames that no segment holds yet into a new one: a file of this name with these tensors."""
         number, filed = 0, np.zeros(self.rows, np.int64)
         if self.segments:
             name, filed = list(self.segments.items())[-1]
@@ -246,11 +247,7 @@ class Replay(Rings):
         name = f"{number + 1:06d}.safetensors"
         packed = np.frombuffer(zlib.compress(self.frames[row, entry % self.size].tobytes(), 1), np.uint8)
         tensors = {"frames": packed.copy(), "begun": begun, "count": self.count.copy()}
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{folder} cannot be made: {error.strerror}.") from error
-        checkpoint.save(folder / name, {key: torch.from_numpy(array) for key, array in tensors.items()}, {}, "replay")
+        put(name, {key: torch.from_numpy(array) for key, array in tensors.items()})
         self.segments[name] = tensors["count"]
         self.segments = {name: filed for name, filed in self.segments.items() if (filed > self.count - self.size).any()}
 
@@ -261,24 +258,24 @@ class Replay(Rings):
         entry = np.arange(len(row)) - np.repeat(np.cumsum(many) - many, many) + begun[row]
         return row, entry
 
-    def read(self, folder: Path, segments: list[str], small: dict[str, Tensor], mark: dict[str, Tensor]) -> None:
+    def read(
+        self,
+        get: Callable[[str], dict[str, Tensor]],
+        segments: list[str],
+        small: dict[str, Tensor],
+        mark: dict[str, Tensor],
+    ) -> None:
         """Be again as when it was written: a mark, `small`, and the segments that were there then."""
         self.segments = {}
         for name in segments:
-            tensors, _ = checkpoint.load(folder / name, "replay")
+            tensors = get(name)
             self.count = self.segments[name] = tensors["count"].numpy().copy()
             row, entry = self._between(tensors["begun"].numpy())
             try:
                 raw = np.frombuffer(zlib.decompress(tensors["frames"].numpy().tobytes()), self.frames.dtype)
                 self.frames[row, entry % self.size] = raw.reshape(len(row), *self.frame)
             except (zlib.error, ValueError) as error:
-                raise UserError(f"{folder / name} does not fit the run: {error}.") from error
+                raise UserError(f"The replay's file {name} does not fit the run: {error}.") from error
         for name, tensor in small.items():
             getattr(self, name)[:] = tensor.numpy()
         self.take_back(mark)
-
-    def sweep(self, folder: Path) -> None:
-        """Remove the files that are no segments of it (any more): call it when a checkpoint names those that are."""
-        for file in folder.glob("*.safetensors"):
-            if file.name not in self.segments:
-                file.unlink()

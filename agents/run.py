@@ -13,28 +13,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents import budget, checkpoint, match
+from agents import budget, checkpoint, match, resume
 from agents.config import ALGORITHMS, Config, opponents_of
-from agents.logs import Log, Terminal
+from agents.logs import Log, Silent, Terminal
 from agents.match import Participant, participant
 from agents.policy import Agent, Decider
+from agents.ranks import Ranks, Stop
+from agents.resume import CHECKPOINT
 from games.errors import UserError
 from games.game import Game
 
-CHECKPOINT = "checkpoints/latest.safetensors"
+__all__ = ["CHECKPOINT", "Run", "Stop", "finished", "last_words", "verdict"]
+
 AGENT = "agent.safetensors"
 RESULTS = "results.json"  # of a run that has finished
 
 
-class Stop(BaseException):
-    """SIGINT or SIGTERM came."""
-
-    def __init__(self, number: int):
-        self.number = number
-
-
 class Run:
-    """One training run in its folder."""
+    """One training run in its folder; where several ranks train together, each has one, and rank 0 the folder."""
 
     agent_file = AGENT
 
@@ -48,12 +44,15 @@ class Run:
         started: float | None = None,
         callback: Callable[["Run", dict[str, float]], None] | None = None,
         resume: bool = False,
+        ranks: Ranks | None = None,
     ):
         """started: time.perf_counter() at the command's start. callback: called with the run and its numbers after each
-        iteration. resume: go on from the folder's checkpoint."""
+        iteration. resume: go on from the folder's checkpoint. ranks: who trains together; without, it trains by itself."""
         self.game, self.config, self.folder, self.callback = game, config, folder, callback
+        self.ranks = ranks or Ranks()
         self.started = time.perf_counter() if started is None else started
         self.threads = config.run.threads or 1
+        self.ranks.check_device(config.device)
         self.learner = self._learner()
         self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
         self.collected = 0  # steps of the latest iteration
@@ -63,15 +62,16 @@ class Run:
 
         self.recent: list[float] = []
         self.pace: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
-        if resume:
+        leads = self.ranks.rank == 0
+        if resume and leads:
             checkpoint.sweep(folder)
         position = self._restore() if resume else 0
-        self.log = Log(folder, position, self.learner.steps)
+        self.log = Log(folder, position, self.learner.steps) if leads else Silent()
         if not self.learner.steps:
             what = {"game": game.name, "trainer": config.trainer, "algo": config.algorithm, "seed": config.seed}
             self.log.settings({**what, **asdict(config.learner)})
         title = f"{game.name} {config.algorithm} {config.learner.network}"
-        self.terminal = Terminal(quiet, title)
+        self.terminal = Terminal(quiet or not leads, title)
         self.tail = 3.0  # seconds kept for the last evaluations, where the time is limited
         self.wave: float | None = None  # seconds that a full wave of an evaluation's games takes, once it was measured
 
@@ -80,7 +80,7 @@ class Run:
         config = self.config
         learner, _, _ = ALGORITHMS[config.algorithm]
         opponents = opponents_of(config.opponents, self.game, config.device)
-        made = learner(self.game, config.learner, config.seed, opponents, config.device, self.threads)
+        made = learner(self.game, config.learner, config.seed, opponents, config.device, self.threads, self.ranks)
         if config.copied or config.freeze:
             made.arrange(config.copied, freeze=bool(config.freeze))
         return made
@@ -94,12 +94,14 @@ class Run:
 
     def go(self) -> dict[str, Any]:
         """Train to the end; the final evaluation. `Stop` where a signal came, with the run saved."""
-        handlers = {number: signal.signal(number, _raise_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {number: signal.signal(number, self._signalled) for number in (signal.SIGINT, signal.SIGTERM)}
         self.safe: tuple = ()
         try:
             while self.progress() < 1.0:
-                (self.folder / RESULTS).unlink(missing_ok=True)  # of a run that had finished and goes on
+                if self.ranks.rank == 0:
+                    (self.folder / RESULTS).unlink(missing_ok=True)  # of a run that had finished and goes on
                 self.safe = self._state()
+                self.ranks.meet()
                 self._iterate()
             return self._finish()
         except Stop:
@@ -115,6 +117,11 @@ class Run:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
+    def _signalled(self, number: int, frame: Any) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, lambda again, frame: os._exit(128 + again))
+        self.ranks.interrupt(number)
+
     def elapsed(self) -> float:
         """Seconds of this and earlier sittings."""
         return self.spent + time.perf_counter() - self.started
@@ -125,7 +132,7 @@ class Run:
         limit = self.config.time_limit
         if limit is None:
             return min(1.0, by_steps)
-        by_time = self.elapsed() / max(limit - self.tail, 1e-9)
+        by_time = self.ranks.first(self.elapsed() / max(limit - self.tail, 1e-9))
         return min(1.0, by_time) if by_time >= 1.0 or not self.config.run.steps else min(1.0, by_steps)
 
     def _iterate(self) -> None:
@@ -146,7 +153,7 @@ class Run:
             return  # `_finish` evaluates and saves
         every = self.config.run.eval_every or (max(1, total // 10) if total else 500_000)
         if self.learner.steps // every > before // every:
-            self.evaluate()
+            self.ranks.alone(self.evaluate)
         every = self.config.run.checkpoint_every or (max(1, total // 20) if total else 500_000)
         if self.learner.steps // every > before // every:
             self._save(self._state())
@@ -266,7 +273,17 @@ class Run:
         checkpoint.write_bytes(self.folder / "videos" / f"step-{self.learner.steps:010d}.gif", data)
 
     def _finish(self) -> dict[str, Any]:
-        """The last evaluation, the final one of the best agent, and what a reader wants to know."""
+        """The last evaluation, the final one of the best agent, and what a reader wants to know; on rank 0."""
+        final: dict[str, Any] = {}
+        self.ranks.alone(lambda: final.update(self._judge()))
+        self._save(self._state())
+        if final:
+            final["seconds"] = round(self.elapsed(), 2)
+            checkpoint.write_bytes(self.folder / RESULTS, (json.dumps(final, indent=2) + "\n").encode())
+        return final
+
+    def _judge(self) -> dict[str, Any]:
+        """What results.json says, but for the time it took."""
         if self.evaluated != self.learner.steps:
             self.evaluate(last=True)
         agent = self._best()
@@ -277,8 +294,7 @@ class Run:
         summary = {**result.summary(), "seats": [self.agent_file, *result.seats[1:]]}
         agent.info.score = {**summary, "mark": list(self.game.mark)}
         agent.save(self.folder / self.agent_file)
-        self._save(self._state())
-        final = {
+        return {
             "agent": str(self.folder / self.agent_file),
             "agent_steps": agent.info.steps,
             "evaluations": len(list((self.folder / "checkpoints").glob("step-*"))),
@@ -287,10 +303,7 @@ class Run:
             "planned_games": self.config.run.final_games,
             **self._mark(agent, result.score, seed),
             "time_limit": self.config.time_limit,
-            "seconds": round(self.elapsed(), 2),
         }
-        checkpoint.write_bytes(self.folder / RESULTS, (json.dumps(final, indent=2) + "\n").encode())
-        return final
 
     def _best(self) -> Any:
         """The agent of the best evaluation so far."""
@@ -329,32 +342,19 @@ class Run:
 
     def _save(self, state: tuple[dict[str, torch.Tensor], dict[str, Any]]) -> None:
         self.log.flush()  # a checkpoint never knows of lines that are not on the disk
-        tensors, meta = state
-        path = self.folder / CHECKPOINT
-        more, beside = self.learner.write_beside(path.parent, tensors)
-        checkpoint.save(path, {**tensors, **more}, {**meta, "beside": beside}, "checkpoint")
-        self.learner.sweep_beside(path.parent)
+        resume.save(self.folder, self.learner, state, self.ranks)
 
     def _restore(self) -> int:
         """Go on from the latest checkpoint, or from the beginning where there is none; position in progress.jsonl."""
-        path = self.folder / CHECKPOINT
-        if not path.exists():
+        meta = resume.restore(self.folder, self.learner, self.ranks)
+        if meta is None or self.ranks.rank:
             return 0
-        tensors, meta = checkpoint.load(path, "checkpoint")
         try:
-            self.learner.restore(tensors, meta["learner"])
-            self.learner.read_beside(path.parent, tensors, meta["beside"])
             self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
             self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]
             return meta["position"]
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise UserError(f"{path} does not fit the run's config.json: {error}.") from error
-
-
-def _raise_stop(number: int, frame: Any) -> None:
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda again, frame: os._exit(128 + again))
-    raise Stop(number)
+        except KeyError as error:
+            raise UserError(f"{self.folder / CHECKPOINT} does not fit the run's config.json: {error}.") from error
 
 
 def finished(folder: Path, config: Config) -> dict[str, Any] | None:

@@ -1,0 +1,135 @@
+"""A run's checkpoint: what all its ranks need to go on as if nothing had happened. Rank 0 alone reads and writes files.
+
+`latest.safetensors` holds rank 0's state, and under `rank1.…` what differs in that of rank 1. What is too much for every
+checkpoint is beside it, in files that are written once: rank 0's in `replay/`, rank 1's in `rank1/replay/`.
+"""
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents import checkpoint
+from agents.learner import Learner
+from agents.ranks import Ranks
+from agents.rollout import within
+from games.errors import UserError
+
+CHECKPOINT = "checkpoints/latest.safetensors"
+FILE = "file."  # begins the names of bytes that are to be a file of their own
+
+State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors, and a JSON-like dict
+
+
+def save(folder: Path, learner: Learner, state: State, ranks: Ranks) -> None:
+    """Write the state of all ranks into a run's folder, at once or not at all. All of them call it."""
+    tensors, meta = state
+    path = folder / CHECKPOINT
+    if ranks.rank:
+        ranks.collect(_packed(learner, tensors))
+        return
+    more, beside = learner.write_beside(lambda name, frames: _put(path.parent, name, frames), tensors)
+    whole, besides = {**tensors, **more}, []
+    for rank, data in enumerate(ranks.collect(b""), 1):
+        theirs, told = checkpoint.unpack(Path(f"rank{rank}"), data, "rank")
+        for name, content in within(theirs, FILE).items():
+            _write(path.parent / f"rank{rank}" / name, content.numpy().tobytes())
+        whole |= {f"rank{rank}.{name}": tensor for name, tensor in theirs.items() if not name.startswith(FILE)}
+        besides.append(told["beside"])
+    checkpoint.save(path, whole, {**meta, "beside": beside, "ranks": besides}, "checkpoint")
+    for rank, told in enumerate([beside, *besides]):
+        _sweep(path.parent / f"rank{rank}" if rank else path.parent, learner.files_beside(told))
+
+
+def restore(folder: Path, learner: Learner, ranks: Ranks) -> dict[str, Any] | None:
+    """Go on from the latest checkpoint; what was told with it. None, and nothing done, where there is none."""
+    path = folder / CHECKPOINT
+    place = path.parent
+    try:
+        if ranks.rank:
+            data = ranks.hand_out(())
+            if not data:
+                return None
+            tensors, meta = checkpoint.unpack(Path(f"rank{ranks.rank}"), data, "rank")
+        elif not path.exists():
+            ranks.hand_out([b""] * (ranks.size - 1))
+            return None
+        else:
+            tensors, meta = checkpoint.load(path, "checkpoint")
+            ranks.hand_out([_of_rank(place, rank, learner, tensors, meta) for rank in range(1, ranks.size)])
+        learner.restore(tensors, meta["learner"])
+        kept = within(tensors, FILE)
+        learner.read_beside(lambda name: _get(place, name, kept if ranks.rank else None), tensors, meta["beside"])
+        return meta
+    except (KeyError, IndexError, RuntimeError, ValueError) as error:
+        raise UserError(f"{path} does not fit the run's config.json: {error}.") from error
+
+
+# --- what travels ---------------------------------------------------------------------------------------------------
+
+
+def _packed(learner: Learner, tensors: dict[str, Tensor]) -> bytes:
+    """All that differs on this rank, files beside it too."""
+    files: dict[str, Tensor] = {}
+
+    def put(name: str, frames: dict[str, Tensor]) -> None:
+        files[FILE + name] = _bytes(checkpoint.pack(frames, {}, "replay"))
+
+    more, beside = learner.write_beside(put, tensors)
+    own = {name: tensor for name, tensor in tensors.items() if not name.startswith(learner.common)}
+    return checkpoint.pack({**own, **more, **files}, {"beside": beside}, "rank")
+
+
+def _of_rank(place: Path, rank: int, learner: Learner, tensors: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
+    """What that rank needs of a checkpoint: what is the same for all, its own, and its files."""
+    common = {name: tensor for name, tensor in tensors.items() if name.startswith(learner.common)}
+    beside = meta["ranks"][rank - 1]
+    files = {FILE + name: _bytes(_read(place / f"rank{rank}" / name)) for name in learner.files_beside(beside)}
+    own = within(tensors, f"rank{rank}.")
+    return checkpoint.pack({**common, **own, **files}, {"learner": meta["learner"], "beside": beside}, "rank")
+
+
+def _bytes(data: bytes) -> Tensor:
+    return torch.from_numpy(np.frombuffer(bytearray(data), np.uint8))
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def _put(place: Path, name: str, tensors: dict[str, Tensor]) -> None:
+    _write(place / name, checkpoint.pack(tensors, {}, "replay"))
+
+
+def _get(place: Path, name: str, kept: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    """Tensors of a file, or of what rank 0 has sent of it."""
+    if kept is None:
+        return checkpoint.load(place / name, "replay")[0]
+    return checkpoint.unpack(Path(name), kept[name].numpy().tobytes(), "replay")[0]
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path.parent} cannot be made: {error.strerror}.") from error
+    checkpoint.write_bytes(path, data)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _sweep(place: Path, names: Iterable[str]) -> None:
+    """Remove the files beside a checkpoint that it does not need (any more)."""
+    needed = {place / name for name in names}
+    for file in (place / "replay").glob("*.safetensors"):
+        if file not in needed:
+            with contextlib.suppress(OSError):
+                file.unlink()
