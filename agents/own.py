@@ -74,6 +74,10 @@ def load(file: str | Path) -> Own:
         raise UserError(f"There is no network file {shown}.")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", path.stem):
         raise UserError(f"{shown}: a network's file is named in lower case, like my_net.py")
+    from agents.encoders import ENCODERS  # which imports this
+
+    if path.stem in ENCODERS:
+        raise UserError(f"{shown}: there is a network called {path.stem} already; give the file another name.")
     source = path.read_bytes()
     tree = contract.parse(source, shown)
     module = run_file(path, f"sparring_network_{path.stem}", source, shown)

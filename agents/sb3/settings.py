@@ -39,6 +39,7 @@ ELSEWHERE = {
 ONE_WAY: dict[str, Any] = {
     "double": False, "dueling": False, "prioritized": False, "exploration": "schedule", "precision": "fp32",
     "normalize_observation": False, "normalize_value": False, "temperature": 0.0, "epsilon": 0.0, "copied_rate": 1.0,
+    "augment": "none",
 }  # fmt: skip
 
 RECURRENT_PRESET = {"n_steps": 128, "batch_size": 128, "memory_size": 256}  # its defaults where they differ from PPO's

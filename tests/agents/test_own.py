@@ -305,10 +305,16 @@ def test_a_mistake_in_the_file_is_told_with_its_line(old, new, says, tmp_path):
 
 @pytest.mark.parametrize(
     ("named", "says"),
-    [("none.py", "There is no network file"), ("patchy", "no file of a network"), ("My-Net.py", "lower case")],
+    [
+        ("none.py", "There is no network file"),
+        ("patchy", "no file of a network"),
+        ("My-Net.py", "lower case"),
+        ("patch.py", "called patch already"),
+    ],
 )
 def test_what_is_no_networks_file_is_said(named, says, tmp_path):
-    written(tmp_path, MLP, "My-Net.py")
+    for name in ("My-Net.py", "patch.py"):
+        written(tmp_path, MLP, name)
     with pytest.raises(UserError, match=says):
         own.load(named if named == "patchy" else tmp_path / named)
 

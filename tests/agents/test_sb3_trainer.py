@@ -260,6 +260,7 @@ def test_rewards_are_scaled_and_returns_are_not():
         (["pong", "--init-from", "agents/zoo/pong/ppo.safetensors"], "leave out --init-from"),
         (["pong", "--freeze", "encoder"], "leave out --freeze"),
         (["pong", "--set", "temperature=0.5"], "no counterpart for temperature=0.5: there it is always 0.0"),
+        (["pong", "--set", "augment=shift"], "no counterpart for augment=shift: there it is always none"),
         (["pong", "--set", "checkpoint_every=100"], "has no setting 'checkpoint_every'"),
         (["pong", "--algo", "dqn", "--set", "double=true"], "no counterpart for double=true: there it is always false"),
         (["pong", "--observation", "planes", "--set", "size=12", "--set", "patch=6"], "14 channels are more than 12 pixels"),
