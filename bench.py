@@ -11,14 +11,16 @@ from games.errors import UserError, nearest
 from speed.rows import Row, show
 
 EPILOG = """what is measured:
-  env     ticks a second of each game, beside Gymnasium's vector CartPole; compilation
-  train   decisions a second that PPO learns from, beside Stable-Baselines3's PPO with the same network and settings
+  env     ticks a second of each game, beside Gymnasium's vector CartPole and, where they are installed, MinAtar's
+          Breakout, ALE's Pong and PufferLib's C Pong; compilation
+  train   decisions a second that PPO and DQN learn from, beside Stable-Baselines3's and sb3-contrib's with the same
+          network and settings; --only "dqn small" or --only lstm measures the rows with these words
   play    how long an agent takes to decide, beside Stable-Baselines3's predict; how steady the clock is
 Ours and the peer take turns within one run, so that whatever else the machine does hits both.
 Figures are the best turn of short ones (env), the median of long ones (train)."""
 
 # What there is to measure, each a module of `speed`, and the seconds of each measurement: a row, a network, the clock.
-SECONDS = {"env": 0.5, "train": 60.0, "play": 60.0}
+SECONDS = {"env": 0.5, "train": 40.0, "play": 60.0}
 QUICK = {"env": 0.02, "train": 0.0, "play": 1.0}
 
 
@@ -28,7 +30,8 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("what", help="env, train or play")
     parser.add_argument("games", nargs="*", help="names or files (default: env all that ship, train and play pong)")
-    parser.add_argument("--seconds", type=float, help="of each measurement (default: env 0.5, train and play 60)")
+    parser.add_argument("--seconds", type=float, help="of each measurement (default: env 0.5, train 40, play 60)")
+    parser.add_argument("--only", metavar="WORDS", help="of train: the rows whose names have all these words")
     parser.add_argument("--quick", action="store_true", help="only to see that it works: the figures say little")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
     return parser
@@ -56,8 +59,11 @@ def measure(options: argparse.Namespace) -> list[Row]:
     if options.what != "env" and len(named) > 1:
         raise UserError(f"{options.what} takes one game, not {len(named)}.")
     seconds = options.seconds or (QUICK if options.quick else SECONDS)[options.what]
+    if options.only is not None and options.what != "train":
+        raise UserError(f"--only chooses rows of train; {options.what} has none to choose from.")
+    more = {"only": options.only} if options.only is not None else {}
     module = importlib.import_module(f"speed.{options.what}")  # only now: torch and Stable-Baselines3 take seconds
-    rows = module.measure(named, seconds, options.quick)
+    rows = module.measure(named, seconds, options.quick, **more)
     return list(rows) if options.json else show(rows)
 
 

@@ -19,6 +19,10 @@ examples:
   python play.py ./my_game.py human bot"""
 
 
+TRUST = "open agents that Stable-Baselines3 saved (.zip), although that runs whatever code is in them"
+SEEN = "what such an agent sees, where no config.json beside it says it: observation, size, stack, delay"
+
+
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="play.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -26,12 +30,15 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("game", nargs="?", help="a game's name, or the path of a game's file")
     add("seats", nargs="*", metavar="SEAT", help="who plays; by default you against the best agent at hand")
+    add("--network", action="append", default=[], metavar="FILE", help="of an agent's network of your own; may be repeated")
     add("--headless", action="store_true", help="no window: play --games games in one batch and print the result")
     add("--games", type=int, metavar="N", help="games to play (headless: 100 by default; a window: until it is closed)")
     add("--json", action="store_true", help="headless: print one JSON object")
     add("--seed", type=int, help="of the games (headless: 0 by default; a window: another one each time)")
     add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept (default: runs)")
     add("--size", metavar="WxH", help="of the window, as 1280x720")
+    add("--trust-pickle", action="store_true", help=TRUST)
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help=SEEN)
     add("--plain", action="store_true", help="no glow and shadows in the window")
     return parser
 
@@ -45,6 +52,10 @@ def main() -> int:
             raise UserError(f"--games is 1 or more, not {options.games}.")
         if options.seed is not None and not 0 <= options.seed < 1 << 63:
             raise UserError(f"--seed is 0 or more, not {options.seed}.")
+        for file in options.network:
+            from agents import own
+
+            own.load(file)
         return headless(options) if options.headless else window(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -81,7 +92,10 @@ def headless(options: argparse.Namespace) -> int:
             "A person cannot play without a window: leave out --headless, and one opens.\n"
             "Seats without a window: bot, bot:0.8, random, or an agent."
         )
-    result = play(game, [participant(name, game) for name in names], options.games or 100, options.seed or 0, threads=2)
+    trusted = trusted_files(options, names)
+    result = play(
+        game, [participant(name, game, trusted=trusted) for name in names], options.games or 100, options.seed or 0, threads=2
+    )
     summary = result.summary()
     if options.json:
         print(json.dumps(summary))
@@ -107,12 +121,27 @@ def window(options: argparse.Namespace) -> int:
     if options.game.startswith("gym:"):
         raise UserError(f"{options.game} has no window here.\nLet an agent play it: add --headless")
     game = games.load(options.game)
-    seats = [seat_of(name, game) for name in seats_of(options, game)]
+    names = seats_of(options, game)
+    trusted = trusted_files(options, names)
+    seats = [seat_of(name, game, trusted) for name in names]
     play(game, seats, seed=options.seed, size=size_of(options.size), games=options.games, effects=not options.plain)
     return 0
 
 
-def seat_of(name: str, game):
+def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, str] | None:
+    """None where no file of Stable-Baselines3's may be opened; else what the user says of those among the seats."""
+    from agents.match import PICKLED, file_of
+
+    told = dict(text.partition("=")[::2] for text in options.set)
+    if (options.trust_pickle or told) and not any(file_of(name).suffix == PICKLED for name in names):
+        option = "--set" if told else "--trust-pickle"
+        raise UserError(f"No agent of Stable-Baselines3's ({PICKLED}) sits here: leave out {option}.")
+    if told and not options.trust_pickle:
+        raise UserError("--set goes with --trust-pickle: what an agent of Stable-Baselines3's sees.")
+    return told if options.trust_pickle else None
+
+
+def seat_of(name: str, game, trusted: dict[str, str] | None = None):
     """A participant for the window; an agent's file is opened when the window stands."""
     from agents.match import participant
     from games.batch import RANDOM
@@ -120,7 +149,7 @@ def seat_of(name: str, game):
 
     if name == "human":
         return Seat("human", "You")
-    one = participant(name, game)
+    one = participant(name, game, trusted=trusted)
     if one.agent is None:
         chance = one.bot == RANDOM
         return Seat("scripted", "Random" if chance else f"Bot {one.bot:g}", skill=None if chance else one.bot)

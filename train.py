@@ -9,12 +9,13 @@ import json  # noqa: E402
 import math  # noqa: E402
 import os  # noqa: E402
 import shlex  # noqa: E402
+import shutil  # noqa: E402
 import sys  # noqa: E402
 from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import games  # noqa: E402
-from games.errors import UserError  # noqa: E402
+from games.errors import UserError, nearest  # noqa: E402
 
 EPILOG = """examples:
   python train.py pong                                     the game's own recipe
@@ -27,7 +28,12 @@ EPILOG = """examples:
   torchrun --nproc-per-node 2 train.py pong                two processes that train one network together
 watch:  tensorboard --logdir runs        play:  python play.py pong"""
 
+NO_RESUME = (
+    "A run of Stable-Baselines3's cannot be gone on with: its files do not hold all that it would need. Begin a new one."
+)
+NETWORK = "patch, small, nature, impala, mobile, mlp, or a file of your own, ./my_net.py; repeat it for opponents' files"
 ALONE = {  # options that ranks which train together have no use for
+    "trainer": "is for one process",
     "describe": "needs one process",
     "seeds": "trains one run after the other",
     "jobs": "goes with --seeds",
@@ -42,7 +48,8 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("game", nargs="?", help="a game's name (--list shows them), the path of a game's file, or gym:ID, any of Gymnasium's")
     add("--algo", help="the learner, ppo or dqn (default: the first of the game's recipe)")
-    add("--network", help="patch, small, nature, impala, mobile or mlp")
+    add("--trainer", help="sparring (default), or sb3: Stable-Baselines3's own learners, as the reference")
+    add("--network", action="append", metavar="NETWORK", help=NETWORK)
     add("--memory", help="none, or lstm: what earlier decisions showed")
     add("--observation", help="pixels, planes or objects")
     add("--opponent", action="append", metavar="SEAT", help="bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated")
@@ -99,7 +106,7 @@ def train_together(ranks) -> int:
     """What rank 0 does of those that train together."""
     options = arguments().parse_args()
     for name, why in ALONE.items():
-        if getattr(options, name, None) not in (None, False):
+        if getattr(options, name) not in (None, False, "sparring"):
             raise UserError(f"--{name} {why}: python train.py, without torchrun.")
     return list_games() if options.list else train(options, ranks)
 
@@ -107,10 +114,13 @@ def train_together(ranks) -> int:
 def follow(ranks) -> int:
     """What the other ranks do: the same run, as rank 0 has planned it."""
     from agents import config as configs
+    from agents import own
     from agents import run as runs
 
     plan = ranks.share(None)
     config = configs.config_of(plan["config"], Path(plan["folder"]) / "config.json")
+    for file in plan["networks"]:
+        own.load(file)
     game = configs.game_again(config, plan["game"])
     configs.check_here(config, game)
     run = runs.Run(game, config, Path(plan["folder"]), quiet=True, started=STARTED, resume=plan["resume"], ranks=ranks)
@@ -136,23 +146,32 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     if not fresh and (final := runs.finished(folder, config)):
         tell_finished(options, final, config, folder, ranks.launcher)
         return 0
-    plan = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
-    ranks.share({**plan, "begins_from": fresh and bool(options.init_from)})
-    run = runs.Run(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
+    words = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
+    ranks.share({**words, "networks": networks_named(options, config), "begins_from": fresh and bool(options.init_from)})
+    try:
+        run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
+    except UserError:
+        if fresh:  # nothing has been learned that would be lost
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     if fresh and options.init_from:
         weights, without = fitting(options.init_from, run.learner.network)
         run.begin_from(weights)
         run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
-    what = f"{config.algorithm}, {config.learner.network} network, seed {config.seed}"
-    many = f", {ranks.size} ranks" if ranks.size > 1 else ""
-    run.terminal.say(f"{game.heading}: {what}, on {config.device}{many}")
+    who, many = learner_named(game, config), f", {ranks.size} ranks" if ranks.size > 1 else ""
+    run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}{many}")
     for remark in run.learner.remarks:
         run.terminal.say(remark)
     run.terminal.say(f"Watch:  tensorboard --logdir {options.runs}\n")
     try:
         final = run.go()
     except runs.Stop as stop:
+        if config.trainer == "sb3":
+            saved = folder / run.agent_file
+            print(f"\nStopped at step {run.learner.steps:,}. The agent so far: {saved}\n{NO_RESUME}", file=sys.stderr)
+            return 128 + stop.number
         again = f"{ranks.launcher} train.py {f'{options.game} ' if options.game and not game.shipped else ''}--resume {folder}"
+        again += by_network(options, config)
         print(f"\nStopped at step {run.learner.steps:,}. Go on with:\n  {again}", file=sys.stderr)
         return 128 + stop.number
     if options.json:
@@ -161,8 +180,30 @@ def train(options: argparse.Namespace, ranks=None) -> int:
         who = options.game if not game.shipped else game.name
         print("\n" + "\n".join(runs.last_words(final)))
         print(f"Agent:  {final['agent']}")
-        print(f"Play:   python play.py {who} {f'{folder} --headless' if who.startswith('gym:') else f'human {folder}'}")
+        trust = " --trust-pickle" if config.trainer == "sb3" else ""
+        seats = f"{folder} --headless" if who.startswith("gym:") else f"human {folder}"
+        print(f"Play:   python play.py {who} {seats}{trust}{by_network(options, config)}")
     return 0
+
+
+def run_class(config):
+    """What a config's run is an object of."""
+    if config.trainer == "sb3":
+        from agents.sb3.run import Sb3Run  # Stable-Baselines3 loads here
+
+        return Sb3Run
+    from agents.run import Run
+
+    return Run
+
+
+def learner_named(game, config) -> str:
+    """A config's learner, for people."""
+    if config.trainer == "sb3":
+        from agents.sb3.settings import class_name
+
+        return f"Stable-Baselines3's {class_name(game, config.algorithm, config.learner)}"
+    return config.algorithm
 
 
 def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path, launcher: str) -> None:
@@ -175,7 +216,18 @@ def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path
         limit = "" if by_steps else f" and its {config.time_limit:g} s"
         named = f"{shlex.quote(options.game)} " if options.game else ""
         print(f"This run has finished already, after {final['steps']:,} steps{limit}. Longer:")
-        print(f"  {launcher} train.py {named}--resume {shlex.quote(str(folder))} {longer}")
+        print(f"  {launcher} train.py {named}--resume {shlex.quote(str(folder))} {longer}{by_network(options, config)}")
+
+
+def networks_named(options: argparse.Namespace, config) -> list[str]:
+    """The files of networks that have to be named again; none where all networks ship."""
+    named = [name for name in options.network or [] if name.endswith(".py")]
+    return named or ([config.network_file] if config.network_file else [])
+
+
+def by_network(options: argparse.Namespace, config) -> str:
+    """The words of a command that name them, and a blank before."""
+    return "".join(f" --network {shlex.quote(file)}" for file in networks_named(options, config))
 
 
 def describe(options: argparse.Namespace) -> int:
@@ -186,6 +238,7 @@ def describe(options: argparse.Namespace) -> int:
     if options.resume:
         config = configs.read_config(options.resume)
         game = configs.game_again(config, options.game)
+        configs.network_again(config, options.network or [], options.game, options.resume)
         algorithm, learner = config.algorithm, config.learner
     else:
         game, algorithm, learner, _ = resolved(options)
@@ -212,15 +265,17 @@ def train_seeds(options: argparse.Namespace) -> int:
     threads = seeds.threads_each(together)
     if together > 1 and not any(text.startswith("threads=") for text in options.set):
         options.set.append(f"threads={threads}")
-    name = options.name or configs.unnamed(config.algorithm, config.learner.network)
+    name = options.name or configs.unnamed(config.kind, config.learner.network)
     folders = {k: configs.free_folder(options.runs, game, f"{name}-s{k}") for k in range(config.seed, last + 1)}
     jobs = seeds.of_seeds(Path(__file__), vars(options), folders, silent or together > 1)
     side_by_side = together > 1 and not silent  # then they print nothing themselves
     try:
         seeds.Jobs(jobs, together, silent or together > 1, seeds.tell if side_by_side else None).go()
     except seeds.Stopped as stop:
-        again = seeds.how_to_go_on(jobs, vars(options), None if game.shipped else options.game)
-        print("\nStopped. Go on with:", *again, sep="\n  ", file=sys.stderr)
+        own_game = None if game.shipped else options.game
+        again = seeds.how_to_go_on(jobs, vars(options), own_game, networks_named(options, config))
+        lines = [NO_RESUME] if config.trainer == "sb3" else ["Go on with:", *again]
+        print("\nStopped.", "\n  ".join(lines), file=sys.stderr)
         return 128 + stop.number
     found = {"game": game.name, "algorithm": config.algorithm, "network": config.learner.network, **seeds.summary(jobs)}
     if options.json:
@@ -236,15 +291,24 @@ def train_seeds(options: argparse.Namespace) -> int:
 def resolved(options: argparse.Namespace):
     """The game, the algorithm and all settings, as the command line names them."""
     from agents import config as configs
-    from agents import game_named
+    from agents import game_named, own
 
     if options.steps is not None and options.steps < 1:
         raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
     if not options.game:
         raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python train.py pong")
+    if options.trainer not in (None, *configs.TRAINERS):
+        raise UserError(f"There is no trainer '{options.trainer}'.\n{nearest(options.trainer, configs.TRAINERS)}")
     game = game_named(options.game)
+    for file in (options.network or [])[1:]:
+        own.load(file)
     algorithm = options.algo or next(iter(game.recipe))
-    return game, algorithm, *configs.resolve(game, algorithm, chosen(options), options.preset)
+    learner, settings = configs.resolve(game, algorithm, chosen(options), options.preset)
+    if options.trainer == "sb3":
+        from agents.sb3.settings import fit
+
+        fit(game, algorithm, learner, chosen(options), options.preset)
+    return game, algorithm, learner, settings
 
 
 def prepare(options: argparse.Namespace, ranks: int = 1):
@@ -253,7 +317,7 @@ def prepare(options: argparse.Namespace, ranks: int = 1):
 
     game, config = plan(options)
     config.ranks = ranks
-    folder = configs.new_folder(options.runs, game, config.algorithm, config.learner.network, config.seed, options.name)
+    folder = configs.new_folder(options.runs, game, config.kind, config.learner.network, config.seed, options.name)
     configs.write_frame(folder, config)
     return game, config, folder
 
@@ -261,6 +325,7 @@ def prepare(options: argparse.Namespace, ranks: int = 1):
 def plan(options: argparse.Namespace):
     """The game and the config of a new run; `UserError` where something cannot be."""
     from agents import config as configs
+    from agents import own
     from agents.policy import build, fitting
 
     game, algorithm, learner, settings = resolved(options)
@@ -278,8 +343,7 @@ def plan(options: argparse.Namespace):
     device = configs.device_of(options.device or "auto")
     network = build(game, learner, algorithm)  # tells whether the settings go together, before there is a folder
     copied = list(fitting(options.init_from, network)[0]) if options.init_from else []
-    opponents = options.opponent or list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
-    opponents = [configs.in_full(name) for name in opponents]
+    opponents = [configs.in_full(name) for name in opponents_named(options, game, algorithm, learner.n_envs)]
     config = configs.Config(
         game=game.name,
         game_version=game.version,
@@ -288,15 +352,30 @@ def plan(options: argparse.Namespace):
         algorithm=algorithm,
         seed=seed,
         time_limit=options.time_limit,
+        network_file=own.NAMED[learner.network_digest].shown if learner.network_digest else "",
         opponents=opponents,
         opponent_digests=configs.digests(configs.opponents_of(opponents, game, device)),
         device=device,
         copied=copied,
         freeze=options.freeze or "",
+        trainer=options.trainer or configs.TRAINERS[0],
         run=settings,
         learner=learner,
     )
     return game, config
+
+
+def opponents_named(options: argparse.Namespace, game, algorithm: str, n_envs: int) -> list[str]:
+    """Against whom it learns: whom the user named, else the recipe's, else the bot."""
+    recipe = list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
+    if options.trainer != "sb3":
+        return options.opponent or recipe
+    from agents.sb3.settings import opponents
+
+    if options.init_from or options.freeze:
+        option = "--init-from" if options.init_from else "--freeze"
+        raise UserError(f"Stable-Baselines3's learners begin with weights of their own, and all learn: leave out {option}.")
+    return opponents(game, options.opponent or [], recipe, n_envs)
 
 
 def prepare_again(options: argparse.Namespace, ranks: int = 1):
@@ -305,6 +384,8 @@ def prepare_again(options: argparse.Namespace, ranks: int = 1):
     from agents.ranks import launcher
 
     config = configs.read_config(options.resume)
+    if config.trainer == "sb3":
+        raise UserError(NO_RESUME)
     if config.ranks != ranks:
         raise UserError(
             f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {ranks} would go on"
@@ -312,7 +393,7 @@ def prepare_again(options: argparse.Namespace, ranks: int = 1):
         )
     for name in (
         "algo",
-        "network",
+        "trainer",
         "memory",
         "observation",
         "opponent",
@@ -329,6 +410,7 @@ def prepare_again(options: argparse.Namespace, ranks: int = 1):
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps and --time-limit can.")
     game = configs.game_again(config, options.game)
+    configs.network_again(config, options.network or [], options.game, options.resume)
     if options.steps is not None:
         if not (options.steps >= 1 and math.isfinite(options.steps)):
             raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
@@ -352,8 +434,8 @@ def chosen(options: argparse.Namespace) -> dict:
             raise UserError(f"--set takes NAME=VALUE, not '{text}'.")
         values[name] = value
     named = {
-        "network": options.network, "memory": options.memory, "observation": options.observation, "n_envs": options.envs,
-        "steps": options.steps,
+        "network": options.network[0] if options.network else None, "memory": options.memory,
+        "observation": options.observation, "n_envs": options.envs, "steps": options.steps,
     }  # fmt: skip
     values |= {name: value for name, value in named.items() if value is not None}
     if values.get("observation") == "objects" and "network" not in values:

@@ -108,9 +108,15 @@ def _tree_find(tree, share, leaves):
 class SumTree:
     """Priorities of leaves, drawn in proportion to them (Schaul et al. 2016, arXiv:1511.05952)."""
 
-    def __init__(self, leaves: int):
+    def __init__(self, leaves: int, tree: np.ndarray | None = None):
+        """tree: float64 [nodes(leaves)], zeros, where there is one already."""
         self.count = leaves
-        self.tree = np.zeros(2 << max(leaves - 1, 1).bit_length())  # node 1 is the root, children of k are 2 k and 2 k + 1
+        self.tree = np.zeros(self.nodes(leaves)) if tree is None else tree
+
+    @staticmethod
+    def nodes(leaves: int) -> int:
+        """Numbers kept for so many leaves: node 1 is the root, children of k are 2 k and 2 k + 1."""
+        return 2 << max(leaves - 1, 1).bit_length()
 
     def set(self, leaves: np.ndarray, priority: np.ndarray) -> None:
         _tree_set(self.tree, np.ascontiguousarray(leaves), np.ascontiguousarray(priority, np.float64))

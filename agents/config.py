@@ -15,9 +15,10 @@ from typing import Any
 import torch
 
 import games
-from agents import checkpoint, dqn, game_named, ppo, ranks
+from agents import augment, checkpoint, dqn, game_named, own, ppo, ranks
 from agents.learner import CHOICES
-from agents.match import Participant, folder_of, participant
+from agents.match import PICKLED, Participant, file_of, folder_of, participant
+from agents.policy import Agent
 from agents.settings import RANGES as AGENT_RANGES
 from games.errors import UserError, nearest
 from games.game import Game
@@ -26,6 +27,8 @@ ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {  # learner, setting
     "ppo": (ppo.PPO, ppo.PPOSettings, ppo.SB3_PRESET),
     "dqn": (dqn.DQN, dqn.DQNSettings, dqn.SB3_PRESET),
 }
+
+TRAINERS = ("sparring", "sb3")  # whose learners: ours, or Stable-Baselines3's
 
 
 @dataclass
@@ -56,11 +59,25 @@ class Config:
     device: str
     ranks: int = 1  # processes that train together, each with settings like these
     game_file: str = ""  # of a user's own game, as it was named: shown to people, never opened
+    network_file: str = ""  # of a user's own network, likewise
     copied: list[str] = field(default_factory=list)  # weights that --init-from took from an agent
     freeze: str = ""  # encoder: it learns nothing
+    trainer: str = TRAINERS[0]
     run: RunSettings = field(default_factory=RunSettings)
     learner: Any = None  # the algorithm's settings
 
+    @property
+    def kind(self) -> str:
+        """Of its learner, as a run without a name is called after: ppo, or sb3-ppo."""
+        return self.algorithm if self.trainer == TRAINERS[0] else f"{self.trainer}-{self.algorithm}"
+
+
+# What only one of them makes use of, though agents' files keep it for all.
+OWNER = {"normalize_value": "ppo", "temperature": "ppo", "dueling": "dqn", "epsilon": "dqn"}
+WHY = {
+    "ppo": "dqn has no policy, only what actions are worth, learned off policy",
+    "dqn": "ppo learns on policy, from what it has just played; it keeps no replay and values no actions",
+}
 
 # --- settings --------------------------------------------------------------------------------------------------------
 
@@ -77,20 +94,44 @@ def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | No
     learner, run = settings_type(), RunSettings()
     for source, values in layers:
         for name, value in values.items():
+            _refuse_foreign(name, algorithm, f" in {source}" if source else "")
             target = learner if hasattr(learner, name) else run
             kinds = {f.name: type(f.default) for f in fields(target)}
-            if name not in kinds:
-                known = [f.name for f in (*fields(learner), *fields(run))]
+            if name not in kinds or name == "network_digest":
+                known = [f.name for f in (*fields(learner), *fields(run)) if f.name != "network_digest"]
                 place = f" in {source}" if source else ""
                 raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, known)}")
-            setattr(target, name, _typed(name, value, kinds[name]))
+            setattr(target, name, typed(name, value, kinds[name]))
+    if learner.memory != "none" and not _stack_goes_with_memory([values for _, values in layers]):
+        learner.stack = 1
+    if own.is_file(chosen.get("network")):
+        network = own.load(chosen["network"])
+        learner.network, learner.network_digest = network.name, network.digest
     _check(learner, run)
+    augment.check(learner)
     cores = max(1, (os.cpu_count() or 1) // ranks.here())
     run.threads = run.threads or min(4, cores)  # a resumed run needs as many, on another machine too
     return learner, run
 
 
-def _typed(name: str, value: Any, kind: type) -> Any:
+def _refuse_foreign(name: str, algorithm: str, place: str) -> None:
+    """`UserError` for a setting that only another algorithm has: what it is, and why it cannot be."""
+    having = [other for other, (_, kind, _) in ALGORITHMS.items() if name in {f.name for f in fields(kind)}]
+    owner = OWNER.get(name) or (having[0] if len(having) == 1 else None)
+    if owner is not None and owner != algorithm:
+        raise UserError(
+            f"{name}{place} is a setting of {owner}, not of {algorithm}: {WHY[owner]}.\nLeave it out, or choose --algo {owner}."
+        )
+
+
+def _stack_goes_with_memory(layers: list[dict[str, Any]]) -> bool:
+    """Was the stack chosen together with the memory, or after it? One that a recipe or preset has for a network without a
+    memory is not meant for one with it, which sees single frames."""
+    chose = max(number for number, values in enumerate(layers) if "memory" in values)
+    return any("stack" in values for values in layers[chose:])
+
+
+def typed(name: str, value: Any, kind: type) -> Any:
     """A setting's value, from Python or from the command line's text."""
     try:
         if kind is bool:
@@ -114,7 +155,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **AGENT_RANGES,
     "n_envs": (1, MANY), "n_steps": (1, MANY), "batch_size": (2, MANY), "n_epochs": (1, 1000), "learning_rate": (0, 10),
     "gamma": (0, 1), "gae_lambda": (0, 1), "clip_range": (1e-6, 10), "max_grad_norm": (1e-9, math.inf),
-    "reward_scale": (1e-9, math.inf),
+    "reward_scale": (1e-9, math.inf), "augment_shift": (0, 64), "augment_intensity": (0, 0.5),
     "momentum": (0, 1), "warmup": (0, 1), "copied_rate": (0, 100),
     "train_freq": (1, MANY), "gradient_steps": (1, MANY), "buffer_size": (1, 1 << 40),
     "n_step": (1, 1000), "alpha": (0, 1), "beta": (0, 1), "tau": (0, 1), "exploration_initial_eps": (0, 1),
@@ -160,6 +201,11 @@ def opponents_of(names: list[str], game: Game, device: str) -> list[Participant 
         return []
     found: list[Participant | None] = []
     for name in names:
+        if file_of(name).suffix == PICKLED:
+            raise UserError(
+                f"{name} is an agent of Stable-Baselines3's, which cannot be a training opponent: its file can run code.\n"
+                "Choose bot, bot:0.8, random, self, or an agent of ours."
+            )
         one = None if name == "self" else participant(name, game, device)
         if one is not None and one.human:
             raise UserError("A person cannot be a training opponent.\nChoose bot, bot:0.8, random, self, or an agent.")
@@ -175,7 +221,8 @@ def in_full(opponent: str) -> str:
 
 def digests(opponents: list[Participant | None]) -> list[str | None]:
     """A SHA-256 of each opponent that is an agent."""
-    return [checkpoint.digest(one.agent.network.state_dict()) if one and one.agent else None for one in opponents]
+    agents = [one.agent if one else None for one in opponents]
+    return [checkpoint.digest(agent.network.state_dict()) if isinstance(agent, Agent) else None for agent in agents]
 
 
 def game_again(config: Config, named: str | None) -> Game:
@@ -196,6 +243,21 @@ def game_again(config: Config, named: str | None) -> Game:
     if config.game_digest is not None and game.digest != config.game_digest:
         raise UserError(f"{game.path.name} has changed since the run began; take back the edit, or begin a new run.")
     return game
+
+
+def network_again(config: Config, named: list[str], game: str | None, folder: Path) -> None:
+    """The networks of users' own that a run to go on with needs, its opponents' too: they are named again like a game."""
+    own_network, rivals = bool(config.learner.network_digest), any(config.opponent_digests)
+    if named and not all(own.is_file(name) and (own_network or rivals) for name in named):
+        raise UserError(
+            "A resumed run keeps its settings: --network cannot be given, but for a file of your own that it needs."
+        )
+    for name in named:
+        own.load(name)
+    again = shlex.join(["python", "train.py", *([game] if game else []), "--resume", str(folder)])
+    shown = config.network_file if config.network_file.isprintable() else ""
+    named_again = shlex.quote(shown) if shown else "FILE"
+    own.need(config.learner, "This run", "the run began", f"Name its file again: {again} --network {named_again}")
 
 
 def check_here(config: Config, game: Game) -> None:
@@ -281,7 +343,7 @@ def _commit() -> str | None:
 def _read(kind: type, values: dict[str, Any]) -> Any:
     """Settings from JSON, each of its own type."""
     kinds = {f.name: type(f.default) for f in fields(kind)}
-    return kind(**{name: _typed(name, value, kinds[name]) for name, value in values.items()})
+    return kind(**{name: typed(name, value, kinds[name]) for name, value in values.items()})
 
 
 def read_config(folder: Path) -> Config:

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agents import own
 from agents.compiled import to_patches
 from agents.features import BYTE, Encoder, dense, orthogonal, over_squares, to_squares
 from agents.normal import Normal
@@ -159,6 +160,8 @@ ENCODERS: dict[str, type[Encoder]] = {
 
 def encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
     """The encoder of some settings, for observations [stack, *frame]; `UserError` where the two do not go together."""
+    if settings.network_digest and not settings.normalize_observation:
+        return own.encoder(shape, settings)
     if settings.network not in ENCODERS:
         raise UserError(f"There is no network '{settings.network}'.\n{nearest(settings.network, ENCODERS)}")
     kind = ENCODERS[settings.network]

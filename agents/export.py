@@ -224,10 +224,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("out", type=Path, help="where to write it: out.onnx")
     parser.add_argument("--int8", action="store_true", help="weights in 8 bits: a quarter of the size, nearly the same choices")
     parser.add_argument("--game", help="the file of a game of your own, which an agent's file only names")
+    parser.add_argument("--network", metavar="FILE", help="the file of a network of your own, likewise")
     options = parser.parse_args(arguments)
     try:
         path = options.agent / "agent.safetensors" if options.agent.is_dir() else options.agent
-        agent = Agent.load(path, game_named(options.game or peek(path).game))
+        agent = Agent.load(path, game_named(options.game or peek(path).game), network=options.network)
         found = export(agent, options.out, options.int8)
         times = latency(agent, options.out)
     except UserError as error:

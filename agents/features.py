@@ -31,12 +31,13 @@ class Encoder(nn.Module):
 
     takes: tuple[str, ...] = ("pixels", "planes")  # observations
     features: int
-    stored: tuple[int, ...]  # shape of an observation as it is stored
+    stored: tuple[int, ...]  # shape of an observation as it is stored; as it comes, unless an encoder says otherwise
     square = 0  # side of the squares of pixels that it is stored in, each with all its channels; 0: numbers in a row
 
     def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
         super().__init__()
         self.image = (int(np.prod(shape[:-2])), *shape[-2:])  # channels, height, width
+        self.stored = self.image if len(shape) > 2 else shape
 
     def arrange(self, observation: np.ndarray) -> np.ndarray:
         """How observations are stored: uint8 or float32 [B, *self.stored]."""
@@ -50,6 +51,15 @@ class Encoder(nn.Module):
         side = self.square
         squares = x.reshape(-1, channels, height // side, side, width // side, side).permute(0, 2, 4, 1, 3, 5)
         return squares.reshape(-1, *self.stored)
+
+    def images(self, x: Tensor) -> Tensor:
+        """`store` undone: stored images [B, *self.stored] as [B, channels, height, width]."""
+        if not self.square:
+            return x.reshape(-1, *self.image)
+        channels, height, width = self.image
+        side = self.square
+        squares = x.reshape(-1, height // side, width // side, channels, side, side).permute(0, 3, 1, 4, 2, 5)
+        return squares.reshape(-1, *self.image)
 
     def at_once(self, dtype: torch.dtype) -> int:
         """Rows to learn from at once on a CPU: what the layers make of them should fit its cache."""

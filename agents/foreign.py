@@ -42,7 +42,8 @@ IMAGE = {"observation": "pixels", "network": "nature", "size": 84, "stack": 4, *
 QUICK = {"n_envs": 32, "n_steps": 32, "batch_size": 256, "n_epochs": 4, "learning_rate": 2e-3, "ent_coef": 0.0}
 QUICK |= {"gamma": 0.98, "gae_lambda": 0.8}
 PPO = {"n_envs": 64, "n_steps": 32, "batch_size": 512, "n_epochs": 4, "learning_rate": 1e-3, "ent_coef": 0.01}
-DQN = {"n_envs": 16, "train_freq": 4, "gradient_steps": 8, "batch_size": 128, "learning_starts": 2000}
+DQN: dict[str, Any] = {"n_envs": 16, "train_freq": 4, "gradient_steps": 8, "batch_size": 128, "learning_starts": 2000}
+DQN |= {"learning_rate": 1e-3, "n_step": 3}
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {  # by what there is to see, and algorithm
     "vector": {
         "ppo": {**VECTOR, **QUICK, "steps": 200_000},

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from agents import augment
+from agents.augment import Change
 from agents.match import Participant
 from agents.networks import best_dtype
 from agents.normal import Normal
@@ -27,6 +29,7 @@ class LearnerSettings(AgentSettings):
     """Of every learner. Names as in Stable-Baselines3 where it has one."""
 
     optimizer: str = "adam"  # adam, adamw, rmsprop, sgd, adagrad: torch's own
+    optimizer_eps: float = 1e-5  # of adam, adamw and rmsprop: steps of gradients as small as this are damped
     momentum: float = 0.0  # of sgd and rmsprop
     weight_decay: float = 0.0
     schedule: str = "linear"  # of the learning rate over the run: constant, linear or cosine (both to 0)
@@ -35,6 +38,9 @@ class LearnerSettings(AgentSettings):
     gamma: float = 0.99
     max_grad_norm: float = 0.5
     reward_scale: float = 1.0  # rewards are multiplied by it while learning, so that values are of the order of 1
+    augment: str = "none"  # of images, while learning: none, shift, intensity or both (Kostrikov et al. 2020)
+    augment_shift: int = 0  # pixels, at most; 0: as 4 are of 84, the paper's
+    augment_intensity: float = 0.05  # deviation of the factor of all grey levels; the paper's
     precision: str = "auto"  # of the networks' matrix products: bf16 where the processor has it, else fp32
 
 
@@ -42,8 +48,31 @@ CHOICES = {
     "optimizer": ("adam", "adamw", "rmsprop", "sgd", "adagrad"),
     "schedule": ("constant", "linear", "cosine"),
     "precision": ("auto", "fp32", "bf16"),
+    "augment": augment.CHOICES,
     "exploration": ("schedule", "apex"),
 }  # fmt: skip
+
+
+# Settings that count only where another has one of these values.
+NEEDS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    **dict.fromkeys(("memory_size", "memory_layers", "burn_in", "sequence"), ("memory", ("lstm",))),
+    **dict.fromkeys(("alpha", "beta"), ("prioritized", (True,))),
+    "momentum": ("optimizer", ("sgd", "rmsprop")),
+    "augment_shift": ("augment", ("shift", "both")),
+    "augment_intensity": ("augment", ("intensity", "both")),
+}
+
+
+def unwise(settings: Any) -> list[str]:
+    """What in settings is seldom wise or does nothing, a line each."""
+    found, usual = [], type(settings)()
+    if settings.memory == "lstm" and settings.stack > 1:
+        found.append(f"A memory over stacks of {settings.stack} frames is seldom worth its time: --set stack=1")
+    for name, (other, values) in NEEDS.items():
+        value = getattr(settings, name, None)
+        if value is not None and value != getattr(usual, name) and getattr(settings, other) not in values:
+            found.append(f"{name}={value:g} does nothing here: {other} is {str(getattr(settings, other)).lower()}")
+    return found
 
 
 def scheduled(rate: float, schedule: str, warmup: float, progress: float) -> float:
@@ -59,14 +88,14 @@ def scheduled(rate: float, schedule: str, warmup: float, progress: float) -> flo
 
 def optimizer(parameters: list[dict[str, Any]], settings: Any, device: torch.device) -> torch.optim.Optimizer:
     """torch's optimiser of the name in the settings, over its groups of parameters; fused kernels where it has them."""
-    name, rate, decay = settings.optimizer, settings.learning_rate, settings.weight_decay
+    name, rate, decay, eps = settings.optimizer, settings.learning_rate, settings.weight_decay, settings.optimizer_eps
     fused = device.type in ("cpu", "cuda")
     if name == "adam":
-        return torch.optim.Adam(parameters, rate, eps=1e-5, weight_decay=decay, fused=fused)
+        return torch.optim.Adam(parameters, rate, eps=eps, weight_decay=decay, fused=fused)
     if name == "adamw":
-        return torch.optim.AdamW(parameters, rate, eps=1e-5, weight_decay=decay, fused=fused)
+        return torch.optim.AdamW(parameters, rate, eps=eps, weight_decay=decay, fused=fused)
     if name == "rmsprop":
-        return torch.optim.RMSprop(parameters, rate, alpha=0.99, eps=1e-5, weight_decay=decay, momentum=settings.momentum)
+        return torch.optim.RMSprop(parameters, rate, alpha=0.99, eps=eps, weight_decay=decay, momentum=settings.momentum)
     if name == "sgd":
         return torch.optim.SGD(parameters, rate, weight_decay=decay, momentum=settings.momentum, fused=fused)
     if name == "adagrad":
@@ -132,7 +161,7 @@ class Learner:
         memory = self.network.memory
         self.memory: Tensor | None = None if memory is None else memory.empty(self.rows, self.device)
         self.episode = np.full(self.rows, -1, np.int64)  # that the memory of each row is of
-        self.remarks: list[str] = []  # worth a line when a run begins
+        self.remarks = unwise(settings)  # worth a line when a run begins
         self._seen: Tensor | None = None
 
     # --- an iteration ---
@@ -144,6 +173,7 @@ class Learner:
         collected = perf_counter()
         metrics = self.update(progress())
         self.seconds["collect"], self.seconds["update"] = collected - began, perf_counter() - collected
+        self.gather_ends()
         return metrics
 
     def collect(self) -> None:
@@ -169,6 +199,8 @@ class Learner:
     def observe(self) -> Tensor:
         """What every row sees now, as the encoder stores it."""
         seen, arrange = self.arena.view.observe(), self.network.encoder.arrange
+        if seen.dtype != np.uint8 and not np.isfinite(seen).all():
+            raise FloatingPointError("an observation")
         if self.normal is not None:
             (self.fresh or self.normal).watch(torch.from_numpy(seen[self.arena.asked()]).flatten(1))
         parts = self.workers.run(len(seen), lambda lo, hi, k: torch.from_numpy(arrange(seen[lo:hi])))
@@ -190,6 +222,14 @@ class Learner:
         if self.memory is not None and after is not None:
             self.memory = torch.where(torch.from_numpy(asked).to(self.device)[:, None, None], after, self.memory)
 
+    def earned(self, reward: np.ndarray) -> np.ndarray:
+        """Raw rewards [R] as they are learned from, float32 [R]; stops the run where one is no number, before it is kept."""
+        with np.errstate(over="ignore"):  # of what is too large for float32 too
+            scaled = (reward * self.settings.reward_scale).astype(np.float32)
+        if not np.isfinite(scaled).all():
+            raise FloatingPointError("a reward")
+        return scaled
+
     def note_ends(self) -> None:
         """Keep the returns and lengths of the episodes that ended in the last step."""
         returns, lengths = self.arena.finished()
@@ -209,6 +249,14 @@ class Learner:
         self.steps = before + int(self.ranks.numbers(self.steps - before).sum())
 
     # --- learning ---
+
+    def changes(self, count: int) -> Change | None:
+        """How so many observations are changed before something is learned from them; None where they are not."""
+        return augment.draw(self.settings, self.network.encoder, count, self.generator)
+
+    def changed(self, x: Tensor, change: Change | None) -> Tensor:
+        """Stored observations, changed."""
+        return augment.changed(x, change, self.network.encoder)
 
     def set_rate(self, progress: float) -> float:
         """The learning rate at some progress of the run, now in force."""
@@ -240,15 +288,19 @@ class Learner:
         *gradients, terms = self.ranks.summed(own)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient.contiguous()  # fused optimisers go by the place in memory, whatever the strides
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.max_grad_norm)
+        norm = torch.nn.utils.get_total_norm([one.grad for one in self.parameters if one.grad is not None])
         if self.device.type == "cpu" and not isfinite(norm):  # elsewhere asking would hold everything up; see Run
-            raise FloatingPointError(self._not_finite(terms))
+            raise FloatingPointError(self._not_finite(terms))  # before clipping, which makes all of them no numbers
+        torch.nn.utils.clip_grads_with_norm_(self.parameters, self.settings.max_grad_norm, norm)
         self.optimizer.step()
         self.updates += 1
         return terms, norm
 
     def _not_finite(self, terms: Tensor) -> str:
         """Where the numbers of the last gradient step stopped being numbers."""
+        for name, parameter in self.network.named_parameters():
+            if not parameter.isfinite().all():
+                return f"the weight {name}"
         if not terms.isfinite().all():
             return "the loss"
         names = {id(parameter): name for name, parameter in self.network.named_parameters()}

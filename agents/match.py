@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from agents.policy import Agent, AgentInfo, peek
+from agents import own
+from agents.policy import Agent, AgentInfo, Decider, peek
 from games.batch import EXTERNAL, OVER, RANDOM, RUNNING, Batch
 from games.errors import UserError, nearest
 from games.game import Game
 
+PICKLED = ".zip"  # what Stable-Baselines3 saves: opening one runs whatever code is in it
 SEATS = ("human", "bot", "bot:SKILL", "random", "PATH of an agent or a run")
 ZOO = Path(__file__).parent / "zoo"
 OPENING = (2, 4)  # random plies before a game of turns begins: fewest and most
@@ -26,30 +28,50 @@ class Participant:
 
     name: str  # as named on the command line
     bot: float = EXTERNAL  # RANDOM, or the skill of the game's bot
-    agent: Agent | None = None
+    agent: Decider | None = None
 
     @property
     def human(self) -> bool:
         return self.bot == EXTERNAL and self.agent is None
 
 
-def participant(text: str, game: Game, device: str = "cpu") -> Participant:
-    """Read `human`, `bot`, `bot:0.8`, `random`, or the path of an agent's file or a run's folder."""
+def participant(text: str, game: Game, device: str = "cpu", trusted: dict[str, str] | None = None) -> Participant:
+    """Read `human`, `bot`, `bot:0.8`, `random`, or the path of an agent's file or a run's folder.
+
+    trusted: the user trusts files of Stable-Baselines3's, in which code may be hidden, and this is what they say that a
+    bare one sees (`agents.sb3.agent.TOLD`). None: they are refused unopened.
+    """
     if text == "human":
         return Participant("human")
     if text == "random":
         return Participant("random", RANDOM)
     if text == "bot" or text.startswith("bot:"):
         return Participant(text, _skill(text))
-    path = Path(text)
-    if path.is_dir():
-        path = path / "agent.safetensors"
-        if not path.exists():
-            raise UserError(f"The run {text} holds no agent yet.\nGo on with it: python train.py --resume {text}")
+    path = file_of(text)
+    if Path(text).is_dir() and not path.exists():
+        raise UserError(f"The run {text} holds no agent yet.\nGo on with it: python train.py --resume {text}")
     if not path.exists():
         known = [seat for seat in SEATS if seat.islower()]
         raise UserError(f"There is no seat and no file '{text}'.\n{nearest(text, known)}\nOr the path of an agent or a run.")
-    return Participant(text, agent=Agent.load(path, game, device))
+    if path.suffix != PICKLED:
+        return Participant(text, agent=Agent.load(path, game, device))
+    if trusted is None:
+        raise UserError(
+            f"{path} is an agent of Stable-Baselines3's, and opening it runs whatever code is in it (its issue #2281).\n"
+            f"It was not opened. If you trust where it comes from: python play.py … {text} --trust-pickle"
+        )
+    from agents.sb3 import agent  # Stable-Baselines3 loads here
+
+    return Participant(text, agent=agent.load(path, game, trusted, device))
+
+
+def file_of(text: str) -> Path:
+    """The agent's file that a path names: itself, or the agent of a run's folder."""
+    path = Path(text)
+    if not path.is_dir():
+        return path
+    ours, theirs = path / "agent.safetensors", path / f"agent{PICKLED}"
+    return theirs if theirs.exists() and not ours.exists() else ours
 
 
 def _skill(text: str) -> float:
@@ -76,7 +98,7 @@ def best_at_hand(game: Game, runs: Path) -> str:
         except UserError:
             continue
         digest = None if game.shipped else game.digest
-        if (info.game, info.game_version, info.game_digest) == (game.name, game.version, digest):
+        if (info.game, info.game_version, info.game_digest) == (game.name, game.version, digest) and own.known(info.settings):
             ranked.append((info.rating is not None, _lowest(info) if info.rating is None else info.rating, str(path)))
     return max(ranked)[2] if ranked else "bot"
 

@@ -4,14 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 import games
-from agents import checkpoint
+from agents import checkpoint, own
 from agents.networks import NETWORKS, Network, forget, masked
 from agents.settings import RANGES, AgentSettings
 from games.batch import Batch
@@ -49,21 +49,27 @@ class Agent:
     # --- files ---
 
     @classmethod
-    def load(cls, path: str | Path, game: Game | None = None, device: str = "cpu") -> "Agent":
+    def load(
+        cls, path: str | Path, game: Game | None = None, device: str = "cpu", network: str | Path | None = None
+    ) -> "Agent":
         """Open an agent's file. `UserError` where it is damaged or plays another game or version than the one here.
 
         game: the game it is to play; needed for an agent of a game of your own, since no path in a file is followed.
+        network: the file of its network, where that is one of your own; once named, it is known to all further agents.
         """
         path = Path(path)
         tensors, meta = checkpoint.load(path, "agent")
         info = _info(path, meta)
         game = game or _shipped(path, info)
-        _check_game(path, info, game)
+        check_game(path, info, game)
+        if network is not None:
+            own.load(network)
+        own.need(info.settings, str(path), f"{path} was trained", "Name its file: --network FILE (in Python: network=…)")
         with torch.device("meta"):  # without memory, before its size is known to be the tensors'
             _check_shapes(path, build(game, info.settings, info.algorithm), tensors)
-        network = build(game, info.settings, info.algorithm)
-        network.load_state_dict(tensors)
-        return cls(game, info, network, device)
+        made = build(game, info.settings, info.algorithm)
+        made.load_state_dict(tensors)
+        return cls(game, info, made, device)
 
     def save(self, path: str | Path) -> None:
         """Write the agent, atomically."""
@@ -134,10 +140,28 @@ class Agent:
         return Player(self, batch, rows)
 
 
+class Decider(Protocol):
+    """What can take a seat: an `Agent`, or one of Stable-Baselines3's (`agents.sb3.agent`)."""
+
+    info: AgentInfo
+    generator: torch.Generator
+
+    def empty_state(self, rows: int) -> Tensor | None:
+        """What it remembers in so many rows before an episode begins; None without a memory."""
+
+    def decide(
+        self, observation: np.ndarray, masks: np.ndarray | None, state: Tensor | None = None
+    ) -> tuple[np.ndarray, Tensor | None]:
+        """int64 [B] for observations [B, stack, *frame] and masks [B, A]; and the memory's state after it."""
+
+    def player(self, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray) -> "Player":
+        """Let it take rows (environment, seat) of a batch."""
+
+
 class Player:
     """An agent in some seats of a batch, with its own view of them and its own memory of each."""
 
-    def __init__(self, agent: Agent, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray):
+    def __init__(self, agent: Decider, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray):
         self.agent, self.batch = agent, batch
         seen = agent.info.settings
         self.view = View(batch, rows, seen.observation, seen.size, seen.stack)
@@ -253,7 +277,7 @@ def _shipped(path: Path, info: AgentInfo) -> Game:
     return games.load(info.game)
 
 
-def _check_game(path: Path, info: AgentInfo, game: Game) -> None:
+def check_game(path: Path, info: AgentInfo, game: Game) -> None:
     if info.game != game.name:
         raise UserError(f"{path} plays {info.game}, not {game.name}.")
     if info.game_version != game.version:

@@ -125,7 +125,7 @@ class PPOSettings(LearnerSettings):
 SB3_PRESET: dict[str, Any] = {
     "n_envs": 8, "n_steps": 2048, "batch_size": 64, "n_epochs": 10, "learning_rate": 3e-4, "schedule": "constant",
     "gamma": 0.99, "gae_lambda": 0.95, "clip_range": 0.2, "clip_range_vf": 0.0, "ent_coef": 0.0, "vf_coef": 0.5,
-    "max_grad_norm": 0.5, "normalize_advantage": True, "target_kl": 0.0, "optimizer": "adam",
+    "max_grad_norm": 0.5, "normalize_advantage": True, "target_kl": 0.0, "optimizer": "adam", "optimizer_eps": 1e-5,
     "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
 }  # fmt: skip
 
@@ -206,7 +206,7 @@ class PPO(Learner):
         chosen = action.cpu().numpy()
         acted = perf_counter()
         reward, end = self.arena.step(chosen)
-        roll.reward[t] = torch.from_numpy(reward) * self.settings.reward_scale
+        roll.reward[t] = torch.from_numpy(self.earned(reward))
         roll.end[t] = torch.from_numpy(end)
         if end.any():
             self.note_ends()
@@ -271,24 +271,28 @@ class PPO(Learner):
         most = int(own[:, 1].max())
         return units[order].tensor_split(min(parts, most)) if most else ()
 
-    def _decisions(self, known: Tensor, units: Tensor) -> tuple[Tensor, Sequence | None]:
-        """Which decisions of the flattened rollout some units of `_minibatches` are, and how they follow each other."""
+    def _decisions(self, known: Tensor, units: Tensor) -> tuple[Tensor, Tensor, Sequence | None]:
+        """Some units of `_minibatches`: their decisions in the flattened rollout, the number of each one's unit here, and how
+        they follow each other."""
         if self.first is None:
-            return units, None
-        found = known[:, units].T.nonzero()  # row by row, each in the order of time
+            return units, torch.arange(len(units), device=self.device), None
+        unit, time = known[:, units].T.nonzero(as_tuple=True)  # row by row, each in the order of time
         of = sequence(known[:, units], self.rollout.start[:, units], self.first[units])
-        return found[:, 1] * self.rows + units[found[:, 0]], of
+        return time * self.rows + units[unit], unit, of
 
     def _learn(self, flat: dict[str, Tensor], known: Tensor, units: Tensor) -> Tensor:
         """One gradient step on some units, and on those of the other ranks; the numbers that `TERMS` names, as one tensor."""
-        chosen, _ = self._decisions(known, units)
+        chosen, _, _ = self._decisions(known, units)
+        change = self.changes(len(units))  # the same for all decisions of a row that are learned from in order
         count, middle, spread = self.ranks.moments(flat["advantage"][chosen])
         if not self.settings.normalize_advantage:
             middle, spread = torch.zeros(()), torch.ones(())
 
         def loss(lo: int, hi: int) -> tuple[Tensor, Tensor]:
-            some, of = self._decisions(known, units[lo:hi])
+            some, unit, of = self._decisions(known, units[lo:hi])
             batch = {name: tensor.index_select(0, some) for name, tensor in flat.items()}
+            if change is not None:
+                batch["observation"] = self.changed(batch["observation"], change.of(lo + unit))
             batch["advantage"] = (batch["advantage"] - middle) / (spread + 1e-8)
             whole, terms = self._loss(batch, of)
             share = len(some) / count

@@ -5,9 +5,10 @@ A decision's reward and end arrive later and are added to it. Where the time lim
 follows as an entry in which nobody decided, so that it can be valued.
 """
 
+import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,8 @@ class Sampled:
 
 
 @dataclass
-class Replay:
-    """Rings of decisions for R rows.
+class Rings:
+    """How large a replay is, before there is one.
 
     `n_step`: of returns. `sequence`, `period`: a sample is so many entries on end, begun at every `period`-th. A sample can be
     drawn once `n_step` entries have followed it. `slack`: the newest entries that can be taken back (`take_back`).
@@ -53,21 +54,62 @@ class Replay:
     period: int = 1
     memory: tuple[int, ...] | None = None  # the shape of the state that is kept for the first entry of each period
 
-    def __post_init__(self):
-        self.window = max(self.length, 2 * (self.sequence + self.n_step + self.stack + self.period))
+    @property
+    def window(self) -> int:
+        """Entries of a row that can be sampled from."""
+        return max(self.length, 2 * (self.sequence + self.n_step + self.stack + self.period))
+
+    @property
+    def size(self) -> int:
+        """Entries of a ring."""
         size = self.window + self.slack
-        size += -size % self.period
-        self.size = size  # of a ring
-        self.frames = np.zeros((self.rows, size, *self.frame), self.dtype)
-        self.action = np.zeros((self.rows, size), np.int32)
-        self.reward = np.zeros((self.rows, size), np.float32)
-        self.end = np.zeros((self.rows, size), np.uint8)
-        self.age = np.zeros((self.rows, size), np.int32)  # entries of the episode before this one
-        self.real = np.zeros((self.rows, size), np.uint8)  # 0: a state that an episode was cut in
-        self.mask = np.zeros((self.rows, size, self.actions), np.uint8) if self.masks else None
-        self.state = None if self.memory is None else np.zeros((self.rows, size // self.period, *self.memory), np.float32)
-        self.count = np.zeros(self.rows, np.int64)  # entries ever written
-        self.tree = SumTree(self.rows * (size // self.period)) if self.prioritized else None
+        return size + -size % self.period
+
+    def arrays(self) -> dict[str, tuple[tuple[int, ...], Any]]:
+        """Shape and type of all that a replay keeps."""
+        rows, size = self.rows, self.size
+        each: dict[str, tuple[tuple[int, ...], Any]] = {
+            "frames": ((rows, size, *self.frame), self.dtype),
+            "action": ((rows, size), np.int32),
+            "reward": ((rows, size), np.float32),
+            "end": ((rows, size), np.uint8),
+            "age": ((rows, size), np.int32),  # entries of the episode before this one
+            "real": ((rows, size), np.uint8),  # 0: a state that an episode was cut in
+            "count": ((rows,), np.int64),  # entries ever written
+        }
+        if self.masks:
+            each["mask"] = ((rows, size, self.actions), np.uint8)
+        if self.memory is not None:
+            each["state"] = ((rows, size // self.period, *self.memory), np.float32)
+        if self.prioritized:
+            each["priorities"] = ((SumTree.nodes(rows * (size // self.period)),), np.float64)
+        return each
+
+    def nbytes(self) -> int:
+        """Of all arrays together."""
+        return sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in self.arrays().values())
+
+
+@dataclass
+class Replay(Rings):
+    """Rings of decisions for R rows."""
+
+    frames: np.ndarray = field(init=False)
+    action: np.ndarray = field(init=False)
+    reward: np.ndarray = field(init=False)
+    end: np.ndarray = field(init=False)
+    age: np.ndarray = field(init=False)
+    real: np.ndarray = field(init=False)
+    count: np.ndarray = field(init=False)
+    mask: np.ndarray | None = field(init=False, default=None)
+    state: np.ndarray | None = field(init=False, default=None)
+
+    def __post_init__(self):
+        made = {name: np.zeros(shape, kind) for name, (shape, kind) in self.arrays().items()}
+        priorities = made.pop("priorities", None)
+        self.tree = None if priorities is None else SumTree(self.rows * (self.size // self.period), priorities)
+        for name, array in made.items():
+            setattr(self, name, array)
         self.greatest = 1.0  # priority so far: that of what is new
         self.segments: dict[str, np.ndarray] = {}  # files that hold the frames, oldest first, and `count` after each
 
@@ -234,6 +276,6 @@ class Replay:
                 self.frames[row, entry % self.size] = raw.reshape(len(row), *self.frame)
             except (zlib.error, ValueError) as error:
                 raise UserError(f"The replay's file {name} does not fit the run: {error}.") from error
-        for field, tensor in small.items():
-            getattr(self, field)[:] = tensor.numpy()
+        for name, tensor in small.items():
+            getattr(self, name)[:] = tensor.numpy()
         self.take_back(mark)

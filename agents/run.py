@@ -17,7 +17,7 @@ from agents import budget, checkpoint, match, resume
 from agents.config import ALGORITHMS, Config, opponents_of
 from agents.logs import Log, Silent, Terminal
 from agents.match import Participant, participant
-from agents.policy import Agent
+from agents.policy import Agent, Decider
 from agents.ranks import Ranks, Stop
 from agents.resume import CHECKPOINT
 from games.errors import UserError
@@ -31,6 +31,8 @@ RESULTS = "results.json"  # of a run that has finished
 
 class Run:
     """One training run in its folder; where several ranks train together, each has one, and rank 0 the folder."""
+
+    agent_file = AGENT
 
     def __init__(
         self,
@@ -51,11 +53,7 @@ class Run:
         self.started = time.perf_counter() if started is None else started
         self.threads = config.run.threads or 1
         self.ranks.check_device(config.device)
-        learner, _, _ = ALGORITHMS[config.algorithm]
-        opponents = opponents_of(config.opponents, game, config.device)
-        self.learner = learner(game, config.learner, config.seed, opponents, config.device, self.threads, self.ranks)
-        if config.copied or config.freeze:
-            self.learner.arrange(config.copied, freeze=bool(config.freeze))
+        self.learner = self._learner()
         self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
         self.collected = 0  # steps of the latest iteration
         self.best: float | None = None  # what the best agent so far reaches at least (95 %)
@@ -70,11 +68,22 @@ class Run:
         position = self._restore() if resume else 0
         self.log = Log(folder, position, self.learner.steps) if leads else Silent()
         if not self.learner.steps:
-            self.log.settings({"game": game.name, "algo": config.algorithm, "seed": config.seed, **asdict(config.learner)})
+            what = {"game": game.name, "trainer": config.trainer, "algo": config.algorithm, "seed": config.seed}
+            self.log.settings({**what, **asdict(config.learner)})
         title = f"{game.name} {config.algorithm} {config.learner.network}"
         self.terminal = Terminal(quiet or not leads, title)
         self.tail = 3.0  # seconds kept for the last evaluations, where the time is limited
         self.wave: float | None = None  # seconds that a full wave of an evaluation's games takes, once it was measured
+
+    def _learner(self) -> Any:
+        """Who learns: what `agents.learner.Learner` is to a run."""
+        config = self.config
+        learner, _, _ = ALGORITHMS[config.algorithm]
+        opponents = opponents_of(config.opponents, self.game, config.device)
+        made = learner(self.game, config.learner, config.seed, opponents, config.device, self.threads, self.ranks)
+        if config.copied or config.freeze:
+            made.arrange(config.copied, freeze=bool(config.freeze))
+        return made
 
     def begin_from(self, weights: dict[str, torch.Tensor]) -> None:
         """Take weights of an agent's, into the first checkpoint too: a run killed before the next one goes on with them."""
@@ -99,6 +108,8 @@ class Run:
             if self.safe:
                 self._save(self.safe)
             raise
+        except FloatingPointError as error:
+            raise self._not_finite(str(error)) from error
         finally:
             self.log.close()
             self.terminal.close()
@@ -126,11 +137,7 @@ class Run:
 
     def _iterate(self) -> None:
         before = self.learner.steps
-        try:
-            metrics = self.learner.iterate(self.progress)
-        except FloatingPointError as error:
-            raise self._not_finite(str(error)) from error
-        self.learner.gather_ends()
+        metrics = self.learner.iterate(self.progress)
         self.iteration += 1
         self.collected = self.learner.steps - before
         self._guard(metrics)
@@ -165,9 +172,11 @@ class Run:
             raise self._not_finite(", ".join(bad) or "a reward")
 
     def _not_finite(self, what: str) -> UserError:
+        told = what in ("a reward", "an observation")
         return UserError(
             f"Training stopped at step {self.learner.steps:,}: {what} is not a number.\n"
-            f"The checkpoint and the agent in {self.folder} are of before.\nTry a lower --set learning_rate=…"
+            f"What is saved in {self.folder} is of before.\n"
+            f"{'It is what the game gave.' if told else 'Try a lower --set learning_rate=…'}"
         )
 
     def _numbers(self, before: int, metrics: dict[str, float]) -> dict[str, float]:
@@ -211,9 +220,9 @@ class Run:
         self.evaluation = summary
         score = result.score
         agent.info.score = summary
-        agent.save(self.folder / "checkpoints" / f"step-{self.learner.steps:010d}.safetensors")
+        agent.save(self.folder / "checkpoints" / f"step-{self.learner.steps:010d}{Path(self.agent_file).suffix}")
         if self.best is None or score >= self.best:  # as good as the best, as far as so many games can tell: the later one
-            agent.save(self.folder / AGENT)
+            agent.save(self.folder / self.agent_file)
         low = summary["interval" if self.game.players == 2 else "return_interval"][0]
         self.best = low if self.best is None else max(self.best, low)
         self.log.scalars(self.learner.steps, _eval_numbers(summary, seconds))
@@ -250,11 +259,11 @@ class Run:
             limit = self.config.time_limit
             self.tail = min(budget.kept(matches, self._expected_wave(), limit) + more, 0.5 * limit)
 
-    def _table(self, agent: Agent) -> list[Participant]:
+    def _table(self, agent: Decider) -> list[Participant]:
         own = Participant("agent", agent=agent)
         return [own, participant("bot", self.game)] if self.game.players == 2 else [own]
 
-    def _film(self, agent: Agent, seed: int) -> None:
+    def _film(self, agent: Decider, seed: int) -> None:
         from agents.film import film
 
         pictures, fps = film(self.game, self._table(agent), seed)
@@ -277,18 +286,18 @@ class Run:
         """What results.json says, but for the time it took."""
         if self.evaluated != self.learner.steps:
             self.evaluate(last=True)
-        agent = Agent.load(self.folder / AGENT, self.game, self.config.device)
+        agent = self._best()
         seed = self.config.seed * 1_000_003 + 500_009  # games that no evaluation has seen
         share = 0.5 if self._mark_is_apart() else 1.0
         games = self._affordable(self.config.run.final_games, share * self._left())
         result = match.play(self.game, self._table(agent), games, seed, threads=self.threads)
-        summary = {**result.summary(), "seats": [AGENT, *result.seats[1:]]}
+        summary = {**result.summary(), "seats": [self.agent_file, *result.seats[1:]]}
         agent.info.score = {**summary, "mark": list(self.game.mark)}
-        agent.save(self.folder / AGENT)
+        agent.save(self.folder / self.agent_file)
         return {
-            "agent": str(self.folder / AGENT),
+            "agent": str(self.folder / self.agent_file),
             "agent_steps": agent.info.steps,
-            "evaluations": len(list((self.folder / "checkpoints").glob("step-*.safetensors"))),
+            "evaluations": len(list((self.folder / "checkpoints").glob("step-*"))),
             "steps": self.learner.steps,
             "evaluation": summary,
             "planned_games": self.config.run.final_games,
@@ -296,11 +305,15 @@ class Run:
             "time_limit": self.config.time_limit,
         }
 
+    def _best(self) -> Any:
+        """The agent of the best evaluation so far."""
+        return Agent.load(self.folder / self.agent_file, self.game, self.config.device)
+
     def _mark_is_apart(self) -> bool:
         """Does the game's mark name another opponent than the evaluations'?"""
         return self.game.players == 2 and self.game.mark[0] not in ("bot", "bot:0.5")
 
-    def _mark(self, agent: Agent, score: float, seed: int) -> dict[str, Any]:
+    def _mark(self, agent: Decider, score: float, seed: int) -> dict[str, Any]:
         """The game's mark, and whether the agent reaches it. score: in the final evaluation."""
         against, wanted = self.game.mark
         if wanted is None:  # an environment that names none

@@ -227,11 +227,11 @@ def last_lines(told: dict[str, Any]) -> list[str]:
     return [mean, f"Curve:  {shlex.join(['python', '-m', 'agents.plot', *(run['folder'] for run in done)])}"]
 
 
-def how_to_go_on(jobs: list[Job], options: dict[str, Any], game: str | None) -> list[str]:
-    """The commands that finish what was stopped. game: what `--resume` has to be told, of a game that does not ship."""
+def how_to_go_on(jobs: list[Job], options: dict[str, Any], game: str | None, networks: Sequence[str] = ()) -> list[str]:
+    """The commands that finish what was stopped. game, networks: what `--resume` has to be told, of those that do not ship."""
     unfinished = [job for job in jobs if not job.final]
     begun = [job for job in unfinished if (job.folder / "config.json").exists()]
-    lines = [command("train.py", {"game": game}, resume=job.folder) for job in begun]
+    lines = [command("train.py", {"game": game, "network": list(networks)}, resume=job.folder) for job in begun]
     rest = [job.seed for job in unfinished if job not in begun]
     if rest:  # the last ones: they begin in order
         runs = None if options["runs"] == Path("runs") else options["runs"]

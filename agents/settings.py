@@ -10,13 +10,14 @@ class AgentSettings:
     observation: str = "pixels"  # pixels, planes or objects
     size: int = 30  # of pixels and planes; the fewest that still show a small ball move smoothly
     stack: int = 2  # newest frames seen at once; two show where things are going
-    network: str = "patch"  # encoder: patch, tiny, small, nature, impala, mobile, mlp
+    network: str = "patch"  # encoder: patch, tiny, small, nature, impala, mobile, mlp, or the name of a file of one's own
+    network_digest: str = ""  # of such a file: its SHA-256, see `agents.own`
     hidden: int = 128  # units of the last hidden layer (patch, mlp); the others have their own
     channels: int = 16  # of the patch encoder's first layer
     patch: int = 6  # pixels, the patch encoder's kernel and stride
     normalize_observation: bool = False  # of mlp: by running means and deviations of each number
     normalize_value: bool = False  # of ppo: values are learned in units of their own deviation
-    memory: str = "none"  # none, or lstm: what the encoder found in earlier decisions of the episode
+    memory: str = "none"  # none, or lstm: what the encoder found in earlier decisions of the episode; stack is then 1
     memory_size: int = 128  # units of it
     memory_layers: int = 1
     dueling: bool = True  # of dqn: a value and advantages instead of the actions' values (Wang et al. 2016)

@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import re
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,14 +73,20 @@ def _public(module: types.ModuleType) -> list[str]:
 
 def not_loaded(error: Exception, module: types.ModuleType, shown: str) -> UserError:
     """What the file raised when it ran, as an error that names its line."""
-    lines, trace = [], error.__traceback__
+    line = line_of(error, module)
+    hint = did_you_mean(error.name or "", {*vars(module), *_public(core)}) if isinstance(error, NameError) else ""
+    place = f" line {line}" if line else ""
+    return UserError(f"{shown}{place} does not load: {type(error).__name__}: {error}.{hint}")
+
+
+def line_of(error: Exception, module: types.ModuleType) -> int | None:
+    """The innermost line of a file that an error passed through; None where it did not."""
+    found, trace = None, error.__traceback__
     while trace:
         if trace.tb_frame.f_code.co_filename == module.__file__:
-            lines.append(trace.tb_lineno)
+            found = trace.tb_lineno
         trace = trace.tb_next
-    hint = did_you_mean(error.name or "", {*vars(module), *_public(core)}) if isinstance(error, NameError) else ""
-    place = f" line {lines[-1]}" if lines else ""
-    return UserError(f"{shown}{place} does not load: {type(error).__name__}: {error}.{hint}")
+    return found
 
 
 # --- the values of its names ----------------------------------------------------------------------------------------
@@ -318,22 +324,22 @@ def _cause(text: str) -> str:
 # --- what an agent was trained on -----------------------------------------------------------------------------------
 
 
-def digest(trees: Iterable[ast.Module]) -> str:
-    """SHA-256 of all that an agent sees or earns by: not of comments and docstrings, nor of the names in UNSEEN."""
+def digest(trees: Iterable[ast.Module], unseen: Set[str] = UNSEEN) -> str:
+    """SHA-256 of all that an agent sees or earns by: not of comments and docstrings, nor of the names in `unseen`."""
     sha = hashlib.sha256()
     for tree in trees:
         for node in tree.body:
-            if not _unseen(node):
+            if not _unseen(node, unseen):
                 sha.update("".join(_words(node)).encode())
     return sha.hexdigest()
 
 
-def _unseen(node: ast.stmt) -> bool:
+def _unseen(node: ast.stmt, unseen: Set[str]) -> bool:
     if isinstance(node, ast.FunctionDef):
-        return node.name in UNSEEN
+        return node.name in unseen
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
     names = [target.id for target in targets if isinstance(target, ast.Name)]
-    return (bool(names) and len(names) == len(targets) and set(names) <= UNSEEN) or _is_text(node)
+    return (bool(names) and len(names) == len(targets) and set(names) <= unseen) or _is_text(node)
 
 
 def _is_text(node: Any) -> bool:

@@ -142,16 +142,16 @@ def load_file(path: Path, shipped: bool = False, shown: str | None = None) -> Ga
         raise UserError(f"{shown}: a game's file is named in lower case, like my_game.py")
     source = path.read_bytes()
     tree = contract.parse(source, shown)
-    module = importlib.import_module(f"games.{name}") if shipped else _run(path, name, source, shown)
+    module = importlib.import_module(f"games.{name}") if shipped else run_file(path, f"sparring_game_{name}", source, shown)
     contract.check_values(module, shown)
     contract.check_text(tree, module, shown)
     return _game(module, name, path.resolve(), shipped, shown, tree)
 
 
-def _run(path: Path, name: str, source: bytes, shown: str) -> types.ModuleType:
-    """The module of a user's own file; a file that has not changed runs once."""
+def run_file(path: Path, name: str, source: bytes, shown: str) -> types.ModuleType:
+    """The module of a user's own file, under a name of our own; a file that has not changed runs once."""
     digest = hashlib.sha256(source).hexdigest()[:12]  # not of its place: compiled code names the module
-    module_name = f"sparring_game_{name}_{digest}"
+    module_name = f"{name}_{digest}"
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)

@@ -16,6 +16,7 @@ from games.core import COMMON
 from games.errors import UserError
 from games.game import Game
 from games.view import View
+from speed import others
 from speed.rows import CORES, Row, Sight, prove, short, take_turns, timed
 
 TURNS = 10  # that ours and the peer take
@@ -112,7 +113,13 @@ def measure(named: list[Game], seconds: float, quick: bool) -> Iterator[Row]:
                 name = f"{what} scalar" if num_envs == 1 else f"{what} all threads" if threads > 1 else what
                 row = Row(name, "ticks/s", max(speeds), note=f"{where}; median {short(statistics.median(speeds))}")
                 yield row.beside(max(beside[0]), cart_pole.name) if beside else row
+    yield from others.rows(named, ours_of, seconds, 2 if quick else TURNS)
     yield from compilation_rows(named[:1] if quick else named)
+
+
+def ours_of(game: Game, observation: str, size: int) -> Ticks:
+    """Ours, to be measured beside an environment of others'."""
+    return Ticks(game, TOGETHER, observation, size, threads=1)
 
 
 COMPILE = """

@@ -1,72 +1,30 @@
-"""Our PPO and Stable-Baselines3's, `Ours` and `Sb3`, on the same game, network and settings: one of `NETWORKS`."""
+"""Our learners and Stable-Baselines3's, `Ours` and `Sb3`, on the same game, network and settings."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
-from stable_baselines3 import PPO
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, NatureCNN
+from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.vec_env import VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from torch import Tensor, nn
 
-from agents import ppo
-from agents.encoders import Small
+from agents import dqn, ppo
+from agents.dqn import DQNSettings
 from agents.match import participant
 from agents.ppo import PPOSettings
 from agents.sb3 import SparringVecEnv
-from agents.settings import AgentSettings
+from agents.sb3.networks import policy_settings
+from agents.sb3.settings import arguments
 from games.game import Game
 
-# Network → what it sees, and how it learns: for patch our defaults, for the others what is usual for such networks.
+# Network → what it sees, and how PPO learns it: for patch our defaults, for the others what is usual for such networks.
 NETWORKS: dict[str, dict[str, Any]] = {
     "patch": {"size": 36, "stack": 2, "n_envs": 512, "n_steps": 16, "batch_size": 1024, "n_epochs": 1},
     "small": {"size": 42, "stack": 3, "n_envs": 128, "n_steps": 16, "batch_size": 512, "n_epochs": 2},
     "nature": {"size": 84, "stack": 4, "n_envs": 128, "n_steps": 8, "batch_size": 512, "n_epochs": 2},
 }
-
-
-class Extractor(BaseFeaturesExtractor):
-    """Convolutions (channels, kernel, stride) and hidden layers, written as Stable-Baselines3's own `NatureCNN` is."""
-
-    def __init__(
-        self,
-        observation_space: spaces.Space,
-        layers: tuple[tuple[int, int, int], ...],
-        hidden: tuple[int, ...],
-    ):
-        super().__init__(observation_space, hidden[-1])
-        shape = observation_space.shape
-        assert shape is not None
-        modules: list[nn.Module] = []
-        channels = shape[0]
-        for out, kernel, stride in layers:
-            modules += [nn.Conv2d(channels, out, kernel, stride), nn.ReLU()]
-            channels = out
-        self.convolutions = nn.Sequential(*modules, nn.Flatten())
-        with torch.no_grad():
-            inputs = self.convolutions(torch.zeros(1, *shape)).shape[1]
-        modules = []
-        for units in hidden:
-            modules += [nn.Linear(inputs, units), nn.ReLU()]
-            inputs = units
-        self.hidden = nn.Sequential(*modules)
-
-    def forward(self, observations: Tensor) -> Tensor:
-        return self.hidden(self.convolutions(observations))
-
-
-def policy_settings(settings: AgentSettings) -> dict[str, Any]:
-    """`policy_kwargs` of the network that `agents.networks` builds: the same layers, both heads straight on the last one."""
-    if settings.network == "nature":
-        return {"net_arch": [], "features_extractor_class": NatureCNN}
-    kwargs: dict[str, Any] = {"layers": Small.layers, "hidden": (Small.units,)}
-    if settings.network == "patch":  # patches are a convolution whose kernel is its stride
-        layers = ((settings.channels, settings.patch, settings.patch),)
-        kwargs = {"layers": layers, "hidden": (settings.hidden, settings.hidden)}
-    return {"net_arch": [], "features_extractor_class": Extractor, "features_extractor_kwargs": kwargs}
 
 
 class UnderWay(VecEnvWrapper):
@@ -91,48 +49,51 @@ class UnderWay(VecEnvWrapper):
         return seen, rewards, dones, infos
 
 
+CHUNK = 64  # decisions of DQN in an iteration, at least
+
+
 class Sb3:
-    """Stable-Baselines3's PPO with given settings of ours, on one compiled batch of a game."""
+    """Stable-Baselines3's PPO or DQN, or sb3-contrib's RecurrentPPO, with settings of ours, on one compiled batch."""
 
-    name = "Stable-Baselines3"
-
-    def __init__(self, game: Game, settings: PPOSettings, threads: int, under_way: int = 0):
+    def __init__(self, game: Game, settings: PPOSettings | DQNSettings, threads: int, under_way: int = 0):
         """threads: of torch. under_way: random decisions that every game has behind it in the beginning."""
-        self.threads = threads
+        self.settings, self.threads = settings, threads
         seat: dict[str, Any] = {"seat": "any"} if game.players == 2 else {}
         env = SparringVecEnv(
             game, settings.n_envs, observation=settings.observation, size=settings.size, stack=settings.stack, **seat
         )
         self.env = UnderWay(env, under_way)
-        self.model = PPO(
-            "CnnPolicy",
+        learner: Any
+        self.name, learner, policy = "Stable-Baselines3", DQN if isinstance(settings, DQNSettings) else PPO, "Policy"
+        if settings.memory != "none":
+            from sb3_contrib import RecurrentPPO
+
+            self.name, learner, policy = "sb3-contrib's RecurrentPPO", RecurrentPPO, "LstmPolicy"
+        self.model: Any = learner(
+            f"{'Mlp' if settings.observation == 'objects' else 'Cnn'}{policy}",
             self.env,
             learning_rate=settings.learning_rate,
-            n_steps=settings.n_steps,
-            batch_size=settings.batch_size,
-            n_epochs=settings.n_epochs,
-            gamma=settings.gamma,
-            gae_lambda=settings.gae_lambda,
-            clip_range=settings.clip_range,
-            normalize_advantage=settings.normalize_advantage,
-            ent_coef=settings.ent_coef,
-            vf_coef=settings.vf_coef,
-            max_grad_norm=settings.max_grad_norm,
+            **arguments("dqn" if isinstance(settings, DQNSettings) else "ppo", settings),
             policy_kwargs=policy_settings(settings),
             seed=1,
             device="cpu",
         )
+        if isinstance(settings, DQNSettings):
+            torch.set_num_threads(threads)
+            self.model.learn(settings.learning_starts + CHUNK)  # until it learns
 
     def iterate(self) -> int:
         """One rollout and the learning from it; its decisions."""
         torch.set_num_threads(self.threads)
         before = self.model.num_timesteps
-        self.model.learn(self.model.n_steps * self.model.n_envs, reset_num_timesteps=False)
+        chunk = CHUNK if isinstance(self.settings, DQNSettings) else self.model.n_steps * self.model.n_envs
+        self.model.learn(chunk, reset_num_timesteps=False)
         return self.model.num_timesteps - before
 
     def weights(self) -> Tensor:
-        """All of them, [parameters]; a copy."""
-        return nn.utils.parameters_to_vector(self.model.policy.parameters()).detach().clone()
+        """All that learn, [parameters]; a copy."""
+        learning = self.model.q_net if isinstance(self.settings, DQNSettings) else self.model.policy
+        return nn.utils.parameters_to_vector(learning.parameters()).detach().clone()
 
     def happened(self) -> tuple[int, int]:
         """Episodes that ended and rewards that came, since the beginning."""
@@ -148,29 +109,36 @@ class Sb3:
 
 
 class Ours:
-    """Our PPO with given settings."""
+    """Our PPO or DQN with given settings."""
 
     name = "ours"
 
-    def __init__(self, game: Game, settings: PPOSettings, threads: int, under_way: int = 0):
+    def __init__(self, game: Game, settings: PPOSettings | DQNSettings, threads: int, under_way: int = 0):
         """under_way: random decisions that every game has behind it in the beginning."""
         opponents = [participant("bot", game)] if game.players == 2 else []
-        self.threads = threads
-        self.learner = ppo.PPO(game, settings, 1, [*opponents], threads=threads)
+        self.settings, self.threads = settings, threads
+        self.episodes, self.rewards = 0, 0
+        self.learner: ppo.PPO | dqn.DQN
+        if isinstance(settings, PPOSettings):
+            self.learner = ppo.PPO(game, settings, 1, [*opponents], threads=threads)
+        else:
+            self.learner = dqn.DQN(game, settings, 1, [*opponents], threads=threads)
+            self.learner.rounds = -(-CHUNK // (self.learner.rows * settings.train_freq))
         chance = np.random.default_rng(1)
         for _ in range(under_way):
             self.learner.arena.step(chance.integers(game.num_actions, size=self.learner.arena.view.rows))
-        self.episodes, self.rewards = 0, 0
+        while isinstance(settings, DQNSettings) and not self.learner.updates:
+            self.iterate()
 
     def iterate(self) -> int:
         """One rollout and the learning from it; its decisions."""
-        torch.set_num_threads(1)  # as our PPO does for its own threads
-        before = self.learner.steps
-        self.learner.collect()
-        self.learner.update(0.0)
-        self.episodes += len(self.learner.returns)
-        self.rewards += int(self.learner.rollout.reward[1:].count_nonzero())
-        return self.learner.steps - before
+        torch.set_num_threads(1)  # as our learners do for their own threads
+        learner, before = self.learner, self.learner.steps
+        learner.iterate(lambda: 0.0)
+        self.episodes += len(learner.returns)
+        earned = learner.rollout.reward[1:].numpy() if isinstance(learner, ppo.PPO) else learner.replay.reward
+        self.rewards += int(np.count_nonzero(earned))
+        return learner.steps - before
 
     def weights(self) -> Tensor:
         """All of them, [parameters]; a copy."""

@@ -355,6 +355,13 @@ def test_a_time_limit_is_kept_where_games_are_long(tmp_path, monkeypatch):
     assert "Mark:   return 1e+06: not reached" in out
 
 
+def test_a_game_that_does_not_compile_leaves_no_run(tmp_path):
+    (tmp_path / "endless.py").write_text(SLOW.replace("s.x = 0.0", 's.x = "a" + 1'))
+    code, _, err = call(tmp_path / "endless.py", *FAST, "--steps", 1000, "--runs", tmp_path / "runs", "--name", "one")
+    assert code == 2 and "does not compile" in err
+    assert not (tmp_path / "runs" / "endless" / "one").exists()
+
+
 def test_a_finished_run_says_so_and_how_to_go_on(shown, monkeypatch):
     before = (shown[0] / "results.json").read_bytes()
     steps = json.loads(before)["steps"]

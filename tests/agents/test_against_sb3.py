@@ -13,8 +13,8 @@ from agents.dqn import DQN, DQNSettings
 from agents.ppo import PPO, PPOSettings, advantages
 from agents.replay import Sampled
 from agents.sb3 import SparringVecEnv
+from agents.sb3.networks import policy_settings
 from games.batch import OUT_OF_TIME, OVER
-from speed.peers import policy_settings
 
 ENVS, SEED = 8, 1
 SIGHT = {"size": 20, "stack": 2}

@@ -7,6 +7,7 @@ import pytest
 
 import games
 from agents import config as configs
+from agents import learner
 from agents.policy import Agent
 from games.errors import UserError
 from tests.short_runs import PONG, REPEAT, folder_of
@@ -68,6 +69,75 @@ def test_a_recipe_with_a_mistake_is_named(repeat, monkeypatch):
     monkeypatch.setitem(repeat.recipe, "ppo", {"n_stepz": 4})
     with pytest.raises(UserError, match="in the recipe of repeat"):
         configs.resolve(repeat, "ppo", {}, None)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name", "value", "why"),
+    [
+        ("ppo", "prioritized", True, "of dqn, not of ppo: ppo learns on policy.*keeps no replay"),
+        ("ppo", "buffer_size", 1000, "of dqn"),
+        ("ppo", "double", False, "of dqn"),
+        ("ppo", "dueling", True, "of dqn"),
+        ("dqn", "gae_lambda", 0.9, "of ppo, not of dqn: dqn has no policy"),
+        ("dqn", "normalize_value", True, "of ppo"),
+        ("dqn", "temperature", 1.0, "of ppo"),
+    ],
+)
+def test_a_setting_of_the_other_algorithm_is_explained(algorithm, name, value, why, repeat, monkeypatch):
+    with pytest.raises(UserError, match=f"^{name} is a setting {why}.*\nLeave it out, or choose --algo"):
+        configs.resolve(repeat, algorithm, {name: value}, None)
+    monkeypatch.setitem(repeat.recipe, algorithm, {name: value})
+    with pytest.raises(UserError, match=f"^{name} in the recipe of repeat is a setting of"):
+        configs.resolve(repeat, algorithm, {}, None)
+
+
+def test_what_both_algorithms_have_is_neithers(repeat):
+    both = {"batch_size": 64, "max_grad_norm": 1.0, "n_envs": 9, "memory": "lstm", "augment_shift": 2}
+    for algorithm in configs.ALGORITHMS:
+        assert configs.resolve(repeat, algorithm, both, None)[0].batch_size == 64
+
+
+@pytest.mark.parametrize(
+    ("recipe", "preset", "chosen", "stack"),
+    [
+        ({}, None, {}, 2),
+        ({}, None, {"memory": "lstm"}, 1),
+        ({}, None, {"memory": "lstm", "stack": 3}, 3),
+        ({"stack": 3}, None, {"memory": "lstm"}, 1),
+        ({"stack": 3}, None, {"memory": "none"}, 3),
+        ({}, "sb3", {"memory": "lstm"}, 1),
+        ({"memory": "lstm"}, None, {}, 1),
+        ({"memory": "lstm", "stack": 3}, None, {}, 3),
+        ({"memory": "lstm"}, None, {"stack": 4}, 4),
+        ({"memory": "lstm", "stack": 3}, None, {"memory": "lstm"}, 1),
+    ],
+)
+def test_with_a_memory_frames_are_single_unless_whoever_chose_it_stacks_them(
+    recipe, preset, chosen, stack, repeat, monkeypatch
+):
+    monkeypatch.setitem(repeat.recipe, "ppo", recipe)
+    assert configs.resolve(repeat, "ppo", chosen, preset)[0].stack == stack
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "chosen", "says"),
+    [
+        ("ppo", {"memory": "lstm", "stack": 3}, "stacks of 3 frames is seldom worth its time: --set stack=1"),
+        ("ppo", {"memory_size": 64}, "memory_size=64 does nothing here: memory is none"),
+        ("dqn", {"burn_in": 4}, "burn_in=4 does nothing here: memory is none"),
+        ("dqn", {"alpha": 0.5, "prioritized": False}, "alpha=0.5 does nothing here: prioritized is false"),
+        ("ppo", {"momentum": 0.9}, "momentum=0.9 does nothing here: optimizer is adam"),
+        ("ppo", {"augment": "shift", "augment_intensity": 0.1}, "augment_intensity=0.1 does nothing here: augment is shift"),
+        ("ppo", {"memory": "lstm", "memory_size": 64, "momentum": 0.9, "optimizer": "sgd"}, None),
+        ("dqn", {"memory": "lstm", "burn_in": 4, "alpha": 0.5}, None),
+        ("dqn", {}, None),
+    ],
+)
+def test_what_is_seldom_wise_is_remarked_in_a_line(algorithm, chosen, says):
+    settings, _ = configs.resolve(games.load("breakout"), algorithm, chosen, None)
+    told = learner.unwise(settings)
+    assert len(told) == (says is not None)
+    assert says is None or told[0].endswith(says)
 
 
 @pytest.mark.parametrize("name", ["PPO", "DQN"])

@@ -273,9 +273,35 @@ def test_weights_to_begin_with_are_the_targets_too(hasty):
         assert (mine == slow).all() and mine.any()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"prioritized": False}, {"memory": "lstm", "stack": 1}, {"buffer_size": 6, "memory": "lstm", "sequence": 5}],
+)
+def test_the_size_that_a_replay_is_said_to_have_is_what_it_takes(changes, hasty, monkeypatch):
+    """Known before there is any of it, and to the last byte."""
+    sizes, make = [], dqn.Replay
+
+    def measured(**rings):
+        sizes.append(dqn.Rings(**rings).nbytes())
+        return make(**rings)
+
+    monkeypatch.setattr(dqn, "Replay", measured)
+    monkeypatch.setattr(dqn, "size_of", lambda count: f"{count} bytes")
+    learner = learner_of(hasty, **changes)
+    arrays = [value for value in vars(learner.replay).values() if isinstance(value, np.ndarray)]
+    if learner.replay.tree is not None:
+        arrays.append(learner.replay.tree.tree)
+    assert len(arrays) == 8 + learner.settings.prioritized + (learner.settings.memory == "lstm")
+    assert sizes == [sum(array.nbytes for array in arrays)]
+    assert any(remark.endswith(f": {sizes[0]} bytes") for remark in learner.remarks)
+
+
 def test_a_replay_that_does_not_fit_is_refused_with_advice_before_it_is_made(monkeypatch):
     game = games.load("pong")
     chosen, _ = resolve(game, "dqn", {"buffer_size": 1_000_000, "size": 84, "patch": 6}, None)
     monkeypatch.setattr(dqn, "free_memory", lambda: 8e9)
-    with pytest.raises(UserError, match=r"no room for a replay of 1,000,000 decisions: 6\.6 GiB.*\n.*buffer_size=566784"):
+    entries = 256 * (3907 + 16)  # decisions of each environment and those of two iterations, which may be taken back
+    needed = entries * (84 * 84 + 4 + 4 + 1 + 4 + 1) + 256 * 8 + 8 * 2**21  # frames and numbers; counters; a tree of sums
+    fits = int(1e6 * 0.5 * 8e9 / needed)
+    with pytest.raises(UserError, match=rf"no room for a replay of 1,000,000 decisions: 6\.6 GiB.*\n.*buffer_size={fits},"):
         DQN(game, chosen, 1, [participant("bot", game)])

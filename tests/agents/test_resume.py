@@ -27,11 +27,13 @@ MEMORY = ["--set", "memory=lstm", "--set", "memory_size=6", "--set", "stack=1"]
 WORDS = {
     "ppo lstm": ["pong", *PPO, *MEMORY, "--steps", "3000", "--set", "checkpoint_every=700"],
     "ppo lstm self": ["connect_four", *PPO, *MEMORY, "--steps", "2000", "--set", "checkpoint_every=300", "--opponent", "self"],
+    "ppo shift": ["pong", *PPO, "--steps", "3000", "--set", "checkpoint_every=700", "--set", "augment=both"],
     "dqn": ["pong", *DQN, "--steps", "9000", "--set", "checkpoint_every=1500", "--set", "prioritized=false"],
     "dqn lstm": [
         *("connect_four", *DQN, *MEMORY, "--steps", "9000", "--set", "checkpoint_every=1500", "--opponent", "self"),
         *("--set", "sequence=4", "--set", "burn_in=2"),
     ],
+    "dqn shift": ["pong", *DQN, "--steps", "6000", "--set", "checkpoint_every=1500", "--set", "augment=both"],
 }  # fmt: skip
 
 

@@ -6,6 +6,9 @@
     PPO("CnnPolicy", SparringVecEnv("pong", 64)).learn(1_000_000)
 
 With sb3-contrib's MaskablePPO the masks of a board game are used by themselves.
+
+`train.py --trainer sb3` is made of the other modules here: `settings`, whose names are whose; `networks`; `learner`; `run`;
+`agent`, what it has saved in a seat.
 """
 
 import time
@@ -48,9 +51,17 @@ class SparringVecEnv(VecEnv):
     Monitor is needed. Seeded as usual, by the algorithm or `seed`; episodes go on from one `reset` to the next.
     """
 
-    def __init__(self, game: Game | str | Path, num_envs: int, render_mode: str | None = None, **settings: Unpack[Settings]):
+    def __init__(
+        self,
+        game: Game | str | Path,
+        num_envs: int,
+        render_mode: str | None = None,
+        reward_scale: float = 1.0,
+        **settings: Unpack[Settings],
+    ):
+        """reward_scale: rewards are multiplied by it; the returns in `episode` are not."""
         check_render_mode(render_mode, ["rgb_array"])
-        self.render_mode = render_mode
+        self.render_mode, self.reward_scale = render_mode, reward_scale
         settings.setdefault("make_player", saved_agent)
         self.seat = Seat(game, num_envs, **settings)
         self.game, self.batch, self.view = self.seat.game, self.seat.batch, self.seat.view
@@ -88,7 +99,7 @@ class SparringVecEnv(VecEnv):
         if done.any():
             self._finish(np.flatnonzero(done), infos)
             self.seat.begin()
-        return self._observe(), self.seat.rewards.astype(np.float32), done, infos
+        return self._observe(), (self.reward_scale * self.seat.rewards).astype(np.float32), done, infos
 
     def _observe(self) -> np.ndarray:
         # A new array each time: the one before is the learner's, and the view's for the next stack.
