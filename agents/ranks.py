@@ -26,6 +26,7 @@ from games.errors import UserError
 
 PATIENCE = timedelta(days=1)  # of ranks that wait for an evaluation; of one that is gone they hear at once
 FAREWELL = timedelta(seconds=20)  # for rank 0 to say what is to be said, before the others end
+HEARD = timedelta(seconds=3)  # for the others to hear that it has
 
 
 class Stop(BaseException):
@@ -226,7 +227,7 @@ class Ranks:
             dist.destroy_process_group()
             if self.rank == 0:
                 self.store.set("code", str(code))
-                self.store.wait([f"gone {rank}" for rank in range(1, self.size)], FAREWELL)
+                self.store.wait([f"gone {rank}" for rank in range(1, self.size)], HEARD)
             else:
                 self.store.wait(["code"], FAREWELL)
                 code = int(self.store.get("code"))

@@ -42,7 +42,7 @@ def save(folder: Path, learner: Learner, state: State, ranks: Ranks) -> None:
         besides.append(told["beside"])
     checkpoint.save(path, whole, {**meta, "beside": beside, "ranks": besides}, "checkpoint")
     for rank, told in enumerate([beside, *besides]):
-        _sweep(path.parent / f"rank{rank}" if rank else path.parent, learner.files_beside(told))
+        sweep(path.parent / f"rank{rank}" if rank else path.parent, learner.files_beside(told))
 
 
 def restore(folder: Path, learner: Learner, ranks: Ranks) -> dict[str, Any] | None:
@@ -126,7 +126,7 @@ def _read(path: Path) -> bytes:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _sweep(place: Path, names: Iterable[str]) -> None:
+def sweep(place: Path, names: Iterable[str]) -> None:
     """Remove the files beside a checkpoint that it does not need (any more)."""
     needed = {place / name for name in names}
     for file in (place / "replay").glob("*.safetensors"):

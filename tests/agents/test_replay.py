@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from agents import checkpoint
 from agents.compiled import SumTree, gather_stacks, look_ahead
 from agents.dqn import DQN, DQNSettings
 from agents.replay import Replay
@@ -229,6 +230,15 @@ def test_priorities_are_sampled_in_proportion_and_weighed_out():
 # --- files ---
 
 
+def put_into(folder):
+    folder.mkdir(exist_ok=True)
+    return lambda name, tensors: checkpoint.save(folder / name, tensors, {}, "replay")
+
+
+def get_from(folder):
+    return lambda name: checkpoint.load(folder / name, "replay")[0]
+
+
 @pytest.mark.parametrize("kind", ["stack and n steps", "all"])
 def test_written_and_read_it_samples_the_same(kind, tmp_path):
     """Over several laps of the rings, checkpoint after checkpoint, the files of the older ones swept away."""
@@ -244,21 +254,23 @@ def test_written_and_read_it_samples_the_same(kind, tmp_path):
             for _ in range(3):
                 twins.step()
             if step % 28 == 6:
-                twins.replay.write(folder)  # and had been saved
+                twins.replay.write(put_into(folder))  # and had been saved
             twins.replay.take_back(mark)
             twins.lists, twins.open, twins.age, twins.episode = kept
-        twins.replay.write(folder)
+        twins.replay.write(put_into(folder))
         small, segments = copy.deepcopy(twins.replay.small()), list(twins.replay.segments)
-        twins.replay.sweep(folder)
+        for file in folder.iterdir():
+            if file.name not in segments:
+                file.unlink()
         most = max(most, len(list(folder.iterdir())))
         again = Twins(0, **KINDS[kind])
-        again.replay.read(folder, segments, small, mark)
+        again.replay.read(get_from(folder), segments, small, mark)
         again.lists = twins.lists
         again.compare()
         chance = np.random.default_rng(step).random(9)
         if again.replay.ready():
             for one, other in zip(*(vars(each.replay.sample(chance, 0.5)).values() for each in (twins, again)), strict=True):
-                assert (one == other).all()
+                assert np.array_equal(one, other)
         assert again.replay.greatest == twins.replay.greatest
         twins.replay = again.replay  # gone on with
     assert twins.replay.count.min() > 2 * twins.replay.size
@@ -269,19 +281,19 @@ def test_a_damaged_or_foreign_segment_is_refused(tmp_path):
     twins, folder = Twins(6, **KINDS["plain"]), tmp_path / "replay"
     for _ in range(20):
         twins.step()
-    twins.replay.write(folder)
+    twins.replay.write(put_into(folder))
     what = list(twins.replay.segments), twins.replay.small(), twins.replay.mark()
     [file] = folder.iterdir()
     whole = file.read_bytes()
     other = Replay(ROWS, frame=(3,), dtype=np.dtype(np.float32), actions=ACTIONS, masks=True, length=20)
     with pytest.raises(UserError, match="does not fit the run"):
-        other.read(folder, *what)
+        other.read(get_from(folder), *what)
     file.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
     with pytest.raises(UserError, match="damaged"):
-        twins.replay.read(folder, *what)
+        twins.replay.read(get_from(folder), *what)
     file.unlink()
     with pytest.raises(UserError, match="no file"):
-        twins.replay.read(folder, *what)
+        twins.replay.read(get_from(folder), *what)
 
 
 # --- the loops ---

@@ -9,6 +9,7 @@ import games
 import train
 from agents import checkpoint
 from agents import config as configs
+from agents import resume as resuming
 from agents import run as runs
 from agents.rollout import Arena
 from tests.short_runs import folder_of
@@ -109,17 +110,17 @@ def test_a_run_stopped_in_the_middle_of_iterations_ends_with_the_same_weights(ki
 def test_stopped_after_its_last_checkpoint_it_goes_back_and_ends_the_same(kind, main, tmp_path, uninterrupted, monkeypatch):
     """What was saved is newer than what is saved now: the replay on the disk is taken back too."""
     (whole, _), folder = uninterrupted(kind), folder_of(tmp_path, WORDS[kind], "stopped")
-    sweep, left = runs.ALGORITHMS["dqn"][0].sweep_beside, 3
+    sweep, left = resuming.sweep, 3
 
-    def sweep_and_stop(learner, place):
+    def sweep_and_stop(*arguments):
         nonlocal left
-        sweep(learner, place)
+        sweep(*arguments)
         left -= 1
         if left == 0:
             raise runs.Stop(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.ALGORITHMS["dqn"][0], "sweep_beside", sweep_and_stop)
+        patch.setattr(resuming, "sweep", sweep_and_stop)
         assert main(*WORDS[kind], "--name", "stopped", "--quiet")[0] == 130
     resume(folder, WORDS[kind][0])
     same_end(folder, whole)

@@ -1,0 +1,170 @@
+"""One of the two processes of `test_ranks`: what it does is named on its command line.
+
+`updates FOLDER` writes what this rank collected and what it learned from it. `train FOLDER WHAT …` is train.py with the
+words after WHAT, which may break something on the way; the weights after each iteration go to FOLDER.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+import games
+import train
+from agents import checkpoint, config, match, ranks
+from agents import dqn as dqns
+from agents import run as runs
+from agents.dqn import DQN, DQNSettings
+from agents.normal import Normal
+from agents.ppo import PPO, PPOSettings
+from agents.rollout import Arena
+from games.errors import UserError
+
+REPEAT = Path(__file__).parents[1] / "learning" / "repeat.py"
+COMMON = {
+    "observation": "objects", "network": "mlp", "hidden": 16, "memory_size": 12, "precision": "fp32", "optimizer": "sgd",
+    "schedule": "constant", "learning_rate": 0.1,
+}  # fmt: skip
+SGD = {**COMMON, "n_envs": 6, "n_steps": 8, "n_epochs": 1, "batch_size": 4096, "max_grad_norm": 0.05}  # one minibatch, clipped
+PPOS = {  # by name: what differs, and is this rank's share smaller than the other's?
+    "ppo": ({}, False),
+    "ppo unequal": ({}, True),
+    "ppo value": ({"normalize_value": True, "clip_range_vf": 0.1}, True),
+    "ppo plain": ({"normalize_advantage": False}, True),
+    "ppo lstm": ({"memory": "lstm"}, True),
+}
+REPLAY = {**COMMON, "batch_size": 64, "learning_starts": 10**9, "max_grad_norm": 0.05}
+DQNS = {
+    "dqn": {"prioritized": False},
+    "dqn priorities": {"beta": 0.7},
+    "dqn lstm": {"memory": "lstm", "stack": 1, "burn_in": 2, "sequence": 4},
+}
+
+
+def ppo(kind, envs, together=None):
+    settings = PPOSettings(**{**SGD, **PPOS[kind][0], "n_envs": envs})
+    return PPO(games.load("connect_four"), settings, 1, [None], ranks=together)
+
+
+def dqn(kind, envs, together=None):
+    """Its target network is another than its own."""
+    settings = DQNSettings(**{**REPLAY, **DQNS[kind], "n_envs": envs, "buffer_size": 100 * envs})
+    with mock.patch.object(dqns, "AT_LEAST", 1):  # rings of one size, however many there are
+        learner = DQN(games.load("connect_four"), settings, 1, [None], ranks=together)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in learner.target.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape))
+    return learner
+
+
+def learned(learner):
+    """Weights, and the gradients of the last step."""
+    found = {f"weight.{name}": tensor for name, tensor in learner.network.state_dict().items()}
+    return found | {f"grad.{name}": one.grad for name, one in learner.network.named_parameters() if one.grad is not None}
+
+
+def save(path, tensors):
+    save_file({name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}, path)
+
+
+def updates(folder, together):
+    for kind, (_, unequal) in PPOS.items():
+        learner = ppo(kind, 6, together)
+        learner.collect()
+        if unequal and together.rank == 1:  # few of its decisions count
+            learner.rollout.asked[3:, ::2] = False
+        given = {f"roll.{name}": tensor.clone() for name, tensor in learner.rollout.fields().items()}
+        given["last_value"] = learner.last_value
+        given |= {"first": learner.first} if learner.first is not None else {}
+        metrics = learner.update(0.0)
+        told = {f"metric.{name}": torch.tensor(value) for name, value in metrics.items()}
+        save(folder / f"{kind} {together.rank}.safetensors", {**given, **learned(learner), **told})
+    for kind in DQNS:
+        learner = dqn(kind, 6, together)
+        for _ in range(40 + 10 * together.rank):  # the other has seen more
+            learner._play()
+        replay = learner.replay
+        if replay.tree is not None:
+            chance = np.random.default_rng(together.rank).random(len(replay.tree.leaves()))
+            replay.tree.fill(replay.tree.leaves() * chance)
+        given = {f"replay.{name}": tensor.clone() for name, tensor in replay.small().items()}
+        given |= {"frames": torch.from_numpy(replay.frames.copy()), "count": torch.from_numpy(replay.count.copy())}
+        if replay.tree is not None:
+            given["priority"] = torch.from_numpy(replay.tree.leaves().copy())
+        draw = replay.sample
+        replay.sample = lambda *chance, draw=draw, given=given: note(draw(*chance), given)
+        learner._learn()
+        save(folder / f"{kind} {together.rank}.safetensors", {**given, **learned(learner)})
+    seen(folder, together)
+
+
+def note(sampled, given):
+    given |= {"row": torch.from_numpy(sampled.row.copy()), "entry": torch.from_numpy(sampled.entry.copy())}
+    return sampled
+
+
+def seen(folder, together):
+    """Which episodes are played, and what means are made of what is seen."""
+    settings = PPOSettings(**{**SGD, "n_envs": 5 + 3 * together.rank, "normalize_observation": True})
+    learner, watched, watch = PPO(games.load(REPEAT), settings, 1, [], ranks=together), [], Normal.watch
+    Normal.watch = lambda normal, x: (watched.append(x.clone()), watch(normal, x))
+    for _ in range(3):
+        before = len(watched)
+        learner.iterate(lambda: 0.0)
+    normal = learner.normal
+    told = {"mean": normal.mean, "deviation": normal.deviation, "watched": torch.cat(watched[:before])}
+    games_here = torch.from_numpy(learner.arena.batch.states["rng"].view(np.int64).copy())
+    save(folder / f"seen {together.rank}.safetensors", {**told, "rng": games_here})
+
+
+# --- train.py, disturbed ---
+
+
+def breaks(what):
+    """Break something."""
+    rank, step = int(os.environ["RANK"]), Arena.step
+    if what == "refuse" and rank == 1:
+
+        def check(*arguments):
+            raise UserError("This machine lacks something.\nGive it some.")
+
+        config.check_here = check
+    if what == "nan" and rank == 1:
+        Arena.step = lambda arena, actions: (lambda reward, end: (reward * np.nan, end))(*step(arena, actions))
+    if what == "die" and rank == 1:
+        runs.Run._iterate = lambda run: os.kill(os.getpid(), signal.SIGKILL)
+    if what == "long evaluation":
+        match.play = lambda *arguments, **options: (print("evaluating", flush=True), time.sleep(60))
+
+
+def trained(folder, what, words):
+    breaks(what)
+    iterate, rank = runs.Run._iterate, int(os.environ["RANK"])
+
+    def iterate_and_tell(run):
+        iterate(run)
+        state = run.learner.state()[0]
+        common = {name: tensor for name, tensor in state.items() if name.startswith(run.learner.common)}
+        with open(folder / f"weights {rank}", "a") as file:
+            file.write(f"{run.learner.steps} {run.learner.updates} {checkpoint.digest(common)}\n")
+
+    runs.Run._iterate = iterate_and_tell if what != "die" or rank == 0 else iterate
+    sys.argv = ["train.py", *words]
+    return train.main()
+
+
+if __name__ == "__main__":
+    task, folder, *more = sys.argv[1:]
+    if task == "updates":
+        torch.set_num_threads(1)
+        meeting = ranks.join()
+        updates(Path(folder), meeting)
+        sys.exit(meeting.leave(0))
+    sys.exit(trained(Path(folder), more[0], more[1:]))
