@@ -1,4 +1,4 @@
-"""Measure speed: python bench.py env, train or play"""
+"""Measure speed: python bench.py env, train, play or usual"""
 
 import argparse
 import dataclasses
@@ -15,22 +15,26 @@ EPILOG = """what is measured:
           Breakout, ALE's Pong and PufferLib's C Pong; compilation
   train   decisions a second that PPO and DQN learn from, beside Stable-Baselines3's and sb3-contrib's with the same
           network and settings; --only "dqn small" or --only lstm measures the rows with these words
+  usual   seconds until Pong's mark, of `train.py pong` and of Stable-Baselines3's PPO and DQN the usual way: an environment
+          drawn by Pygame in each of eight processes (up to an hour for each side of each; `usual ppo`, `usual dqn`: one)
   play    how long an agent takes to decide, beside Stable-Baselines3's predict; how steady the clock is
 Ours and the peer take turns within one run, so that whatever else the machine does hits both.
 Figures are the best turn of short ones (env), the median of long ones (train)."""
 
 # What there is to measure, each a module of `speed`, and the seconds of each measurement: a row, a network, the clock.
-SECONDS = {"env": 0.5, "train": 40.0, "play": 60.0}
-QUICK = {"env": 0.02, "train": 0.0, "play": 1.0}
+SECONDS = {"env": 0.5, "train": 40.0, "play": 60.0, "usual": 3600.0}
+QUICK = {"env": 0.02, "train": 0.0, "play": 1.0, "usual": 1.0}
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bench.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", help="env, train or play")
-    parser.add_argument("games", nargs="*", help="names or files (default: env all that ship, train and play pong)")
-    parser.add_argument("--seconds", type=float, help="of each measurement (default: env 0.5, train 40, play 60)")
+    parser.add_argument("what", help="env, train, play or usual")
+    names = "of games, or files (default: env all that ship, train and play pong); for usual: ppo, dqn (default: both)"
+    parser.add_argument("names", nargs="*", help=names)
+    seconds = "of each measurement (default: env 0.5, train 40, play 60; usual: at most 3600 for each side)"
+    parser.add_argument("--seconds", type=float, help=seconds)
     parser.add_argument("--only", metavar="WORDS", help="of train: the rows whose names have all these words")
     parser.add_argument("--quick", action="store_true", help="only to see that it works: the figures say little")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
@@ -44,6 +48,8 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     if options.json:
         print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows]}))
     return 0
@@ -55,9 +61,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
         raise UserError(f"There is no benchmark '{options.what}'.\n{nearest(options.what, SECONDS)}")
     if options.seconds is not None and not 0 < options.seconds <= 3600:
         raise UserError(f"--seconds is above 0 and at most 3600, not {options.seconds:g}.")
-    named = [games.load(name) for name in options.games or (games.names() if options.what == "env" else ["pong"])]
-    if options.what != "env" and len(named) > 1:
-        raise UserError(f"{options.what} takes one game, not {len(named)}.")
+    named = named_by(options)
     seconds = options.seconds or (QUICK if options.quick else SECONDS)[options.what]
     if options.only is not None and options.what != "train":
         raise UserError(f"--only chooses rows of train; {options.what} has none to choose from.")
@@ -65,6 +69,16 @@ def measure(options: argparse.Namespace) -> list[Row]:
     module = importlib.import_module(f"speed.{options.what}")  # only now: torch and Stable-Baselines3 take seconds
     rows = module.measure(named, seconds, options.quick, **more)
     return list(rows) if options.json else show(rows)
+
+
+def named_by(options: argparse.Namespace) -> list:
+    """What is to be measured: games, or for `usual` the names of algorithms."""
+    if options.what == "usual":
+        return options.names
+    named = [games.load(name) for name in options.names or (games.names() if options.what == "env" else ["pong"])]
+    if options.what != "env" and len(named) > 1:
+        raise UserError(f"{options.what} takes one game, not {len(named)}.")
+    return named
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ SOME = 64  # random actions, over and over
 class MinAtar:
     """MinAtar's Breakout (Young & Tian 2019): one game in Python, 10 × 10 × 4 observed at each step."""
 
-    name, install = "MinAtar's Breakout, one game, 10 × 10 × 4", "pip install minatar"
+    short, name = "MinAtar", "MinAtar's Breakout, one game, 10 × 10 × 4"
+    install = "pip install minatar"
 
     def __init__(self) -> None:
         from minatar import Environment
@@ -43,7 +44,8 @@ class MinAtar:
 class Ale:
     """Atari's Pong in the Arcade Learning Environment's own vector, 84 × 84 grey, each frame seen, on one thread."""
 
-    name, install = "ALE's vector Pong, 8 games, 84 × 84", "pip install ale-py"
+    short, name = "ALE", "ALE's vector Pong, 8 games, 84 × 84"
+    install = "pip install ale-py"
     envs = 8
 
     def __init__(self) -> None:
@@ -65,7 +67,8 @@ class Ale:
 class Puffer:
     """PufferLib's Pong, written in C: 8 numbers observed, frame skip 1. Its compiled part alone, without the package."""
 
-    name, install = "PufferLib's C Pong, 1,024 games, 8 numbers", "pip install pufferlib"
+    short, name = "PufferLib", "PufferLib's C Pong, 1,024 games, 8 numbers"
+    install = "pip install --no-deps pufferlib==2.0.2"  # what it depends on is older than what we do
     envs = 1024
 
     def __init__(self) -> None:
@@ -140,7 +143,7 @@ def rows(named: list[Game], ours: Callable[[Game, str, int], Any], seconds: floa
     """Ours, which `ours` makes of a game, an observation and a size, beside others' environments of the same game."""
     for name, observation, size, make in BESIDE:
         for game in (game for game in named if game.name == name):
-            yield row(ours(game, observation, size), make, f"{name} beside {make.__name__}", seconds, turns)
+            yield row(ours(game, observation, size), make, f"{name} beside {make.short}", seconds, turns)
 
 
 def row(ours: Any, make: Kind, name: str, seconds: float, turns: int) -> Row:
@@ -151,7 +154,7 @@ def row(ours: Any, make: Kind, name: str, seconds: float, turns: int) -> Row:
         speeds, theirs = take_turns([ours.run, lambda seconds: timed(other.step, seconds)], seconds, turns)
         moves(other)
     except ImportError:
-        return Row(name, "ticks/s", ours.run(seconds), note=f"{ours.what}; the other is not installed: {make.install}")
+        return Row(name, "ticks/s", ours.run(seconds), note=f"{ours.what}; {make.short} is not installed: {make.install}")
     except UserError as error:
         return Row(name, "ticks/s", ours.run(seconds), note=f"{ours.what}; error: {str(error).splitlines()[0]}")
     finally:
