@@ -15,12 +15,11 @@ SHAPES = 2
 GRID = (21, 14)  # tiles of 6 × 4 world units
 VERSION = 1
 MARK = ("bot:1", 250)
+SIGHT = {"observation": "planes", "size": 21, "patch": 3, "channels": 24, "hidden": 144}
 RECIPE = {
-    "ppo": {
-        "steps": 16e6, "eval_every": 4e6, "observation": "planes", "size": 21, "patch": 3, "channels": 24, "hidden": 144,
-        "reward_scale": 0.1, "ent_coef": 0.01, "learning_rate": 3e-3,
-    }
-}  # fmt: skip
+    "ppo": {"steps": 16e6, "eval_every": 4e6, "reward_scale": 0.1, "ent_coef": 0.01, "learning_rate": 3e-3, **SIGHT},
+    "dqn": {"steps": 4e6, "eval_every": 1e6, "reward_scale": 0.1, **SIGHT},
+}
 
 LIVES = 3
 ROWS, COLUMNS = 6, 14  # of bricks

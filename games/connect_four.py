@@ -16,12 +16,11 @@ MAX_TICKS = 60
 SHAPES = 43
 VERSION = 1
 MARK = ("bot", 0.90)
+SIGHT = {"observation": "planes", "size": 14, "stack": 1, "patch": 2, "channels": 8, "hidden": 256}
 RECIPE = {
-    "ppo": {
-        "steps": 24e6, "eval_every": 4e6, "opponents": ["bot"], "observation": "planes", "size": 14, "stack": 1, "patch": 2,
-        "channels": 8, "hidden": 256, "learning_rate": 2e-3,
-    }
-}  # fmt: skip
+    "ppo": {"steps": 24e6, "eval_every": 4e6, "opponents": ["bot"], "learning_rate": 2e-3, **SIGHT},
+    "dqn": {"steps": 4e6, "eval_every": 1e6, "opponents": ["bot"], "learning_rate": 2e-3, **SIGHT},
+}
 
 ROWS, COLUMNS = 6, 7
 CELL = 12.0  # world units; the board's top is one cell below the world's
