@@ -6,7 +6,6 @@ STARTED = time.perf_counter()
 
 import argparse  # noqa: E402 - the clock starts first
 import json  # noqa: E402
-import math  # noqa: E402
 import os  # noqa: E402
 import shlex  # noqa: E402
 import shutil  # noqa: E402
@@ -15,7 +14,7 @@ from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import games  # noqa: E402
-from games.errors import UserError, nearest  # noqa: E402
+from games.errors import UserError  # noqa: E402
 
 EPILOG = """examples:
   python train.py pong                                     the game's own recipe
@@ -28,9 +27,6 @@ EPILOG = """examples:
   torchrun --nproc-per-node 2 train.py pong                two processes that train one network together
 watch:  tensorboard --logdir runs        play:  python play.py pong"""
 
-NO_RESUME = (
-    "A run of Stable-Baselines3's cannot be gone on with: its files do not hold all that it would need. Begin a new one."
-)
 NETWORK = "patch, small, nature, impala, mobile, mlp, or a file of your own, ./my_net.py; repeat it for opponents' files"
 ALONE = {  # options that ranks which train together have no use for
     "trainer": "is for one process",
@@ -117,14 +113,14 @@ def follow(ranks) -> int:
     from agents import own
     from agents import run as runs
 
-    plan = ranks.share(None)
-    config = configs.config_of(plan["config"], Path(plan["folder"]) / "config.json")
-    for file in plan["networks"]:
+    words = ranks.share(None)
+    config = configs.config_of(words["config"], Path(words["folder"]) / "config.json")
+    for file in words["networks"]:
         own.load(file)
-    game = configs.game_again(config, plan["game"])
+    game = configs.game_again(config, words["game"])
     configs.check_here(config, game)
-    run = runs.Run(game, config, Path(plan["folder"]), quiet=True, started=STARTED, resume=plan["resume"], ranks=ranks)
-    if plan["begins_from"]:
+    run = runs.Run(game, config, Path(words["folder"]), quiet=True, started=STARTED, resume=words["resume"], ranks=ranks)
+    if words["begins_from"]:
         run.begin_from({})  # rank 0's
     try:
         run.go()
@@ -135,19 +131,20 @@ def follow(ranks) -> int:
 
 def train(options: argparse.Namespace, ranks=None) -> int:
     """ranks: who trains together; without, it trains by itself."""
-    from agents import run as runs  # torch loads here
+    from agents import plan  # torch loads here
+    from agents import run as runs
     from agents.policy import fitting
     from agents.ranks import Ranks
 
     ranks = ranks or Ranks()
     fresh = options.resume is None
-    game, config, folder = (prepare if fresh else prepare_again)(options, ranks.size)
+    game, config, folder = (plan.prepare if fresh else plan.prepare_again)(options, ranks.size)
     quiet = options.quiet or options.json
     if not fresh and (final := runs.finished(folder, config)):
         tell_finished(options, final, config, folder, ranks.launcher)
         return 0
     words = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
-    ranks.share({**words, "networks": networks_named(options, config), "begins_from": fresh and bool(options.init_from)})
+    ranks.share({**words, "networks": plan.networks_named(options, config), "begins_from": fresh and bool(options.init_from)})
     try:
         run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
     except UserError:
@@ -168,10 +165,10 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     except runs.Stop as stop:
         if config.trainer == "sb3":
             saved = folder / run.agent_file
-            print(f"\nStopped at step {run.learner.steps:,}. The agent so far: {saved}\n{NO_RESUME}", file=sys.stderr)
+            print(f"\nStopped at step {run.learner.steps:,}. The agent so far: {saved}\n{plan.NO_RESUME}", file=sys.stderr)
             return 128 + stop.number
         again = f"{ranks.launcher} train.py {f'{options.game} ' if options.game and not game.shipped else ''}--resume {folder}"
-        again += by_network(options, config)
+        again += plan.by_network(options, config)
         print(f"\nStopped at step {run.learner.steps:,}. Go on with:\n  {again}", file=sys.stderr)
         return 128 + stop.number
     if options.json:
@@ -182,7 +179,7 @@ def train(options: argparse.Namespace, ranks=None) -> int:
         print(f"Agent:  {final['agent']}")
         trust = " --trust-pickle" if config.trainer == "sb3" else ""
         seats = f"{folder} --headless" if who.startswith("gym:") else f"human {folder}"
-        print(f"Play:   python play.py {who} {seats}{trust}{by_network(options, config)}")
+        print(f"Play:   python play.py {who} {seats}{trust}{plan.by_network(options, config)}")
     return 0
 
 
@@ -208,6 +205,8 @@ def learner_named(game, config) -> str:
 
 def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path, launcher: str) -> None:
     """A run that is gone on with has nothing left to do: its results, and how it goes on for longer."""
+    from agents import plan
+
     if options.json:
         print(json.dumps(final))
     elif not options.quiet:
@@ -216,24 +215,13 @@ def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path
         limit = "" if by_steps else f" and its {config.time_limit:g} s"
         named = f"{shlex.quote(options.game)} " if options.game else ""
         print(f"This run has finished already, after {final['steps']:,} steps{limit}. Longer:")
-        print(f"  {launcher} train.py {named}--resume {shlex.quote(str(folder))} {longer}{by_network(options, config)}")
-
-
-def networks_named(options: argparse.Namespace, config) -> list[str]:
-    """The files of networks that have to be named again; none where all networks ship."""
-    named = [name for name in options.network or [] if name.endswith(".py")]
-    return named or ([config.network_file] if config.network_file else [])
-
-
-def by_network(options: argparse.Namespace, config) -> str:
-    """The words of a command that name them, and a blank before."""
-    return "".join(f" --network {shlex.quote(file)}" for file in networks_named(options, config))
+        print(f"  {launcher} train.py {named}--resume {shlex.quote(str(folder))} {longer}{plan.by_network(options, config)}")
 
 
 def describe(options: argparse.Namespace) -> int:
     """Print the table of the network that the settings make, or a run's."""
     from agents import config as configs
-    from agents import layers
+    from agents import layers, plan
 
     if options.resume:
         config = configs.read_config(options.resume)
@@ -241,7 +229,7 @@ def describe(options: argparse.Namespace) -> int:
         configs.network_again(config, options.network or [], options.game, options.resume)
         algorithm, learner = config.algorithm, config.learner
     else:
-        game, algorithm, learner, _ = resolved(options)
+        game, algorithm, learner, _ = plan.resolved(options)
     found = layers.description(game, learner, algorithm)
     if options.json:
         print(json.dumps(found))
@@ -253,11 +241,11 @@ def describe(options: argparse.Namespace) -> int:
 def train_seeds(options: argparse.Namespace) -> int:
     """The same run for several seeds, each in a process of its own."""
     from agents import config as configs
-    from agents import seeds
+    from agents import plan, seeds
 
     if options.resume or options.seeds is None:
         raise UserError("--jobs goes with --seeds K, which begins new runs; each is gone on with by itself.")
-    game, config = plan(options)  # tells what is wrong before the first begins
+    game, config = plan.new(options)  # tells what is wrong before the first begins
     last = config.seed + options.seeds - 1
     if options.seeds < 1 or last >= 1 << 31:
         raise UserError(f"--seeds is 1 or more, and the last seed below {1 << 31}; not {options.seeds} from {config.seed} on.")
@@ -273,8 +261,8 @@ def train_seeds(options: argparse.Namespace) -> int:
         seeds.Jobs(jobs, together, silent or together > 1, seeds.tell if side_by_side else None).go()
     except seeds.Stopped as stop:
         own_game = None if game.shipped else options.game
-        again = seeds.how_to_go_on(jobs, vars(options), own_game, networks_named(options, config))
-        lines = [NO_RESUME] if config.trainer == "sb3" else ["Go on with:", *again]
+        again = seeds.how_to_go_on(jobs, vars(options), own_game, plan.networks_named(options, config))
+        lines = [plan.NO_RESUME] if config.trainer == "sb3" else ["Go on with:", *again]
         print("\nStopped.", "\n  ".join(lines), file=sys.stderr)
         return 128 + stop.number
     found = {"game": game.name, "algorithm": config.algorithm, "network": config.learner.network, **seeds.summary(jobs)}
@@ -286,161 +274,6 @@ def train_seeds(options: argparse.Namespace) -> int:
         if job.failed:
             print(f"error: seed {job.seed}: {job.failed}", file=sys.stderr)
     return 2 if any(job.failed for job in jobs) else 0
-
-
-def resolved(options: argparse.Namespace):
-    """The game, the algorithm and all settings, as the command line names them."""
-    from agents import config as configs
-    from agents import game_named, own
-
-    if options.steps is not None and options.steps < 1:
-        raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
-    if not options.game:
-        raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python train.py pong")
-    if options.trainer not in (None, *configs.TRAINERS):
-        raise UserError(f"There is no trainer '{options.trainer}'.\n{nearest(options.trainer, configs.TRAINERS)}")
-    game = game_named(options.game)
-    for file in (options.network or [])[1:]:
-        own.load(file)
-    algorithm = options.algo or next(iter(game.recipe))
-    learner, settings = configs.resolve(game, algorithm, chosen(options), options.preset)
-    if options.trainer == "sb3":
-        from agents.sb3.settings import fit
-
-        fit(game, algorithm, learner, chosen(options), options.preset)
-    return game, algorithm, learner, settings
-
-
-def prepare(options: argparse.Namespace, ranks: int = 1):
-    """A new run of so many ranks: its game, config and folder."""
-    from agents import config as configs
-
-    game, config = plan(options)
-    config.ranks = ranks
-    folder = configs.new_folder(options.runs, game, config.kind, config.learner.network, config.seed, options.name)
-    configs.write_frame(folder, config)
-    return game, config, folder
-
-
-def plan(options: argparse.Namespace):
-    """The game and the config of a new run; `UserError` where something cannot be."""
-    from agents import config as configs
-    from agents import own
-    from agents.policy import build, fitting
-
-    game, algorithm, learner, settings = resolved(options)
-    if options.time_limit is not None and not options.time_limit >= 5:
-        raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
-    if options.time_limit is not None and options.steps is None:
-        settings.steps = 0
-    elif not settings.steps and "steps" in chosen(options):
-        raise UserError("The setting steps is 0; it must be 1 or more.")
-    elif not settings.steps:
-        raise UserError(f"How long?\nThe recipe of {game.name} does not say.\nGive --steps 5e6 or --time-limit 300.")
-    seed = 1 if options.seed is None else options.seed
-    if not 0 <= seed < 1 << 31:
-        raise UserError(f"--seed is from 0 to {(1 << 31) - 1}, not {seed}.")
-    device = configs.device_of(options.device or "auto")
-    network = build(game, learner, algorithm)  # tells whether the settings go together, before there is a folder
-    copied = list(fitting(options.init_from, network)[0]) if options.init_from else []
-    opponents = [configs.in_full(name) for name in opponents_named(options, game, algorithm, learner.n_envs)]
-    config = configs.Config(
-        game=game.name,
-        game_version=game.version,
-        game_digest=None if game.shipped else game.digest,
-        game_file="" if game.shipped else options.game,
-        algorithm=algorithm,
-        seed=seed,
-        time_limit=options.time_limit,
-        network_file=own.NAMED[learner.network_digest].shown if learner.network_digest else "",
-        opponents=opponents,
-        opponent_digests=configs.digests(configs.opponents_of(opponents, game, device)),
-        device=device,
-        copied=copied,
-        freeze=options.freeze or "",
-        trainer=options.trainer or configs.TRAINERS[0],
-        run=settings,
-        learner=learner,
-    )
-    return game, config
-
-
-def opponents_named(options: argparse.Namespace, game, algorithm: str, n_envs: int) -> list[str]:
-    """Against whom it learns: whom the user named, else the recipe's, else the bot."""
-    recipe = list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
-    if options.trainer != "sb3":
-        return options.opponent or recipe
-    from agents.sb3.settings import opponents
-
-    if options.init_from or options.freeze:
-        option = "--init-from" if options.init_from else "--freeze"
-        raise UserError(f"Stable-Baselines3's learners begin with weights of their own, and all learn: leave out {option}.")
-    return opponents(game, options.opponent or [], recipe, n_envs)
-
-
-def prepare_again(options: argparse.Namespace, ranks: int = 1):
-    """A run to go on with, by so many ranks."""
-    from agents import config as configs
-    from agents.ranks import launcher
-
-    config = configs.read_config(options.resume)
-    if config.trainer == "sb3":
-        raise UserError(NO_RESUME)
-    if config.ranks != ranks:
-        raise UserError(
-            f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {ranks} would go on"
-            f" with it.\nEach has environments of its own: {launcher(config.ranks)} train.py --resume {options.resume}"
-        )
-    for name in (
-        "algo",
-        "trainer",
-        "memory",
-        "observation",
-        "opponent",
-        "envs",
-        "preset",
-        "init_from",
-        "freeze",
-        "set",
-        "name",
-        "seed",
-        "device",
-    ):
-        if getattr(options, name) not in (None, []):
-            option = f"--{name.replace('_', '-')}"
-            raise UserError(f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps and --time-limit can.")
-    game = configs.game_again(config, options.game)
-    configs.network_again(config, options.network or [], options.game, options.resume)
-    if options.steps is not None:
-        if not (options.steps >= 1 and math.isfinite(options.steps)):
-            raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
-        config.run.steps = int(options.steps)
-    if options.time_limit is not None:
-        if not options.time_limit >= 5:
-            raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
-        config.time_limit = options.time_limit
-    configs.check_here(config, game)
-    if options.steps is not None or options.time_limit is not None:
-        configs.write_config(options.resume, config)  # so that it goes on for as long the next time too
-    return game, config, options.resume
-
-
-def chosen(options: argparse.Namespace) -> dict:
-    """The settings given on the command line."""
-    values = {}
-    for text in options.set:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UserError(f"--set takes NAME=VALUE, not '{text}'.")
-        values[name] = value
-    named = {
-        "network": options.network[0] if options.network else None, "memory": options.memory,
-        "observation": options.observation, "n_envs": options.envs, "steps": options.steps,
-    }  # fmt: skip
-    values |= {name: value for name, value in named.items() if value is not None}
-    if values.get("observation") == "objects" and "network" not in values:
-        values["network"] = "mlp"
-    return values
 
 
 if __name__ == "__main__":
