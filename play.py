@@ -8,7 +8,8 @@ from pathlib import Path
 import games
 from games.errors import UserError
 
-EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder
+EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder;
+with --trust-pickle also of what Stable-Baselines3 saved
 
 examples:
   python play.py pong                                  you against the best agent at hand

@@ -154,6 +154,13 @@ def test_a_stopped_run_keeps_its_agent_and_says_that_it_cannot_go_on(tmp_path, m
 # --- settings -------------------------------------------------------------------------------------------------------
 
 
+NOT_OURS = {  # arguments that no setting of ours is for
+    "policy", "env", "policy_kwargs", "seed", "device", "tensorboard_log", "verbose", "stats_window_size", "use_sde",
+    "sde_sample_freq", "rollout_buffer_class", "rollout_buffer_kwargs", "replay_buffer_class", "replay_buffer_kwargs",
+    "optimize_memory_usage", "_init_setup_model",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("name", "algorithm", "memory"),
     [("PPO", "ppo", "none"), ("MaskablePPO", "ppo", "none"), ("RecurrentPPO", "ppo", "lstm"), ("DQN", "dqn", "none")],
@@ -164,7 +171,9 @@ def test_every_setting_is_an_argument_and_the_preset_its_default(name, algorithm
     ours, _ = configs.resolve(pong, algorithm, chosen, "sb3")
     settings.fit(pong, algorithm, ours, chosen, "sb3")
     defaults = {key: one.default for key, one in inspect.signature(CLASSES[name]).parameters.items()}
-    for argument, value in {"learning_rate": ours.learning_rate, **settings.arguments(algorithm, ours)}.items():
+    given = {"learning_rate": ours.learning_rate, **settings.arguments(algorithm, ours)}
+    assert given.keys() == defaults.keys() - NOT_OURS
+    for argument, value in given.items():
         assert value == defaults[argument], argument
     assert (ours.schedule, ours.optimizer, ours.network, ours.precision) == ("constant", "adam", "nature", "fp32")
     assert optimizer_settings(ours) == {}
@@ -187,6 +196,14 @@ def test_every_setting_is_passed_on_or_known_to_have_one_way(algorithm):
         else:
             settings.fit(pong, algorithm, ours, {name: default})
             assert getattr(ours, name) == settings.ONE_WAY[name]
+
+
+def test_what_a_recipe_wants_and_it_lacks_is_not_claimed():
+    """config.json says what was done."""
+    pong, lacks = games.load("pong"), {"temperature": 0.5, "normalize_value": True, "precision": "bf16", "dueling": True}
+    ours, _ = configs.resolve(pong, "dqn", lacks, None)  # as if the game's recipe had them
+    settings.fit(pong, "dqn", ours, {})
+    assert (ours.temperature, ours.normalize_value, ours.precision, ours.dueling) == (0.0, False, "fp32", False)
 
 
 @pytest.mark.parametrize("network", ["patch", "small", "nature", "mlp"])
@@ -223,11 +240,11 @@ def test_optimisers_have_the_settings_of_ours():
 def test_several_bots_share_the_environments_and_meet_both_seats():
     pong = games.load("pong")
     ours, run = configs.resolve(pong, "ppo", {"n_envs": 12}, None)
-    names = ["bot:0.1", "random", "bot"]
-    config = configs.Config("pong", pong.version, None, "ppo", 1, None, names, [None] * 3, "cpu", run=run, learner=ours)
+    names = ["bot:0.1", "random"]
+    config = configs.Config("pong", pong.version, None, "ppo", 1, None, names, [None] * 2, "cpu", run=run, learner=ours)
     envs = environments(pong, config, 1)
     met = {(int(np.argmax(row != EXTERNAL)), float(row[row != EXTERNAL][0])) for row in envs.batch.bots}
-    assert met == {(seat, value) for seat in (0, 1) for value in (0.1, -1.0, 0.5)}
+    assert met == {(seat, value) for seat in (0, 1) for value in (0.1, -1.0)}
 
 
 def test_rewards_are_scaled_and_returns_are_not():
