@@ -176,7 +176,12 @@ def test_every_setting_is_an_argument_and_the_preset_its_default(name, algorithm
     for argument, value in given.items():
         assert value == defaults[argument], argument
     assert (ours.schedule, ours.optimizer, ours.network, ours.precision) == ("constant", "adam", "nature", "fp32")
-    assert optimizer_settings(ours) == {}
+    kind = "CnnLstmPolicy" if memory == "lstm" else "CnnPolicy"
+    smaller = {"buffer_size": 10} if name == "DQN" else {"n_steps": 2, "batch_size": 2}
+    plain = CLASSES[name](kind, SparringVecEnv(pong, 1, size=36), device="cpu", **smaller).policy.optimizer
+    own = optimizer_settings(ours)
+    chosen = own["optimizer_class"]([torch.zeros(1)], lr=plain.defaults["lr"], **own["optimizer_kwargs"])
+    assert (type(chosen), chosen.defaults) == (type(plain), plain.defaults)
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
@@ -200,10 +205,13 @@ def test_every_setting_is_passed_on_or_known_to_have_one_way(algorithm):
 
 def test_what_a_recipe_wants_and_it_lacks_is_not_claimed():
     """config.json says what was done."""
-    pong, lacks = games.load("pong"), {"temperature": 0.5, "normalize_value": True, "precision": "bf16", "dueling": True}
-    ours, _ = configs.resolve(pong, "dqn", lacks, None)  # as if the game's recipe had them
-    settings.fit(pong, "dqn", ours, {})
-    assert (ours.temperature, ours.normalize_value, ours.precision, ours.dueling) == (0.0, False, "fp32", False)
+    pong, recipe = games.load("pong"), {"temperature": 0.5, "normalize_value": True, "precision": "bf16", "augment": "shift"}
+    ours, _ = configs.resolve(pong, "ppo", recipe, None)
+    settings.fit(pong, "ppo", ours, {})
+    assert (ours.temperature, ours.normalize_value, ours.precision, ours.augment) == (0.0, False, "fp32", "none")
+    theirs = configs.ALGORITHMS["dqn"][1](double=True, dueling=True, prioritized=True)
+    settings.fit(pong, "dqn", theirs, {})
+    assert (theirs.double, theirs.dueling, theirs.prioritized) == (False, False, False)
 
 
 @pytest.mark.parametrize("network", ["patch", "small", "nature", "mlp"])
