@@ -39,18 +39,32 @@ def test_env_gives_ticks_of_each_observation_beside_cart_pole_and_the_time_to_co
     assert found["compile cold"]["ours"] > 3 * found["compile warm"]["ours"]
 
 
-def test_train_gives_a_row_for_each_network_beside_stable_baselines3(rows, monkeypatch):
-    monkeypatch.setattr(train, "NETWORKS", {"patch": train.NETWORKS["patch"]})
-    found = rows("train", "--quick")
-    assert found["ppo patch"]["peer_name"] == "Stable-Baselines3"
-    for word in ("threads", "fp32", "games", "minibatches"):
-        assert word in found["ppo patch"]["note"]
+@pytest.mark.parametrize(
+    "name, peer, same",
+    [
+        ("ppo patch", "Stable-Baselines3", "1 × minibatches of 128"),
+        ("ppo lstm mlp", "sb3-contrib's RecurrentPPO", "2 × minibatches of 128"),
+        ("dqn small", "Stable-Baselines3", "a batch of 32 every 4 decisions"),
+    ],
+)
+def test_train_gives_a_row_of_what_is_asked_for_beside_its_peer(rows, name, peer, same):
+    found = rows("train", "--quick", "--only", name)
+    assert all(set(name.split()) <= set(one.split()) for one in found)
+    assert found[name]["peer_name"] == peer
+    for word in ("threads", "fp32", "games", f"both {same}"):
+        assert word in found[name]["note"]
+
+
+@pytest.mark.parametrize("name", ["ppo masked", "dqn lstm mlp"])
+def test_train_gives_rows_of_ours_alone(rows, name):
+    found = rows("train", "--quick", "--only", name)
+    assert found[name]["peer"] is None and found[name]["ours"] > 0
 
 
 @pytest.mark.slow
 def test_train_measures_every_network_in_both_precisions(rows):
     found = rows("train", "--quick")
-    assert {"ppo patch", "ppo small", "ppo nature"} <= found.keys()
+    assert {contest.name for contest in train.contests(quick=True)} <= found.keys()
     if "bf16" in found["ppo small"]["note"].split(",")[0]:
         assert {"ppo patch fp32", "ppo small fp32", "ppo nature fp32"} <= found.keys()
 
@@ -68,5 +82,10 @@ def test_what_is_wrong_names_what_is_right(capsys):
     assert "Did you mean 'pong'?" in capsys.readouterr().err
     assert bench.main(["env", "--seconds", "-1"]) == 2
     assert bench.main(["play", "pong", "breakout"]) == 2
+    assert bench.main(["train", "--only", "dqn smal"]) == 2
+    assert "Did you mean 'dqn small'?" in capsys.readouterr().err
+    assert bench.main(["env", "--only", "pong"]) == 2
+    assert bench.main(["usual", "pong"]) == 2
+    assert "Known: dqn, ppo" in capsys.readouterr().err
     assert bench.main(["train", "connect_four"]) == 2
     assert "no masks" in capsys.readouterr().err

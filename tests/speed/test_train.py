@@ -5,12 +5,13 @@ import pytest
 import torch
 
 import games
+from agents.dqn import DQNSettings
 from agents.encoders import ENCODERS
 from agents.policy import build
 from agents.ppo import PPO, PPOSettings
 from games.errors import UserError
 from speed.peers import NETWORKS, Ours, Sb3
-from speed.train import Learning
+from speed.train import Contest, Learning, contest_rows, contests
 
 
 def nothing(*_arguments, **_named):
@@ -22,11 +23,17 @@ def settings(network, **others):
     return PPOSettings(**recipe, network=network, schedule="constant", precision="fp32")
 
 
+def chosen(name):
+    """Settings of a contest, ours and all of theirs, made small."""
+    [contest] = [one for one in contests(quick=True) if one.name == name]
+    return contest.ours, contest.theirs
+
+
 # --- what does not learn has no speed -------------------------------------------------------------------------------
 
 
 def test_a_learner_that_does_not_learn_has_no_speed(monkeypatch):
-    learning = Learning(Ours(games.load("pong"), settings("patch"), 1, under_way=50))
+    learning = Learning(Ours(games.load("pong"), settings("patch"), 1, under_way=50), "it")
     monkeypatch.setattr(learning.learner.learner.optimizer, "step", nothing)
     learning.run(0.0)
     with pytest.raises(UserError, match="no change of the weights"):
@@ -34,15 +41,33 @@ def test_a_learner_that_does_not_learn_has_no_speed(monkeypatch):
 
 
 def test_a_peer_that_does_not_learn_has_no_speed(monkeypatch):
-    learning = Learning(Sb3(games.load("pong"), settings("patch"), 1, under_way=50))
+    learning = Learning(Sb3(games.load("pong"), settings("patch"), 1, under_way=50), "it")
     monkeypatch.setattr(learning.learner.model, "train", nothing)
     learning.run(0.0)
     with pytest.raises(UserError, match="no change of the weights"):
         learning.check()
 
 
+def test_a_dqn_that_does_not_learn_has_no_speed(monkeypatch):
+    ours, theirs = chosen("dqn small")
+    for side, settings, place in ((Ours, ours, "learner.optimizer.step"), (Sb3, theirs[0], "model.train")):
+        learning = Learning(side(games.load("pong"), settings, 1, under_way=50), "it")
+        owner, _, name = place.rpartition(".")
+        monkeypatch.setattr(getattr_path(learning.learner, owner), name, nothing)
+        learning.before = learning.sight(learning.learner)
+        learning.run(0.0)
+        with pytest.raises(UserError, match="no change of the weights"):
+            learning.check()
+
+
+def getattr_path(owner, path):
+    for name in path.split("."):
+        owner = getattr(owner, name)
+    return owner
+
+
 def test_a_learner_whose_games_pay_nothing_has_no_speed(monkeypatch):
-    learning = Learning(Ours(games.load("pong"), settings("patch"), 1, under_way=50))
+    learning = Learning(Ours(games.load("pong"), settings("patch"), 1, under_way=50), "it")
     monkeypatch.setattr(PPO, "_play", lambda learner, t: None)
     learning.run(0.0)
     with pytest.raises(UserError, match=r"no .*reward"):
@@ -91,3 +116,73 @@ def test_both_sides_learn_from_as_many_decisions_in_as_many_steps():
     [slots] = {int(state["step"]) for state in ours.learner.optimizer.state_dict()["state"].values()}
     [others] = {int(state["step"]) for state in theirs.model.policy.optimizer.state_dict()["state"].values()}
     assert slots == others == 3 * chosen.n_envs * chosen.n_steps // chosen.batch_size
+
+
+@pytest.mark.parametrize("name", ["ppo lstm mlp", "ppo lstm cnn"])
+def test_recurrent_ppo_learns_with_the_same_network(name):
+    """Over three decisions, an episode beginning at the second: the same probabilities, and as many parameters."""
+    game, (settings, theirs) = games.load("pong"), chosen(name)
+    ours, peer = build(game, settings), Sb3(game, theirs[0], threads=1)
+    policy = peer.model.policy
+    with torch.no_grad():
+        for mine, other in zip(ordered(ours), policy.parameters(), strict=True):
+            other.copy_(mine)
+    chance, shape = np.random.default_rng(1), peer.env.observation_space.shape
+    if settings.observation == "objects":
+        seen = chance.uniform(-1, 1, (3, 4, *shape)).astype(np.float32)
+    else:
+        seen = chance.integers(256, size=(3, 4, *shape), dtype=np.uint8)
+    states = (torch.zeros(1, 4, 256), torch.zeros(1, 4, 256))
+    memory = ours.memory.empty(4)
+    for time in range(3):
+        begins = torch.full((4,), float(time == 1))
+        with torch.no_grad():
+            found, states = policy.get_distribution(torch.from_numpy(seen[time]), states, begins)
+            memory = torch.zeros_like(memory) if time == 1 else memory
+            stored = torch.from_numpy(ours.encoder.arrange(seen[time].reshape(4, settings.stack, *shape[1:] or shape)))
+            logits, _, memory = ours.step(stored, memory)
+        torch.testing.assert_close(found.distribution.logits, logits.log_softmax(1), rtol=1e-4, atol=1e-5)
+
+
+def ordered(network):
+    """Our weights in the order of theirs: encoder, heads, memory."""
+    return [
+        *network.encoder.parameters(),
+        *network.policy.parameters(),
+        *network.value.parameters(),
+        *network.memory.parameters(),
+    ]
+
+
+@pytest.mark.parametrize("name", ["ppo lstm mlp", "ppo lstm cnn"])
+def test_recurrent_ppo_takes_as_many_steps_for_a_decision(name, monkeypatch):
+    ours, theirs = chosen(name)
+    each = []
+    for side, settings in [(Ours, ours), *[(Sb3, one) for one in theirs]]:
+        learner = side(games.load("pong"), settings, 1)
+        optimizer = learner.learner.optimizer if side is Ours else learner.model.policy.optimizer
+        decisions = learner.iterate()
+        [steps] = {int(state["step"]) for state in optimizer.state_dict()["state"].values()}
+        each.append(decisions / steps)
+    assert len(set(each)) == 1
+
+
+def test_both_sides_of_dqn_take_a_step_of_32_every_4_decisions():
+    ours, theirs = chosen("dqn small")
+    for side, settings in [(Ours, ours), *[(Sb3, one) for one in theirs]]:
+        assert settings.batch_size == 32 and not (settings.double or settings.dueling or settings.prioritized)
+        learner = side(games.load("pong"), settings, 1)
+        before = updates(learner)
+        decisions = sum(learner.iterate() for _ in range(3))
+        assert decisions == 4 * (updates(learner) - before) > 0
+
+
+def updates(learner):
+    return learner.learner.updates if isinstance(learner, Ours) else learner.model._n_updates
+
+
+def test_different_networks_are_no_comparison():
+    ours, _ = chosen("dqn small")
+    other = DQNSettings(**{**vars(ours), "network": "patch", "size": 36})
+    with pytest.raises(UserError, match=r"networks .* differ"):
+        list(contest_rows(games.load("pong"), Contest("odd", ours, [other]), 0.0, quick=True))
