@@ -202,18 +202,20 @@ class Ranks:
     # --- signals ---
 
     def interrupt(self, number: int) -> None:
-        """A signal came: `Stop`, now where nobody else is concerned, else as soon as all ranks meet."""
+        """A signal came: `Stop`, now where nobody else is concerned, else as soon as all ranks meet.
+
+        Also where it was raised in vain: Python drops it inside what C code calls back, as LLVM does while it compiles.
+        """
+        self.signal = number
         if self._interruptible:
             raise Stop(number)
-        self.signal = number
 
     def meet(self) -> None:
         """`Stop` on all ranks, where a signal has come to one of them."""
-        if self.size > 1:
-            number = int(self.numbers(self.signal).max())
-            if number:
-                self.signal = 0
-                raise Stop(number)
+        number = int(self.numbers(self.signal).max()) if self.size > 1 else self.signal
+        if number:
+            self.signal = 0
+            raise Stop(number)
 
     # --- the end ---
 

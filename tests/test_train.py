@@ -16,6 +16,7 @@ from PIL import Image
 
 import games
 import train
+from agents import plan
 from agents.logs import Log, Terminal, encode_gif
 from games.batch import Batch
 from games.errors import UserError
@@ -377,10 +378,10 @@ def test_a_finished_run_says_so_and_how_to_go_on(shown, monkeypatch):
 
 
 def test_interrupted_before_the_run_began_it_just_ends(monkeypatch):
-    def interrupted(options):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "prepare", interrupted)
+    monkeypatch.setattr(plan, "prepare", interrupted)
     assert call("pong")[0] == 130
 
 

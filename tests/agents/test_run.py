@@ -1,5 +1,6 @@
 """Runs: killed and gone on with they end the same; what goes wrong loses nothing."""
 
+import contextlib
 import json
 import os
 import random
@@ -107,6 +108,7 @@ def signal_after(monkeypatch):
     return sending
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a signal in the midst of compiling
 @pytest.mark.parametrize("words", [PONG, BOARD], ids=["pong", "connect_four"])
 def test_stopped_run_resumes_to_the_same_weights(words, main, tmp_path, uninterrupted, signal_after):
     whole, folder, chance = uninterrupted(words), folder_of(tmp_path, words, "stopped"), random.Random(1)
@@ -143,6 +145,24 @@ def test_a_run_stopped_in_any_iteration_resumes_to_the_same_weights(call, main, 
     monkeypatch.undo()
     config = configs.read_config(folder)
     runs.Run(games.load("pong"), config, folder, quiet=True, resume=True).go()
+    same_end(folder, whole)
+
+
+def test_a_signal_is_not_lost_where_nothing_can_be_raised(main, tmp_path, uninterrupted, monkeypatch):
+    """Python drops what is raised inside a callback of C code; the run stops with the next iteration."""
+    whole, folder, original, left = uninterrupted(PONG), folder_of(tmp_path, PONG, "dropped"), Arena.step, 5
+
+    def step(arena, actions):
+        nonlocal left
+        left -= 1
+        if left == 0:
+            with contextlib.suppress(runs.Stop):
+                signal.raise_signal(signal.SIGINT)
+        return original(arena, actions)
+
+    monkeypatch.setattr(Arena, "step", step)
+    assert main(*PONG, "--name", "dropped", "--quiet")[0] == 130
+    assert main("--resume", folder, "--quiet")[0] == 0
     same_end(folder, whole)
 
 
