@@ -166,10 +166,10 @@ class DQN(Learner):
         self.progress = progress()
         sums: dict[str, float] = {}
         for _ in range(self.rounds):
-            began, before = perf_counter(), self.steps
-            for _ in range(self.settings.train_freq):
-                self._play()
-            self.count_steps(before)
+            began = perf_counter()
+            with self.playing():
+                for _ in range(self.settings.train_freq):
+                    self._play()
             collected = perf_counter()
             learned = self._learn_from_replay()
             sums = {name: sums.get(name, 0.0) + value for name, value in learned.items()} if learned else sums

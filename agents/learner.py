@@ -1,6 +1,7 @@
 """What every learner shares: the games it plays in, its network and optimiser, gradients on several threads, its state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import cos, isfinite, pi
 from time import perf_counter
@@ -244,9 +245,21 @@ class Learner:
                 self.returns += returns.tolist()
                 self.lengths += lengths.astype(int).tolist()
 
-    def count_steps(self, before: int) -> None:
-        """Since `steps` were so many, this rank has counted its own alone: now those of all."""
-        self.steps = before + int(self.ranks.numbers(self.steps - before).sum())
+    @contextmanager
+    def playing(self) -> Iterator[None]:
+        """Around this rank's own decisions: after them `steps` counts those of all.
+
+        Where one of them has met what is no number, all stop: nobody waits for a rank that is gone.
+        """
+        before, bad = self.steps, None
+        try:
+            yield
+        except FloatingPointError as error:
+            bad = error
+        own = self.ranks.numbers(self.steps - before, bad is not None)
+        if own[:, 1].any():
+            raise bad or FloatingPointError("what another rank met")
+        self.steps = before + int(own[:, 0].sum())
 
     # --- learning ---
 

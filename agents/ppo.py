@@ -163,14 +163,13 @@ class PPO(Learner):
     def collect(self) -> None:
         """Play `n_steps` decisions in every environment."""
         self.begin_iteration()
-        before = self.steps
-        for t in range(1, self.settings.n_steps + 1):
-            self._play(t)
+        with self.playing():
+            for t in range(1, self.settings.n_steps + 1):
+                self._play(t)
+            self.steps += int(self.rollout.asked[1:].sum())
         _, value, _ = self._forward(self.seen().to(self.device), forget(self.memory, self.begins()))
         asked = torch.from_numpy(self.arena.asked()).to(self.device)
         self.last_value = torch.where(asked, value, float("nan"))
-        self.steps += int(self.rollout.asked[1:].sum())
-        self.count_steps(before)
 
     def _forward(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Logits, values and the memory after, without gradients, the rows shared out among the threads."""
