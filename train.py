@@ -137,7 +137,7 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     """ranks: who trains together; without, it trains by itself."""
     from agents import run as runs  # torch loads here
     from agents.policy import fitting
-    from agents.ranks import Ranks
+    from agents.ranks import Lost, Ranks
 
     ranks = ranks or Ranks()
     fresh = options.resume is None
@@ -150,7 +150,7 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     ranks.share({**words, "networks": networks_named(options, config), "begins_from": fresh and bool(options.init_from)})
     try:
         run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
-    except UserError:
+    except (UserError, Lost):
         if fresh:  # nothing has been learned that would be lost
             shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -315,6 +315,7 @@ def test_what_is_wrong_with_another_rank_is_said_by_the_first(tmp_path):
         codes, said = ended(processes)
     assert codes == [2, 2]
     assert said == ["error: This machine lacks something.\nGive it some.\n", ""]
+    assert not (tmp_path / "pong" / "x").exists(), "nothing is left of a run that did not begin"
 
 
 def test_a_reward_that_is_no_number_on_one_rank_stops_both(tmp_path):
