@@ -134,7 +134,7 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     from agents import plan  # torch loads here
     from agents import run as runs
     from agents.policy import fitting
-    from agents.ranks import Ranks
+    from agents.ranks import Lost, Ranks
 
     ranks = ranks or Ranks()
     fresh = options.resume is None
@@ -147,7 +147,7 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     ranks.share({**words, "networks": plan.networks_named(options, config), "begins_from": fresh and bool(options.init_from)})
     try:
         run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
-    except UserError:
+    except (UserError, Lost):
         if fresh:  # nothing has been learned that would be lost
             shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # now: its functions keep, as defaults, the group that there is when it is imported
 from torch import Tensor
 
 from games.errors import UserError

@@ -74,6 +74,7 @@ class Run:
         self.terminal = Terminal(quiet or not leads, title)
         self.tail = 3.0  # seconds kept for the last evaluations, where the time is limited
         self.wave: float | None = None  # seconds that a full wave of an evaluation's games takes, once it was measured
+        self.ranks.meet()  # all have one
 
     def _learner(self) -> Any:
         """Who learns: what `agents.learner.Learner` is to a run."""

@@ -36,12 +36,12 @@ PPOS = {  # by name: what differs, and is this rank's share smaller than the oth
     "ppo": ({}, False),
     "ppo unequal": ({}, True),
     "ppo value": ({"normalize_value": True, "clip_range_vf": 0.1}, True),
-    "ppo plain": ({"normalize_advantage": False}, True),
+    "ppo plain": ({"normalize_advantage": False, "max_grad_norm": 1e9}, True),
     "ppo lstm": ({"memory": "lstm"}, True),
 }
 REPLAY = {**COMMON, "batch_size": 64, "learning_starts": 10**9, "max_grad_norm": 0.05}
 DQNS = {
-    "dqn": {"prioritized": False},
+    "dqn": {"prioritized": False, "max_grad_norm": 1e9},
     "dqn priorities": {"beta": 0.7},
     "dqn lstm": {"memory": "lstm", "stack": 1, "burn_in": 2, "sequence": 4},
 }
@@ -111,15 +111,19 @@ def note(sampled, given):
 
 
 def seen(folder, together):
-    """Which episodes are played, and what means are made of what is seen."""
+    """Which episodes are played, what means are made of what is seen, and which returns are told."""
     settings = PPOSettings(**{**SGD, "n_envs": 5 + 3 * together.rank, "normalize_observation": True})
     learner, watched, watch = PPO(games.load(REPEAT), settings, 1, [], ranks=together), [], Normal.watch
     Normal.watch = lambda normal, x: (watched.append(x.clone()), watch(normal, x))
-    for _ in range(3):
+    own, note_ends = [], learner.note_ends
+    learner.note_ends = lambda: (note_ends(), own.append(list(learner.returns)))
+    for _ in range(16):
         before = len(watched)
+        own[:] = [[]]
         learner.iterate(lambda: 0.0)
     normal = learner.normal
     told = {"mean": normal.mean, "deviation": normal.deviation, "watched": torch.cat(watched[:before])}
+    told |= {"own": torch.tensor(own[-1]), "returns": torch.tensor(learner.returns)}
     games_here = torch.from_numpy(learner.arena.batch.states["rng"].view(np.int64).copy())
     save(folder / f"seen {together.rank}.safetensors", {**told, "rng": games_here})
 
@@ -138,6 +142,8 @@ def breaks(what):
         config.check_here = check
     if what == "nan" and rank == 1:
         Arena.step = lambda arena, actions: (lambda reward, end: (reward * np.nan, end))(*step(arena, actions))
+    if what == "clock" and rank == 1:
+        train.STARTED -= 1000.0
     if what == "die" and rank == 1:
         runs.Run._iterate = lambda run: os.kill(os.getpid(), signal.SIGKILL)
     if what == "long evaluation":

@@ -149,6 +149,12 @@ def test_no_two_ranks_play_the_same_episodes(updates):
     assert [Ranks(0, 2).seed(seed) for seed in (1, 2)] == [1, 2]
 
 
+def test_the_returns_that_are_told_are_those_of_all_ranks(updates):
+    first, second = updates("seen")
+    assert len(first["own"]) > 0 and len(second["own"]) > 0
+    assert first["returns"].tolist() == [*first["own"].tolist(), *second["own"].tolist()]
+
+
 # --- runs ---
 
 RUNS = {
@@ -259,6 +265,17 @@ def test_two_killed_ranks_resume_to_the_same_weights(kind, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_first_ranks_clock_ends_both(tmp_path):
+    """By the other's, the time was over before it began."""
+    words = [*QUICK, "--time-limit", "15", "--runs", tmp_path, "--name", "x"]
+    with two(WORKER, "train", tmp_path, "clock", *words) as processes:
+        codes, said = ended(processes)
+    assert codes == [0, 0], said
+    first, second = ((tmp_path / f"weights {rank}").read_text() for rank in range(2))
+    assert first == second and first
+
+
+@pytest.mark.slow
 def test_a_signal_to_one_rank_stops_both_and_they_go_on_to_the_same_weights(tmp_path):
     words = [*RUNS["ppo"], "--runs", tmp_path]
     with two("train.py", *words, "--name", "whole") as processes:
@@ -315,6 +332,7 @@ def test_what_is_wrong_with_another_rank_is_said_by_the_first(tmp_path):
         codes, said = ended(processes)
     assert codes == [2, 2]
     assert said == ["error: This machine lacks something.\nGive it some.\n", ""]
+    assert not (tmp_path / "pong" / "x").exists(), "nothing is left of a run that did not begin"
 
 
 def test_a_reward_that_is_no_number_on_one_rank_stops_both(tmp_path):
