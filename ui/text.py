@@ -90,7 +90,7 @@ class Type:
     def fit(self, text: str, size: float, width: float) -> float:
         """The largest size up to `size` at which a text is not wider than `width`."""
         wide = self.width(text, size)
-        return size if wide <= width else max(size * width / wide, 8)
+        return size if wide <= width else max(int(size) * width / wide, 8)
 
     def shorten(self, text: str, size: float, width: float) -> str:
         """A text cut so that it is not wider than `width`."""
