@@ -19,6 +19,7 @@ examples:
   python play.py breakout                              a race: you and the agent side by side
   python play.py ./my_game.py human bot"""
 
+HERE = Path(__file__).parent
 
 TRUST = "open agents that Stable-Baselines3 saved (.zip), although that runs whatever code is in them"
 SEEN = "what such an agent sees, where no config.json beside it says it: observation, size, stack, delay"
@@ -125,6 +126,7 @@ def window(options: argparse.Namespace) -> int:
     names = seats_of(options, game)
     trusted = trusted_files(options, names)
     seats = [seat_of(name, game, trusted) for name in names]
+    print(f"{game.heading}: {' against '.join(map(called, seats))}", flush=True)
     play(game, seats, seed=options.seed, size=size_of(options.size), games=options.games, effects=not options.plain)
     return 0
 
@@ -143,18 +145,45 @@ def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, st
 
 
 def seat_of(name: str, game, trusted: dict[str, str] | None = None):
-    """A participant for the window; an agent's file is opened when the window stands."""
-    from agents.match import participant
+    """A participant for the window. Of an agent, what its file says is read here; torch and weights load when it stands."""
+    from agents.match import SCRIPTED, agent_file, participant
     from games.batch import RANDOM
     from ui.seats import Seat
 
     if name == "human":
         return Seat("human", "You")
-    one = participant(name, game, trusted=trusted)
-    if one.agent is None:
-        chance = one.bot == RANDOM
-        return Seat("scripted", "Random" if chance else f"Bot {one.bot:g}", skill=None if chance else one.bot)
-    return Seat("agent", "Agent", make=one.agent.player, delay=one.agent.info.settings.delay)
+    if SCRIPTED.match(name):
+        bot = participant(name, game).bot
+        chance = bot == RANDOM
+        return Seat("scripted", "Random" if chance else f"Bot {bot:g}", skill=None if chance else bot)
+    about = about_agent(agent_file(name, trusted is not None), game)
+
+    def make(batch, rows):
+        agent = participant(name, game, trusted=trusted).agent
+        assert agent
+        return agent.player(batch, rows)
+
+    return Seat("agent", "Agent", make=make, about=about)
+
+
+def about_agent(path: Path, game) -> str:
+    """Where an agent lies and what its last evaluation said; `UserError` where it is damaged or plays something else."""
+    from agents.info import check_game, in_words, peek
+    from agents.match import PICKLED
+
+    place = path.parent if path.stem == "agent" else path  # a run's folder, but for agents that ship
+    shown = str(place.relative_to(HERE) if place.is_relative_to(HERE) else place)
+    if path.suffix == PICKLED:  # not opened before the window stands
+        return shown
+    info = peek(path)
+    check_game(path, info, game)
+    score = in_words(info.score)
+    return f"{shown} ({score})" if score else shown
+
+
+def called(seat) -> str:
+    """A participant as the first line names them."""
+    return seat.about or ("you" if seat.kind == "human" else seat.name.lower())
 
 
 def size_of(text: str | None) -> tuple[int, int] | None:

@@ -10,12 +10,12 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from games.errors import UserError
+
+if TYPE_CHECKING:  # what a file says is read before torch is there
+    from torch import Tensor
 
 FORMAT = 1  # of the metadata; raised when a reader of the old one would misread the new one
 SIGNATURE = "sparring"
@@ -56,8 +56,10 @@ def _flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def digest(tensors: Mapping[str, Tensor]) -> str:
+def digest(tensors: "Mapping[str, Tensor]") -> str:
     """SHA-256 over names, types, shapes and bytes, in the names' order."""
+    import torch
+
     sha = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -66,12 +68,12 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return sha.hexdigest()
 
 
-def save(path: Path, tensors: Mapping[str, Tensor], meta: dict[str, Any], kind: str) -> None:
+def save(path: Path, tensors: "Mapping[str, Tensor]", meta: dict[str, Any], kind: str) -> None:
     """Write tensors and a JSON-like dict. kind: "agent" or "checkpoint"."""
     write_bytes(path, pack(tensors, meta, kind))
 
 
-def pack(tensors: Mapping[str, Tensor], meta: dict[str, Any], kind: str) -> bytes:
+def pack(tensors: "Mapping[str, Tensor]", meta: dict[str, Any], kind: str) -> bytes:
     """What `save` writes."""
     from safetensors.torch import save as to_bytes
 
@@ -90,22 +92,39 @@ def _seal(data: bytes, written: str) -> str:
     return sha.hexdigest()
 
 
-def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load(path: Path, kind: str) -> "tuple[dict[str, Tensor], dict[str, Any]]":
     """Tensors and metadata of a file that `save` wrote; `UserError` says what is wrong with any other."""
+    return unpack(path, _read(path), kind)
+
+
+def load_metadata(path: Path, kind: str) -> dict[str, Any]:
+    """The same without the tensors, and without torch."""
+    return _sealed_metadata(path, _read(path), kind)
+
+
+def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"There is no file {path}.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    return unpack(path, data, kind)
 
 
-def unpack(path: Path, data: bytes, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def unpack(path: Path, data: bytes, kind: str) -> "tuple[dict[str, Tensor], dict[str, Any]]":
     """What `pack` gave, or a file of this path holds."""
     from safetensors import SafetensorError
     from safetensors.torch import load as from_bytes
 
+    meta = _sealed_metadata(path, data, kind)
+    try:
+        return from_bytes(data), meta
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged: {error}.\nUse a copy, or an earlier checkpoint of its run.") from error
+
+
+def _sealed_metadata(path: Path, data: bytes, kind: str) -> dict[str, Any]:
+    """The metadata of a file of ours whose checksum matches."""
     meta = _metadata(path, data)
     if meta.get("format") != FORMAT:
         raise UserError(
@@ -117,10 +136,7 @@ def unpack(path: Path, data: bytes, kind: str) -> tuple[dict[str, Tensor], dict[
     written = meta.get("sha256")
     if not isinstance(written, str) or len(written) != len(UNSEALED) or _seal(data, written) != written:
         raise UserError(f"{path} is damaged: its checksum does not match.\nUse a copy, or an earlier checkpoint of its run.")
-    try:
-        return from_bytes(data), meta
-    except (SafetensorError, ValueError, RuntimeError) as error:
-        raise UserError(f"{path} is damaged: {error}.\nUse a copy, or an earlier checkpoint of its run.") from error
+    return meta
 
 
 def _metadata(path: Path, data: bytes) -> dict[str, Any]:

@@ -31,8 +31,9 @@ from torch import Tensor, nn
 
 from agents import game_named
 from agents.checkpoint import write_bytes
+from agents.info import peek
 from agents.networks import Network, forget, masked
-from agents.policy import Agent, peek
+from agents.policy import Agent
 from games.batch import EXTERNAL, Batch
 from games.errors import UserError
 from games.view import View

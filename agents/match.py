@@ -5,17 +5,20 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents import own
-from agents.policy import Agent, AgentInfo, Decider, peek
+from agents.info import AgentInfo, peek
 from games.batch import EXTERNAL, OVER, RANDOM, RUNNING, Batch
 from games.errors import UserError, nearest
 from games.game import Game
 
+if TYPE_CHECKING:  # torch loads with the first agent, not before a window stands
+    from agents.policy import Decider
+
 PICKLED = ".zip"  # what Stable-Baselines3 saves: opening one runs whatever code is in it
+SCRIPTED = re.compile(r"random$|bot$|bot:")  # seats that need no agent
 SEATS = ("human", "bot", "bot:SKILL", "random", "PATH of an agent or a run")
 ZOO = Path(__file__).parent / "zoo"
 OPENING = (2, 4)  # random plies before a game of turns begins: fewest and most
@@ -28,7 +31,7 @@ class Participant:
 
     name: str  # as named on the command line
     bot: float = EXTERNAL  # RANDOM, or the skill of the game's bot
-    agent: Decider | None = None
+    agent: "Decider | None" = None
 
     @property
     def human(self) -> bool:
@@ -45,24 +48,32 @@ def participant(text: str, game: Game, device: str = "cpu", trusted: dict[str, s
         return Participant("human")
     if text == "random":
         return Participant("random", RANDOM)
-    if text == "bot" or text.startswith("bot:"):
+    if SCRIPTED.match(text):
         return Participant(text, _skill(text))
+    path = agent_file(text, trusted is not None)
+    if path.suffix != PICKLED:
+        from agents.policy import Agent  # torch loads here
+
+        return Participant(text, agent=Agent.load(path, game, device))
+    from agents.sb3 import agent  # Stable-Baselines3 loads here
+
+    return Participant(text, agent=agent.load(path, game, trusted or {}, device))
+
+
+def agent_file(text: str, trusted: bool = False) -> Path:
+    """The file of the agent that a path names; `UserError` where there is none, or it is one that only trust may open."""
     path = file_of(text)
     if Path(text).is_dir() and not path.exists():
         raise UserError(f"The run {text} holds no agent yet.\nGo on with it: python train.py --resume {text}")
     if not path.exists():
         known = [seat for seat in SEATS if seat.islower()]
         raise UserError(f"There is no seat and no file '{text}'.\n{nearest(text, known)}\nOr the path of an agent or a run.")
-    if path.suffix != PICKLED:
-        return Participant(text, agent=Agent.load(path, game, device))
-    if trusted is None:
+    if path.suffix == PICKLED and not trusted:
         raise UserError(
             f"{path} is an agent of Stable-Baselines3's, and opening it runs whatever code is in it (its issue #2281).\n"
             f"It was not opened. If you trust where it comes from: python play.py … {text} --trust-pickle"
         )
-    from agents.sb3 import agent  # Stable-Baselines3 loads here
-
-    return Participant(text, agent=agent.load(path, game, trusted, device))
+    return path
 
 
 def file_of(text: str) -> Path:
@@ -98,9 +109,18 @@ def best_at_hand(game: Game, runs: Path) -> str:
         except UserError:
             continue
         digest = None if game.shipped else game.digest
-        if (info.game, info.game_version, info.game_digest) == (game.name, game.version, digest) and own.known(info.settings):
+        if (info.game, info.game_version, info.game_digest) == (game.name, game.version, digest) and _known(info):
             ranked.append((info.rating is not None, _lowest(info) if info.rating is None else info.rating, str(path)))
     return max(ranked)[2] if ranked else "bot"
+
+
+def _known(info: AgentInfo) -> bool:
+    """Can its network be made here?"""
+    if not info.settings.network_digest:
+        return True
+    from agents import own  # torch loads here
+
+    return own.known(info.settings)
 
 
 def _lowest(info: AgentInfo) -> float:

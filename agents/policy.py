@@ -1,8 +1,7 @@
 """`Agent`: a trained network and all that a seat needs to act as it did in training. One file; opening it runs no code."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,27 +11,13 @@ from torch import Tensor
 
 import games
 from agents import checkpoint, own
+from agents.info import AgentInfo, check_game, info_of
 from agents.networks import NETWORKS, Network, forget, masked
-from agents.settings import RANGES, AgentSettings
+from agents.settings import AgentSettings
 from games.batch import Batch
 from games.errors import UserError
 from games.game import Game
 from games.view import View, frame_shape
-
-
-@dataclass
-class AgentInfo:
-    """What an agent's file says beside its weights."""
-
-    game: str  # its name
-    game_version: int
-    game_digest: str | None  # SHA-256 of the file of a user's own game; None for the games that ship
-    algorithm: str
-    settings: AgentSettings
-    seats: list[int] = field(default_factory=lambda: [0, 1])  # that it was trained for
-    steps: int = 0  # decisions it has learned from
-    rating: float | None = None
-    score: dict[str, Any] = field(default_factory=dict)  # the final evaluation
 
 
 class Agent:
@@ -59,7 +44,7 @@ class Agent:
         """
         path = Path(path)
         tensors, meta = checkpoint.load(path, "agent")
-        info = _info(path, meta)
+        info = info_of(path, meta)
         game = game or _shipped(path, info)
         check_game(path, info, game)
         if network is not None:
@@ -230,43 +215,6 @@ def describe(game: Game, settings: AgentSettings, algorithm: str) -> AgentInfo:
     )
 
 
-def peek(path: Path) -> AgentInfo:
-    """What an agent's file says, its weights unread but for their checksum."""
-    return _info(path, checkpoint.load(path, "agent")[1])
-
-
-def _info(path: Path, meta: dict[str, Any]) -> AgentInfo:
-    """The metadata of a file as an `AgentInfo`; `UserError` where it says anything that ours never would."""
-
-    def fail(name: str, value: Any) -> UserError:
-        return UserError(f"{path} is damaged or was not written by Sparring: its {name} is {str(value)[:40]!r}.")
-
-    def typed(name: str, value: Any, *kinds: type) -> Any:
-        if type(value) not in kinds or (type(value) is float and not math.isfinite(value)):
-            raise fail(name, value)
-        return value
-
-    known = {f.name: f for f in fields(AgentInfo) if f.name != "settings"}
-    values = {name: value for name, value in meta.items() if name in known}
-    for name, *kinds in (
-        ("game", str), ("game_version", int), ("game_digest", str, type(None)), ("algorithm", str), ("seats", list),
-        ("steps", int), ("rating", int, float, type(None)), ("score", dict),
-    ):  # fmt: skip
-        typed(name, values.get(name), *kinds)
-    if values["algorithm"] not in NETWORKS:
-        raise fail("algorithm", values["algorithm"])
-    kinds_of = {f.name: type(f.default) for f in fields(AgentSettings)}
-    settings = typed("settings", meta.get("settings"), dict)
-    for name, value in settings.items():
-        if name not in kinds_of:
-            raise UserError(f"{path} has a setting this version does not know: {name[:40]}.")
-        typed(name, value, *((int, float) if kinds_of[name] is float else (kinds_of[name],)))
-        low, high = RANGES.get(name, (-math.inf, math.inf))
-        if not isinstance(value, str) and not low <= value <= high:
-            raise fail(name, value)
-    return AgentInfo(settings=AgentSettings(**settings), **values)
-
-
 def _shipped(path: Path, info: AgentInfo) -> Game:
     if info.game.startswith("gym:"):
         raise UserError(
@@ -275,21 +223,6 @@ def _shipped(path: Path, info: AgentInfo) -> Game:
     if info.game_digest is not None or info.game not in games.names():
         raise UserError(f"{path} plays '{info.game}', a game of somebody's own.\nName the game's file: ./{info.game}.py")
     return games.load(info.game)
-
-
-def check_game(path: Path, info: AgentInfo, game: Game) -> None:
-    if info.game != game.name:
-        raise UserError(f"{path} plays {info.game}, not {game.name}.")
-    if info.game_version != game.version:
-        raise UserError(
-            f"{path} was trained on version {info.game_version} of {game.name}; this is version {game.version}.\n"
-            f"Train it anew: python train.py {game.name}"
-        )
-    if info.game_digest != (None if game.shipped else game.digest):
-        raise UserError(
-            f"{path} was trained on another state of {game.path.name} (VERSION {game.version} in both).\n"
-            "Take back the edit, or train anew."
-        )
 
 
 def _check_shapes(path: Path, network: Network, tensors: dict[str, Tensor]) -> None:

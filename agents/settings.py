@@ -26,6 +26,8 @@ class AgentSettings:
     delay: int = 0  # ticks until a decision takes effect, in training and in play; a person's is about 12
 
 
+ALGORITHMS = ("ppo", "dqn")  # of the networks that an agent's file may hold
+
 # From the least to the greatest of what an agent's file may say: it comes from anywhere.
 RANGES: dict[str, tuple[float, float]] = {
     "size": (8, 256), "stack": (1, 16), "hidden": (1, 65536), "channels": (1, 4096), "patch": (1, 256),

@@ -9,6 +9,7 @@ import difflib
 import functools
 import hashlib
 import inspect
+import random
 import re
 import types
 from collections.abc import Iterable, Iterator, Set
@@ -27,18 +28,20 @@ FUNCTIONS = {
     "bot": ("s", "seat", "skill"), "asks": ("s", "seat"), "legal": ("s", "seat", "mask"), "solvable": ("s",), "hud": ("s",),
 }  # fmt: skip
 PLAIN = ("hud",)  # those that are never compiled
+CHANCE = ("random", "numpy.random")  # modules of dice that are not the state's own
 UNSEEN = {"RECIPE", "MARK", "KEYS", "SPOTS", "hud"}  # what an agent neither sees nor earns by
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """A question to end a message with, and a blank before it; nothing where no choice is near.
 
-    >>> did_you_mean("rnig", ["rng", "ring"]), did_you_mean("score", ["x"])
-    (" Did you mean 'ring'?", '')
+    >>> did_you_mean("rnig", ["rng", "ring"]), did_you_mean("vv", ["x", "vy"]), did_you_mean("score", ["x"])
+    (" Did you mean 'ring'?", " Did you mean 'vy'?", '')
     """
     by_lower = {choice.lower(): choice for choice in choices}
     swapped = [choice for choice in by_lower if sorted(choice) == sorted(word.lower())]
-    close = swapped or difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
+    cutoff = 0.7 if len(word) > 3 else 0.5  # of three letters one may be wrong, of two too
+    close = swapped or difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
     return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
@@ -137,7 +140,7 @@ def _check_actions(module: types.ModuleType, fail: Any) -> None:
     if isinstance(keys, dict) or not all(isinstance(one, dict) for one in keys):
         raise fail('KEYS must hold a dict for each seat, as ({"left": "left"},).')
     if len(keys) != module.PLAYERS:
-        raise fail(f"KEYS holds {len(keys)} dicts; it needs one for each seat.")
+        raise fail(f"KEYS holds {len(keys)} dict{'s'[: len(keys) != 1]}; it needs one for each seat.")
     every = [*actions, *getattr(module, "HANDS", [])]
     for action in (action for one in keys for action in one.values()):
         if action not in every:
@@ -185,6 +188,8 @@ def check_text(tree: ast.Module, module: types.ModuleType, shown: str) -> None:
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in own:
                 _check_call(text, node, node.func.id, function)
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                if node.value.id not in own:
+                    _check_chance(text, getattr(getattr(module, node.value.id, None), node.attr, None), node, function)
                 if (function.name, node.value.id) in states:
                     _check_field(text, node)
                 elif node.value.id not in own:
@@ -226,7 +231,7 @@ def _bound(function: ast.FunctionDef) -> set[str]:
 def _check_name(text: _Text, node: ast.Name, function: ast.FunctionDef, own: set[str]) -> None:
     """A name that a function does not make its own is the file's or Python's."""
     if hasattr(text.module, node.id) or hasattr(builtins, node.id):
-        return
+        return _check_chance(text, getattr(text.module, node.id, None), node, function)
     if node.id in _public(core):
         hint = f"\nImport it: from games.core import {node.id}"
     else:
@@ -239,6 +244,18 @@ def _check_field(text: _Text, node: ast.Attribute) -> None:
     fields = text.module.STATE.names
     if node.attr not in fields:
         raise text.fail(node, f"STATE has no field '{node.attr}'.{did_you_mean(node.attr, fields)}")
+
+
+def _check_chance(text: _Text, value: Any, node: ast.expr, function: ast.FunctionDef) -> None:
+    """What is random outside the state's own stream makes another game of the same seed."""
+    source = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+    dice = (random.Random, np.random.RandomState, np.random.Generator)
+    if function.decorator_list and (source in CHANCE or isinstance(getattr(value, "__self__", None), dice)):
+        raise text.fail(
+            node,
+            f"{function.name} uses {ast.unparse(node)}: the same seed would not give the same game.\n"
+            "Use uniform(s), in bot noise(s, seat, k).",
+        )
 
 
 def _check_member(text: _Text, node: ast.Attribute, name: str) -> None:

@@ -148,24 +148,24 @@ def _row(f, kind, role):
 
 
 @verb
-def rect(f, x, y, w, h, role):
+def rect(f, left, top, width, height, role):
     """A rectangle: left, top, width, height."""
     row = _row(f, RECT, role)
     if row >= 0:
-        f.xy[row, 0] = WORLD - x - w if f.flip else x
-        f.xy[row, 1] = y
-        f.xy[row, 2] = w
-        f.xy[row, 3] = h
+        f.xy[row, 0] = WORLD - left - width if f.flip else left
+        f.xy[row, 1] = top
+        f.xy[row, 2] = width
+        f.xy[row, 3] = height
 
 
 @verb
-def disc(f, x, y, r, role):
+def disc(f, x, y, radius, role):
     """A filled circle: centre and radius."""
     row = _row(f, DISC, role)
     if row >= 0:
         f.xy[row, 0] = WORLD - x if f.flip else x
         f.xy[row, 1] = y
-        f.xy[row, 2] = r
+        f.xy[row, 2] = radius
 
 
 @verb

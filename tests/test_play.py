@@ -124,7 +124,7 @@ def test_the_windows_seats_say_who_sits_there(run):
     bot, chance, agent = (play.seat_of(name, pong) for name in ("bot:0.8", "random", str(run)))
     assert (bot.kind, bot.skill) == ("scripted", 0.8)
     assert (chance.kind, chance.skill) == ("scripted", None)
-    assert (agent.kind, agent.delay) == ("agent", 0)
+    assert (agent.kind, agent.about) == ("agent", str(run))
 
 
 @pytest.mark.parametrize(

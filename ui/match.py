@@ -34,7 +34,6 @@ class Board:
             seed,
             bots=[[_decider(seat) for seat in seats]],
             frame_skip=[[1 if seat.kind == "human" else game.frame_skip for seat in seats]],
-            delay=[[seat.delay for seat in seats]],
         )
         people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
         self.view = people[0] if len(people) == 1 else -1  # one person: their own view; else the spectator's
@@ -122,6 +121,12 @@ class Board:
         return (self.batch.returns[0] if self.done else self.batch.slots["returns"][0]).tolist()
 
     @property
+    def points(self) -> bool:
+        """Is what a lone seat earned its score as people read it? Not where the game's own texts show something else."""
+        own = self.game.hud(self.batch.record(0, final=self.done))
+        return not any(own) or own[0] == f"{self.returns[0]:g}"
+
+    @property
     def out_of_time(self) -> bool:
         return self.done and self.batch.end[0] == OUT_OF_TIME
 
@@ -152,6 +157,7 @@ class Match:
         self.draws = 0
         self.played = 0
         self.best: float | None = None  # the best return so far, where there is nobody to beat
+        self.points = True  # were the last game's returns its scores?
         self.result: Result | None = None
         self._episode = 0
 
@@ -159,6 +165,11 @@ class Match:
     def hands(self) -> list[Hands]:
         """Of all people."""
         return [hands for board in self.boards for hands in board.hands.values()]
+
+    @property
+    def person_is_out(self) -> bool:
+        """In a race: is a person's board done, and the other not?"""
+        return self.race and not self.result and any(board.done and board.hands for board in self.boards)
 
     def tick(self) -> None:
         """Advance every board by a tick; when the last one is done, the game is counted."""
@@ -182,6 +193,7 @@ class Match:
         if len(returns) == 2 and returns[0] != returns[1]:
             winner = 0 if returns[0] > returns[1] else 1
         self.played += 1
+        self.points = all(board.points for board in self.boards)
         if winner is not None:
             self.wins[winner] += 1
         elif len(returns) == 2:

@@ -19,6 +19,7 @@ LINE = (48, 60, 96)  # around a picture
 CARD = (18, 24, 44)
 
 PLAYING_FOOT = [(["escape"], "pause")]
+OUT_FOOT = [(["return"], "begin again"), (["escape"], "pause")]  # out of a race that goes on
 OVER_FOOT = [(["return"], "again"), (["q"], "quit"), (["f11"], "full screen")]
 
 # In units of a picture's side.
@@ -97,7 +98,7 @@ class Screen:
             if match.race and board.done and not match.result:
                 self._finished(surface, box, board)
         if self.people and not match.result:
-            self._foot(surface, over=False)
+            self._foot(surface, OUT_FOOT if match.person_is_out else None)
 
     def _boxes(self, surface: pygame.Surface) -> list[pygame.Rect]:
         return layout(surface.get_size(), self.pictures)
@@ -175,7 +176,8 @@ class Screen:
         elif len(self.seats) == 1:
             self._name(surface, 0, (box.x, row1), side, "midleft", 0.6 * side)
             if match.best is not None:
-                self._tally(surface, f"{match.best:g}", "best", (box.right, row1), side, "midright")
+                label = "best" if match.points else "best return"
+                self._tally(surface, f"{match.best:g}", label, (box.right, row1), side, "midright")
         else:
             first, second = (1, 0) if board.flipped else (0, 1)
             self._name(surface, first, (box.x, row1), side, "midleft", 0.38 * side)
@@ -220,17 +222,17 @@ class Screen:
         surface.blit(label_picture, label_picture.get_rect(midleft=(round(x), round(at[1]))))
         surface.blit(number_picture, number_picture.get_rect(midright=(round(x + wide), round(at[1]))))
 
-    def _foot(self, surface: pygame.Surface, over: bool) -> None:
-        """Below the picture: what a person's keys do now, in play or when the game is over."""
+    def _foot(self, surface: pygame.Surface, rows: list[tuple[list[str], str]] | None) -> None:
+        """Below the picture: what a person's keys do now. rows: None while they play."""
         boxes = self._boxes(surface)
         side = boxes[0].w
-        key = ("foot", side, over)
+        key = ("foot", side, rows and rows[0][1])
         if key not in self._plates:
             strip = pygame.Surface((boxes[-1].right - boxes[0].x, round(FOOTER * side)), pygame.SRCALPHA, 32)
-            if over:
+            if rows:
                 size = 0.024 * side
-                begin = 0.5 * (strip.get_width() - self._caps_width(OVER_FOOT, size))
-                self._caps_row(strip, OVER_FOOT, size, (begin, strip.get_height() / 2))
+                begin = 0.5 * (strip.get_width() - self._caps_width(rows, size))
+                self._caps_row(strip, rows, size, (begin, strip.get_height() / 2))
             else:
                 self._fill_hints(strip, 0.021 * side)
             self._plates[key] = strip
@@ -279,7 +281,7 @@ class Screen:
     def _finished(self, surface: pygame.Surface, box: pygame.Rect, board: Board) -> None:
         """Across a board of a race that is over before the other."""
         size = 0.055 * box.w
-        text = f"Finished with {board.returns[0]:g}"
+        text = f"Finished with {'' if board.points else 'return '}{board.returns[0]:g}"
         pill = pygame.Surface((round(self.type.width(text, size) + 2.4 * size), round(2.4 * size)), pygame.SRCALPHA, 32)
         corner = pill.get_height() // 2
         pygame.draw.rect(pill, (8, 11, 24, 225), pill.get_rect(), border_radius=corner)
@@ -312,7 +314,7 @@ class Screen:
         self._glowing(surface, headline, size, colour, (x, y + 0.105 * side))
         self.type.put(surface, detail, self.type.fit(detail, 0.05 * side, 0.9 * area.w), SOFT, (x, y + 0.205 * side), "center")
         if self.people:
-            self._foot(surface, over=True)
+            self._foot(surface, OVER_FOOT)
 
     def _band_place(self) -> float:
         """Where a result's band hides the least of those who played: its upper edge, in units of a picture's side."""
@@ -328,9 +330,9 @@ class Screen:
         assert result
         if len(match.seats) == 1:
             best = "" if match.played < 2 or match.best is None else f"   best {match.best:g}"
-            return "Game over", f"{result.returns[0]:g} points{best}"
+            return "Game over", f"{result.returns[0]:g} points{best}" if match.points else f"return {result.returns[0]:g}{best}"
         if match.race:
-            numbers = f"{result.returns[0]:g} – {result.returns[1]:g}"
+            numbers = f"{'' if match.points else 'return '}{result.returns[0]:g} – {result.returns[1]:g}"
         else:
             left, _, right = match.boards[0].texts()
             numbers = f"{left} – {right}" if left and right and len(left + right) < 8 else ""
@@ -408,7 +410,8 @@ class Screen:
         y = pad
         self.type.put(page, title, 2.9 * unit, WHITE, (pad, y))
         y += 3.0 * unit
-        y = self._who(page, unit, pad, y) + 0.9 * unit
+        y = self._who(page, unit, pad, y)
+        y = self._about(page, unit, pad, y, inner) + 0.9 * unit
         page.fill((*LINE, 255), (pad, y, inner, 1))
         y = self._rules(page, unit, pad, y + 0.9 * unit, inner)
         if self.people:
@@ -429,6 +432,15 @@ class Screen:
             pygame.draw.aacircle(page, self._colour(k), (x + 0.32 * unit, middle - 1), 0.32 * unit)
             x = self.type.put(page, seat.name, 1.35 * unit, SOFT, (x + 0.95 * unit, middle), "midleft").right + 0.6 * unit
         return y + 1.4 * unit
+
+    def _about(self, page: pygame.Surface, unit: float, x: float, y: float, width: float) -> float:
+        """Which agents they are, a line for each."""
+        told = [seat for seat in self.seats if seat.about]
+        for seat in told:
+            text = seat.about if len(told) == 1 else f"{seat.name}: {seat.about}"
+            self.type.put(page, text, self.type.fit(text, 1.15 * unit, width), FAINT, (x, y + 0.3 * unit))
+            y += 1.5 * unit
+        return y
 
     def _rules(self, page: pygame.Surface, unit: float, x: float, y: float, width: float) -> float:
         """The game's docstring: its first words, then `Reward: …`, `End: …` with the label in a column of its own."""

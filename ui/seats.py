@@ -28,8 +28,8 @@ class Seat:
     kind: Literal["human", "scripted", "agent"]
     name: str = ""  # shown beside the score
     skill: float | None = None  # scripted: the bot's skill, 0 to 1; None: any legal action
-    make: Callable[[Batch, Sequence[tuple[int, int]]], Player] | None = None  # agent: takes its rows of a batch
-    delay: int = 0  # ticks until its decisions take effect (agents: their reaction time)
+    make: Callable[[Batch, Sequence[tuple[int, int]]], Player] | None = None  # agent: loads it, and takes its rows of a batch
+    about: str = ""  # shown before the game: which agent that is
 
     def __post_init__(self) -> None:
         if self.kind == "agent" and self.make is None:

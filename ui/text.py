@@ -1,8 +1,11 @@
-"""Text and key caps, in the one font that Pygame brings along."""
+"""Text and key caps, in the one font that Pygame brings along, and with the signs of `games.signs`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import pygame
+
+from games.signs import FONT, SIGNS
 
 Colour = tuple[int, int, int]
 
@@ -16,6 +19,17 @@ CAP_TEXT, CAP_MEANING = (226, 232, 246), (168, 178, 204)
 ARROWS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 
 
+def _parts(text: str) -> Iterator[tuple[bool, str]]:
+    """A text in runs of signs (True) and of letters."""
+    for signs, run in groupby(text, SIGNS.__contains__):
+        yield signs, "".join(run)
+
+
+def _side(font: pygame.font.Font) -> int:
+    """How wide a sign is, in a font's pixels."""
+    return round(0.8 * font.get_ascent())
+
+
 class Type:
     """Renders text, and remembers what it rendered."""
 
@@ -27,7 +41,7 @@ class Type:
     def _font(self, size: float) -> pygame.font.Font:
         height = max(int(size), 8) * LARGER
         if height not in self._fonts:
-            self._fonts[height] = pygame.font.Font(None, height)
+            self._fonts[height] = pygame.font.Font(FONT, height)
         return self._fonts[height]
 
     def render(self, text: str, size: float, colour: Colour) -> pygame.Surface:
@@ -36,14 +50,33 @@ class Type:
         if key not in self._kept:
             if len(self._kept) >= KEPT:
                 self._kept.clear()
-            large = self._font(size).render(text or " ", True, colour)  # scaling a surface without width crashes
+            large = self._large(text or " ", size, colour)  # scaling a surface without width crashes
             small = max(large.get_width() // LARGER, 1), max(large.get_height() // LARGER, 1)
             self._kept[key] = pygame.transform.smoothscale(large, small)
         return self._kept[key]
 
     def width(self, text: str, size: float) -> float:
         """How wide a text will be, in pixels."""
-        return self._font(size).size(text)[0] / LARGER
+        font = self._font(size)
+        return sum(len(part) * _side(font) if signs else font.size(part)[0] for signs, part in _parts(text)) / LARGER
+
+    def _large(self, text: str, size: float, colour: Colour) -> pygame.Surface:
+        """A text before it is scaled down: what the font has, with the signs that are drawn in between."""
+        font = self._font(size)
+        if not any(letter in SIGNS for letter in text):
+            return font.render(text, True, colour)
+        whole = pygame.Surface((round(self.width(text, size) * LARGER), font.get_height()), pygame.SRCALPHA, 32)
+        whole.fill((*colour, 0))
+        x, side = 0, _side(font)
+        for signs, part in _parts(text):
+            if not signs:
+                x += whole.blit(font.render(part, True, colour), (x, 0)).width
+                continue
+            for sign in part:  # they stand on the line that letters stand on
+                corners = [(x + 0.9 * side * px, font.get_ascent() - 0.9 * side * (1.0 - py)) for px, py in SIGNS[sign]]
+                pygame.draw.polygon(whole, colour, corners)
+                x += side
+        return whole
 
     def put(
         self, surface: pygame.Surface, text: str, size: float, colour: Colour, at: tuple[float, float], anchor: str = "topleft"
@@ -57,7 +90,7 @@ class Type:
     def fit(self, text: str, size: float, width: float) -> float:
         """The largest size up to `size` at which a text is not wider than `width`."""
         wide = self.width(text, size)
-        return size if wide <= width else max(size * width / wide, 8)
+        return size if wide <= width else max(int(size) * width / wide, 8)
 
     def shorten(self, text: str, size: float, width: float) -> str:
         """A text cut so that it is not wider than `width`."""

@@ -141,8 +141,11 @@ class App:
     def _tick(self) -> None:
         self._ticks += 1
         if self.mode == PLAYING and self.match:
+            playing = not self.match.person_is_out
             self.match.tick()
             self._stale = True
+            if self._down & self._game_keys() or playing:
+                self._touched = self._ticks
             if self.match.result:
                 self._become(OVER)
         elif self.mode == OVER and self.match:
@@ -242,6 +245,8 @@ class App:
             taken = [hands.press(key) for hands in self.match.hands]  # two people may share keys, by turns
             if key == "escape" and not any(taken):
                 self._become(PAUSED)
+            elif self.match.person_is_out and self._at_rest(key) and key in (*GO, "r"):
+                self.restart()
         elif self.mode == OVER:
             self._key_at_the_end(key)
         elif key == "q" and self.mode != LOADING:
@@ -258,15 +263,19 @@ class App:
             self._key(key)
 
     def _key_at_the_end(self, key: str) -> None:
-        """Who still hammers the keys of the game does not miss its result: they leave it when they have been at rest."""
-        playing = key in self._game_keys()
-        at_rest = not playing or self._ticks - self._touched >= CALM
-        if playing:
-            self._touched = self._ticks
+        at_rest = self._at_rest(key)
         if key == "q" and at_rest:
             self._become(CLOSED)
         elif key in (*GO, "r") and at_rest and self._ticks >= A_MOMENT + CALM:
             self.restart()
+
+    def _at_rest(self, key: str) -> bool:
+        """Who still hammers the keys of the game does not miss its end: they leave it when they have been at rest."""
+        playing = key in self._game_keys()
+        at_rest = not playing or self._ticks - self._touched >= CALM
+        if playing:
+            self._touched = self._ticks
+        return at_rest
 
     def _spot(self, position: tuple[int, int]) -> Pointer | None:
         """The spot at a place in the window that a person may choose now."""

@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise UserError(f"There is no check '{chosen.only}'.\n{nearest(chosen.only, CHECKS)}")
         found = [games.load(name) for name in chosen.games or games.names()]
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     results: dict[str, list[Result]] = {}
     for game in found:

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from games import core
+from games.check.looking import check_letters
 from games.check.play import DECISIONS, Play
 from games.check.process import elsewhere, task
 from games.check.promise import Failed, promise
@@ -24,6 +25,8 @@ def contract(game: Game) -> str | None:
     if len(game.doc.splitlines()) < 3:
         raise Failed("the docstring needs three lines: rule, reward, end")
     every = [*game.actions, *game.hands]
+    for what, texts in (("the docstring", [game.doc]), ("ACTIONS", every), ("SEATS", game.seats)):
+        check_letters(what, "".join(texts))
     if len(set(every)) < len(every):
         raise Failed("ACTIONS and HANDS name an action twice")
     if len(game.seats) != game.players:

@@ -1,6 +1,7 @@
 """Looking changes nothing: what draws a state, asks about it or chooses for it must leave it as it is."""
 
 import time
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,19 @@ def look_at(game: Game, batch: Batch) -> None:
 def check_hud(texts: Any) -> None:
     if not (isinstance(texts, tuple) and len(texts) == 3 and all(isinstance(text, str) for text in texts)):
         raise Failed(f"hud gives {texts!r}; it needs three texts: left, middle, right")
+    check_letters("hud", "".join(texts))
+
+
+def check_letters(what: str, text: str) -> None:
+    """What the window's font lacks would be boxes there."""
+    if find_spec("pygame"):
+        from games.signs import SIGNS, unknown
+
+        for sign in unknown(text)[:1]:
+            raise Failed(f"{what} writes '{sign}', which the window's font lacks; beside letters it has {' '.join(SIGNS)}")
 
 
 @promise("looking changes nothing: draw, asks, legal, bot, hud; the bot's choice is legal")
 def quiet(game: Game) -> str:
-    return f"{elsewhere(game, look, plain=True)['count']} decisions"
+    note = "" if find_spec("pygame") else "; hud's letters not looked at: Pygame is not installed"
+    return f"{elsewhere(game, look, plain=True)['count']} decisions{note}"

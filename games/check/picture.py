@@ -15,6 +15,7 @@ PICTURE_LARGEST = 64.0  # in any one pixel: where two shapes share one, its part
 
 NEAR = 21.0  # world units: a shape lies inside the world or at most so far outside
 NUMBERS = (0, 4, 3, 5, 6)  # how many of a shape's numbers count, by its kind
+VERBS = ("gone", "rect", "disc", "line", "triangle")  # by kind
 
 
 @promise("frames fit, are finite and change")
@@ -49,7 +50,9 @@ def check_frame(game: Game, frame: np.void, for_people: np.void, seat: int, kind
     """One seat's frame, as agents and as people get it. `kinds`: what each row of a seat has held so far."""
     count = int(frame["count"])
     if count > game.shapes:
-        raise Failed(f"draw emits {count} shapes for seat {seat}; SHAPES is {game.shapes}")
+        raise Failed(
+            f"draw emits {count} shapes for seat {seat}; SHAPES is {game.shapes}: set SHAPES = {count}, or what is the most"
+        )
     if for_people["count"] > len(frame["kind"]):
         raise Failed(f"draw emits {for_people['count']} shapes for people; SHAPES and {core.DECOR_ROOM} of decor fit")
     without_decor = np.flatnonzero(for_people["code"][: for_people["count"]] < core.DECOR).tolist()
@@ -74,15 +77,16 @@ def check_shape(frame: np.void, k: int, where: str) -> None:
     """A shape has a role that agents see, its numbers are finite, and its box lies in the world or near it."""
     kind, code = int(frame["kind"][k]), int(frame["code"][k])
     if not 4 <= code < core.DECOR:
-        raise Failed(f"{where} has the role {code}; a role is from ME to GOAL, and a tone 0 to 3")
+        raise Failed(f"{where}, {VERBS[kind]}, has the role {code}; a role is from ME to GOAL, and a tone 0 to 3")
     numbers = frame["xy"][k, : NUMBERS[kind]]
+    where = f"{where}, {VERBS[kind]} {', '.join(f'{number:.4g}' for number in numbers)},"
     if not np.isfinite(numbers).all():
-        raise Failed(f"{where} is not finite: {numbers.tolist()}")
+        raise Failed(f"{where} is not finite")
     smallest, (x0, y0, x1, y1) = extent(kind, numbers)
     if smallest < 0:
-        raise Failed(f"{where} has a size below 0: {numbers.tolist()}")
+        raise Failed(f"{where} has a size below 0")
     if min(x1, y1) < -NEAR or max(x0, y0) > core.WORLD + NEAR:
-        raise Failed(f"{where} lies far outside the world: {numbers.tolist()}")
+        raise Failed(f"{where} lies far outside the world, more than {NEAR:g} units: emit gone(f) for what is out of sight")
 
 
 def extent(kind: int, numbers: np.ndarray) -> tuple[float, tuple[float, float, float, float]]:

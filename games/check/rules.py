@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from games import core
 from games.batch import RANDOM, RUNNING, Batch
 from games.check.compare import changed, fields
 from games.check.play import DECISIONS, PLAIN_SECONDS, Play, pick, world_masks
@@ -107,14 +108,19 @@ def impossible(game: Game) -> str:
     return f"{elsewhere(game, try_the_impossible, plain=True)['count']} ticks"
 
 
-@promise("rewards are finite, and those of two seats add up to 0 at every tick")
+SAMPLES = 40  # ticks of each kind, with a reward and without, that are stepped anew
+BEFORE = 8.0  # in `rewards`, before such a step
+
+
+@promise("rewards are finite, added to what is there, and those of two seats add up to 0 at every tick")
 def zero_sum(game: Game) -> str | None:
     bots = np.full((32, game.players), RANDOM)
     bots[8:16] = 0.5
     bots[16:24, -1] = 0.2
     batch = Batch(game, 32, 6, bots=bots)
-    earned = False
+    earning, idle = [], []  # (state, actions) of ticks with and without a reward
     for tick in range(min(game.max_ticks, 6000)):
+        before = batch.states.copy()
         batch.step(np.zeros(bots.shape, np.int64), 1)
         so_far = np.where(batch.end[:, None] == RUNNING, batch.slots["returns"], batch.returns)  # of the episode
         if not np.isfinite(so_far).all():
@@ -122,7 +128,33 @@ def zero_sum(game: Game) -> str | None:
         off = np.flatnonzero(abs(so_far.sum(-1)) > 1e-9)
         if game.players == 2 and len(off):
             raise Failed(f"the returns are {so_far[off[0]].tolist()} after tick {tick} (environment {off[0]}): not 0 in all")
-        earned |= bool(so_far.any())
-    if not earned:
+        for env, earned in enumerate((batch.slots["reward"] != 0.0).any(-1).tolist()):
+            kept = earning if earned else idle
+            if len(kept) < SAMPLES:
+                kept.append((before[env], batch.slots["acting"][env].copy()))
+    if not earning:
         raise Failed("nobody ever earns anything")
+    states, actions = zip(*earning, *idle, strict=True)
+    elsewhere(game, add_rewards, np.stack(states).tobytes() + np.stack(actions).tobytes(), plain=True)
     return None if game.players == 2 else "one seat"
+
+
+@task
+def add_rewards(game: Game, given: bytes) -> dict[str, np.ndarray]:
+    """Plain Python only: the same tick with nothing in `rewards` and with something must earn the same."""
+    count = len(given) // (game.state.itemsize + 8 * game.players)
+    states = np.frombuffer(given, game.state, count)
+    actions = np.frombuffer(given, np.int64, offset=count * game.state.itemsize).reshape(count, game.players)
+    for k in range(count):
+        earned = []
+        for before in (0.0, BEFORE):
+            rewards, told = np.full(game.players, before), actions[k].copy()
+            arrays = told.view(core.PlainArray), rewards.view(core.PlainArray)
+            game.functions["step"](core.at(states[k : k + 1].copy(), 0), *arrays)
+            earned.append(rewards - before)
+        for seat in np.flatnonzero(abs(earned[0] - earned[1]) > 1e-9)[:1]:
+            raise Failed(
+                f"step must add to rewards: with {BEFORE:g} in rewards[{seat}] it earns {earned[1][seat]:g}, with 0 there "
+                f"{earned[0][seat]:g} (tick {states[k]['tick']}): write rewards[{seat}] += …"
+            )
+    return {"count": np.array(count)}

@@ -15,7 +15,8 @@ from safetensors.torch import save as plain_save
 
 import games
 from agents import checkpoint
-from agents.policy import Agent, build, describe, peek
+from agents.info import peek
+from agents.policy import Agent, build, describe
 from agents.settings import AgentSettings
 from games.errors import UserError
 

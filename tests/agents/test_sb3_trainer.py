@@ -446,8 +446,8 @@ def test_in_the_window_it_sits_with_its_delay(trained):
     folder, _ = trained("DQN")
     pong = games.load("pong")
     seat = play.seat_of(str(folder), pong, {})
-    assert (seat.kind, seat.delay) == ("agent", 6)
     board = Match(pong, [seat, play.seat_of("bot", pong)], 1).boards[0]
+    assert board.batch.delay.tolist() == [[6, 0]]
     for _ in range(30):
         board.tick()
     assert board.batch.slots["decisions"][0, 0] == 8, "one each four ticks"

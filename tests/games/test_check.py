@@ -27,6 +27,7 @@ RESET = "def reset(s):\n"
 BUILD = "def build(s):\n"
 LEGAL = "def legal(s, seat, mask):\n"
 BOT = '    """To the flag; the less its skill, the more often it stands."""\n'
+HIDDEN = ("import numpy as np\n", "import numpy as np\nfrom games import core\n")  # dice that are not seen on loading
 LEFT_OUT = ("    s.paces[:] = 0\n", "")  # in `reset`
 
 
@@ -52,21 +53,28 @@ MUTANTS = {
     "does not compile": ("begins", "line 53: step does not compile", ("SPEED * move", "SPEED * [0.5, move]")),
     "no end": ("begins", "still at work", after(RESET, "while s.flag > -1e9:\n        s.flag += 1.0")),
     # Official checkers pass this one: random from the second step on.
-    "chance of its own": ("repeats", "the field x differs", after(STEP, "s.x[0] += 0.1 * (s.tick > 1) * np.random.random()")),
+    "chance of its own": (
+        "repeats",
+        "the field x differs",
+        HIDDEN,
+        after(STEP, "s.x[0] += 0.1 * (s.tick > 1) * core.np.random.random()"),
+    ),
     "one seed for all": ("repeats", "another seed", after(RESET, "s.rng = 5"), ("uniform(s) < 0.5", "uniform(s) < 2.0")),
     "the last episode goes on": ("repeats", "depends on the episode before", LEFT_OUT),
     "state outside the record": (
         "resumes",
         "restored in the same process: the field x differs",
-        after(RESET, "np.random.seed(3)"),
-        after(STEP, "s.x[0] += 0.1 * np.random.random()"),
+        HIDDEN,
+        after(RESET, "core.np.random.seed(3)"),
+        after(STEP, "s.x[0] += 0.1 * core.np.random.random()"),
     ),
     "rubbish left": ("clean_start", "full of rubbish: the field paces", LEFT_OUT),
     "environments entangled": (
         "batches",
         "differs",
-        after(RESET, "np.random.seed(3)"),
-        after(STEP, "s.x[0] += np.random.random()"),
+        HIDDEN,
+        after(RESET, "core.np.random.seed(3)"),
+        after(STEP, "s.x[0] += core.np.random.random()"),
     ),
     "wraps when compiled": ("plain", "", after(STEP, "s.paces[0] = (s.paces[0] + 1) * 1000003 * 1000003 % 7 + (s.tick << 29)")),
     "uninitialised": (
@@ -86,10 +94,16 @@ MUTANTS = {
     "legal writes": ("quiet", "legal changes flag", after(LEGAL, "s.flag += 0.1")),
     "hud writes": ("quiet", "hud changes paces", after("def hud(s):\n", "s.paces[0] = 0")),
     "hud of numbers": ("quiet", "needs three texts", ("str(s.paces[0])", "s.paces[0]")),
+    "hud in a foreign script": ("quiet", "hud writes '勝', which the window's font lacks", ("str(s.paces[0])", '"勝"')),
+    "rules in a foreign script": ("contract", "the docstring writes '旗'", ("End: somebody", "End: 旗 somebody")),
     "illegal bot": ("quiet", "plays 3 for seat 0", ("return 2 if s.flag > s.x[seat] else 1", "return 3")),
-    "too many shapes": ("frames", "5 shapes for seat -1; SHAPES is 4", ("SHAPES = 5", "SHAPES = 4")),
+    "too many shapes": ("frames", "5 shapes for seat -1; SHAPES is 4: set SHAPES = 5", ("SHAPES = 5", "SHAPES = 4")),
     "not finite": ("frames", "is not finite", ("disc(f, s.x[mine], 40.0", "disc(f, s.x[mine] / (s.tick - 8), 40.0")),
-    "far outside": ("frames", "far outside", ("disc(f, s.x[mine], 40.0", "disc(f, s.x[mine] + 9.0 * s.tick, 40.0")),
+    "far outside": (
+        "frames",
+        ", lies far outside the world, more than 21 units: emit gone(f)",
+        ("disc(f, s.x[mine], 40.0", "disc(f, s.x[mine] + 9.0 * s.tick, 40.0"),
+    ),
     "below nothing": ("frames", "below 0", ("s.flag, 30.0, 1.0", "s.flag, 30.0, -1.0")),
     "no role": ("frames", "the role 3", ("12.0, GOAL)", "12.0, 3)")),
     "blank at first": ("frames", "is blank", after(DRAW, "if s.tick == 0:\n        return")),
@@ -114,6 +128,12 @@ MUTANTS = {
     "large is right": ("impossible", "changes x", ("(actions[seat] == 2)", "(actions[seat] >= 2)")),
     "masked but done": ("impossible", "masked or idle", ("mask[1] = s.x[seat] > 2.0", "mask[1] = s.x[seat] > 25.0")),
     "without end": ("impossible", "still at work", after(STEP, "while actions[0] < 0:\n        pass")),
+    "reward that is set": (
+        "zero_sum",
+        "with 8 in rewards[0] it earns -7, with 0 there 1",
+        ("    rewards[0] += there\n", "    if there:\n        rewards[0] = there\n"),
+    ),
+    "reward wiped": ("zero_sum", "write rewards[0] += …", after(STEP, "rewards[:] = 0.0")),
     "shaped for both": ("zero_sum", "not 0 in all", after(STEP, "rewards[0] += 0.01")),
     "not a number": ("zero_sum", "not finite", after(STEP, "rewards[0] += 0.0 / (s.tick - 3.0)")),
     "nothing to win": (
@@ -126,7 +146,12 @@ MUTANTS = {
     "worse for more skill": ("bot", "against skill 0", ("0.3 * (1.0 - skill)", "0.9 * skill")),
     "the first is faster": ("fair", "wins 1200 as player 1 and 800", ("SPEED * move", "SPEED * move * (1.3 - 0.3 * seat)")),
     "never over": ("ends", "run out of time", ("        s.over = 1\n", "        s.over = 0\n")),
-    "level of chance": ("levels", "depends on more than its number", ("if uniform(s) < 0.5", "if np.random.random() < 0.5")),
+    "level of chance": (
+        "levels",
+        "depends on more than its number",
+        HIDDEN,
+        ("if uniform(s) < 0.5", "if core.np.random.random() < 0.5"),
+    ),
     "level of the last": (
         "levels",
         "depends on more than its number",
@@ -145,7 +170,7 @@ MUTANTS = {
         ("uniform(s) < 0.5", "uniform(s) < 0.1"),
         ("    s.gate[int(16.0 * uniform(s))] = 1\n", ""),
     ),
-    "reset of chance": ("gymnasium_env", "on pixels", ("20.0 * uniform(s)", "20.0 * np.random.random()")),
+    "reset of chance": ("gymnasium_env", "on pixels", HIDDEN, ("20.0 * uniform(s)", "20.0 * core.np.random.random()")),
     "rewards are no numbers": ("sb3_env", "on pixels", after(STEP, "rewards[0] += 0.0 / (s.tick - s.tick)")),
 }
 

@@ -30,7 +30,7 @@ RACE = (HERE / "race.py").read_text("utf-8")
         (r"SHAPES = 5", "SHAPES = 5000", "SHAPES must be from 0 to 4096"),
         (r"SHAPES = 5", 'SHAPES = 5\nMIRROR = (("left", "rihgt"),)', r"MIRROR names 'rihgt', .* have. Did you mean 'right'\?"),
         (r'"a": "left"', '"a": "lfet"', r"KEYS names the action 'lfet', .* have. Did you mean 'left'\?"),
-        (r', \{"left": "left", "right": "right"\}\)', ",)", "KEYS holds 1 dicts"),
+        (r', \{"left": "left", "right": "right"\}\)', ",)", "KEYS holds 1 dict; it needs"),
         (r'RECIPE = \{"ppo": \{\}\}', "RECIPE = {}", "RECIPE needs one algorithm"),
         (r'RECIPE = \{"ppo": \{\}\}', 'RECIPE = ["ppo"]', "RECIPE needs one algorithm"),
         (r"STATE = np.dtype\((?s:.*?)\]\)", "STATE = [*COMMON]", r"STATE must begin with \*COMMON"),
@@ -56,6 +56,19 @@ MISTAKES = [
     (r"GOAL, ME, OTHER", "GAOL, ME, OTHER", "line 8: games.core has no 'GAOL'. Did you mean 'GOAL'?"),
     (r"@jit\ndef step", "def step", "line 49: the function step lacks its @jit."),
     (r"def step\(s, actions, rewards\)", "def step(s, actions)", "step must take 3 arguments: step(s, actions, rewards)."),
+    (
+        r"SPEED \* move",
+        "SPEED * np.random.random()",
+        "line 53: step uses np.random: the same seed would not give the same game.",
+    ),
+    (
+        r"import numpy as np((?s:.*))20\.0 \* uniform\(s\)",
+        r"import random\n\nimport numpy as np\g<1>20.0 * random.random()",
+        "line 47: reset uses random.random: the same seed would not give the same game.\n"
+        "Use uniform(s), in bot noise(s, seat, k).",
+    ),
+    (r"s\.flag = 32", "s.z = 32", "line 45: STATE has no field 'z'."),
+    (r"s\.flag = 32", "s.xx = 32", "line 45: STATE has no field 'xx'. Did you mean 'x'?"),
     (r"SPEED \* move", "SPEED * moves", "line 53: step uses 'moves', which is defined nowhere. Did you mean 'move'?"),
     (r"2\.0, OTHER\)", "2.0, OTHRE)", "line 83: draw uses 'OTHRE', which is defined nowhere. Did you mean 'OTHER'?"),
     (
@@ -68,7 +81,7 @@ MISTAKES = [
     (
         r"disc\(f, s\.x\[mine\], 40\.0, 2\.0, ME\)",
         "disc(f, 40.0, 2.0, ME)",
-        "draw gives disc 4 arguments; it is disc(f, x, y, r, role).",
+        "draw gives disc 4 arguments; it is disc(f, x, y, radius, role).",
     ),
     (r"s\.paces\[seat\] \+= abs\(move\)", "s.paces[seat] += np.asb(move)", "line 54: numpy has no 'asb'. Did you mean 'abs'?"),
     (r"(?s)$", "\n\ndef more(s):\n    pass\n", None),  # nobody compiled calls it
