@@ -24,11 +24,16 @@ def _to_patches(images, out):
 def to_patches(images: np.ndarray, patch: int, out: np.ndarray) -> np.ndarray:
     """uint8 [B, C, H, W] to [B, patches, C * patch²]: patches in rows from the top left, channels outermost in each."""
     count, channels, height, width = images.shape
-    size = next(size for size in (8, 4, 2, 1) if patch % size == 0)
-    word = np.dtype(f"u{size}")  # several bytes at a time
+    word = widest(patch)
+    size = word.itemsize
     shape = (count, height // patch, width // patch, channels, patch, patch // size)
     _to_patches(np.ascontiguousarray(images).view(word), out.view(word).reshape(shape))
     return out
+
+
+def widest(count: int) -> np.dtype:
+    """The largest unsigned number of which so many bytes are a whole number: loops go over several bytes at a time."""
+    return np.dtype(f"u{next(size for size in (8, 4, 2, 1) if count % size == 0)}")
 
 
 @numba.njit(nogil=True, cache=True)
@@ -51,9 +56,10 @@ def gather_stacks(frames: np.ndarray, age: np.ndarray, row: np.ndarray, entry: n
     """
     rows, length, *frame = frames.shape
     flat = frames.reshape(rows, length, -1)
-    out = np.empty((len(row), stack, flat.shape[2]), frames.dtype)
+    flat = flat.view(widest(flat.shape[2] * frames.itemsize))
+    out = np.empty((len(row), stack, flat.shape[2]), flat.dtype)
     _gather_stacks(flat, age, row, entry, out)
-    return out.reshape(len(row), stack, *frame)
+    return out.view(frames.dtype).reshape(len(row), stack, *frame)
 
 
 @numba.njit(nogil=True, cache=True)

@@ -5,7 +5,7 @@ arXiv:1509.06461), `dueling` (see `agents.networks`), `n_step` (Hessel et al. 20
 et al. 2016, arXiv:1511.05952). With a memory it learns from sequences, as R2D2 does (Kapturowski et al. 2019).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -257,8 +257,8 @@ class DQN(Learner):
             return {}
         self.set_rate(self.progress)
         sums = torch.zeros(len(TERMS), device=self.device)
-        for _ in range(settings.gradient_steps):
-            sums += self._learn()
+        for sampled, target in self._drawn():
+            sums += self._learn(sampled, target)
         if self.steps - self.targeted >= settings.target_update_interval:
             self.targeted = self.steps
             self._move_target()
@@ -271,21 +271,48 @@ class DQN(Learner):
             for old, new in zip(self.target.buffers(), self.network.buffers(), strict=True):
                 old.copy_(new)
 
-    def _learn(self) -> Tensor:
-        """One gradient step; the numbers that `TERMS` names, as one tensor."""
+    def _drawn(self) -> Iterator[tuple[Sampled, Tensor | None]]:
+        """What the gradient steps of an update learn from, and where it is known, the target's Q [B, A] of what follows.
+
+        The target network stands still meanwhile: where no sample depends on the steps before, it is asked once for all.
+        """
+        settings, steps = self.settings, self.settings.gradient_steps
+        if self.memory is not None or settings.prioritized or settings.augment != "none":
+            yield from ((self._sample(), None) for _ in range(steps))
+            return
+        drawn = [self._sample() for _ in range(steps)]
+        row, entry = (np.concatenate([getattr(one, name) for one in drawn]) for name in ("row", "entry"))
+        after, _, _ = self.replay.followed(row, entry)
+
+        def part(lo: int, hi: int, k: int) -> Tensor:
+            with torch.no_grad():
+                pieces = [slice(start, min(start + self.piece, hi)) for start in range(lo, hi, self.piece)]
+                return torch.cat([self.target(self._arranged(row[some], after[some]), self.dtype)[0] for some in pieces])
+
+        yield from zip(drawn, torch.cat(self.workers.run(len(row), part)).tensor_split(steps), strict=True)
+
+    def _sample(self) -> Sampled:
+        """What one gradient step learns from."""
         settings = self.settings
         count = settings.batch_size if self.memory is None else max(1, settings.batch_size // settings.sequence)
         chance = torch.rand(count, generator=self.generator, dtype=torch.float64, device=self.device).cpu().numpy()
         sampled = self.replay.sample(chance, settings.beta + (1 - settings.beta) * self.progress)
         if self.ranks.size > 1:  # as if all had been drawn together
             sampled.weight *= np.float32(sampled.unit / self.ranks.numbers(sampled.unit).max().item())
+        return sampled
+
+    def _learn(self, sampled: Sampled | None = None, target: Tensor | None = None) -> Tensor:
+        """One gradient step; the numbers that `TERMS` names, as one tensor. sampled, target: see `_drawn`."""
+        sampled = sampled or self._sample()
+        settings, count = self.settings, len(sampled.row)
         error = np.zeros((count, 1 if self.memory is None else settings.sequence), np.float32)
         part = self._loss if self.memory is None else self._sequence_loss
         change = [self.changes(count) for _ in range(2 if self.memory is None else 1)]
 
         def loss(lo: int, hi: int) -> tuple[Tensor, Tensor]:
             some = Sampled(sampled.row[lo:hi], sampled.entry[lo:hi], sampled.weight[lo:hi])
-            whole, q, difference = part(some, *(None if one is None else one.of(slice(lo, hi)) for one in change))
+            changed = [None if one is None else one.of(slice(lo, hi)) for one in change]
+            whole, q, difference = part(some, *changed, *([] if target is None else [target[lo:hi]]))
             error[lo:hi] = difference.reshape(hi - lo, -1)
             share = (hi - lo) / (count * self.ranks.size)
             return share * whole, share * torch.stack([whole.detach(), q, difference.abs().mean()])
@@ -295,18 +322,23 @@ class DQN(Learner):
         return torch.cat([terms, norm[None]])
 
     def _loss(
-        self, sampled: Sampled, change: Change | None = None, later_change: Change | None = None
+        self,
+        sampled: Sampled,
+        change: Change | None = None,
+        later_change: Change | None = None,
+        target: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The loss of single decisions, their mean Q, and their temporal differences [B].
 
-        change, later_change: of what is seen when deciding, and of what comes after it.
+        change, later_change: of what is seen when deciding, and of what comes after it. target: Q of that [B, A], if known.
         """
         replay = self.replay
         row, entry = sampled.row, sampled.entry
         after, reward, discount = replay.followed(row, entry)
         with torch.no_grad():
-            later = self.changed(self._arranged(row, after), later_change)
-            target, _ = self.target(later, self.dtype)
+            if target is None or self.settings.double:
+                later = self.changed(self._arranged(row, after), later_change)
+            target = self.target(later, self.dtype)[0] if target is None else target
             online = self.network(later, self.dtype)[0] if self.settings.double else None
             goal = self._tensor(reward) + self._tensor(discount) * target_value(target, online, self._mask(row, after))
         q, _ = self.network(self.changed(self._arranged(row, entry), change), self.dtype)

@@ -1,5 +1,7 @@
 """What every learner shares: the games it plays in, its network and optimiser, gradients on several threads, its state."""
 
+import ctypes
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +108,21 @@ def optimizer(parameters: list[dict[str, Any]], settings: Any, device: torch.dev
 
 Put = Callable[[str, dict[str, Tensor]], None]  # keeps tensors under a name
 Get = Callable[[str], dict[str, Tensor]]
+
+
+def keep_memory() -> None:
+    """Have glibc keep what is freed, for the next minibatch, which needs as much: to give it back and to get it again, page
+    by page, takes a tenth of a convolutional network's time. Elsewhere nothing is changed."""
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+        if mallopt is not None:
+            mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # bytes; more is not allowed
+            mallopt(M_TRIM_THRESHOLD, 2**30)
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
+
+
 Loss = Callable[[int, int], tuple[Tensor, Tensor]]  # of units lo … hi-1: their share of the loss, and terms to report
 
 
@@ -136,6 +153,7 @@ class Learner:
         cores that is faster than sharing out every single operation. Results depend on their number, nothing else.
         """
         torch.set_num_threads(1)
+        keep_memory()
         self.workers = Workers(threads, initializer=lambda: torch.set_num_threads(1))
         self.game, self.settings, self.ranks = game, settings, ranks or Ranks()
         self.device = torch.device(device)

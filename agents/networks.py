@@ -81,12 +81,13 @@ class Memory(nn.Module):
 
         Every segment is a column of its own, padded to the longest: no loop over time in Python.
         """
-        padded = x.new_zeros(of.longest, len(of.state), x.shape[1])
-        padded = padded.index_put((of.place, of.segment), x)
+        columns = len(of.state)
+        slot = of.place * columns + of.segment  # of each decision in the padded array: flat, whole rows are copied
+        padded = x.new_zeros(of.longest * columns, x.shape[1]).index_copy(0, slot, x).unflatten(0, (of.longest, columns))
         state = of.state.to(x.dtype).unflatten(1, (self.layers, 2)).permute(2, 1, 0, 3).contiguous()
         weights = [parameter.to(x.dtype) for parameter in self.lstm.parameters()]
         out, _, _ = torch.lstm(padded, (state[0], state[1]), weights, True, self.layers, 0.0, self.training, False, False)
-        return out[of.place, of.segment]
+        return out.flatten(0, 1).index_select(0, slot)
 
 
 def forget(state: Tensor | None, begins: Tensor) -> Tensor | None:

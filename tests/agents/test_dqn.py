@@ -305,3 +305,30 @@ def test_a_replay_that_does_not_fit_is_refused_with_advice_before_it_is_made(mon
     fits = int(1e6 * 0.5 * 8e9 / needed)
     with pytest.raises(UserError, match=rf"no room for a replay of 1,000,000 decisions: 6\.6 GiB.*\n.*buffer_size={fits},"):
         DQN(game, chosen, 1, [participant("bot", game)])
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_the_target_network_asked_once_for_all_steps_says_the_same(hasty, double):
+    """Three gradient steps, with what follows valued ahead and with it valued at each step: the same weights."""
+    settings = {**VANILLA, "double": double, "gradient_steps": 3, "learning_rate": 0.01}
+    ahead, at_each = (learner_of(hasty, **settings) for _ in range(2))
+    for learner in (ahead, at_each):
+        while learner.steps < 200:
+            learner._play()
+    assert [target is not None for _, target in ahead._drawn()] == [True] * 3
+    before = at_each.network.advantage.weight.clone()
+    at_each.generator.set_state(ahead.generator.get_state())
+    ahead._learn_from_replay()
+    for _ in range(3):
+        at_each._learn()
+    assert (before - at_each.network.advantage.weight).abs().max() > 1e-3
+    for mine, other in zip(ahead.network.parameters(), at_each.network.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-6)
+
+
+def test_what_depends_on_the_step_before_is_not_valued_ahead(hasty):
+    for changes in ({"prioritized": True}, {"memory": "lstm"}):
+        learner = learner_of(hasty, **{**VANILLA, "gradient_steps": 3, **changes})
+        while learner.steps < 400:
+            learner._play()
+        assert [target for _, target in learner._drawn()] == [None] * 3

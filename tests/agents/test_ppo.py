@@ -1,6 +1,7 @@
 """PPO's mathematics against hand-worked numbers and a slow loop; masks, threads and open decisions in the learner."""
 
 import math
+import platform
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -325,3 +326,18 @@ def test_only_the_learners_decisions_are_delayed():
 
 def test_only_the_time_outs_are_cut():
     assert cut_rows(np.array([RUNNING, OVER, OUT_OF_TIME, OUT_OF_TIME])).tolist() == [2, 3]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")
+def test_an_iteration_takes_the_memory_that_the_last_one_had():
+    """Or the system gives it anew, a page (4 KiB) at each fault: ten a decision."""
+    import resource  # not on Windows
+
+    settings = PPOSettings(network="small", size=42, stack=3, n_envs=64, n_steps=8, batch_size=256, precision="fp32")
+    learner = PPO(games.load("pong"), settings, 1, [participant("bot", games.load("pong"))])
+    for _ in range(2):
+        learner.iterate(lambda: 0.0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(2):
+        learner.iterate(lambda: 0.0)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / (2 * 64 * 8) < 4

@@ -373,3 +373,16 @@ def test_its_stacks_are_what_the_view_showed(name, changed):
         entry = np.arange(len(stacks))
         assert (replay.observation(np.full(len(entry), row), entry) == np.array(stacks)).all()
         assert (np.abs(np.diff(np.array(stacks).astype(int), axis=0)) > 0).any()
+
+
+@pytest.mark.parametrize(
+    "frame, dtype", [((5,), "u1"), ((3, 2), "u1"), ((4, 3), "u1"), ((4, 4), "u1"), ((3,), "f4"), ((2,), "f4")]
+)
+def test_stacks_of_frames_of_any_size_are_whole(frame, dtype):
+    """However many bytes are copied at a time."""
+    frames = np.random.default_rng(1).integers(1, 256, size=(2, 7, *frame)).astype(dtype)
+    age = np.arange(7, dtype=np.int32)[None] % 4 + np.zeros((2, 1), np.int32)
+    found = gather_stacks(frames, age, np.array([0, 1, 1]), np.array([3, 4, 6]), 3)
+    assert found.dtype == frames.dtype and found.shape == (3, 3, *frame)
+    assert (found[0] == frames[0, 1:4]).all() and (found[2] == frames[1, 4:7]).all()
+    assert (found[1, 2] == frames[1, 4]).all() and not found[1, :2].any()  # an episode began with entry 4
