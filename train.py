@@ -145,6 +145,8 @@ def train(options: argparse.Namespace, ranks=None) -> int:
         return 0
     words = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
     ranks.share({**words, "networks": plan.networks_named(options, config), "begins_from": fresh and bool(options.init_from)})
+    if not quiet:
+        tell_compiling(game, config)
     try:
         run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
     except (UserError, Lost):
@@ -181,6 +183,14 @@ def train(options: argparse.Namespace, ranks=None) -> int:
         seats = f"{folder} --headless" if who.startswith("gym:") else f"human {folder}"
         print(f"Play:   python play.py {who} {seats}{trust}{plan.by_network(options, config)}")
     return 0
+
+
+def tell_compiling(game, config) -> None:
+    """Why nothing happens for a while, where a game is met for the first time."""
+    from games.game import Game
+
+    if isinstance(game, Game) and not game.is_compiled("step_slice", f"{config.learner.observation}_slice"):
+        print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
 
 
 def run_class(config):

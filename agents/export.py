@@ -229,7 +229,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         path = options.agent / "agent.safetensors" if options.agent.is_dir() else options.agent
-        agent = Agent.load(path, game_named(options.game or peek(path).game), network=options.network)
+        info = peek(path)
+        if options.game is None and info.game_digest is not None:
+            raise UserError(f"{path} plays '{info.game}', a game of somebody's own.\nName its file: --game ./{info.game}.py")
+        agent = Agent.load(path, game_named(options.game or info.game), network=options.network)
+        print(f"Writing {options.out} and comparing it with the agent in {GAMES * DECISIONS:,} observations …", flush=True)
         found = export(agent, options.out, options.int8)
         times = latency(agent, options.out)
     except UserError as error:

@@ -35,6 +35,10 @@ LABELS = {
 }
 
 
+class NothingYet(UserError):
+    """A run that was stopped before its first number of this kind."""
+
+
 @dataclass
 class Curve:
     """One run's numbers of one kind."""
@@ -73,7 +77,7 @@ def read(folder: Path, tag: str, by: str) -> Curve:
         known = {name for numbers in lines for name in numbers if "/" in name}
         if known and tag not in known:
             raise UserError(f"{folder} has no numbers '{tag}'.\n{nearest(tag, known)}")
-        raise UserError(f"{folder} has no '{tag}' yet.\nGo on with it: python train.py --resume {folder}")
+        raise NothingYet(f"{folder} has no '{tag}' yet.\nGo on with it: python train.py --resume {folder}")
     x = sorted(points)
     rate = "win_rate" in tag or (tag == "eval/score" and any("eval/win_rate" in numbers for numbers in lines))
     return Curve(group, np.array(x), np.array([points[at] for at in x]), rate)
@@ -101,7 +105,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     try:
         whole, _, _ = path.read_bytes().rpartition(b"\n")
     except FileNotFoundError:
-        raise UserError(f"{path.parent} has no progress.jsonl: its run has not begun.") from None
+        raise NothingYet(f"{path.parent} has no progress.jsonl: its run has not begun.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     found = []
@@ -257,11 +261,26 @@ def write(out: Path, runs: Sequence[Path], tag: str = "eval/score", by: str = "s
     if out.suffix.lower() not in FORMATS:
         raise UserError(f"A curve is drawn into a file that ends in {' or '.join(FORMATS)}, not '{out.name}'.")
     folders = list(dict.fromkeys(run.resolve() for run in runs))  # each once, or it would count twice
-    picture = draw([read(folder, tag, by) for folder in folders], tag, by, out.suffix.lower()[1:])
+    picture = draw(_begun(folders, tag, by), tag, by, out.suffix.lower()[1:])
     try:
         out.write_bytes(picture)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}.") from error
+
+
+def _begun(folders: Sequence[Path], tag: str, by: str) -> list[Curve]:
+    """The curves of those runs that have one; the others are named, and an error where none is left."""
+    curves, empty = [], []
+    for folder in folders:
+        try:
+            curves.append(read(folder, tag, by))
+        except NothingYet as error:
+            empty.append(error)
+    if not curves:
+        raise empty[0]
+    for one in empty:
+        print(f"Left out: {str(one).splitlines()[0]}", file=sys.stderr)
+    return curves
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from torch import Tensor
 from agents.match import OPENING, Participant
 from games.batch import EXTERNAL, OUT_OF_TIME, RUNNING, Batch, Workers
 from games.game import Game
-from games.view import View
+from games.view import View, check_room
 
 
 class Sight(Protocol):
@@ -110,6 +110,7 @@ class Arena:
             if seats and opponent is not None and opponent.agent is not None
         ]
         self.batch.reset()
+        check_room(self.batch)
         self.actions = np.zeros(self.batch.rewards.shape, np.int64)
 
     def asked(self) -> np.ndarray:

@@ -232,7 +232,7 @@ class Run:
         self.log.flush()
         self.evaluated = self.learner.steps
         self.terminal.evaluation = f"last evaluation: {verdict(summary)}"
-        self.terminal.say(f"{self.learner.steps:>12,} steps   {verdict(summary)}")
+        self.terminal.say(f"{self.learner.steps:>10,} steps  {verdict(summary)}")  # 80 columns
 
     def _left(self) -> float:
         """Seconds left for evaluations."""
@@ -372,8 +372,8 @@ def finished(folder: Path, config: Config) -> dict[str, Any] | None:
 def last_words(final: dict[str, Any]) -> list[str]:
     """A run's results, in lines for people."""
     evaluation, count = final["evaluation"], final["evaluations"]
-    best = f"best of {count} evaluations, at step" if count > 1 else "after step"
-    lines = [f"Final:  {best} {final['agent_steps']:,}: {verdict(evaluation)}, in {final['seconds']:.1f} s"]
+    best = f"the best of {count} evaluations, at step" if count > 1 else "after step"
+    lines = [f"Final:  {verdict(evaluation)}", f"        {best} {final['agent_steps']:,}, in {final['seconds']:.1f} s"]
     if evaluation["games"] < final["planned_games"]:
         lines.append(f"        {evaluation['games']} games instead of {final['planned_games']:,}, to keep the time limit")
     if "mark" in final:

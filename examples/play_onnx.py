@@ -1,4 +1,4 @@
-"""Play an exported agent without torch: python examples/play_onnx.py pong.onnx Sparring/Pong-v1 [opponent]"""
+"""Play an exported agent without torch: python examples/play_onnx.py pong.onnx pong [opponent]   (or ./my_game.py)"""
 
 import sys
 from pathlib import Path
@@ -9,15 +9,19 @@ import gymnasium
 import numpy as np
 import onnxruntime
 
-import games  # noqa: F401 - registers the environments
+import games
+from games.env import register
 
+if len(sys.argv) < 3 or "--help" in sys.argv:
+    sys.exit(__doc__)
 path, name, *opponent = sys.argv[1:]
+env_id = register(name) if name.endswith(".py") else games.env_ids().get(name, name)
 session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 wanted = {one.name: one.shape for one in session.get_inputs()}
 stack, *frame = wanted["observation"][1:]
 kind = {1: "objects", 2: "pixels", 3: "planes"}[len(frame)]
 rival = {"opponent": opponent[0]} if opponent else {}
-env = gymnasium.make(name, observation=kind, stack=stack, size=frame[-1] if kind != "objects" else 84, **rival)
+env = gymnasium.make(env_id, observation=kind, stack=stack, size=frame[-1] if kind != "objects" else 84, **rival)
 
 returns = []
 for seed in range(20):
@@ -33,4 +37,4 @@ for seed in range(20):
         seen, reward, ended, cut, info = env.step(int(action[0]))
         memory, start, over, total = after[0] if after else None, False, ended or cut, total + float(reward)
     returns.append(total)
-print(f"{name}: mean return {np.mean(returns):.2f} over {len(returns)} games")
+print(f"{env_id}: mean return {np.mean(returns):.2f} over {len(returns)} games")

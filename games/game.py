@@ -130,6 +130,11 @@ class Game:
         """`games.kernel`, compiled for this game."""
         return _load_kernel(self)
 
+    def is_compiled(self, *loops: str) -> bool:
+        """Are these loops of the kernel in the cache, as `step_slice`, or do they take some seconds first?"""
+        folder = _cache_folder(self)
+        return all(any(folder.rglob(f"*.{loop}-*.nbc")) for loop in loops)
+
     def frame_dtype(self) -> np.dtype:
         return core.frame_dtype(self.shapes, self.grid)
 

@@ -26,6 +26,24 @@ def frame_shape(game: Game, observation: str, size: int) -> tuple[int, ...]:
     raise UserError(f"There is no observation '{observation}'.\n{nearest(observation, OBSERVATIONS)}")
 
 
+def check_room(batch: Batch) -> None:
+    """`UserError` where a frame of a user's own game holds more shapes than it says: what is beyond would not be seen.
+
+    Of the first environment as it stands now; `games.check` looks at whole episodes.
+    """
+    game = batch.game
+    if game.shipped:
+        return
+    frames = np.zeros(game.players, game.frame_dtype())
+    rows = np.arange(game.players)
+    batch.kernel.frame_slice(0, game.players, batch.states, np.zeros_like(rows), rows, frames, 0)
+    most = int(frames["count"].max())
+    if most > game.shapes:
+        raise UserError(
+            f"{game.shown}: draw emits {most} shapes, and SHAPES is {game.shapes}.\nSet SHAPES = {most}, or what is the most."
+        )
+
+
 class View:
     """What the rows (environment, seat) of a batch see: the newest `stack` frames of each, oldest first.
 

@@ -3,6 +3,7 @@
 import argparse
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from agents import match
 from agents.policy import Agent, build, describe
 from agents.settings import AgentSettings
 
-OWN = Path(__file__).parent / "learning" / "repeat.py"
+ROOT = Path(__file__).parents[1]
+OWN = ROOT / "tests" / "learning" / "repeat.py"
 
 
 def call(*words):
@@ -125,6 +127,37 @@ def test_the_windows_seats_say_who_sits_there(run):
     assert (bot.kind, bot.skill) == ("scripted", 0.8)
     assert (chance.kind, chance.skill) == ("scripted", None)
     assert (agent.kind, agent.about) == ("agent", str(run))
+
+
+def test_the_window_stands_before_torch_loads_and_says_first_who_plays(run):
+    code = (
+        "import sys, play; from ui.window import App; App.run = lambda app: print('torch' in sys.modules, app.window.title);"
+        f"sys.argv = ['play.py', 'pong', 'human', {str(run)!r}]; sys.exit(play.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"Pong: you against {run}", "False Pong: You against Agent"]
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [({"win_rate": 0.9716}, " (wins 97 % against bot)"), ({"mean_return": 67.44}, " (return 67.4)"), ({"win_rate": 1e9}, "")],
+    ids=["wins", "return", "nonsense"],
+)
+def test_an_agents_place_and_score_are_told(run, score, words):
+    game, file = games.load("pong"), run / "agent.safetensors"
+    agent = Agent.load(file)
+    agent.info.score = score
+    agent.save(file)
+    assert play.about_agent(file, game) == f"{run}{words}"
+    zoo = ROOT / "agents" / "zoo" / "pong" / "ppo.safetensors"
+    assert play.about_agent(zoo, game).startswith("agents/zoo/pong/ppo.safetensors (wins ")
+
+
+def test_an_agent_that_cannot_sit_here_is_refused_before_a_window_opens(run, monkeypatch):
+    monkeypatch.setattr("ui.window.open_display", lambda: pytest.fail("a window opened"))
+    assert "plays pong, not connect_four" in call("connect_four", "human", run)[2]
+    (run / "agent.safetensors").write_bytes(b"nothing")
+    assert "none of Sparring's files" in call("pong", "human", run)[2]
 
 
 @pytest.mark.parametrize(

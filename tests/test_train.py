@@ -18,6 +18,7 @@ import games
 import train
 from agents import plan
 from agents.logs import Log, Terminal, encode_gif
+from agents.run import last_words, verdict
 from games.batch import Batch
 from games.errors import UserError
 from games.window import Painter
@@ -110,18 +111,37 @@ def test_plain_lines_where_it_is_not_a_terminal(shown):
     folder, out = shown
     assert "\x1b" not in out
     lines = out.splitlines()
-    assert lines[0] == "Pong: ppo, patch network, seed 2, on cpu"
+    assert "Pong: ppo, patch network, seed 2, on cpu" in lines[:2]  # behind what is said of compiling
     assert any(line.startswith("Watch:  tensorboard --logdir") for line in lines)
     assert any("against bot (95 %:" in line for line in lines)
     final = json.loads((folder / "results.json").read_text())
     assert final["evaluations"] == 2
-    assert any(line.startswith(f"Final:  best of 2 evaluations, at step {final['agent_steps']:,}: won ") for line in lines)
+    assert any(line.startswith("Final:  won ") for line in lines)
+    assert any(line.startswith(f"        the best of 2 evaluations, at step {final['agent_steps']:,}, in ") for line in lines)
     assert final["mark"] == ["bot", 0.95]
     assert final["reached"] == (final["evaluation"]["win_rate"] >= 0.95)
     words = "reached" if final["reached"] else "not reached"
     assert f"Mark:   95% against bot: {words} ({final['evaluation']['win_rate']:.1%})" in lines
     assert f"Agent:  {folder / 'agent.safetensors'}" in lines
     assert f"Play:   python play.py pong human {folder}" in lines
+
+
+def test_what_stays_on_a_terminal_fits_80_columns(shown):
+    rate = {"win_rate": 1.0, "interval": [0.9961, 1.0], "games": 1000}
+    final = {"evaluation": rate, "evaluations": 10, "agent_steps": 24_000_000, "planned_games": 1000, "seconds": 1234.5}
+    lines = last_words(final)
+    assert lines[0] == "Final:  won 100.0% of 1000 games against bot (95 %: 99.6% to 100.0%)"
+    assert all(len(line) <= 80 for line in lines)
+    assert all(len(line) <= 80 for line in shown[1].splitlines() if "against bot" in line or " steps" in line)
+    assert len(f"{24_000_000:>10,} steps  {verdict(rate)}") <= 80
+
+
+def test_a_compilation_is_said_before_it_is_waited_for_and_only_then(runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path))
+    words = [ROOT / "tests" / "learning" / "repeat.py", "--steps", 256, "--set", "final_games=2", "--set", "gif=false"]
+    said = [call(*words, "--runs", tmp_path / f"runs{k}")[1].splitlines()[0] for k in (1, 2)]
+    assert said[0].startswith("Compiling Repeat: some seconds")
+    assert said[1].startswith("Repeat: ppo, mlp network")
 
 
 def test_json_is_one_object_and_quiet_is_nothing(runs):

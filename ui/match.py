@@ -8,6 +8,7 @@ import numpy as np
 from games.batch import EXTERNAL, OUT_OF_TIME, RANDOM, RUNNING, Batch
 from games.errors import UserError
 from games.game import Game
+from games.view import check_room
 from ui.seats import Hands, Player, Seat, key_map
 
 TURN_PACE = 24  # ticks between a move and the next one of a machine, in games of turns: a person wants to see it
@@ -36,6 +37,7 @@ class Board:
             frame_skip=[[1 if seat.kind == "human" else game.frame_skip for seat in seats]],
         )
         people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
+        check_room(self.batch)
         self.view = people[0] if len(people) == 1 else -1  # one person: their own view; else the spectator's
         self.flipped = self.view == 1 and game.mirror is not None
         self.hands = {k: Hands(key_map(game, k, len(people) == 1)) for k in people}

@@ -16,8 +16,9 @@ from safetensors.torch import save as plain_save
 import games
 from agents import checkpoint
 from agents.info import peek
+from agents.networks import NETWORKS
 from agents.policy import Agent, build, describe
-from agents.settings import AgentSettings
+from agents.settings import ALGORITHMS, AgentSettings
 from games.errors import UserError
 
 TENSORS = {"weight": torch.arange(12.0).reshape(3, 4), "none": torch.zeros(0), "one": torch.tensor(7, dtype=torch.int64)}
@@ -276,3 +277,7 @@ def test_a_setting_of_the_future_is_named(agent_file):
     rewrite(agent_file, lambda meta: meta["settings"].update(telepathy=True))
     with pytest.raises(UserError, match="telepathy"):
         Agent.load(agent_file)
+
+
+def test_a_file_may_name_each_algorithm_that_has_a_network():
+    assert set(ALGORITHMS) == set(NETWORKS)

@@ -96,3 +96,28 @@ def test_a_file_that_is_no_agent_is_said(tmp_path, capsys):
     (tmp_path / "no.safetensors").write_text("nothing")
     assert export.main([str(tmp_path / "no.safetensors"), str(tmp_path / "x.onnx")]) == 2
     assert "none of Sparring's files" in capsys.readouterr().err
+
+
+OWN = ROOT / "tests" / "learning" / "repeat.py"
+
+
+def test_an_agent_of_a_game_of_ones_own_is_exported_and_played_by_the_games_path(few, tmp_path, capsys):
+    game, settings = games.load(OWN), AgentSettings(observation="objects", network="mlp", stack=1, hidden=8)
+    agent = tmp_path / "agent.safetensors"
+    Agent(game, describe(game, settings, "ppo"), build(game, settings)).save(agent)
+    out = tmp_path / "repeat.onnx"
+    assert export.main([str(agent), str(out)]) == 2
+    assert "--game ./repeat.py" in capsys.readouterr().err
+    assert export.main([str(agent), str(out), "--game", str(OWN)]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"Writing {out} and comparing it with the agent in 600 observations …"
+    example = [sys.executable, str(ROOT / "examples" / "play_onnx.py"), str(out), str(OWN)]
+    done = subprocess.run(example, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.startswith("Sparring/Repeat-v1: mean return ")
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["some.onnx"]], ids=str)
+def test_the_example_says_how_it_is_called(words, tmp_path):
+    example = [sys.executable, str(ROOT / "examples" / "play_onnx.py"), *words]
+    done = subprocess.run(example, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert "examples/play_onnx.py pong.onnx pong [opponent]" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

@@ -181,12 +181,9 @@ def damage(folder, what):
         ("no config", "holds no run"),
         ("config", "config.json is damaged"),
         ("names", "config.json is damaged"),
-        ("no progress", "has not begun"),
         ("line", "damaged in line 2"),
         ("array", "damaged in line 1"),
         ("step", "damaged in line 1"),
-        ("empty", "has no 'eval/score' yet"),
-        ("not yet", "has no 'eval/score' yet"),
     ],
 )
 def test_a_damaged_run_is_named_with_what_is_wrong(three, tmp_path, what, says):
@@ -197,6 +194,23 @@ def test_a_damaged_run_is_named_with_what_is_wrong(three, tmp_path, what, says):
     assert three[1].name in err
     assert "Traceback" not in err and len(err.splitlines()) <= 3
     assert not (tmp_path / "curve.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [("no progress", "has not begun"), ("empty", "has no 'eval/score' yet"), ("not yet", "has no 'eval/score' yet")],
+)
+def test_a_run_that_was_stopped_before_its_first_number_is_left_out_with_a_remark(three, tmp_path, what, says):
+    damage(three[1], what)
+    code, _, err = call(*three, "--out", tmp_path / "curve.svg")
+    assert code == 0
+    assert err.startswith("Left out: ") and says in err and three[1].name in err and len(err.splitlines()) == 1
+    call(three[0], three[2], "--out", tmp_path / "two.svg")
+    assert (tmp_path / "curve.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    code, out, err = call(three[1], "--out", tmp_path / "none.svg")
+    assert (code, out) == (2, "")
+    assert says in err
+    assert not (tmp_path / "none.svg").exists()
 
 
 def test_a_last_line_that_a_kill_cut_off_is_left_out(three):

@@ -306,5 +306,5 @@ def test_the_command_prints_one_line_a_check_and_exits_by_what_it_found(tmp_path
 def test_what_cannot_be_checked_is_said_with_exit_code_2(arguments, word):
     done = run(*arguments)
     assert done.returncode == 2
-    assert word in done.stderr
+    assert done.stderr.startswith("error: ") and word in done.stderr
     assert "Traceback" not in done.stderr

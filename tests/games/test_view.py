@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 import games
-from games.batch import EXTERNAL, RANDOM, RUNNING, Batch
+from agents import match, rollout
+from agents.settings import AgentSettings
+from games.batch import EXTERNAL, RANDOM, RUNNING, Batch, Workers
 from games.errors import UserError
-from games.view import OBSERVATIONS, View
+from games.view import OBSERVATIONS, View, check_room
+from ui.match import Board
+from ui.seats import Seat
 
 STAY, LEFT, RIGHT = 0, 1, 2
 
@@ -224,3 +228,15 @@ def test_what_lies_in_the_fog_is_seen_by_the_spectator_alone(toy):
 def test_settings_out_of_range_say_the_range(tally, settings, word):
     with pytest.raises(UserError, match=word):
         View(Batch(tally, 1), [(0, 0)], **settings)
+
+
+def test_a_frame_that_does_not_fit_is_said_wherever_a_game_of_ones_own_is_trained_or_shown(make_game):
+    text = (Path(__file__).parent / "race.py").read_text("utf-8")
+    check_room(Batch(make_game(text), 1))
+    game = make_game(text.replace("SHAPES = 5", "SHAPES = 4"))
+    with pytest.raises(UserError, match=r"made_up\.py: draw emits 5 shapes, and SHAPES is 4\.\nSet SHAPES = 5"):
+        check_room(Batch(game, 1))
+    with pytest.raises(UserError, match="Set SHAPES = 5"):
+        rollout.Arena(game, 1, 1, [match.participant("bot", game)], AgentSettings(), Workers(1))
+    with pytest.raises(UserError, match="Set SHAPES = 5"):
+        Board(game, [Seat("scripted"), Seat("scripted")], 1)

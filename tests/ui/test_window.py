@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from games.errors import UserError
 from ui import screen, window
 from ui.screen import layout
 from ui.seats import Seat, told_apart
+from ui.text import Type
 from ui.window import App
 
 SPEED = games.load("pong").module.PADDLE_SPEED
@@ -299,6 +301,71 @@ def test_a_race_shows_two_pictures_of_the_same_game(start):
     assert app.match.wins == [0, 1]
 
 
+def lose(app: App) -> None:
+    """The person's game of a race is over; the other's goes on."""
+    app.match.boards[0].batch.states["tick"] = app.game.max_ticks - 1
+    turns(app, 1)
+    assert app.match.boards[0].done and not app.match.boards[1].done
+
+
+def test_who_is_out_of_a_race_may_begin_again_while_the_other_plays_on(start, monkeypatch):
+    app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
+    for again in ("return", "r"):
+        episode = app.match._episode
+        assert "begin again" not in shown_caps(app, monkeypatch)
+        tap("r")
+        turns(app, 1)
+        assert app.match._episode == episode, "not by accident, while one plays"
+        lose(app)
+        assert shown_caps(app, monkeypatch) == ["begin again", "pause"]
+        assert app.mode == window.PLAYING
+        tap(again)
+        turns(app, 2)
+        assert app.match._episode == episode + 1
+        assert not app.match.boards[0].done
+    assert app.match.played == 0
+
+
+def test_who_hammers_the_games_keys_does_not_begin_a_race_again(start, monkeypatch):
+    app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
+    for hands in app.match.hands:
+        monkeypatch.setitem(hands.keys, "space", 0)
+    lose(app)
+    for _ in range(4):
+        tap("space")
+        turns(app, window.CALM // 2)
+    assert app.match.boards[0].done
+    turns(app, window.CALM)
+    tap("space")
+    turns(app, 1)
+    assert not app.match.boards[0].done
+
+
+def test_what_a_game_calls_the_score_is_not_contradicted_by_its_return(start):
+    app = start("breakout", HUMAN)
+    board = app.match.boards[0]
+    for score, word in ((7, "7 points"), (9, "return 7")):
+        board.batch.slots["returns"][0] = 7.0
+        board.batch.states["score"][0] = score
+        board.batch.states["tick"] = app.game.max_ticks - 1
+        turns(app, 1)
+        assert app.screen._verdict(app.match)[1].startswith(word)
+        assert app.match.points == word.endswith("points")
+        app.restart()
+
+
+def test_a_heart_is_drawn_where_the_font_has_none(start):
+    kind = start("breakout", HUMAN).screen.type
+    hearts = pygame.surfarray.array_alpha(kind.render("♥♥", 40, (255, 255, 255)))
+    assert kind.render("♥♥", 40, (255, 255, 255)).get_width() == pytest.approx(kind.width("♥♥", 40), abs=1)
+    half = hearts[: len(hearts) // 2]
+    assert np.array_equal(half, hearts[len(hearts) // 2 :][: len(half)])
+    rows = np.flatnonzero(half.any(0))
+    across = [np.count_nonzero(half[:, row]) for row in rows]
+    assert np.argmax(across) < len(rows) / 2 and across[-1] <= 2, "broad above, a point below"
+    assert kind.width("3 ♥", 40) == pytest.approx(kind.width("3 ", 40) + kind.width("♥", 40))
+
+
 def test_one_participant_has_one_picture(start):
     app = start("breakout", HUMAN)
     assert app.screen.pictures == len(app.match.boards) == 1
@@ -470,6 +537,40 @@ def test_an_agent_that_does_not_load_is_reported_by_the_window(start):
 
     with pytest.raises(UserError, match="damaged"):
         start("pong", HUMAN, Seat("agent", make=make))
+
+
+def test_the_window_stays_alive_while_an_agent_loads(start):
+    go_on = threading.Event()
+
+    def make(batch, rows):
+        assert go_on.wait(30)
+        return Still(batch, rows)
+
+    app = App(games.load("pong"), [HUMAN, Seat("agent", make=make, about="runs/x (return 7)")], seed=5, size=(500, 560))
+    try:
+        app.load(wait=False)
+        pygame.event.post(pygame.event.Event(pygame.MOUSEMOTION, pos=(7, 9), rel=(0, 0), buttons=(0, 0, 0)))
+        turns(app, 3)
+        assert (app.mode, app.mouse) == (window.LOADING, (7, 9))
+        go_on.set()
+        app._loader.join()
+        turns(app, 1)
+        assert app.mode == window.READY
+    finally:
+        go_on.set()
+        app.close()
+
+
+def test_the_page_before_a_game_says_which_agent_it_is(start, monkeypatch):
+    said = []
+    put = Type.put
+    monkeypatch.setattr(Type, "put", lambda kind, surface, text, *rest: said.append(text) or put(kind, surface, text, *rest))
+    seats = [Seat("agent", make=Still, about=f"runs/{k} (return 7)") for k in "ab"]
+    turns(start("pong", HUMAN, seats[0], ready=True), 1)
+    assert "runs/a (return 7)" in said
+    app = start("pong", *seats)
+    app.screen.card(app.surface, "Paused", [])
+    assert {"Agent (left): runs/a (return 7)", "Agent (right): runs/b (return 7)"} <= set(said)
 
 
 def test_play_runs_by_its_clock_until_the_last_game():
