@@ -232,7 +232,7 @@ class Run:
         self.log.flush()
         self.evaluated = self.learner.steps
         self.terminal.evaluation = f"last evaluation: {verdict(summary)}"
-        self.terminal.say(f"{self.learner.steps:>10,} steps  {verdict(summary)}")  # 80 columns
+        self.terminal.say(told(self.learner.steps, summary))
 
     def _left(self) -> float:
         """Seconds left for evaluations."""
@@ -383,6 +383,11 @@ def last_words(final: dict[str, Any]) -> list[str]:
         score = f"{final['mark_score']:.1%}" if rate else f"{final['mark_score']:.2f}"
         lines.append(f"Mark:   {what}: {'reached' if final['reached'] else 'not reached'} ({score})")
     return lines
+
+
+def told(steps: int, summary: dict[str, Any]) -> str:
+    """An evaluation in a line of 80 columns at most."""
+    return f"{steps:>10,} steps  {verdict(summary)}"
 
 
 def verdict(summary: dict[str, Any]) -> str:

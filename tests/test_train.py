@@ -18,7 +18,7 @@ import games
 import train
 from agents import plan
 from agents.logs import Log, Terminal, encode_gif
-from agents.run import last_words, verdict
+from agents.run import last_words, told
 from games.batch import Batch
 from games.errors import UserError
 from games.window import Painter
@@ -126,14 +126,13 @@ def test_plain_lines_where_it_is_not_a_terminal(shown):
     assert f"Play:   python play.py pong human {folder}" in lines
 
 
-def test_what_stays_on_a_terminal_fits_80_columns(shown):
+def test_results_fit_80_columns():
     rate = {"win_rate": 1.0, "interval": [0.9961, 1.0], "games": 1000}
     final = {"evaluation": rate, "evaluations": 10, "agent_steps": 24_000_000, "planned_games": 1000, "seconds": 1234.5}
     lines = last_words(final)
     assert lines[0] == "Final:  won 100.0% of 1000 games against bot (95 %: 99.6% to 100.0%)"
     assert all(len(line) <= 80 for line in lines)
-    assert all(len(line) <= 80 for line in shown[1].splitlines() if "against bot" in line or " steps" in line)
-    assert len(f"{24_000_000:>10,} steps  {verdict(rate)}") <= 80
+    assert len(told(24_000_000, rate)) <= 80
 
 
 def test_a_compilation_is_said_before_it_is_waited_for_and_only_then(runs, tmp_path, monkeypatch):

@@ -27,7 +27,7 @@ def _parts(text: str) -> Iterator[tuple[bool, str]]:
 
 def _side(font: pygame.font.Font) -> int:
     """How wide a sign is, in a font's pixels."""
-    return round(0.8 * font.get_ascent())
+    return round(0.9 * font.get_ascent())
 
 
 class Type:

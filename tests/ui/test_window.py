@@ -356,12 +356,12 @@ def test_what_a_game_calls_the_score_is_not_contradicted_by_its_return(start):
 
 def test_a_heart_is_drawn_where_the_font_has_none(start):
     kind = start("breakout", HUMAN).screen.type
-    hearts = pygame.surfarray.array_alpha(kind.render("♥♥", 40, (255, 255, 255)))
-    assert kind.render("♥♥", 40, (255, 255, 255)).get_width() == pytest.approx(kind.width("♥♥", 40), abs=1)
-    half = hearts[: len(hearts) // 2]
-    assert np.array_equal(half, hearts[len(hearts) // 2 :][: len(half)])
-    rows = np.flatnonzero(half.any(0))
-    across = [np.count_nonzero(half[:, row]) for row in rows]
+    picture = kind.render("♥", 40, (255, 255, 255))
+    assert picture.get_width() == pytest.approx(kind.width("♥", 40), abs=1)
+    heart = pygame.surfarray.array_alpha(picture) > 128
+    rows = np.flatnonzero(heart.any(0))
+    across = [np.count_nonzero(heart[:, row]) for row in rows]
+    assert max(across) > 10
     assert np.argmax(across) < len(rows) / 2 and across[-1] <= 2, "broad above, a point below"
     assert kind.width("3 ♥", 40) == pytest.approx(kind.width("3 ", 40) + kind.width("♥", 40))
 
