@@ -319,7 +319,9 @@ def test_what_is_wrong_is_said_once_and_both_exit_2(wrong, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("words", [["--seeds", "2"], ["--jobs", "2"], ["--describe"]], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "words", [["--seeds", "2"], ["--jobs", "2"], ["--describe"], ["--trainer", "sb3"]], ids=lambda words: words[0]
+)
 def test_what_needs_one_process_is_refused_to_several(words, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train.py", *QUICK, *words])
     with pytest.raises(UserError, match=f"{words[0]} .*without torchrun"):
