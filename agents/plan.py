@@ -47,7 +47,7 @@ def resolved(options: argparse.Namespace) -> tuple[Game, str, Any, RunSettings]:
 
 def _check_ends(options: argparse.Namespace) -> None:
     if options.steps is not None and not (options.steps >= 1 and math.isfinite(options.steps)):
-        raise UserError(f"--steps is 1 or more, not {options.steps:g}.")
+        raise UserError(f"--steps is a whole number, 1 or more, not {options.steps:g}.")
     if options.time_limit is not None and not options.time_limit >= 5:
         raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
 

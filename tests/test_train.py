@@ -254,9 +254,9 @@ def test_brackets_in_a_path_are_printed_as_they_are(capsys):
         (["pong", "--set", "size=40"], "size=42"),
         (["pong", "--envs", "0"], "from 1 to"),
         (["pong", "--steps", "many"], "--steps"),
-        (["pong", "--steps", "-5"], "--steps is 1 or more"),
-        (["pong", "--steps", "0"], "--steps is 1 or more"),
-        (["pong", "--set", "steps=0", "--steps", "0.5"], "--steps is 1 or more"),
+        (["pong", "--steps", "-5"], "--steps is a whole number, 1 or more"),
+        (["pong", "--steps", "0"], "--steps is a whole number, 1 or more"),
+        (["pong", "--set", "steps=0", "--steps", "0.5"], "--steps is a whole number, 1 or more"),
         (["pong", "--steps", "nan"], "whole number"),
         (["pong", "--seed", "-1"], "--seed is from 0 to"),
         (["pong", "--seed", "99999999999"], "--seed is from 0 to"),
@@ -295,7 +295,7 @@ def test_a_resumed_run_takes_no_new_settings(shown):
         code, _, err = call("--resume", shown[0], *words)
         assert code == 2
         assert f"{words[0]} cannot be given" in err
-    for words, says in ((["--steps", "nan"], "--steps is 1 or more"), (["--time-limit", 0], "5 seconds at least")):
+    for words, says in ((["--steps", "nan"], "--steps is a whole number"), (["--time-limit", 0], "5 seconds at least")):
         code, _, err = call("--resume", shown[0], *words)
         assert code == 2
         assert says in err
