@@ -22,7 +22,7 @@ Ours and the peer take turns within one run, so that whatever else the machine d
 Figures are the best turn of short ones (env), the median of long ones (train)."""
 
 # What there is to measure, each a module of `speed`, and the seconds of each measurement: a row, a network, the clock.
-SECONDS = {"env": 0.5, "train": 40.0, "play": 60.0, "usual": 3600.0}
+SECONDS = {"env": 0.5, "train": 30.0, "play": 60.0, "usual": 3600.0}
 QUICK = {"env": 0.02, "train": 0.0, "play": 1.0, "usual": 1.0}
 
 
@@ -33,7 +33,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("what", help="env, train, play or usual")
     names = "of games, or files (default: env all that ship, train and play pong); for usual: ppo, dqn (default: both)"
     parser.add_argument("names", nargs="*", help=names)
-    seconds = "of each measurement (default: env 0.5, train 40, play 60; usual: at most 3600 for each side)"
+    seconds = "of each measurement (default: env 0.5, train 30, play 60; usual: at most 3600 for each side)"
     parser.add_argument("--seconds", type=float, help=seconds)
     parser.add_argument("--only", metavar="WORDS", help="of train: the rows whose names have all these words")
     parser.add_argument("--quick", action="store_true", help="only to see that it works: the figures say little")

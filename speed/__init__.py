@@ -1,1 +1,1 @@
-"""What `bench.py` measures: a module each for env, train and play; peers: what train compares; rows: how figures are taken."""
+"""What `bench.py` measures: a module each for env, train, play, usual; peers, apart, others: who is beside us; rows: how."""

@@ -1,6 +1,7 @@
 """Our learners and Stable-Baselines3's, `Ours` and `Sb3`, on the same game, network and settings."""
 
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -49,15 +50,17 @@ class UnderWay(VecEnvWrapper):
         return seen, rewards, dones, infos
 
 
+Settings = PPOSettings | DQNSettings
 CHUNK = 64  # decisions of DQN in an iteration, at least
 
 
 class Sb3:
     """Stable-Baselines3's PPO or DQN, or sb3-contrib's RecurrentPPO, with settings of ours, on one compiled batch."""
 
-    def __init__(self, game: Game, settings: PPOSettings | DQNSettings, threads: int, under_way: int = 0):
+    def __init__(self, game: Game, settings: Settings, threads: int, under_way: int = 0):
         """threads: of torch. under_way: random decisions that every game has behind it in the beginning."""
         self.settings, self.threads = settings, threads
+        self.spent = 0.0  # seconds of the processor in the last iteration: what else runs matters less to them
         seat: dict[str, Any] = {"seat": "any"} if game.players == 2 else {}
         env = SparringVecEnv(
             game, settings.n_envs, observation=settings.observation, size=settings.size, stack=settings.stack, **seat
@@ -85,9 +88,10 @@ class Sb3:
     def iterate(self) -> int:
         """One rollout and the learning from it; its decisions."""
         torch.set_num_threads(self.threads)
-        before = self.model.num_timesteps
+        before, began = self.model.num_timesteps, process_time()
         chunk = CHUNK if isinstance(self.settings, DQNSettings) else self.model.n_steps * self.model.n_envs
         self.model.learn(chunk, reset_num_timesteps=False)
+        self.spent = process_time() - began
         return self.model.num_timesteps - before
 
     def weights(self) -> Tensor:
@@ -113,10 +117,11 @@ class Ours:
 
     name = "ours"
 
-    def __init__(self, game: Game, settings: PPOSettings | DQNSettings, threads: int, under_way: int = 0):
+    def __init__(self, game: Game, settings: Settings, threads: int, under_way: int = 0):
         """under_way: random decisions that every game has behind it in the beginning."""
         opponents = [participant("bot", game)] if game.players == 2 else []
         self.settings, self.threads = settings, threads
+        self.spent = 0.0  # as `Sb3`'s
         self.episodes, self.rewards = 0, 0
         self.learner: ppo.PPO | dqn.DQN
         if isinstance(settings, PPOSettings):
@@ -133,8 +138,9 @@ class Ours:
     def iterate(self) -> int:
         """One rollout and the learning from it; its decisions."""
         torch.set_num_threads(1)  # as our learners do for their own threads
-        learner, before = self.learner, self.learner.steps
+        learner, before, began = self.learner, self.learner.steps, process_time()
         learner.iterate(lambda: 0.0)
+        self.spent = process_time() - began
         self.episodes += len(learner.returns)
         earned = learner.rollout.reward[1:].numpy() if isinstance(learner, ppo.PPO) else learner.replay.reward
         self.rewards += int(np.count_nonzero(earned))

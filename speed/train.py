@@ -3,7 +3,7 @@
 import dataclasses
 import statistics
 from collections.abc import Iterator
-from time import process_time
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,14 +14,14 @@ from agents.networks import best_dtype
 from agents.ppo import PPOSettings
 from games.errors import UserError, nearest
 from games.game import Game
-from speed.peers import NETWORKS, Ours, Sb3
+from speed.apart import Apart, Elsewhere
+from speed.peers import NETWORKS, Ours, Sb3, Settings
 from speed.rows import CORES, Row, Sight, prove, take_turns, timed
 
 TURNS = 5  # that ours and the peer take
 UNDER_WAY = 400  # random decisions that games have behind them before learning is timed, so that some end meanwhile
+PEER = "peer"  # the key of all its sides
 ALONE = 0.2  # of a measurement's seconds, where there is no peer
-
-Settings = PPOSettings | DQNSettings
 
 
 @dataclasses.dataclass
@@ -90,18 +90,17 @@ def contests(quick: bool) -> list[Contest]:
 class Learning:
     """A learner, timed over whole iterations: decisions learned from a second."""
 
-    def __init__(self, learner: Ours | Sb3, key: str):
+    def __init__(self, learner: Ours | Sb3 | Apart, key: str):
         """key: of what it competes for, its precision or the peer's name."""
         self.learner, self.key, self.before = learner, key, self.sight(learner)
-        self.processor: list[float] = []  # its seconds for a decision, of each turn: what else runs matters less to them
+        self.processor: list[float] = []  # its seconds for a decision, of each iteration
 
     def run(self, seconds: float) -> float:
         return timed(self.iterate, seconds)
 
     def iterate(self) -> int:
-        began = process_time()
         decisions = self.learner.iterate()
-        self.processor.append((process_time() - began) / max(decisions, 1))
+        self.processor.append(self.learner.spent / max(decisions, 1))
         return decisions
 
     def check(self) -> None:
@@ -110,7 +109,7 @@ class Learning:
             raise UserError(f"{self.learner.name}: a weight is not finite.")
 
     @staticmethod
-    def sight(learner: Ours | Sb3) -> Sight:
+    def sight(learner: Ours | Sb3 | Apart) -> Sight:
         episodes, rewards = learner.happened()
         weights = learner.weights().numpy().tobytes()
         return {"change of the weights": weights, "end of an episode": episodes, "reward": rewards}
@@ -125,13 +124,17 @@ def measure(named: list[Game], seconds: float, quick: bool, only: str | None = N
     chosen = [one for one in known if set((only or "").split()) <= set(one.name.split())]
     if not chosen:
         raise UserError(f"There is no row '{only}'.\n{nearest(only or '', [one.name for one in known])}")
-    for contest in chosen:
-        yield from contest_rows(games.load(contest.game) if contest.game else game, contest, seconds, quick)
+    elsewhere = Elsewhere()
+    try:
+        for contest in chosen:
+            yield from contest_rows(games.load(contest.game) if contest.game else game, contest, seconds, quick, elsewhere)
+    finally:
+        elsewhere.close()
 
 
-def contest_rows(game: Game, contest: Contest, seconds: float, quick: bool) -> Iterator[Row]:
+def contest_rows(game: Game, contest: Contest, seconds: float, quick: bool, elsewhere: Elsewhere) -> Iterator[Row]:
     """A row for each precision, beside the peer where there is one. All take turns; the best number of threads counts."""
-    sides = sides_of(game, contest, quick)
+    sides = sides_of(game, contest, quick, elsewhere)
     if len({len(side.learner.weights()) for side in sides}) > 1:
         raise UserError(f"The networks of the two sides differ in '{contest.name}': that would be no comparison.")
     best = finalists(sides, 0.0 if quick else seconds / 4 / len(sides))
@@ -142,7 +145,7 @@ def contest_rows(game: Game, contest: Contest, seconds: float, quick: bool) -> I
         side.learner.close()
     speeds = {key: statistics.median(own) for key, own in zip(best, found, strict=True)}
     busy = {key: min(one_thread(side) for side in sides if side.key == key) for key in best}
-    theirs = best.pop(Sb3.__name__, None)
+    theirs = best.pop(PEER, None)
     for number, (precision, side) in enumerate(best.items()):
         name, note = contest.name + (f" {precision}" if number else ""), f"{precision}, {described(side)}"
         if theirs is None:
@@ -153,7 +156,7 @@ def contest_rows(game: Game, contest: Contest, seconds: float, quick: bool) -> I
         yield Row(name, "steps/s", speeds[precision], note=note).beside(speeds[theirs.key], theirs.learner.name)
 
 
-def sides_of(game: Game, contest: Contest, quick: bool) -> list[Learning]:
+def sides_of(game: Game, contest: Contest, quick: bool, elsewhere: Elsewhere) -> list[Learning]:
     """Ours in each precision and theirs in each of its settings, each on one thread and on all."""
     fast = best_dtype(torch.device("cpu"), "auto") != torch.float32
     precisions = ("bf16", "fp32") if fast else ("fp32",)
@@ -161,7 +164,7 @@ def sides_of(game: Game, contest: Contest, quick: bool) -> list[Learning]:
     ways: list[tuple[str, Any, Settings, int]] = []
     for precision in precisions if contest.theirs else precisions[:1]:
         ways.append((precision, Ours, dataclasses.replace(contest.ours, precision=precision), min(CORES, 4)))
-    ways += [(Sb3.__name__, Sb3, settings, CORES) for settings in contest.theirs]
+    ways += [(PEER, partial(Apart, elsewhere), settings, CORES) for settings in contest.theirs]
     return [
         Learning(kind(game, settings, threads, under_way), key)
         for key, kind, settings, most in ways
@@ -171,7 +174,7 @@ def sides_of(game: Game, contest: Contest, quick: bool) -> list[Learning]:
 
 def finalists(sides: list[Learning], seconds: float) -> dict[str, Learning]:
     """Of each key the side that is the fastest in a short trial."""
-    speeds = [max(own) for own in take_turns([side.run for side in sides], seconds, 2)]
+    speeds = [max(own) for own in take_turns([side.run for side in sides], seconds, 1)]
     ranked = sorted(zip(speeds, range(len(sides)), strict=True))
     return {key: sides[[i for _, i in ranked if sides[i].key == key][-1]] for key in dict.fromkeys(one.key for one in sides)}
 

@@ -1,5 +1,7 @@
 """Learners that do not learn have no speed; both sides of the comparison do the same."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from agents.encoders import ENCODERS
 from agents.policy import build
 from agents.ppo import PPO, PPOSettings
 from games.errors import UserError
+from speed.apart import Apart, Elsewhere
 from speed.peers import NETWORKS, Ours, Sb3
 from speed.train import Contest, Learning, contest_rows, contests
 
@@ -184,5 +187,28 @@ def updates(learner):
 def test_different_networks_are_no_comparison():
     ours, _ = chosen("dqn small")
     other = DQNSettings(**{**vars(ours), "network": "patch", "size": 36})
-    with pytest.raises(UserError, match=r"networks .* differ"):
-        list(contest_rows(games.load("pong"), Contest("odd", ours, [other]), 0.0, quick=True))
+    elsewhere = Elsewhere()
+    try:
+        with pytest.raises(UserError, match=r"networks .* differ"):
+            list(contest_rows(games.load("pong"), Contest("odd", ours, [other]), 0.0, True, elsewhere))
+    finally:
+        elsewhere.close()
+
+
+# --- the peer has a process of its own ------------------------------------------------------------------------------
+
+
+def test_a_peer_elsewhere_learns_there_and_ends_there():
+    elsewhere = Elsewhere()
+    try:
+        peer = Apart(elsewhere, games.load("pong"), settings("patch"), 1, under_way=50)
+        assert elsewhere.ask("pid") != os.getpid() and peer.name == "Stable-Baselines3"
+        before = peer.weights()
+        assert peer.iterate() == 16 * 4 and peer.spent > 0
+        assert (peer.weights() != before).any()
+        with pytest.raises(UserError, match="There is no game"):
+            elsewhere.ask("make", "pnog", settings("patch"), 1)
+        peer.close()
+    finally:
+        elsewhere.close()
+    assert not elsewhere.process.is_alive()
