@@ -32,11 +32,13 @@ def test_what_pygame_draws_is_what_agents_see():
     assert np.corrcoef(mine.ravel(), other.ravel())[0, 1] > 0.95
 
 
-def test_the_usual_environment_plays_whole_games():
+def test_the_usual_environment_plays_whole_games_as_pygame_draws_them():
     before = signal.getsignal(signal.SIGINT)
     try:
         env = usual.environment(1)
-        env.reset(seed=1)
+        seen, _ = env.reset(seed=1)
+        drawn = usual.Drawn(env.unwrapped.batch, [(0, 1)], "pixels", 84, 4)
+        assert (seen == drawn.observe()[0].transpose(1, 2, 0)).all()
         for _ in range(3000):
             seen, _, over, cut, info = env.step(env.action_space.sample())
             if over or cut:
@@ -138,6 +140,9 @@ def test_nobody_is_left_behind(signals, code):
 @pytest.mark.slow
 def test_a_killed_worker_does_not_hold_up_the_end():
     envs = usual.SubprocVecEnv([usual.partial(usual.environment, k) for k in range(2)])
+    envs.reset()
+    os.kill(envs.processes[0].pid, signal.SIGSTOP)  # it owes an answer when it dies
+    envs.step_async(np.zeros(2, int))
     envs.processes[0].kill()
     usual.end(envs)
     assert not any(process.is_alive() for process in envs.processes)
