@@ -72,10 +72,10 @@ class DQNSettings(LearnerSettings):
     batch_size: int = 1024  # decisions, so that each is learned from four times; with memory in sequences of `sequence`
     buffer_size: int = 200_000  # decisions kept, each frame once
     learning_starts: int = 10_000  # decisions before the first gradient step
-    learning_rate: float = 4e-3  # as ppo's; 1e-3 learns Pong several times as slowly
+    learning_rate: float = 4e-3  # as ppo's; with 2e-3 it wins 32 % of Pong after 1 M steps, not 59 (ε 1e-5)
     optimizer_eps: float = 1e-8  # weighed errors have small gradients, which must count: 82 % of Pong, not 59, after 1 M steps
     double: bool = True
-    n_step: int = 10  # rewards come late; 20 learns slower
+    n_step: int = 10  # rewards come late; 20 (at a rate of 3e-3) wins 42 % of Pong after 1 M steps, not 82
     prioritized: bool = True
     alpha: float = 0.6  # of priorities: 0 would be none
     beta: float = 0.4  # how much of their bias is weighed out at first; in the end all
