@@ -51,14 +51,13 @@ play: $(READY)
 bench: $(READY)
 	$(BIN)/python bench.py $(BENCH) $(ARGS)
 
+# On all cores. ARGS="-n 0 …" for one process, as a debugger needs it.
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
-test-all: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+# One after the other: the slow proofs measure time and kill.
+test-all: test
+	$(BIN)/python -m pytest -m slow $(ARGS)

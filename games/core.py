@@ -4,14 +4,20 @@ The world is 84 × 84 units, y down. A game's `draw` appends shapes to a frame; 
 observation are made from that one list (`games.raster` for agents, `games.window` for people).
 """
 
+import warnings
+
 import numba
 import numba.extending
 import numpy as np
+from numba.core.errors import NumbaExperimentalFeatureWarning
 
 WORLD = 84.0  # the world's width and height, world units
 TICKS_PER_SECOND = 60
 
 PLAIN = bool(numba.config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: the same functions as plain Python, to check against
+
+# Where one game's STATE begins with all of another's, `uniform` and the like, which take it by reference, may serve both.
+warnings.filterwarnings("ignore", ".* considered a subtype of", NumbaExperimentalFeatureWarning)
 
 # The first fields of every game's STATE. The engine writes rng, tick and level; the game sets `over`.
 COMMON = [

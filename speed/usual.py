@@ -115,6 +115,12 @@ class Watched(BaseCallback):
         self.game = games.load(GAME)
         self.stopped, self.score, self.reached = 0.0, 0.0, False
         self.episodes, self.rewards, self.due = 0, 0, every
+        self.interrupted = False
+
+    def interrupt(self, number: int, frame: Any) -> None:
+        """The handler of Ctrl-C. Python drops what it raises in a compiled callback, so the next step raises it again."""
+        self.interrupted = True
+        raise KeyboardInterrupt
 
     def _on_training_start(self) -> None:
         self.began = perf_counter()
@@ -124,6 +130,8 @@ class Watched(BaseCallback):
         return perf_counter() - self.began - self.stopped
 
     def _on_step(self) -> bool:
+        if self.interrupted:
+            raise KeyboardInterrupt
         self.episodes += int(np.count_nonzero(self.locals["dones"]))
         self.rewards += int(np.count_nonzero(self.locals["rewards"]))
         if self.num_timesteps >= self.due:
@@ -165,17 +173,19 @@ def theirs(algorithm: str, limit: float, quick: bool, tell: Callable[[str], None
     if quick:
         processes, every, count = min(processes, QUICK["processes"]), QUICK["every"], QUICK["games"]
         recipe = recipe | ({"n_steps": 32, "batch_size": 32} if algorithm == "ppo" else {"learning_starts": 32})
+    watched = Watched(limit, every, count, tell)
     envs = SubprocVecEnv([partial(environment, k) for k in range(processes)])
+    handler = signal.signal(signal.SIGINT, watched.interrupt)
     try:
         tell(f"{processes} process{'es' if processes > 1 else ''} ready")
         learner: Any = {"ppo": PPO, "dqn": DQN}[algorithm]
         model = learner("CnnPolicy", envs, seed=1, device="cpu", **recipe)
-        watched = Watched(limit, every, count, tell)
         before = weights(model)
         model.learn(STEPS, callback=watched)
         check(watched, model, before)
         return watched
     finally:
+        signal.signal(signal.SIGINT, handler)
         end(envs)
 
 

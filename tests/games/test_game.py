@@ -1,6 +1,8 @@
 """A game file: what is said where it breaks its contract, and a cache of compiled games that is never stale."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -304,6 +306,25 @@ def test_a_compiled_game_is_kept_and_never_stale(cache, tmp_path):
     assert walk(path) == (2.0, False)
     path.write_text(LINE.format(imports="", more="", pace="1.0"), encoding="utf-8")
     assert walk(path) == (1.0, True), "the older one is still there"
+
+
+TWO = "import sys, numpy as np, games; from games.batch import Batch; a = sys.argv[1:];"
+TWO += "both = [Batch(games.load(path), 3, 1) for path in a];"
+TWO += "[b.step(np.zeros((3, 1), int)) for b in both]; print(*[b.states['place'].tolist() for b in both], sep='|')"
+
+
+def test_a_state_may_begin_like_that_of_another_game(cache, tmp_path):
+    """Both in one process take the same steps: numba, which warns of such a thing, is not heard."""
+    text = LINE.format(imports="from games.core import uniform", more="", pace="uniform(s)")
+    short, long = tmp_path / "short.py", tmp_path / "long.py"
+    short.write_text(text, encoding="utf-8")
+    long.write_text(text.replace('("place", "f8")', '("place", "f8"), ("more", "f8", (3,))'), encoding="utf-8")
+    for order in ([short, long], [long, short]):
+        command = [sys.executable, "-c", TWO, *map(str, order)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        one, other = done.stdout.strip().split("|")
+        assert one == other and len(set(json.loads(one))) == 3 and done.stderr == ""
+        shutil.rmtree(cache)
 
 
 @pytest.mark.parametrize("how", ["import helper_of_walk", "from helper_of_walk import pace"])

@@ -1,5 +1,6 @@
 """Stable-Baselines3 the usual way: it sees what Pygame draws, is stopped at the mark or when time is up, and leaves nobody."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -86,6 +87,14 @@ def test_learning_the_usual_way_stops_when_time_is_up_but_not_before_a_game_has_
     callback = watched(monkeypatch, [0.2] * 999, limit=0.0)
     callback.locals["dones"] = np.array([0, 0])
     assert steps_until_it_stops(callback) == 2 * 60 * 180 // 4 + 2  # no game of the two is longer
+
+
+def test_a_ctrl_c_that_a_compiled_callback_dropped_ends_it_at_the_next_step(monkeypatch):
+    callback = watched(monkeypatch, [0.2] * 99)
+    with contextlib.suppress(KeyboardInterrupt):  # as Python does there
+        callback.interrupt(signal.SIGINT, None)
+    with pytest.raises(KeyboardInterrupt):
+        steps_until_it_stops(callback)
 
 
 def test_evaluations_of_the_usual_way_are_not_charged(monkeypatch):
