@@ -309,13 +309,13 @@ class DQN(Learner):
         part = self._loss if self.memory is None else self._sequence_loss
         change = [self.changes(count) for _ in range(2 if self.memory is None else 1)]
 
-        def loss(lo: int, hi: int) -> tuple[Tensor, Tensor]:
+        def loss(lo: int, hi: int) -> tuple[list[Tensor], None, Tensor]:
             some = Sampled(sampled.row[lo:hi], sampled.entry[lo:hi], sampled.weight[lo:hi])
             changed = [None if one is None else one.of(slice(lo, hi)) for one in change]
             whole, q, difference = part(some, *changed, *([] if target is None else [target[lo:hi]]))
             error[lo:hi] = difference.reshape(hi - lo, -1)
             share = (hi - lo) / (count * self.ranks.size)
-            return share * whole, share * torch.stack([whole.detach(), q, difference.abs().mean()])
+            return [share * whole], None, share * torch.stack([whole.detach(), q, difference.abs().mean()])
 
         terms, norm = self.gradient_step(count, self.piece, loss)
         self.replay.rate(sampled, priorities(error[:, 0] if self.memory is None else error, settings.alpha))

@@ -123,7 +123,8 @@ def keep_memory() -> None:
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
 
 
-Loss = Callable[[int, int], tuple[Tensor, Tensor]]  # of units lo … hi-1: their share of the loss, and terms to report
+# Of units lo … hi-1: what to go back from, with which gradients (None: a loss, with 1), and terms to report.
+Loss = Callable[[int, int], tuple[list[Tensor], list[Tensor] | None, Tensor]]
 
 
 SPENT = ("collect", "update", "environment", "acting")  # on what time goes; the latter two are parts of the first
@@ -297,9 +298,7 @@ class Learner:
             group["lr"] = rate * group["share"]
         return rate
 
-    def gradient_step(
-        self, units: int, at_once: int, loss: Callable[[int, int], tuple[Tensor, Tensor]]
-    ) -> tuple[Tensor, Tensor]:
+    def gradient_step(self, units: int, at_once: int, loss: Loss) -> tuple[Tensor, Tensor]:
         """One step on the sum of `loss(lo, hi)` over slices of so many units; the summed terms, and the gradient's norm.
 
         units: of this rank, which may be none; sums are those of all ranks. at_once: units of one backward pass.
@@ -308,14 +307,17 @@ class Learner:
         def part(lo: int, hi: int, k: int) -> list[Tensor]:
             sums: list[Tensor] = []
             for start in range(lo, hi, at_once):
-                share, terms = loss(start, min(start + at_once, hi))
-                new = (*torch.autograd.grad(share, self.parameters), terms)
-                sums = [total.add_(one) for total, one in zip(sums, new, strict=True)] if sums else list(new)
+                outputs, gradients, terms = loss(start, min(start + at_once, hi))
+                new = (*torch.autograd.grad(outputs, self.parameters, gradients), terms)
+                sums = [total + one for total, one in zip(sums, new, strict=True)] if sums else list(new)
             return sums
 
-        nothing = [*map(torch.zeros_like, self.parameters), torch.zeros(len(self.terms) - 1, device=self.device)]
-        parts = self.workers.run(units, part) if units else [nothing]
-        own = [one[0] if len(one) == 1 else torch.stack(one).sum(0) for one in zip(*parts, strict=True)]
+        def nothing() -> list[Tensor]:
+            return [*map(torch.zeros_like, self.parameters), torch.zeros(len(self.terms) - 1, device=self.device)]
+
+        own, *others = self.workers.run(units, part) if units else [nothing()]
+        for other in others:
+            own = [total + one for total, one in zip(own, other, strict=True)]
         *gradients, terms = self.ranks.summed(own)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient.contiguous()  # fused optimisers go by the place in memory, whatever the strides

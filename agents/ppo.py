@@ -11,6 +11,8 @@ from torch import Tensor
 from agents.learner import Learner, LearnerSettings
 from agents.match import Participant
 from agents.networks import Sequence, forget, masked, sample, sequence
+from agents.objective import TERMS as OF_LOSS
+from agents.objective import gradient
 from agents.policy import build
 from agents.ranks import Ranks
 from agents.rollout import Rollout, cut_rows
@@ -68,37 +70,7 @@ def advantages(
     return result, known
 
 
-def policy_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip_range: float) -> Tensor:
-    """The clipped surrogate objective, to be minimised. All [B].
-
-        L = −mean min(ρ A, clip(ρ, 1−ε, 1+ε) A)        ρ = exp(log π(a|s) − log π_old(a|s))
-
-    >>> ratio = torch.tensor([1.5, 0.5])
-    >>> round(policy_loss(ratio.log(), torch.zeros(2), torch.tensor([1.0, -1.0]), 0.2).item(), 4)  # −(1.2 − 0.8) / 2
-    -0.2
-    """
-    ratio = (log_prob - old_log_prob).exp()
-    return -torch.min(ratio * advantage, ratio.clamp(1 - clip_range, 1 + clip_range) * advantage).mean()
-
-
-def value_loss(value: Tensor, old_value: Tensor, target: Tensor, clip_range: float) -> Tensor:
-    """Mean squared error. All [B]. With clip_range > 0 a value moves at most so far from the old one (as SB3 does).
-
-    >>> value_loss(torch.tensor([3.0]), torch.tensor([1.0]), torch.tensor([2.0]), 0.5).item()  # (1.5 − 2)²
-    0.25
-    """
-    if clip_range > 0:
-        value = old_value + (value - old_value).clamp(-clip_range, clip_range)
-    return (value - target).square().mean()
-
-
-def entropy(log_probs: Tensor) -> Tensor:
-    """−Σ p log p of each row; log_probs [B, A] may hold −inf."""
-    return -(log_probs.exp() * log_probs.clamp(min=-1e9)).sum(1)
-
-
-# What is reported of each gradient step, beside the learning rate.
-TERMS = ("policy_gradient_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "loss", "grad_norm")
+TERMS = (*OF_LOSS, "grad_norm")  # what is reported of each gradient step, beside the learning rate
 
 
 # --- the settings ---------------------------------------------------------------------------------------------------
@@ -286,37 +258,27 @@ class PPO(Learner):
         count, middle, spread = self.ranks.moments(flat["advantage"][chosen])
         if not self.settings.normalize_advantage:
             middle, spread = torch.zeros(()), torch.ones(())
+        norm = (middle, spread + 1e-8)
 
-        def loss(lo: int, hi: int) -> tuple[Tensor, Tensor]:
+        def loss(lo: int, hi: int) -> tuple[list[Tensor], list[Tensor], Tensor]:
             some, unit, of = self._decisions(known, units[lo:hi])
-            batch = {name: tensor.index_select(0, some) for name, tensor in flat.items()}
+            observation = flat["observation"].index_select(0, some)
             if change is not None:
-                batch["observation"] = self.changed(batch["observation"], change.of(lo + unit))
-            batch["advantage"] = (batch["advantage"] - middle) / (spread + 1e-8)
-            whole, terms = self._loss(batch, of)
-            share = len(some) / count
-            return share * whole, share * terms
+                observation = self.changed(observation, change.of(lo + unit))
+            logits, value = self.network(observation, self.dtype, of)
+            by_logits, by_value, terms = self._gradient(logits, value, flat, some, norm)
+            return [logits, value], [by_logits / count, by_value / count], terms / count
 
         at_once = self.piece if self.memory is None else max(1, self.piece // len(known))
-        terms, norm = self.gradient_step(len(units), at_once, loss)
-        return torch.cat([terms, norm[None]])
+        terms, length = self.gradient_step(len(units), at_once, loss)
+        return torch.cat([terms, length[None]])
 
-    def _loss(self, batch: dict[str, Tensor], of: Sequence | None) -> tuple[Tensor, Tensor]:
-        """The loss of some decisions, and the numbers that `TERMS` names, but for the gradient's norm."""
-        settings = self.settings
-        logits, value = self.network(batch["observation"], self.dtype, of)
-        log_probs = masked(logits, batch.get("mask")).log_softmax(1)
-        log_prob = log_probs.gather(1, batch["action"][:, None]).squeeze(1)
-        policy = policy_loss(log_prob, batch["log_prob"], batch["advantage"], settings.clip_range)
+    def _gradient(
+        self, logits: Tensor, value: Tensor, flat: dict[str, Tensor], some: Tensor, norm: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """See `objective.gradient`."""
         unit = 1.0 if self.network.scale is None else self.network.scale.deviation
-        values = value_loss(value / unit, batch["value"] / unit, batch["target"] / unit, settings.clip_range_vf)
-        spread = entropy(log_probs).mean()
-        with torch.no_grad():
-            log_ratio = log_prob - batch["log_prob"]
-            kl = (log_ratio.exp() - 1 - log_ratio).mean()  # Schulman's low-variance estimate
-            clipped = ((log_ratio.exp() - 1).abs() > settings.clip_range).float().mean()
-        loss = policy + settings.vf_coef * values - settings.ent_coef * spread
-        return loss, torch.stack([policy.detach(), values.detach(), spread.detach(), kl, clipped, loss.detach()])
+        return gradient(logits, value, flat, some, self.settings, norm, unit)
 
     def _carry(self, known: Tensor) -> None:
         """Decisions whose outcome is still open go on in the next rollout."""

@@ -72,11 +72,14 @@ def test_a_weight_is_named(learner):
 
 
 def test_the_loss_is_named(learner, monkeypatch):
-    original = learner._loss if isinstance(learner, PPO) or learner.memory is None else learner._sequence_loss
+    if isinstance(learner, PPO):
+        original = learner._gradient
+    else:
+        original = learner._loss if learner.memory is None else learner._sequence_loss
 
     def endless(*given):
-        loss, *others = original(*given)
-        return (loss * np.inf, others[0] * np.inf) if isinstance(learner, PPO) else (loss * np.inf, *others)
+        first, *others = original(*given)
+        return (first, *[one * np.inf for one in others]) if isinstance(learner, PPO) else (first * np.inf, *others)
 
     monkeypatch.setattr(learner, original.__name__, endless)
     stops_with(learner, "the loss")

@@ -12,8 +12,9 @@ import torch
 import games
 from agents.match import Participant, participant
 from agents.networks import choose, masked, sample
+from agents.objective import TERMS, by_torch, compiled, entropy, policy_loss, value_loss
 from agents.policy import Agent, build, describe
-from agents.ppo import PPO, PPOSettings, advantages, entropy, policy_loss, value_loss
+from agents.ppo import PPO, PPOSettings, advantages
 from agents.rollout import Arena, Rollout, cut_rows
 from agents.settings import AgentSettings
 from games.batch import OUT_OF_TIME, OVER, RUNNING, Workers
@@ -164,6 +165,35 @@ def test_the_value_loss_is_the_mean_square_and_clipped_only_when_asked_to():
 def test_entropy_of_equals_is_the_logarithm_of_their_number():
     log_probs = torch.tensor([[1.0, 1.0, -math.inf, 1.0]]).log_softmax(1)
     assert entropy(log_probs).item() == pytest.approx(math.log(3))
+
+
+@pytest.mark.parametrize("clip_range_vf", [0.0, 0.3])
+@pytest.mark.parametrize("masks", [False, True])
+def test_the_gradient_in_one_pass_is_that_of_the_terms(masks, clip_range_vf):
+    """Ratios on both sides of the clip, values too; masks of every kind, some that allow nothing."""
+    chance, rows, actions = torch.Generator().manual_seed(3), 400, 5
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=chance)
+
+    logits, value = normal(300, actions), normal(300)
+    some = torch.randint(rows, (300,), generator=chance)
+    mask = (torch.rand(rows, actions, generator=chance) < 0.6).to(torch.uint8)
+    mask[:, 0] |= 1
+    mask[:9] = 0
+    action = (mask + 1e-3 * (mask.amax(1, keepdim=True) == 0)).multinomial(1, generator=chance).squeeze(1)
+    flat = {"action": action, "value": normal(rows), "target": normal(rows), "advantage": normal(rows)}
+    allowed = masked(logits, mask[some] if masks else None).log_softmax(1).gather(1, action[some][:, None]).squeeze(1)
+    flat["log_prob"] = torch.zeros(rows).index_copy(0, some, allowed + 0.3 * normal(300))
+    flat |= {"mask": mask} if masks else {}
+    settings = PPOSettings(clip_range_vf=clip_range_vf, vf_coef=0.7, ent_coef=0.05)
+    norm, unit = (torch.tensor(0.2), torch.tensor(1.3)), torch.tensor(2.0)
+    one, other = (way(logits.clone(), value.clone(), flat, some, settings, norm, unit) for way in (compiled, by_torch))
+    for mine, expected in zip(one, other, strict=True):
+        assert mine.shape == expected.shape and torch.allclose(mine, expected, rtol=1e-4, atol=1e-5)
+    terms = dict(zip(TERMS, (one[2] / 300).tolist(), strict=True))
+    assert 0.2 < terms["clip_fraction"] < 0.9 and (one[1] == 0).any() == (clip_range_vf > 0)
+    assert not masks or (one[0] == 0).any(), "nothing pulls at what is forbidden"
 
 
 # --- masks ---
