@@ -390,7 +390,7 @@ class DQN(Learner):
             return state, state
         row = np.tile(sampled.row, burn)
         entry = (sampled.entry + np.arange(burn)[:, None]).reshape(-1)  # in the order of time
-        begins = self._tensor(replay.at("age", row, entry) == 0).reshape(burn, -1)
+        begins = (replay.at("age", row, entry) == 0).reshape(burn, -1)
         x = self._arranged(row, entry)
         if change is not None:
             x = self.changed(x, change.of(torch.arange(len(sampled.row), device=self.device).repeat(burn)))

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from math import cos, isfinite, pi
 from time import perf_counter
 from typing import Any
@@ -301,13 +302,15 @@ class Learner:
     def gradient_step(self, units: int, at_once: int, loss: Loss) -> tuple[Tensor, Tensor]:
         """One step on the sum of `loss(lo, hi)` over slices of so many units; the summed terms, and the gradient's norm.
 
-        units: of this rank, which may be none; sums are those of all ranks. at_once: units of one backward pass.
+        units: of this rank, which may be none; sums are those of all ranks. at_once: units of one backward pass, about.
         """
 
         def part(lo: int, hi: int, k: int) -> list[Tensor]:
             sums: list[Tensor] = []
-            for start in range(lo, hi, at_once):
-                outputs, gradients, terms = loss(start, min(start + at_once, hi))
+            pieces = max(1, round((hi - lo) / at_once))
+            edges = [lo + (hi - lo) * k // pieces for k in range(pieces + 1)]
+            for start, stop in pairwise(edges):
+                outputs, gradients, terms = loss(start, stop)
                 new = (*torch.autograd.grad(outputs, self.parameters, gradients), terms)
                 sums = [total + one for total, one in zip(sums, new, strict=True)] if sums else list(new)
             return sums

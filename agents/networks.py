@@ -6,6 +6,7 @@ takes no notice of it.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -76,6 +77,14 @@ class Memory(nn.Module):
             after += [x.float(), cell.float()]
         return x, torch.stack(after, 1)
 
+    def run(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """T decisions of each row: features [T, B, F] and the state before them; what it remembers [T, B, size] and the state
+        after them."""
+        before = state.to(x.dtype).unflatten(1, (self.layers, 2)).permute(2, 1, 0, 3).contiguous()
+        weights = [parameter.to(x.dtype) for parameter in self.lstm.parameters()]
+        out, hidden, cell = torch.lstm(x, (before[0], before[1]), weights, True, self.layers, 0.0, self.training, False, False)
+        return out, torch.stack([hidden, cell], 1).permute(2, 0, 1, 3).flatten(1, 2).float()
+
     def forward(self, x: Tensor, of: Sequence) -> Tensor:
         """Features [N, F] of the decisions of a sequence; what it remembers at each [N, size].
 
@@ -84,9 +93,7 @@ class Memory(nn.Module):
         columns = len(of.state)
         slot = of.place * columns + of.segment  # of each decision in the padded array: flat, whole rows are copied
         padded = x.new_zeros(of.longest * columns, x.shape[1]).index_copy(0, slot, x).unflatten(0, (of.longest, columns))
-        state = of.state.to(x.dtype).unflatten(1, (self.layers, 2)).permute(2, 1, 0, 3).contiguous()
-        weights = [parameter.to(x.dtype) for parameter in self.lstm.parameters()]
-        out, _, _ = torch.lstm(padded, (state[0], state[1]), weights, True, self.layers, 0.0, self.training, False, False)
+        out, _ = self.run(padded, of.state)
         return out.flatten(0, 1).index_select(0, slot)
 
 
@@ -128,13 +135,19 @@ class Network(nn.Module):
             features, state = self.memory.step(features, state)
         return *self.heads(features.float()), state
 
-    def after(self, x: Tensor, begins: Tensor, state: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """The memory's state after T decisions of B rows: x [T * B, *encoder.stored] in the order of time, begins [T, B]."""
+    def after(self, x: Tensor, begins: np.ndarray, state: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """The memory's state after T decisions of B rows: x [T * B, *encoder.stored] in the order of time, begins bool [T, B].
+
+        Of each row only what follows its last beginning counts; rows in which that is at the same place go together.
+        """
         assert self.memory is not None
-        features = self.encoder(x, dtype).unflatten(0, begins.shape)
-        for now, new in zip(features, begins, strict=True):
-            _, state = self.memory.step(now, torch.where(new[:, None, None], 0.0, state))
-        return state
+        features, result = self.encoder(x, dtype).unflatten(0, begins.shape), torch.empty_like(state)
+        place = (begins * np.arange(1, len(begins) + 1)[:, None]).max(0)  # of the last beginning, from 1; 0: there is none
+        for last in np.unique(place):
+            rows = torch.from_numpy(np.flatnonzero(place == last)).to(x.device)
+            known = state[rows] if last == 0 else torch.zeros_like(state[rows])
+            _, result[rows] = self.memory.run(features[max(last - 1, 0) :, rows], known)
+        return result
 
 
 class ActorCritic(Network):
