@@ -89,7 +89,7 @@ def environment(number: int) -> gym.Env:
     """Called in a process of its own, which ends with the one that began it, not by a Ctrl-C that both get."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     env = SparringEnv(GAME, seat=number % 2, opponent="bot", size=SIZE, stack=STACK)
-    env.view = env.seat.view = Drawn(env.batch, np.stack([env.seat.envs, env.seat.seats], 1), "pixels", SIZE, STACK)
+    env.view = Drawn(env.batch, np.stack([env.seat.envs, env.seat.seats], 1), "pixels", SIZE, STACK)
     return Monitor(env)
 
 

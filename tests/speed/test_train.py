@@ -12,7 +12,7 @@ from agents.encoders import ENCODERS
 from agents.policy import build
 from agents.ppo import PPO, PPOSettings
 from games.errors import UserError
-from speed.apart import Apart, Elsewhere
+from speed.apart import Apart, Elsewhere, answer
 from speed.peers import NETWORKS, Ours, Sb3
 from speed.train import Contest, Learning, contest_rows, contests
 
@@ -212,3 +212,9 @@ def test_a_peer_elsewhere_learns_there_and_ends_there():
     finally:
         elsewhere.close()
     assert not elsewhere.process.is_alive()
+
+
+def test_what_is_closed_elsewhere_is_let_go():
+    peers = [type("Peer", (), {"close": lambda peer: None})()]
+    answer(peers, "close", 0)
+    assert peers == [None]

@@ -113,6 +113,8 @@ def test_a_learner_the_usual_way_that_does_not_learn_has_no_time(monkeypatch):
     callback.episodes = callback.rewards = 3
     with pytest.raises(UserError, match="no change of the weights"):
         usual.check(callback, model, b"")
+    model._n_updates = 0  # stopped before it was to learn anything
+    usual.check(callback, model, b"")
     callback.episodes = 0
     with pytest.raises(UserError, match="no end of an episode"):
         usual.check(callback, model, b"other")
