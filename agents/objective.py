@@ -127,9 +127,10 @@ def _gradient(logits, values, some, mask, action, log_prob, old, advantage, targ
             most = max(most, logs[a])
         total = np.float32(0.0)
         for a in range(actions):
-            share[a] = math.exp(logs[a] - most)
+            logs[a] -= most
+            share[a] = math.exp(logs[a])
             total += share[a]
-        beyond = most + math.log(total)
+        beyond = math.log(total)
         disorder = np.float32(0.0)
         for a in range(actions):
             share[a] /= total
