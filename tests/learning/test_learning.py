@@ -38,10 +38,10 @@ def train(game, iterations, opponents=(), **changes):
     """A learner after so many iterations, and all that it was paid."""
     learner = PPO(game, settings(**changes), 1, list(opponents))
     paid = []
-    for _ in range(iterations):
+    for done in range(iterations):
         learner.collect()
         paid.append(learner.rollout.reward[1:].clone())
-        learner.update(0.0)
+        learner.update(done / iterations)  # of the schedule, if there is one
     return learner, torch.stack(paid) if paid else torch.zeros(0)
 
 
@@ -169,7 +169,7 @@ def test_a_time_out_is_not_an_end_for_ppo_with_a_memory(chain, monkeypatch):
 @pytest.mark.parametrize("learns", ["ppo", "dqn"])
 def test_what_was_shown_before_is_recalled_with_a_memory_and_by_no_means_without(recall, learns, memory):
     if learns == "ppo":
-        learner, _ = train(recall, 30, **memory, ent_coef=0.02)
+        learner, _ = train(recall, 60, **memory, ent_coef=0.02, schedule="linear")  # or it forgets again now and then
     else:
         learner, _, _ = train_dqn(recall, 4, **memory)
     score = mean_return(recall, learner, 400)
