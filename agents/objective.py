@@ -1,8 +1,8 @@
 """PPO's objective (Schulman et al. 2017, arXiv:1707.06347): its terms, and its gradient by what the network says.
 
 The terms are written in torch's operations; `by_torch` takes the gradient of their sum, on any device. On a CPU `compiled`
-gives the same in one pass over the minibatch: the fifty small operations, forth and back, take a third of a small network's
-time, and threads that learn side by side wait for each other at every one of them.
+gives the same in one pass over the minibatch: two threads that learn side by side wait for each other at every one of the
+fifty small operations, forth and back, which together took a third of their time with a small network.
 """
 
 import math
@@ -56,20 +56,32 @@ def entropy(log_probs: Tensor) -> Tensor:
 
 
 def gradient(
-    logits: Tensor, value: Tensor, flat: dict[str, Tensor], some: Tensor, settings: Any, norm: tuple[Tensor, Tensor], unit: Any
+    logits: Tensor,
+    value: Tensor,
+    flat: dict[str, Tensor],
+    some: Tensor,
+    settings: Any,
+    moments: tuple[Tensor, Tensor],
+    unit: Any,
 ) -> Gradient:
     """The gradients of the sum over decisions `some` [B] of a rollout `flat`, for which the network says logits and values.
 
     flat: action, log_prob, value, advantage, target and mask (where there are any), [N] and [N, A].
-    norm: what is subtracted from advantages, and what they are divided by. unit: that values are measured in.
+    moments: the mean and the deviation that advantages are normalised by. unit: that values are measured in.
     Gradients and terms are sums, not means.
     """
-    given = (logits.detach(), value.detach(), flat, some, settings, norm, unit)
+    given = (logits.detach(), value.detach(), flat, some, settings, moments, unit)
     return compiled(*given) if logits.device.type == "cpu" else by_torch(*given)
 
 
 def by_torch(
-    logits: Tensor, value: Tensor, flat: dict[str, Tensor], some: Tensor, settings: Any, norm: tuple[Tensor, Tensor], unit: Any
+    logits: Tensor,
+    value: Tensor,
+    flat: dict[str, Tensor],
+    some: Tensor,
+    settings: Any,
+    moments: tuple[Tensor, Tensor],
+    unit: Any,
 ) -> Gradient:
     """`gradient` of the terms above."""
     names = ("action", "log_prob", "value", "advantage", "target", "mask")
@@ -78,7 +90,7 @@ def by_torch(
         logits, value = logits.requires_grad_(), value.requires_grad_()
         log_probs = masked(logits, batch.get("mask")).log_softmax(1)
         log_prob = log_probs.gather(1, batch["action"][:, None]).squeeze(1)
-        policy = policy_loss(log_prob, batch["log_prob"], (batch["advantage"] - norm[0]) / norm[1], settings.clip_range)
+        policy = policy_loss(log_prob, batch["log_prob"], (batch["advantage"] - moments[0]) / moments[1], settings.clip_range)
         values = value_loss(value / unit, batch["value"] / unit, batch["target"] / unit, settings.clip_range_vf)
         spread = entropy(log_probs).mean()
         loss = policy + settings.vf_coef * values - settings.ent_coef * spread
@@ -91,14 +103,20 @@ def by_torch(
 
 
 def compiled(
-    logits: Tensor, value: Tensor, flat: dict[str, Tensor], some: Tensor, settings: Any, norm: tuple[Tensor, Tensor], unit: Any
+    logits: Tensor,
+    value: Tensor,
+    flat: dict[str, Tensor],
+    some: Tensor,
+    settings: Any,
+    moments: tuple[Tensor, Tensor],
+    unit: Any,
 ) -> Gradient:
     """`gradient` in one pass."""
     by_logits, by_value, terms = torch.empty_like(logits), torch.empty_like(value), torch.zeros(len(TERMS), dtype=torch.float64)
     mask = flat["mask"].numpy() if "mask" in flat else np.empty((0, logits.shape[1]), np.uint8)
     rollout = [flat[name].numpy() for name in ("action", "log_prob", "value", "advantage", "target")]
     coefficients = (settings.clip_range, settings.clip_range_vf, settings.vf_coef, settings.ent_coef)
-    numbers = np.array([*norm, unit, *coefficients], np.float32)
+    numbers = np.array([*moments, unit, *coefficients], np.float32)
     _gradient(
         logits.contiguous().numpy(), value.contiguous().numpy(), some.numpy(), mask, *rollout, numbers,
         by_logits.numpy(), by_value.numpy(), terms.numpy(),

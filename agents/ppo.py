@@ -258,7 +258,7 @@ class PPO(Learner):
         count, middle, spread = self.ranks.moments(flat["advantage"][chosen])
         if not self.settings.normalize_advantage:
             middle, spread = torch.zeros(()), torch.ones(())
-        norm = (middle, spread + 1e-8)
+        moments = (middle, spread + 1e-8)
 
         def loss(lo: int, hi: int) -> tuple[list[Tensor], list[Tensor], Tensor]:
             some, unit, of = self._decisions(known, units[lo:hi])
@@ -266,19 +266,19 @@ class PPO(Learner):
             if change is not None:
                 observation = self.changed(observation, change.of(lo + unit))
             logits, value = self.network(observation, self.dtype, of)
-            by_logits, by_value, terms = self._gradient(logits, value, flat, some, norm)
+            by_logits, by_value, terms = self._gradient(logits, value, flat, some, moments)
             return [logits, value], [by_logits / count, by_value / count], terms / count
 
         at_once = self.piece if self.memory is None else max(1, self.piece // len(known))
-        terms, length = self.gradient_step(len(units), at_once, loss)
-        return torch.cat([terms, length[None]])
+        terms, norm = self.gradient_step(len(units), at_once, loss)
+        return torch.cat([terms, norm[None]])
 
     def _gradient(
-        self, logits: Tensor, value: Tensor, flat: dict[str, Tensor], some: Tensor, norm: tuple[Tensor, Tensor]
+        self, logits: Tensor, value: Tensor, flat: dict[str, Tensor], some: Tensor, moments: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """See `objective.gradient`."""
         unit = 1.0 if self.network.scale is None else self.network.scale.deviation
-        return gradient(logits, value, flat, some, self.settings, norm, unit)
+        return gradient(logits, value, flat, some, self.settings, moments, unit)
 
     def _carry(self, known: Tensor) -> None:
         """Decisions whose outcome is still open go on in the next rollout."""
