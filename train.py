@@ -131,6 +131,8 @@ def follow(ranks) -> int:
 
 def train(options: argparse.Namespace, ranks=None) -> int:
     """ranks: who trains together; without, it trains by itself."""
+    if options.game and not options.game.startswith("gym:") and not options.resume:
+        compile_ahead(options)
     from agents import plan  # torch loads here
     from agents import run as runs
     from agents.policy import fitting
@@ -145,8 +147,6 @@ def train(options: argparse.Namespace, ranks=None) -> int:
         return 0
     words = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
     ranks.share({**words, "networks": plan.networks_named(options, config), "begins_from": fresh and bool(options.init_from)})
-    if not quiet:
-        tell_compiling(game, config)
     try:
         run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
     except (UserError, Lost):
@@ -185,11 +185,16 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     return 0
 
 
-def tell_compiling(game, config) -> None:
-    """Why nothing happens for a while, where a game is met for the first time."""
-    from games.game import Game
+def compile_ahead(options: argparse.Namespace) -> None:
+    """Have a game that is met for the first time compiled while torch loads, and tell why nothing happens for a while."""
+    from games import ahead
+    from games.view import OBSERVATIONS
 
-    if isinstance(game, Game) and not game.is_compiled("step_slice", f"{config.learner.observation}_slice"):
+    game = games.load(options.game)
+    settings = dict(text.split("=", 1) for text in options.set if "=" in text)
+    recipe = game.recipe.get(options.algo or next(iter(game.recipe)), {})
+    seen = options.observation or settings.get("observation") or recipe.get("observation") or OBSERVATIONS[0]
+    if seen in OBSERVATIONS and ahead.begin(game, "step_slice", f"{seen}_slice") and not (options.quiet or options.json):
         print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
 
 

@@ -83,7 +83,7 @@ def positions(agent: Agent) -> Iterator[Arrays]:
         for player in players:
             player.act(actions)
         found = {"observation": view.observe(), "start": batch.episode != episode}
-        if hasattr(game.module, "legal"):
+        if game.has_legal:
             found["mask"] = view.masks()
         episode = batch.episode.copy()
         yield {name: np.ascontiguousarray(array) for name, array in found.items()}
@@ -93,7 +93,7 @@ def positions(agent: Agent) -> Iterator[Arrays]:
 def names_of(agent: Agent) -> tuple[list[str], list[str]]:
     """Of the graph's inputs and outputs."""
     memory = agent.network.memory is not None
-    masks = hasattr(agent.game.module, "legal")
+    masks = agent.game.has_legal
     inputs = ["observation", *(["mask"] if masks else []), *(["memory", "start"] if memory else [])]
     return inputs, ["scores", "value", "action", *(["memory_after"] if memory else [])]
 

@@ -66,7 +66,7 @@ SMALL = 18  # pixels: what is smaller is no picture but a grid
 class ForeignGame:
     """A Gymnasium id as a game: what learners, runs and evaluations ask of one."""
 
-    players, shipped, turns, module = 1, False, False, None
+    players, shipped, turns, has_legal = 1, False, False, False
     frame_skip = 1  # a tick is a decision
 
     def __init__(self, env_id: str):

@@ -163,7 +163,8 @@ class Player:
             return
         rows = np.flatnonzero(asked)
         chosen = np.zeros(self.view.rows, np.int64)
-        chosen[rows], state = self.agent.decide(observation[rows], self.view.masks()[rows], self._remembered(rows))
+        masks = self.view.masks()[rows] if self.batch.game.has_legal else None
+        chosen[rows], state = self.agent.decide(observation[rows], masks, self._remembered(rows))
         if self.memory is not None and state is not None:
             self.memory[torch.from_numpy(rows)] = state
         self.view.act(chosen, actions)

@@ -84,7 +84,7 @@ class Arena:
     def __init__(
         self, game: Game, num_envs: int, seed: int, opponents: "list[Participant | None]", settings: Any, workers: Workers
     ):
-        self.game, self.masked = game, hasattr(game.module, "legal")
+        self.game, self.masked = game, game.has_legal
         opening = (0, OPENING[1]) if game.turns else (0, 0)  # or it would know few positions but its own
         self.batch = Batch(game, num_envs, seed, opening=opening, threads=workers)
         rows, against = [], [[] for _ in opponents]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 _ENGINE = {
-    "__init__", "batch", "contract", "core", "env", "errors", "game", "kernel", "petting", "raster", "seat", "signs", "view",
-    "window",
+    "__init__", "ahead", "batch", "contract", "core", "env", "errors", "game", "kernel", "petting", "raster", "seat", "signs",
+    "view", "window",
 }  # fmt: skip
 _REGISTRY = "gymnasium.envs.registration"  # where Gymnasium keeps its ids
 

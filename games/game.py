@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ HERE = Path(__file__).parent
 KERNEL = HERE / "kernel.py"
 ENGINE = (KERNEL, HERE / "core.py", HERE / "raster.py", HERE / "game.py")
 _IMPORTED = time.time()
+COMPILING: dict[tuple[Path, str], Callable[[], Any]] = {}  # a game's file and a loop that is compiled elsewhere; waits for it
 CACHED_VERSIONS = 8  # compiled versions kept of a game; older ones are pruned
 
 
@@ -73,6 +75,7 @@ class Game:
     mark: tuple[str, float]
     recipe: dict[str, dict[str, Any]]
     has_asks: bool
+    has_legal: bool  # not every action is always allowed
     has_build: bool
     functions: dict[str, Any] = field(repr=False)
 
@@ -200,6 +203,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         mark=tuple(get("MARK")),
         recipe=dict(get("RECIPE")),
         has_asks=hasattr(module, "asks"),
+        has_legal=hasattr(module, "legal"),
         has_build=hasattr(module, "build"),
         functions=_functions(module, shown),
     )
@@ -313,11 +317,16 @@ def _load_kernel(game: Game) -> types.ModuleType:
     return module
 
 
+def _now() -> None:
+    """Wait for nothing."""
+
+
 def _in_plain_words(game: Game, loop: Any) -> None:
-    """Where a loop of the kernel meets code that does not compile, say so in a `UserError`."""
+    """Compile a loop of the kernel once nobody else does (`games.ahead`); say in a `UserError` what does not compile."""
     compile_it = loop.compile
 
     def compile_or_tell(signature):
+        COMPILING.pop((game.path, loop.__name__), _now)()
         try:
             return compile_it(signature)
         except numba.core.errors.NumbaError as error:

@@ -118,7 +118,7 @@ class Learning:
 def measure(named: list[Game], seconds: float, quick: bool, only: str | None = None) -> Iterator[Row]:
     """Every contest, in the processor's best precision and in fp32. only: those whose names have all of its words."""
     game = named[0]
-    if hasattr(game.module, "legal"):
+    if game.has_legal:
         raise UserError(f"{game.heading} bars actions, and Stable-Baselines3's PPO knows no masks.\nChoose another: pong.")
     known = contests(quick)
     chosen = [one for one in known if set((only or "").split()) <= set(one.name.split())]
@@ -160,7 +160,7 @@ def sides_of(game: Game, contest: Contest, quick: bool, elsewhere: Elsewhere) ->
     """Ours in each precision and theirs in each of its settings, each on one thread and on all."""
     fast = best_dtype(torch.device("cpu"), "auto") != torch.float32
     precisions = ("bf16", "fp32") if fast else ("fp32",)
-    under_way = 0 if hasattr(game.module, "legal") else UNDER_WAY
+    under_way = 0 if game.has_legal else UNDER_WAY
     ways: list[tuple[str, Any, Settings, int]] = []
     for precision in precisions if contest.theirs else precisions[:1]:
         ways.append((precision, Ours, dataclasses.replace(contest.ours, precision=precision), min(CORES, 4)))

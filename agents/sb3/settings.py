@@ -82,7 +82,7 @@ def _check(game: Game, algorithm: str, settings: Any) -> None:
         raise UserError(
             f"The {settings.network} network is not built for Stable-Baselines3.\nChoose --network {' or '.join(NETWORKS)}."
         )
-    masks, lstm = hasattr(game.module, "legal"), settings.memory == "lstm"
+    masks, lstm = game.has_legal, settings.memory == "lstm"
     if algorithm == "dqn" and lstm:
         raise UserError(f"Stable-Baselines3 has no DQN with a memory: --memory lstm goes with --algo ppo there.\n{WITHOUT}")
     if algorithm == "dqn" and masks:
@@ -108,7 +108,7 @@ def class_name(game: Game, algorithm: str, settings: Any) -> str:
         return "DQN"
     if settings.memory == "lstm":
         return "RecurrentPPO"
-    return "MaskablePPO" if hasattr(game.module, "legal") else "PPO"
+    return "MaskablePPO" if game.has_legal else "PPO"
 
 
 def learner_class(name: str) -> Any:
