@@ -131,12 +131,13 @@ def follow(ranks) -> int:
 
 def train(options: argparse.Namespace, ranks=None) -> int:
     """ranks: who trains together; without, it trains by itself."""
-    if options.game and not options.game.startswith("gym:") and not options.resume:
-        compile_ahead(options)
+    compiling = not options.resume and compile_ahead(options)
     from agents import plan  # torch loads here
     from agents import run as runs
     from agents.policy import fitting
     from agents.ranks import Lost, Ranks
+    from games import ahead
+    from games.game import Game
 
     ranks = ranks or Ranks()
     fresh = options.resume is None
@@ -145,6 +146,10 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     if not fresh and (final := runs.finished(folder, config)):
         tell_finished(options, final, config, folder, ranks.launcher)
         return 0
+    if not fresh and isinstance(game, Game):
+        compiling = ahead.begin(game, *loops_of(config.learner.observation))
+    if compiling and not quiet:
+        print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
     words = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
     ranks.share({**words, "networks": plan.networks_named(options, config), "begins_from": fresh and bool(options.init_from)})
     try:
@@ -185,17 +190,23 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     return 0
 
 
-def compile_ahead(options: argparse.Namespace) -> None:
-    """Have a game that is met for the first time compiled while torch loads, and tell why nothing happens for a while."""
+def compile_ahead(options: argparse.Namespace) -> bool:
+    """Have a game that is met for the first time compiled while torch loads; is it one?"""
     from games import ahead
     from games.view import OBSERVATIONS
 
+    if not options.game or options.game.startswith("gym:"):
+        return False
     game = games.load(options.game)
     settings = dict(text.split("=", 1) for text in options.set if "=" in text)
     recipe = game.recipe.get(options.algo or next(iter(game.recipe)), {})
     seen = options.observation or settings.get("observation") or recipe.get("observation") or OBSERVATIONS[0]
-    if seen in OBSERVATIONS and ahead.begin(game, "step_slice", f"{seen}_slice") and not (options.quiet or options.json):
-        print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
+    return seen in OBSERVATIONS and ahead.begin(game, *loops_of(seen))
+
+
+def loops_of(observation: str) -> tuple[str, str]:
+    """The kernel's loops that training with an observation needs."""
+    return "step_slice", f"{observation}_slice"
 
 
 def run_class(config):

@@ -168,6 +168,7 @@ class Learner:
         together = self.ranks.size > 1
         self.fresh = Normal(len(self.normal.mean)) if self.normal and together else None  # what the others do not know yet
         self.parameters: list[nn.Parameter] = []  # that learn
+        self.gradient = torch.empty(0)  # of all of them, one after the other
         self.arrange([], freeze=False)
         own = self.ranks.seed(seed)  # no two ranks play the same episodes
         self.generator = torch.Generator(self.device).manual_seed(own)
@@ -305,29 +306,29 @@ class Learner:
         units: of this rank, which may be none; sums are those of all ranks. at_once: units of one backward pass, about.
         """
 
-        def part(lo: int, hi: int, k: int) -> list[Tensor]:
-            sums: list[Tensor] = []
+        def part(lo: int, hi: int, k: int) -> Tensor:
+            sums: Tensor | None = None
             pieces = max(1, round((hi - lo) / at_once))
             edges = [lo + (hi - lo) * k // pieces for k in range(pieces + 1)]
             for start, stop in pairwise(edges):
                 outputs, gradients, terms = loss(start, stop)
                 new = (*torch.autograd.grad(outputs, self.parameters, gradients), terms)
-                sums = [total + one for total, one in zip(sums, new, strict=True)] if sums else list(new)
+                flat = torch.cat([one.flatten() for one in new])
+                sums = flat if sums is None else sums.add_(flat)
+            assert sums is not None
             return sums
 
-        def nothing() -> list[Tensor]:
-            return [*map(torch.zeros_like, self.parameters), torch.zeros(len(self.terms) - 1, device=self.device)]
-
-        own, *others = self.workers.run(units, part) if units else [nothing()]
+        count = len(self.terms) - 1
+        nothing = self.gradient.new_zeros(len(self.gradient) + count)
+        own, *others = self.workers.run(units, part) if units else [nothing]
         for other in others:
-            own = [total + one for total, one in zip(own, other, strict=True)]
-        *gradients, terms = self.ranks.summed(own)
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient.contiguous()  # fused optimisers go by the place in memory, whatever the strides
-        norm = torch.nn.utils.get_total_norm([one.grad for one in self.parameters if one.grad is not None])
+            own += other
+        gradient, terms = self.ranks.summed(own).split([len(self.gradient), count])
+        norm = torch.linalg.vector_norm(gradient)
         if self.device.type == "cpu" and not isfinite(norm):  # elsewhere asking would hold everything up; see Run
+            self.gradient.copy_(gradient)
             raise FloatingPointError(self._not_finite(terms))  # before clipping, which makes all of them no numbers
-        torch.nn.utils.clip_grads_with_norm_(self.parameters, self.settings.max_grad_norm, norm)
+        torch.mul(gradient, (self.settings.max_grad_norm / (norm + 1e-6)).clamp(max=1.0), out=self.gradient)
         self.optimizer.step()
         self.updates += 1
         return terms, norm
@@ -362,6 +363,10 @@ class Learner:
         for _, one in named:
             one.requires_grad = True
         self.parameters = [one for _, one in named]
+        sizes = [one.numel() for one in self.parameters]
+        self.gradient = torch.zeros(sum(sizes), device=self.device)
+        for parameter, part in zip(self.parameters, self.gradient.split(sizes), strict=True):
+            parameter.grad = part.view(parameter.shape)  # fused optimisers go by the place in memory, whatever the strides
         groups = [
             {"params": [one for name, one in named if name not in copied], "share": 1.0},
             {"params": [one for name, one in named if name in copied], "share": self.settings.copied_rate},

@@ -82,17 +82,16 @@ class Ranks:
             dist.all_gather(found, mine)
         return found
 
-    def summed(self, parts: Sequence[Tensor]) -> list[Tensor]:
-        """Sums over ranks of tensors [any shape] of one type, in one message. `Stop` where a signal has come to one of them."""
+    def summed(self, numbers: Tensor) -> Tensor:
+        """The sums over ranks of some numbers [n]. `Stop` where a signal has come to one of them."""
         if self.size == 1:
-            return list(parts)
-        told = parts[0].new_full((1,), float(self.signal != 0))
-        flat = torch.cat([one.reshape(-1) for one in (*parts, told)])
+            return numbers
+        flat = torch.cat([numbers, numbers.new_full((1,), float(self.signal != 0))])
         with _others():
             dist.all_reduce(flat)
         if flat.device.type == "cpu" and flat[-1] > 0:  # elsewhere asking would hold everything up; see `meet`
             self.meet()
-        return [new.view(one.shape) for new, one in zip(flat[:-1].split([one.numel() for one in parts]), parts, strict=True)]
+        return flat[:-1]
 
     def mean(self, x: Tensor) -> Tensor:
         """Of the numbers [B] of all ranks."""

@@ -15,7 +15,10 @@ MIRROR = ()  # seat 1 sees the court flipped; up and down stay what they are
 SHAPES = 3
 VERSION = 1
 MARK = ("bot", 0.95)
-RECIPE = {"ppo": {"steps": 3.5e6, "eval_every": 700_000}, "dqn": {"steps": 3.5e6, "eval_every": 700_000}}
+RECIPE = {
+    "ppo": {"steps": 2.8e6, "eval_every": 700_000, "ent_coef": 0.08, "gamma": 0.98},
+    "dqn": {"steps": 3.5e6, "eval_every": 700_000},
+}
 
 POINTS = 5  # to win
 PADDLE_X = 5.0  # distance of a paddle's face from its edge, world units

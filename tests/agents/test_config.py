@@ -189,7 +189,7 @@ def test_a_config_comes_back_as_it_was(main, tmp_path):
     assert main(*PONG, "--name", "frame", "--steps", "1000", "--opponent", "bot:0.3", "--opponent", "self", "--quiet")[0] == 0
     config = configs.read_config(folder)
     assert (config.game, config.seed, config.opponents, config.device) == ("pong", 3, ["bot:0.3", "self"], "cpu")
-    assert (config.run.steps, config.learner.n_envs, config.learner.gamma) == (1000, 64, 0.99)
+    assert (config.run.steps, config.learner.n_envs, config.learner.gae_lambda) == (1000, 64, 0.95)
     before = (folder / "config.json").read_bytes()
     configs.write_config(folder, config)
     assert (folder / "config.json").read_bytes() == before
