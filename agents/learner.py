@@ -319,8 +319,7 @@ class Learner:
             return sums
 
         count = len(self.terms) - 1
-        nothing = self.gradient.new_zeros(len(self.gradient) + count)
-        own, *others = self.workers.run(units, part) if units else [nothing]
+        own, *others = self.workers.run(units, part) if units else [self.gradient.new_zeros(len(self.gradient) + count)]
         for other in others:
             own += other
         gradient, terms = self.ranks.summed(own).split([len(self.gradient), count])

@@ -26,7 +26,7 @@ def begin(game: Game, *loops: str) -> bool:
     missing = [] if core.PLAIN else [loop for loop in loops if not game.is_compiled(loop)]
     for loop in missing:
         process = subprocess.Popen(
-            [sys.executable, "-m", "games.ahead", str(game.path), loop],
+            [sys.executable, "-P", "-m", "games.ahead", str(game.path), loop],  # -P: not what a folder here may call games
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -38,6 +38,7 @@ def begin(game: Game, *loops: str) -> bool:
 
 
 def _end(process: subprocess.Popen) -> None:
+    """At the caller's end nobody needs it any more."""
     process.kill()
     process.wait()
 

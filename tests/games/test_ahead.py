@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from games import ahead
@@ -48,6 +47,17 @@ def test_what_does_not_compile_there_is_told_here(make_game, cache, monkeypatch)
     assert (game.path, "step_slice") not in COMPILING
 
 
+def test_a_folder_called_games_where_one_stands_is_not_taken_for_ours(make_game, cache, monkeypatch, tmp_path):
+    (tmp_path / "games").mkdir()
+    (tmp_path / "games" / "__init__.py").write_text("raise SystemExit(1)", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    game = make_game(TALLY, "tally_elsewhere")
+    monkeypatch.setenv("SPARRING_CACHE", str(cache))
+    assert ahead.begin(game, "step_slice")
+    assert COMPILING[game.path, "step_slice"]() == 0
+    assert game.is_compiled("step_slice")
+
+
 def test_nobody_compiles_on_when_the_caller_has_ended(cache, tmp_path):
     path = tmp_path / "tally.py"
     path.write_text(TALLY, "utf-8")
@@ -58,4 +68,4 @@ def test_nobody_compiles_on_when_the_caller_has_ended(cache, tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
     with pytest.raises(ProcessLookupError):
         os.kill(int(done.stdout), 0)
-    assert not np.any([file.suffix == ".nbc" for file in cache.rglob("*")])
+    assert not any(cache.rglob("*.nbc"))
