@@ -17,7 +17,7 @@ VERSION = 1
 MARK = ("bot:1", 250)
 SIGHT = {"observation": "planes", "size": 21, "patch": 3, "channels": 24, "hidden": 144}
 RECIPE = {
-    "ppo": {"steps": 9e6, "eval_every": 3e6, "reward_scale": 0.1, "gamma": 0.97, "learning_rate": 3e-3, **SIGHT},
+    "ppo": {"steps": 10e6, "eval_every": 2e6, "reward_scale": 0.1, "gamma": 0.97, "learning_rate": 2e-3, **SIGHT},
     "dqn": {"steps": 4e6, "eval_every": 1e6, "reward_scale": 0.1, **SIGHT},
 }
 
