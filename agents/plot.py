@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from agents.seeds import student
+from games import heading
 from games.errors import UserError, nearest
 
 FORMATS = (".png", ".svg")
@@ -222,7 +223,7 @@ def _draw(axes: Any, number: int, label: str, one: Band, x: np.ndarray) -> None:
 def _label(axes: Any, game: str, tag: str, unit: str, rate: bool) -> None:
     from matplotlib.ticker import EngFormatter, PercentFormatter
 
-    axes.set_title(game if ":" in game else game.replace("_", " ").capitalize(), loc="left", fontweight="bold")
+    axes.set_title(game if ":" in game else heading(game), loc="left", fontweight="bold")
     same = ("eval/win_rate" if rate else "eval/mean_reward") if tag == "eval/score" else tag
     axes.set_ylabel(LABELS.get(same, tag))
     if rate:

@@ -34,6 +34,11 @@ def names() -> list[str]:
     return sorted(file.stem for file in _FOLDER.glob("*.py") if file.stem not in _ENGINE)
 
 
+def heading(name: str) -> str:
+    """Connect Four, of connect_four: for people."""
+    return " ".join(word.capitalize() for word in name.split("_"))
+
+
 def load(name: str | Path) -> "Game":
     """The game of that name, or of that file (a path ending in .py). `UserError` where there is none."""
     from games.errors import UserError, nearest
@@ -56,7 +61,7 @@ def env_ids() -> dict[str, str]:
     """Gymnasium's id of each game that ships, read from its file without running or compiling it."""
     ids = {}
     for name in names():
-        title = "".join(word.capitalize() for word in name.split("_"))
+        title = heading(name).replace(" ", "")
         version = re.search(r"^VERSION = (\d+)", (_FOLDER / f"{name}.py").read_text("utf-8"), re.MULTILINE)
         if version:  # a file being written has none yet; `load` says so
             ids[name] = f"Sparring/{title}-v{version[1]}"

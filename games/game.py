@@ -22,7 +22,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from games import contract, core
+from games import contract, core, heading
 from games.errors import UserError
 
 HERE = Path(__file__).parent
@@ -82,12 +82,12 @@ class Game:
     @property
     def title(self) -> str:
         """ConnectFour, of connect_four."""
-        return "".join(word.capitalize() for word in self.name.split("_"))
+        return self.heading.replace(" ", "")
 
     @property
     def heading(self) -> str:
         """Connect Four, of connect_four: for people."""
-        return " ".join(word.capitalize() for word in self.name.split("_"))
+        return heading(self.name)
 
     @property
     def env_id(self) -> str:

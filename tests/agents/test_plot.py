@@ -105,9 +105,10 @@ def test_a_mark_is_drawn_where_it_is_of_what_is_drawn():
 
 def test_axes_legend_and_mark_say_what_is_seen(three, tmp_path):
     more = run_folder(tmp_path / "more", "breakout", "lstm", scores=(5, 50, 200), rate=False)
-    made = figure([read(folder, "eval/score", "steps") for folder in (*three, more)], "eval/score", "steps")
-    pong, breakout = made.axes
-    assert (pong.get_title(loc="left"), breakout.get_title(loc="left")) == ("Pong", "Breakout")
+    board = run_folder(tmp_path / "board", "connect_four", scores=(0.1, 0.5, 0.9))
+    made = figure([read(folder, "eval/score", "steps") for folder in (*three, more, board)], "eval/score", "steps")
+    assert [axes.get_title(loc="left") for axes in made.axes] == ["Pong", "Breakout", "Connect Four"]
+    pong, breakout = made.axes[:2]
     assert (pong.get_xlabel(), pong.get_ylabel()) == ("steps", "games won against the bot")
     assert breakout.get_ylabel() == "return of an evaluation"
     texts = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in (pong, breakout)]
