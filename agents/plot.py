@@ -148,15 +148,14 @@ def band(curves: Sequence[Curve]) -> Band:
 
 
 def bands(curves: Sequence[Curve]) -> dict[str, dict[str, Band]]:
-    """By game, and by what the legend calls its runs."""
+    """By game, and by what learned it."""
     groups: dict[tuple[str, str, str, str], list[Curve]] = {}
     for curve in curves:
         groups.setdefault(curve.group, []).append(curve)
     found: dict[str, dict[str, Band]] = {}
     for (game, algorithm, network, memory), runs in groups.items():
         name = f"{algorithm}, {network}{'' if memory == 'none' else f' + {memory}'}"
-        label = f"{name} ({len(runs)} seed{'s'[: len(runs) - 1]})"
-        found.setdefault(game, {})[label] = band(runs)
+        found.setdefault(game, {})[name] = band(runs)
     return found
 
 
@@ -197,13 +196,15 @@ def figure(curves: Sequence[Curve], tag: str, by: str) -> Any:
 
     found = bands(curves)
     rates = {curve.group[0]: curve.rate for curve in curves}
+    names = sorted({name for drawn in found.values() for name in drawn})  # each in one colour, in all panels
     made = Figure(figsize=(1.2 + 5.6 * len(found), 4.2), layout="constrained")
     panels = made.subplots(1, len(found), squeeze=False)[0]
     for axes, (game, drawn) in zip(panels, found.items(), strict=True):
         end = max(float(one.x[-1]) for one in drawn.values())
         unit = "steps" if by == "steps" else "hours" if end >= 7200 else "minutes" if end >= 300 else "seconds"
-        for number, (label, one) in enumerate(drawn.items()):
-            _draw(axes, number, label, one, one.x / {"hours": 3600, "minutes": 60}.get(unit, 1))
+        for name, one in sorted(drawn.items()):
+            label = f"{name} ({one.runs} seed{'s'[: one.runs - 1]})"
+            _draw(axes, names.index(name), label, one, one.x / {"hours": 3600, "minutes": 60}.get(unit, 1))
         goal = mark(game, tag, rates[game])
         if goal is not None:
             axes.axhline(goal, color=GREY, linestyle="--", linewidth=1.2, label="the game's mark", zorder=1)

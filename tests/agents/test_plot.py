@@ -86,9 +86,9 @@ def test_seeds_are_joined_and_everything_else_is_kept_apart():
     other = ("pong", "dqn", "small", "lstm")
     far = ("breakout", *ONE[1:])
     found = bands([curve([0, 1], [0, 1], group) for group in (ONE, other, ONE, far)])
-    assert {game: list(drawn) for game, drawn in found.items()} == {
-        "pong": ["ppo, patch (2 seeds)", "dqn, small + lstm (1 seed)"],
-        "breakout": ["ppo, patch (1 seed)"],
+    assert {game: {name: one.runs for name, one in drawn.items()} for game, drawn in found.items()} == {
+        "pong": {"ppo, patch": 2, "dqn, small + lstm": 1},
+        "breakout": {"ppo, patch": 1},
     }
 
 
@@ -114,6 +114,7 @@ def test_axes_legend_and_mark_say_what_is_seen(three, tmp_path):
     texts = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in (pong, breakout)]
     assert texts == [["ppo, patch (3 seeds)", "the game's mark"], ["ppo, patch + lstm (1 seed)", "the game's mark"]]
     curve, goal = pong.get_lines()
+    assert curve.get_color() == made.axes[2].get_lines()[0].get_color() != breakout.get_lines()[0].get_color(), "of a learner"
     assert curve.get_ydata().tolist() == pytest.approx([0.2, 0.5, 0.9])
     assert goal.get_linestyle() == "--"
     assert goal.get_ydata()[0] == 0.95
