@@ -137,7 +137,7 @@ def contest_rows(game: Game, contest: Contest, seconds: float, quick: bool, else
     sides = sides_of(game, contest, quick, elsewhere)
     if len({len(side.learner.weights()) for side in sides}) > 1:
         raise UserError(f"The networks of the two sides differ in '{contest.name}': that would be no comparison.")
-    best = finalists(sides, 0.0 if quick else seconds / 4 / len(sides))
+    best, trial = finalists(sides, 0.0 if quick else seconds / 4 / len(sides))
     share = (1.0 if contest.theirs else ALONE) * 0.75 * seconds / len(best)
     found = take_turns([side.run for side in best.values()], share, 2 if quick else TURNS)
     for side in sides:
@@ -146,12 +146,13 @@ def contest_rows(game: Game, contest: Contest, seconds: float, quick: bool, else
     speeds = {key: statistics.median(own) for key, own in zip(best, found, strict=True)}
     busy = {key: min(one_thread(side) for side in sides if side.key == key) for key in best}
     theirs = best.pop(PEER, None)
+    worse = "" if theirs is None else beaten(theirs, sides, trial)
     for number, (precision, side) in enumerate(best.items()):
         name, note = contest.name + (f" {precision}" if number else ""), f"{precision}, {described(side)}"
         if theirs is None:
             yield Row(name, "steps/s", speeds[precision], note=f"{note}; {shared(side.learner.settings)}")
             continue
-        note += f"; theirs fp32, {described(theirs)}; both {shared(side.learner.settings)}; "
+        note += f"; theirs fp32, {described(theirs)}{worse}; both {shared(side.learner.settings)}; "
         note += f"by one thread's processor time × {busy[theirs.key] / busy[precision]:.2f}"
         yield Row(name, "steps/s", speeds[precision], note=note).beside(speeds[theirs.key], theirs.learner.name)
 
@@ -172,11 +173,21 @@ def sides_of(game: Game, contest: Contest, quick: bool, elsewhere: Elsewhere) ->
     ]
 
 
-def finalists(sides: list[Learning], seconds: float) -> dict[str, Learning]:
-    """Of each key the side that is the fastest in a short trial."""
+def finalists(sides: list[Learning], seconds: float) -> tuple[dict[str, Learning], list[float]]:
+    """Of each key the side that is the fastest in a short trial; and the speeds of all in it."""
     speeds = [max(own) for own in take_turns([side.run for side in sides], seconds, 1)]
     ranked = sorted(zip(speeds, range(len(sides)), strict=True))
-    return {key: sides[[i for _, i in ranked if sides[i].key == key][-1]] for key in dict.fromkeys(one.key for one in sides)}
+    best = {key: sides[[i for _, i in ranked if sides[i].key == key][-1]] for key in dict.fromkeys(one.key for one in sides)}
+    return best, speeds
+
+
+def beaten(best: Learning, sides: list[Learning], speeds: list[float]) -> str:
+    """What the peer's other settings did in the trial, each with its best number of threads."""
+    found: dict[str, float] = {}
+    for side, speed in zip(sides, speeds, strict=True):
+        if side.key == best.key and side.learner.settings != best.learner.settings:
+            found[games_of(side)] = max(speed, found.get(games_of(side), 0.0))
+    return "".join(f" (with {name} {speed:,.0f} steps/s in a trial)" for name, speed in found.items())
 
 
 def one_thread(side: Learning) -> float:
@@ -186,9 +197,14 @@ def one_thread(side: Learning) -> float:
 
 def described(side: Learning) -> str:
     """What was free to choose."""
+    return f"{games_of(side)}, threads: {side.learner.threads}"
+
+
+def games_of(side: Learning) -> str:
+    """How many it plays at once, and for how long."""
     settings = side.learner.settings
     steps = f" × {settings.n_steps} decisions" if isinstance(settings, PPOSettings) else ""
-    return f"{settings.n_envs} game{'s'[: settings.n_envs - 1]}{steps}, threads: {side.learner.threads}"
+    return f"{settings.n_envs} game{'s'[: settings.n_envs - 1]}{steps}"
 
 
 def shared(settings: Settings) -> str:

@@ -1,6 +1,7 @@
 """Learners that do not learn have no speed; both sides of the comparison do the same."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -193,6 +194,18 @@ def test_different_networks_are_no_comparison():
             list(contest_rows(games.load("pong"), Contest("odd", ours, [other]), 0.0, True, elsewhere))
     finally:
         elsewhere.close()
+
+
+def test_a_row_says_what_the_other_settings_of_the_peer_did():
+    ours = settings("patch")
+    others = [ours, settings("patch", n_envs=8)]
+    elsewhere = Elsewhere()
+    try:
+        row = next(contest_rows(games.load("pong"), Contest("two", ours, others), 0.0, True, elsewhere))
+    finally:
+        elsewhere.close()
+    said = re.search(r"theirs fp32, (\d+) games × 4 .* \(with (\d+) games × 4 decisions [\d,]+ steps/s in a trial\)", row.note)
+    assert said is not None and {*said.groups()} == {"16", "8"}
 
 
 # --- the peer has a process of its own ------------------------------------------------------------------------------
