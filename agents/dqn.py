@@ -68,11 +68,11 @@ class DQNSettings(LearnerSettings):
 
     n_envs: int = 256  # environments
     train_freq: int = 4  # decisions of each between updates
-    gradient_steps: int = 4  # of each update
-    batch_size: int = 1024  # decisions, so that each is learned from four times; with memory in sequences of `sequence`
+    gradient_steps: int = 2  # of each update; 4 for 1.5 M steps of Pong cost nearly what 2 for 2.7 M do, and win 89 %, not 96
+    batch_size: int = 1024  # decisions, so that each is learned from twice; with memory in sequences of `sequence`
     buffer_size: int = 200_000  # decisions kept, each frame once
     learning_starts: int = 10_000  # decisions before the first gradient step
-    learning_rate: float = 4e-3  # as ppo's; with 2e-3 it wins 32 % of Pong after 1 M steps, not 59 (ε 1e-5)
+    learning_rate: float = 6e-3  # even higher than ppo's: 97 % of Pong after 2.5 M steps, with 4e-3 95 %
     optimizer_eps: float = 1e-8  # weighed errors have small gradients, which must count: 82 % of Pong, not 59, after 1 M steps
     double: bool = True
     n_step: int = 10  # rewards come late; 20 (at a rate of 3e-3) wins 42 % of Pong after 1 M steps, not 82
