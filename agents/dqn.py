@@ -5,6 +5,8 @@ arXiv:1509.06461), `dueling` (see `agents.networks`), `n_step` (Hessel et al. 20
 et al. 2016, arXiv:1511.05952). With a memory it learns from sequences, as R2D2 does (Kapturowski et al. 2019).
 """
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -433,13 +435,31 @@ class DQN(Learner):
         return [f"replay/{name}" for name in meta["segments"]]
 
 
-def free_memory() -> float:
-    """Bytes that this machine can still give; infinite where it does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return 1024.0 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        return float("inf")
+def free_memory(root: Path = Path("/")) -> float:
+    """Bytes that this machine, or the container that all this runs in, can still give; infinite where neither says."""
+    found = [float("inf")]
+    for ask in (_of_machine, _of_container):
+        try:
+            found.append(ask(root))
+        except (OSError, StopIteration, ValueError):
+            continue
+    return min(found)
+
+
+def _of_machine(root: Path) -> float:
+    if sys.platform != "linux":
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))  # all of it: nothing says what is free
+    lines = (root / "proc/meminfo").read_text().splitlines()
+    return 1024.0 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+
+
+def _of_container(root: Path) -> float:
+    group = root / "sys/fs/cgroup"  # of its own, in a container
+    limit = float((group / "memory.max").read_text())  # "max", where there is none, is no number
+    spare = next(
+        int(line.split()[1]) for line in (group / "memory.stat").read_text().splitlines() if line.startswith("inactive_file")
+    )
+    return limit - float((group / "memory.current").read_text()) + spare
 
 
 def room_for(decisions: int, needed: int, processes: int = 1) -> str:

@@ -84,8 +84,11 @@ class Convolutions(Encoder):
         self.convolutions = nn.ModuleList()
         for out, kernel, stride in self.layers:
             if min(height, width) < kernel:
-                name = type(self).__name__.lower()
-                raise UserError(f"Images of {self.image[1]} pixels are too small for {name}; choose a larger --set size=…")
+                least = min(self.image[1:])
+                raise UserError(
+                    f"Images of {least} pixels are too small for the {type(self).__name__.lower()} network.\n"
+                    "Choose another --network, or a larger --set size=… where it is the size of what is seen."
+                )
             self.convolutions.append(orthogonal(nn.Conv2d(channels, out, kernel, stride), 2**0.5))
             channels, height, width = out, (height - kernel) // stride + 1, (width - kernel) // stride + 1
         self.hidden = orthogonal(nn.Linear(channels * height * width, self.units), 2**0.5)
@@ -109,7 +112,7 @@ class Convolutions(Encoder):
 
 
 class Small(Convolutions):
-    """Three convolutions for images of about 42 × 42."""
+    """Three convolutions for images of about 42 × 42: the layers of `Nature`, scaled down with the image."""
 
     layers = ((16, 4, 2), (32, 4, 2), (32, 3, 1))
     units = 256
@@ -130,7 +133,7 @@ class Tiny(Convolutions):
 
 
 class Mlp(Encoder):
-    """Two hidden layers over the objects of all stacked frames."""
+    """Two hidden layers of tanh over the objects of all stacked frames, as in Schulman et al. 2017 (arXiv:1707.06347)."""
 
     takes = ("objects",)
 

@@ -2,7 +2,8 @@
 
 The graph takes what a `View` gives and does all that the agent does; these are the names of what goes in and comes out:
 
-    observation   uint8 [B, stack, size, size] pixels, [B, stack, roles, size, size] planes, or float32 [B, stack, numbers]
+    observation   uint8 [B, stack, size, size] pixels, [B, stack, roles, size, size] planes, or float32 [B, stack, numbers];
+                  of an environment that is not ours as `agents.lens` makes them: [B, stack, channels, height, width] planes
     mask          uint8 [B, A], of games that have masks: what is allowed
     memory        float32 [B, 2 * layers, size], of agents with one: zeros, or `memory_after` of the decision before
     start         bool [B], of agents with a memory: an episode begins
@@ -40,6 +41,7 @@ from games.view import View
 
 GAMES, DECISIONS = 50, 200  # that the graph is compared in: 10,000 observations, 200 decisions on end
 CLOSE = 1e-5  # the largest difference of a score allowed, as a share of the greatest
+LEAST = 0.5  # share of choices that 8 bits must leave as they are
 TIMED = 300  # decisions of a batch of one
 
 Arrays = dict[str, np.ndarray]
@@ -74,6 +76,9 @@ class Comparison:
 def positions(agent: Agent) -> Iterator[Arrays]:
     """What there is to see, decision after decision, in games that the agent plays in all seats: the inputs but memory."""
     game, seen = agent.game, agent.info.settings
+    if hasattr(game, "positions"):  # of an environment that is not ours
+        yield from game.positions(agent, GAMES, DECISIONS)
+        return
     batch = Batch(game, GAMES, seed=5, bots=EXTERNAL, opening=(0, 4) if game.turns else (0, 0))
     rows = [(env, env % game.players) for env in range(GAMES)]
     players = [agent.player(batch, [(env, seat) for env in range(GAMES)]) for seat in range(game.players)]
@@ -125,6 +130,8 @@ def export(agent: Agent, path: Path, int8: bool = False) -> Comparison:
             f"The graph is not the agent: scores differ by {found.difference:.1g}, {found.same:.2%} of choices agree.\n"
             f"Nothing was written. torch {torch.__version__} may export an operation wrongly: try another version."
         )
+    if found.same < LEAST:
+        raise UserError(f"With 8 bits only {found.same:.0%} of its choices are the agent's: export it without --int8.")
     write_bytes(path, data)
     return found
 
@@ -146,6 +153,7 @@ def compare(agent: Agent, session: Any) -> Comparison:
     """A graph beside the agent, each with its own memory, over whole games."""
     inputs, _ = names_of(agent)
     ours = theirs = agent.empty_state(GAMES)
+    greedy = agent.info.settings.temperature == agent.info.settings.epsilon == 0
     worst, same, count = 0.0, 0, 0
     for seen in positions(agent):
         given = {name: seen[name] for name in inputs if name in seen}
@@ -154,13 +162,12 @@ def compare(agent: Agent, session: Any) -> Comparison:
             ours = forget(ours, torch.from_numpy(seen["start"]))
         scores, _, action, *after = session.run(None, given)
         theirs = torch.from_numpy(after[0]) if after else None
-        with torch.inference_mode():
-            stored = torch.from_numpy(agent.network.encoder.arrange(seen["observation"]))
-            plain, _, ours = agent.network.step(stored, ours)
-            wanted = masked(plain, torch.from_numpy(seen["mask"]) if "mask" in seen else None).numpy()
+        masks, before = seen.get("mask"), ours
+        wanted, ours = agent.scores(seen["observation"], masks, before)
+        chosen = agent.decide(seen["observation"], masks, before)[0] if greedy else wanted.argmax(1)
         finite = np.isfinite(wanted)
         worst = max(worst, float(np.abs(scores[finite] - wanted[finite]).max() / np.abs(wanted[finite]).max()))
-        same += int((action == wanted.argmax(1)).sum())
+        same += int((action == chosen).sum())
         count += len(action)
     return Comparison(count, worst, same / count)
 
@@ -230,7 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         path = options.agent / "agent.safetensors" if options.agent.is_dir() else options.agent
         info = peek(path)
-        if options.game is None and info.game_digest is not None:
+        if options.game is None and info.game_digest is not None and not info.game.startswith("gym:"):
             raise UserError(f"{path} plays '{info.game}', a game of somebody's own.\nName its file: --game ./{info.game}.py")
         agent = Agent.load(path, game_named(options.game or info.game), network=options.network)
         print(f"Writing {options.out} and comparing it with the agent in {GAMES * DECISIONS:,} observations …", flush=True)

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -23,6 +23,9 @@ from agents.foreign_arena import FILM_RATE, FILM_SECONDS, ForeignArena
 from agents.lens import Lens
 from agents.match import Participant, Result
 from games.errors import UserError
+
+if TYPE_CHECKING:
+    from agents.policy import Agent
 
 PREFIX = "gym:"
 
@@ -58,7 +61,7 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {  # by what there is to see, an
         "dqn": {**IMAGE, **DQN, "buffer_size": 100_000, "learning_rate": 2.5e-4, "steps": 5_000_000},
     },
 }
-SMALL = 18  # pixels: what is smaller is no picture but a grid
+SMALL, MEDIUM = 18, 36  # pixels: what is smaller is no picture but a grid; too small for the nature network
 
 # --- the game -------------------------------------------------------------------------------------------------------
 
@@ -83,6 +86,7 @@ class ForeignGame:
                 f"{self.name} has actions of the space {type(env.action_space).__name__}.\n"
                 "Sparring learns to choose one of several: Discrete."
             )
+        self.actions = env.action_space
         self.first_action, self.num_actions = int(env.action_space.start), int(env.action_space.n)
         self.metadata = dict(env.metadata)
         env.close()
@@ -103,7 +107,9 @@ class ForeignGame:
             return RECIPES["vector"]
         if min(self.lens.sides) < SMALL:
             return RECIPES["grid"]
-        own = {} if "pixels" in self.lens.forms else {"observation": "planes", "stack": 1}
+        own: dict[str, Any] = {} if "pixels" in self.lens.forms else {"observation": "planes", "stack": 1}
+        if own and min(self.lens.sides) < MEDIUM:
+            own["network"] = "small"
         return {algorithm: {**values, **own} for algorithm, values in RECIPES["image"].items()}
 
     def frame_shape(self, observation: str, size: int) -> tuple[int, ...]:
@@ -126,18 +132,22 @@ class ForeignGame:
             return gymnasium.make(self.env_id, disable_env_checker=True, **options)
 
     def vector(self, num_envs: int) -> Any:
-        """Many of it at once, by its own vector form where it says how episodes follow each other there."""
+        """Many of it at once, by its own vector form where that shows the same and says how episodes follow each other.
+
+        (ALE's shows other images than its single environments do.)
+        """
         with self._telling("does not start"):
             if self.spec.vector_entry_point is not None and not self.spec.additional_wrappers:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # of the metadata that are looked at here
                     envs = gymnasium.make_vec(self.env_id, num_envs)
-                if isinstance(envs.metadata.get("autoreset_mode"), AutoresetMode):
+                same = envs.single_observation_space == self.lens.space and envs.single_action_space == self.actions
+                if same and isinstance(envs.metadata.get("autoreset_mode"), AutoresetMode):
                     return envs
                 envs.close()
             return gymnasium.make_vec(
                 self.env_id, num_envs, vectorization_mode="sync", disable_env_checker=True,
-                vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
+                vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},  # others keep a final observation by reference only
             )  # fmt: skip
 
     @contextmanager
@@ -159,6 +169,10 @@ class ForeignGame:
 
     def play(self, participants: list[Participant], games: int, seed: int) -> Result:
         return foreign_arena.evaluate(self, participants[0], games, seed)
+
+    def positions(self, agent: "Agent", games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
+        """As `export.positions`."""
+        return foreign_arena.positions(self, agent, games, decisions)
 
     def film(self, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
         """As `agents.film`; no pictures where the environment has none to give."""

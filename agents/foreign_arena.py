@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from games.errors import UserError
 
 if TYPE_CHECKING:
     from agents.foreign import ForeignGame
+    from agents.policy import Agent
 
 TOGETHER = 32  # environments that an evaluation plays in at once
 LONGEST = 27_000  # decisions of an evaluated episode; one without a time limit of its own might never end
@@ -251,7 +253,29 @@ def _fresh(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) | EVALUATING
 
 
+def positions(game: "ForeignGame", agent: "Agent", games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
+    """What an agent sees, decision after decision, in environments that it plays in; and where episodes begin."""
+    envs = [game.make() for _ in range(games)]
+    try:
+        player = ForeignPlayer(game, Participant("agent", agent=agent), games, seed=5)
+        rows, begins = np.arange(games), np.ones(games, bool)
+        raw = [env.reset(seed=_fresh(5, row))[0] for row, env in enumerate(envs)]
+        for _ in range(decisions):
+            player.see(rows, raw, begins)
+            yield {"observation": player.view.newest().copy(), "start": begins}
+            begins = np.zeros(games, bool)
+            for row, action in enumerate(player.act(rows)):
+                raw[row], _, over, out, _ = envs[row].step(action)
+                begins[row] = over or out
+                if begins[row]:
+                    raw[row], _ = envs[row].reset()
+    finally:
+        for env in envs:
+            env.close()
+
+
 def pictures(game: "ForeignGame", one: Participant, seed: int, many: int, every: int) -> list[np.ndarray]:
+    """What an environment draws of itself in the first episode that one plays: `many` at most, every so many decisions."""
     from PIL import Image
 
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # training opens no window, and a drawing needs no display

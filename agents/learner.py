@@ -72,6 +72,11 @@ def unwise(settings: Any) -> list[str]:
     found, usual = [], type(settings)()
     if settings.memory == "lstm" and settings.stack > 1:
         found.append(f"A memory over stacks of {settings.stack} frames is seldom worth its time: --set stack=1")
+    if getattr(settings, "tau", 1.0) < 1 and settings.target_update_interval >= 1000:
+        often = f"{settings.target_update_interval:,} decisions"
+        found.append(
+            f"The target network takes {settings.tau:g} of the other only every {often}: --set target_update_interval=1"
+        )
     for name, (other, values) in NEEDS.items():
         value = getattr(settings, name, None)
         if value is not None and value != getattr(usual, name) and getattr(settings, other) not in values:
@@ -324,7 +329,7 @@ class Learner:
             own += other
         gradient, terms = self.ranks.summed(own).split([len(self.gradient), count])
         norm = torch.linalg.vector_norm(gradient)
-        if self.device.type == "cpu" and not isfinite(norm):  # elsewhere asking would hold everything up; see Run
+        if self.device.type == "cpu" and not isfinite(norm + terms.sum()):  # elsewhere asking would hold all up; see Run
             self.gradient.copy_(gradient)
             raise FloatingPointError(self._not_finite(terms))  # before clipping, which makes all of them no numbers
         torch.mul(gradient, (self.settings.max_grad_norm / (norm + 1e-6)).clamp(max=1.0), out=self.gradient)
@@ -355,7 +360,10 @@ class Learner:
         self.ranks.same(list(self.network.state_dict().values()))
 
     def arrange(self, copied: list[str], freeze: bool) -> None:
-        """Who learns how fast: parameters that were copied at `copied_rate`. freeze: the encoder not at all."""
+        """Who learns how fast: parameters that were copied at `copied_rate`. freeze: the encoder not at all, with what it
+        normalises by."""
+        if freeze:
+            self.normal = self.fresh = None
         named = [(name, one) for name, one in self.network.named_parameters() if not (freeze and name.startswith("encoder."))]
         for one in self.network.parameters():
             one.requires_grad = not freeze

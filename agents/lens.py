@@ -18,8 +18,10 @@ class Lens:
     def __init__(self, name: str, space: spaces.Space):
         self.space = space
         self.kind = _kind(name, space)
-        self.channels, self.scale = 0, 1.0  # of an image: how many; what a channel's numbers are multiplied by
+        self.channels, self.scale = 0, 1.0  # of an image; what numbers are multiplied by: bytes of vectors become 0 to 1,
         if self.kind == "objects":
+            if isinstance(space, spaces.Box) and space.dtype == np.uint8 and space.high.max() > 1:
+                self.scale = 1 / 255
             return
         assert isinstance(space, spaces.Box)
         shape = space.shape if len(space.shape) == 3 else (*space.shape, 1)
@@ -27,7 +29,7 @@ class Lens:
         self.first = shape[0] != shape[1] if square else shape[0] < min(shape[1:])  # as FrameStackObservation has them
         self.channels, *sides = shape if self.first else (shape[2], *shape[:2])
         self.sides = tuple(sides)
-        self.scale = 255.0 if space.high.max() <= 1 else 1.0
+        self.scale = 255.0 if space.high.max() <= 1 else 1.0  # and images bytes
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -49,7 +51,7 @@ class Lens:
         if isinstance(self.space, spaces.Discrete):
             return np.eye(int(self.space.n), dtype=np.float32)[np.asarray(raw, np.int64) - int(self.space.start)]
         if observation == "objects":
-            return np.array(raw, np.float32).reshape(len(raw), -1) * np.float32(1 / 255 if raw.dtype == np.uint8 else 1)
+            return np.array(raw, np.float32).reshape(len(raw), -1) * np.float32(self.scale)
         images = np.asarray(raw).reshape(len(raw), *self.space.shape)  # type: ignore[misc]
         if images.ndim == 3:
             images = images[..., None]

@@ -82,7 +82,8 @@ class Memory(nn.Module):
         after them."""
         before = state.to(x.dtype).unflatten(1, (self.layers, 2)).permute(2, 1, 0, 3).contiguous()
         weights = [parameter.to(x.dtype) for parameter in self.lstm.parameters()]
-        out, hidden, cell = torch.lstm(x, (before[0], before[1]), weights, True, self.layers, 0.0, self.training, False, False)
+        learning = torch.is_grad_enabled()
+        out, hidden, cell = torch.lstm(x, (before[0], before[1]), weights, True, self.layers, 0.0, learning, False, False)
         return out, torch.stack([hidden, cell], 1).permute(2, 0, 1, 3).flatten(1, 2).float()
 
     def forward(self, x: Tensor, of: Sequence) -> Tensor:

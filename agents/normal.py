@@ -83,7 +83,7 @@ class Scale(nn.Module):
 
     mean: Tensor
     deviation: Tensor
-    moments: Tensor  # the mean and the mean square, and how much of them is there yet
+    moments: Tensor  # the mean, the variance, and how much of them is there yet
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,10 +106,15 @@ class Scale(nn.Module):
         ranks = ranks or Ranks()
         if not ranks.numbers(len(target)).any():
             return
-        new = torch.stack([ranks.mean(target), ranks.mean(target.square()), torch.ones_like(self.mean)])
-        self.moments.mul_(self.KEPT).add_(new, alpha=1 - self.KEPT)
-        mean, square = self.moments[:2] / self.moments[2]
-        deviation = (square - mean.square()).clamp(min=1e-8).sqrt().clamp(min=1e-4)
+        middle = ranks.mean(target)
+        variance = ranks.mean((target - middle).square())
+        there = self.KEPT * self.moments[2] + (1 - self.KEPT)
+        share = (1 - self.KEPT) / there  # of the new ones
+        off = middle - self.moments[0]
+        mean = self.moments[0] + share * off
+        spread = (1 - share) * self.moments[1] + share * variance + share * (1 - share) * off.square()
+        self.moments.copy_(torch.stack([mean, spread, there]))
+        deviation = spread.sqrt().clamp(min=1e-4)
         layer.weight.mul_(self.deviation / deviation)
         layer.bias.mul_(self.deviation).add_(self.mean - mean).div_(deviation)
         self.mean.copy_(mean)

@@ -1,7 +1,7 @@
 """Learning curves: python -m agents.plot runs/pong/NAME-s1 runs/pong/NAME-s2
 
-The mean over the runs of the same game, algorithm, network and memory, whatever their seeds, and its 95 % interval by
-Student's t. A curve ends where the first of its runs ends.
+The mean over the runs of the same game and learner (algorithm, network, memory, observation, trainer), whatever their seeds,
+and its 95 % interval by Student's t. A curve ends where the first of its runs ends.
 """
 
 import argparse
@@ -9,10 +9,10 @@ import io
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from games import heading
 from games.errors import UserError, nearest
 
 FORMATS = (".png", ".svg")
+OURS = "sparring"  # the first of `agents.config.TRAINERS`, which would load torch
 # Okabe & Ito's colours, which people who see few colours tell apart too; and a dash pattern for those who see none.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
@@ -40,11 +41,22 @@ class NothingYet(UserError):
     """A run that was stopped before its first number of this kind."""
 
 
+class Group(NamedTuple):
+    """Whose runs are means of one another, whatever their seeds."""
+
+    game: str
+    algorithm: str
+    network: str
+    memory: str = "none"
+    observation: str = "pixels"
+    trainer: str = OURS
+
+
 @dataclass
 class Curve:
     """One run's numbers of one kind."""
 
-    group: tuple[str, str, str, str]  # game, algorithm, network, memory
+    group: Group
     x: np.ndarray  # float64 [points], rising: steps, or seconds of training
     y: np.ndarray  # float64 [points]
     rate: bool  # y is a share of games won
@@ -84,12 +96,13 @@ def read(folder: Path, tag: str, by: str) -> Curve:
     return Curve(group, np.array(x), np.array([points[at] for at in x]), rate)
 
 
-def _group(folder: Path) -> tuple[str, str, str, str]:
+def _group(folder: Path) -> Group:
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text())
         learner = config["learner"]
-        found = (config["game"], config["algorithm"], learner["network"], learner.get("memory", "none"))
+        known = {name: learner[name] for name in ("memory", "observation") if name in learner}
+        found = Group(config["game"], config["algorithm"], learner["network"], **known, trainer=config.get("trainer", OURS))
     except FileNotFoundError:
         raise UserError(f"{folder} holds no run: it has no config.json.") from None
     except OSError as error:
@@ -97,7 +110,7 @@ def _group(folder: Path) -> tuple[str, str, str, str]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} is damaged: {type(error).__name__}: {error}.") from error
     if not all(isinstance(part, str) for part in found):
-        raise UserError(f"{path} is damaged: its game, algorithm, network and memory are no names.")
+        raise UserError(f"{path} is damaged: its {', '.join(Group._fields)} are no names.")
     return found
 
 
@@ -127,7 +140,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 def band(curves: Sequence[Curve]) -> Band:
     """The mean of some runs where all of them have been, and its 95 % interval (none of a single run).
 
-    >>> runs = [Curve(("pong", "ppo", "patch", "none"), np.array([0.0, 10.0]), np.array(y), False) for y in ([0, 2], [2, 8])]
+    >>> runs = [Curve(Group("pong", "ppo", "patch"), np.array([0.0, 10.0]), np.array(y), False) for y in ([0, 2], [2, 8])]
     >>> found = band(runs)
     >>> found.mean.tolist(), (found.high - found.mean).round(1).tolist()  # 12.706 · √2 / √2, 12.706 · √18 / √2
     ([1.0, 5.0], [12.7, 38.1])
@@ -149,14 +162,25 @@ def band(curves: Sequence[Curve]) -> Band:
 
 def bands(curves: Sequence[Curve]) -> dict[str, dict[str, Band]]:
     """By game, and by what learned it."""
-    groups: dict[tuple[str, str, str, str], list[Curve]] = {}
+    groups: dict[Group, list[Curve]] = {}
     for curve in curves:
         groups.setdefault(curve.group, []).append(curve)
     found: dict[str, dict[str, Band]] = {}
-    for (game, algorithm, network, memory), runs in groups.items():
-        name = f"{algorithm}, {network}{'' if memory == 'none' else f' + {memory}'}"
-        found.setdefault(game, {})[name] = band(runs)
+    for group, runs in groups.items():
+        found.setdefault(group.game, {})[named(group, groups)] = band(runs)
     return found
+
+
+def named(group: Group, others: Iterable[Group]) -> str:
+    """A learner as legends call it: with what it sees where another differs in that alone.
+
+    >>> named(Group("pong", "dqn", "patch", "lstm"), []), named(Group("pong", "ppo", "patch", trainer="sb3"), [])
+    ('dqn, patch + lstm', 'sb3 ppo, patch')
+    """
+    name = f"{'' if group.trainer == OURS else f'{group.trainer} '}{group.algorithm}, {group.network}"
+    name += "" if group.memory == "none" else f" + {group.memory}"
+    alike = {other for other in others if other._replace(observation=group.observation) == group}
+    return f"{name}, {group.observation}" if len(alike) > 1 else name
 
 
 def mark(game: str, tag: str, rate: bool) -> float | None:

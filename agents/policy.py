@@ -103,6 +103,14 @@ class Agent:
             chosen = self.network.choose(logits, self._tensor(masks), self.info.settings, self.generator)
         return chosen.cpu().numpy(), state
 
+    def scores(
+        self, observation: np.ndarray, masks: np.ndarray | None, state: Tensor | None = None
+    ) -> tuple[np.ndarray, Tensor | None]:
+        """float32 [B, A], by which `decide` chooses: logits or action values, minus infinity for what is not allowed."""
+        with torch.inference_mode():
+            scores, _, state = self._step(observation, state)
+            return masked(scores, self._tensor(masks)).cpu().numpy(), state
+
     def evaluate(
         self, observation: np.ndarray, masks: np.ndarray | None = None, state: Tensor | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -235,10 +243,12 @@ def _check_shapes(path: Path, network: Network, tensors: dict[str, Tensor]) -> N
 
 
 def fitting(path: Path, network: Network) -> tuple[dict[str, Tensor], list[str]]:
-    """The weights of an agent's file, of any game, that a network has by name and shape; and its names that go without.
+    """The weights of an agent's file, or of a run's, of any game, that a network has by name and shape; and its names that go
+    without.
 
     `UserError` where nothing fits.
     """
+    path = path / "agent.safetensors" if path.is_dir() else path
     tensors, _ = checkpoint.load(path, "agent")
     own = network.state_dict()
     fit = {name: tensors[name] for name, tensor in own.items() if name in tensors and tensors[name].shape == tensor.shape}

@@ -84,6 +84,8 @@ class Run:
         made = learner(self.game, config.learner, config.seed, opponents, config.device, self.threads, self.ranks)
         if config.copied or config.freeze:
             made.arrange(config.copied, freeze=bool(config.freeze))
+        if config.freeze and not config.copied:
+            made.remarks.append("The encoder stays as it begins, at random: nothing is copied into it (--init-from)")
         return made
 
     def begin_from(self, weights: dict[str, torch.Tensor]) -> None:

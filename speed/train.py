@@ -84,6 +84,7 @@ def contests(quick: bool) -> list[Contest]:
         Contest("dqn lstm mlp", dqn(**OBJECTS, memory="lstm")),
         Contest("dqn lstm cnn", dqn(**PIXELS, memory="lstm")),
         Contest("dqn masked", dqn(**BOARD), game="connect_four"),
+        Contest("dqn lstm masked", dqn(**BOARD, memory="lstm"), game="connect_four"),
     ]
 
 

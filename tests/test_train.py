@@ -1,5 +1,6 @@
 """The command line of train.py, and what a run shows: TensorBoard, progress.jsonl, the terminal, one JSON object."""
 
+import dataclasses
 import io
 import json
 import os
@@ -455,6 +456,15 @@ def test_describe_prints_the_network_and_leaves_nothing_behind(runs, tmp_path):
     assert (told["network"], told["memory"]) == ("mlp", "lstm")
     assert told["layers"][2]["shape"] == [64]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("first", ["ppo", "dqn"])
+def test_the_first_algorithm_of_a_recipe_is_the_default(first, monkeypatch):
+    pong = games.load("pong")
+    ordered = {name: pong.recipe[name] for name in sorted(pong.recipe, key=lambda name: name != first)}
+    monkeypatch.setattr(plan, "game_named", lambda name: dataclasses.replace(pong, recipe=ordered))
+    _, algorithm, _, _ = plan.resolved(train.arguments().parse_args(["pong"]))
+    assert algorithm == first
 
 
 def test_describe_tells_of_a_run_too(shown):

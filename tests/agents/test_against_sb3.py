@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import stable_baselines3 as sb3
 import torch
-from stable_baselines3.common.buffers import ReplayBuffer
+from sb3_contrib import RecurrentPPO
+from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
 from agents import dqn
 from agents.dqn import DQN, DQNSettings
+from agents.networks import ActorCritic
 from agents.ppo import PPO, PPOSettings, advantages
 from agents.replay import Sampled
 from agents.sb3 import SparringVecEnv
@@ -39,15 +41,25 @@ def their_policy(settings):
     return {"policy_kwargs": {**policy_settings(settings), **sgd}, "learning_rate": settings.learning_rate, "device": "cpu"}
 
 
+def ordered(network):
+    """Its weights in the order of theirs."""
+    parts = ("encoder", "policy", "advantage", "value", "memory")
+    return [one for name in parts if getattr(network, name, None) is not None for one in getattr(network, name).parameters()]
+
+
 def copy_weights(into, network):
     with torch.no_grad():
-        for other, mine in zip(into.parameters(), network.parameters(), strict=True):
+        for other, mine in zip(into.parameters(), ordered(network), strict=True):
             other.copy_(mine)
+
+
+def copies(network):
+    return [parameter.clone() for parameter in ordered(network)]
 
 
 def assert_same(network, theirs, before):
     """The gradients, 1e-5 of the greatest, and the weights."""
-    for mine, other, old in zip(network.parameters(), theirs.parameters(), before, strict=True):
+    for mine, other, old in zip(ordered(network), theirs.parameters(), before, strict=True):
         size = other.grad.abs().max()
         assert size > 0
         assert (mine.grad - other.grad).abs().max() < 1e-5 * size
@@ -61,7 +73,9 @@ def assert_same(network, theirs, before):
 def same_transitions(game, learner, model, steps, monkeypatch):
     """Random play, into our replay and theirs."""
     chance, envs = np.random.default_rng(0), their_envs(game)
-    model.replay_buffer = ReplayBuffer(steps * ENVS, envs.observation_space, envs.action_space, "cpu", n_envs=ENVS)
+    n_step, gamma = learner.settings.n_step, learner.settings.gamma
+    kind, more = (ReplayBuffer, {}) if n_step == 1 else (NStepReplayBuffer, {"n_steps": n_step, "gamma": gamma})
+    model.replay_buffer = kind(steps * ENVS, envs.observation_space, envs.action_space, "cpu", n_envs=ENVS, **more)
     seen, counts = envs.reset(), {OVER: 0, OUT_OF_TIME: 0}
     for _ in range(steps):
         actions = chance.integers(0, 3, ENVS)
@@ -78,12 +92,13 @@ def same_transitions(game, learner, model, steps, monkeypatch):
     assert np.count_nonzero(model.replay_buffer.rewards) > 10
 
 
-def test_a_vanilla_dqn_update_is_theirs(short, monkeypatch):
-    vanilla = {"double": False, "dueling": False, "n_step": 1, "prioritized": False, "gamma": 0.9, "batch_size": 400}
+@pytest.mark.parametrize("n_step", [1, 3])
+def test_a_vanilla_dqn_update_is_theirs(short, n_step, monkeypatch):
+    vanilla = {"double": False, "dueling": False, "n_step": n_step, "prioritized": False, "gamma": 0.9, "batch_size": 400}
     settings = DQNSettings(**SIGHT, **SHARED, **vanilla, learning_rate=0.1)
     learner = DQN(short, settings, SEED, [])
     envs = their_envs(short)
-    model = sb3.DQN("CnnPolicy", envs, buffer_size=100, gamma=0.9, batch_size=400, **their_policy(settings))
+    model = sb3.DQN("CnnPolicy", envs, buffer_size=100, gamma=0.9, batch_size=400, n_steps=n_step, **their_policy(settings))
     model.set_logger(Logger(None, []))
     copy_weights(model.q_net, learner.network)
     with torch.no_grad():  # a target network of its own, so that the two cannot be confused
@@ -92,12 +107,12 @@ def test_a_vanilla_dqn_update_is_theirs(short, monkeypatch):
     copy_weights(model.q_net_target, learner.target)
     same_transitions(short, learner, model, 120, monkeypatch)
     chance = np.random.default_rng(1)
-    time, row = chance.integers(0, 119, 400), chance.integers(0, ENVS, 400)
+    time, row = chance.integers(0, 120 - n_step, 400), chance.integers(0, ENVS, 400)
     entry = np.array([np.flatnonzero(learner.replay.real[k])[t] for t, k in zip(time, row, strict=True)])
     monkeypatch.setattr(learner.replay, "sample", lambda *others: Sampled(row, entry, np.ones(400, np.float32)))
     theirs = iter((time, row))
     monkeypatch.setattr(np.random, "randint", lambda *others, **named: next(theirs))
-    before = [parameter.clone() for parameter in learner.network.parameters()]
+    before = copies(learner.network)
     learner._learn()
     model.train(1, 400)
     assert_same(learner.network, model.q_net, before)
@@ -111,9 +126,18 @@ class Nothing(BaseCallback):
         return True
 
 
-@pytest.mark.parametrize("extra", [{}, {"clip_range_vf": 0.1, "ent_coef": 0.05, "normalize_advantage": False}])
-def test_a_ppo_update_is_theirs(short, extra):
-    """The advantages and returns of a rollout in which games end and are cut, then the step."""
+OTHERWISE = {"clip_range_vf": 0.1, "ent_coef": 0.05, "normalize_advantage": False}
+LSTM = {"memory": "lstm", "memory_size": 16}
+
+
+def as_theirs(network, features):
+    """RecurrentPPO lets no gradient of the value into a memory that the policy shares."""
+    return network.policy(features), network.value(features.detach()).squeeze(1)
+
+
+@pytest.mark.parametrize("extra", [{}, OTHERWISE, LSTM, {**LSTM, **OTHERWISE}])
+def test_a_ppo_update_is_theirs(short, extra, monkeypatch):
+    """The advantages and returns of a rollout in which games end and are cut, then the step; with a memory RecurrentPPO's."""
     steps = 60
     settings = PPOSettings(
         **SIGHT, **SHARED, **{"ent_coef": 0.0, **extra}, n_steps=steps, batch_size=steps * ENVS, n_epochs=1, learning_rate=0.1
@@ -122,20 +146,25 @@ def test_a_ppo_update_is_theirs(short, extra):
     names = ("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "ent_coef", "vf_coef", "clip_range")
     same = {name: getattr(settings, name) for name in (*names, "max_grad_norm", "normalize_advantage")}
     clip = settings.clip_range_vf or None
-    model = sb3.PPO("CnnPolicy", envs, clip_range_vf=clip, **same, **their_policy(settings))
-    policy = model.policy
+    kind, name = (RecurrentPPO, "CnnLstmPolicy") if "memory" in extra else (sb3.PPO, "CnnPolicy")
+    model = kind(name, envs, clip_range_vf=clip, **same, **their_policy(settings))
+    policy, plain = model.policy, model.policy.forward
+    if "memory" in extra:
+        learner.network.policy.weight.data *= 50  # or nothing of the policy's gradient would come as far as the encoder
+        monkeypatch.setattr(ActorCritic, "heads", as_theirs)
     copy_weights(policy, learner.network)
-    before = [parameter.clone() for parameter in learner.network.parameters()]
+    before = copies(learner.network)
     learner.collect()
     roll = learner.rollout
     assert {OVER, OUT_OF_TIME} <= set(roll.end.flatten().tolist())
     assert roll.reward.count_nonzero() > 10
     played = iter(roll.action[1:])
 
-    def forward(seen, deterministic=False):
+    def forward(seen, *memory, deterministic=False):
         actions = next(played)
-        values, log_prob, _ = policy.evaluate_actions(seen, actions)
-        return actions, values, log_prob
+        _, _, _, *after = plain(seen, *memory)
+        values, log_prob, _ = policy.evaluate_actions(seen, actions, *memory)
+        return actions, values, log_prob, *after
 
     policy.forward = forward
     _, callback = model._setup_learn(steps * ENVS, Nothing())
@@ -151,9 +180,11 @@ def test_a_ppo_update_is_theirs(short, extra):
         learner.last_value, settings.gamma, settings.gae_lambda,
     )  # fmt: skip
     assert known.all()
-    assert buffer.advantages == pytest.approx(mine.numpy(), abs=1e-4)
-    assert buffer.returns == pytest.approx((mine + roll.value[1:]).numpy(), abs=1e-4)
+    for theirs, own in ((buffer.advantages, mine), (buffer.returns, mine + roll.value[1:])):
+        assert np.abs(theirs - own.numpy()).max() < 1e-5 * np.abs(theirs).max()
     learner.update(0.0)
     del policy.forward
+    if "memory" in extra:
+        monkeypatch.setattr(np.random, "randint", lambda *_, **__: 0)  # it would cut one of the sequences anywhere
     model.train()
     assert_same(learner.network, policy, before)

@@ -125,6 +125,12 @@ def test_with_a_memory_frames_are_single_unless_whoever_chose_it_stacks_them(
         ("ppo", {"memory": "lstm", "stack": 3}, "stacks of 3 frames is seldom worth its time: --set stack=1"),
         ("ppo", {"memory_size": 64}, "memory_size=64 does nothing here: memory is none"),
         ("dqn", {"burn_in": 4}, "burn_in=4 does nothing here: memory is none"),
+        (
+            "dqn",
+            {"tau": 0.005},
+            "The target network takes 0.005 of the other only every 8,000 decisions: --set target_update_interval=1",
+        ),
+        ("dqn", {"tau": 0.005, "target_update_interval": 1}, None),
         ("dqn", {"alpha": 0.5, "prioritized": False}, "alpha=0.5 does nothing here: prioritized is false"),
         ("ppo", {"momentum": 0.9}, "momentum=0.9 does nothing here: optimizer is adam"),
         ("ppo", {"augment": "shift", "augment_intensity": 0.1}, "augment_intensity=0.1 does nothing here: augment is shift"),

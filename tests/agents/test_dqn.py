@@ -8,9 +8,11 @@ import games
 from agents import dqn
 from agents.config import resolve
 from agents.dqn import DQN, DQNSettings, priorities, target_value, td_loss
+from agents.learner import CHOICES
 from agents.match import participant
-from agents.networks import explore
+from agents.networks import ActionValues, explore
 from agents.replay import Sampled
+from agents.settings import AgentSettings
 from games.batch import OUT_OF_TIME, OVER
 from games.errors import UserError
 
@@ -305,6 +307,47 @@ def test_a_replay_that_does_not_fit_is_refused_with_advice_before_it_is_made(mon
     fits = int(1e6 * 0.5 * 8e9 / needed)
     with pytest.raises(UserError, match=rf"no room for a replay of 1,000,000 decisions: 6\.6 GiB.*\n.*buffer_size={fits},"):
         DQN(game, chosen, 1, [participant("bot", game)])
+
+
+def test_free_memory_is_what_the_machine_or_the_container_has_left(tmp_path):
+    assert dqn.free_memory(tmp_path) == float("inf"), "neither says"
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 2000 kB\n")
+    assert dqn.free_memory(tmp_path) == 2000 * 1024
+    group = tmp_path / "sys" / "fs" / "cgroup"
+    group.mkdir(parents=True)
+    (group / "memory.current").write_text("900000\n")
+    (group / "memory.stat").write_text("anon 1\ninactive_file 100000\n")
+    for limit, free in (("max", 2000 * 1024), ("1000000", 200_000)):
+        (group / "memory.max").write_text(f"{limit}\n")
+        assert dqn.free_memory(tmp_path) == free
+
+
+@pytest.mark.parametrize("name", CHOICES["optimizer"])
+def test_every_optimizer_goes_on_as_if_it_had_not_stopped(name, hasty):
+    """A step, then another one of the same learner and of one that took over its state."""
+    one, other = (learner_of(hasty, optimizer=name, momentum=0.9 * (name == "sgd"), weight_decay=0.01) for _ in range(2))
+    one.iterate(lambda: 0.5)
+    tensors, meta = one.state()
+    assert any(name.startswith("optimizer.") for name in tensors)
+    other.restore(tensors, meta)
+    before = [parameter.clone() for parameter in one.parameters]
+    for learner in (one, other):
+        learner.gradient.copy_(torch.linspace(-1, 1, len(learner.gradient)))
+        learner.optimizer.step()
+    for mine, its, old in zip(one.parameters, other.parameters, before, strict=True):
+        assert torch.equal(mine, its) and not torch.equal(mine, old)
+
+
+def test_a_duelling_network_adds_what_actions_are_worth_beyond_their_mean():
+    network = ActionValues((1, 12, 12), 3, AgentSettings(size=12, hidden=16, stack=1))
+    features = torch.randn(5, network.features)
+    with torch.no_grad():
+        value, advantage = network.value(features), network.advantage(features)
+        q, best = network.heads(features)
+    assert torch.allclose(q, value + advantage - advantage.sum(1, keepdim=True) / 3, atol=1e-6)
+    assert torch.allclose(q.mean(1), value.squeeze(1), atol=1e-6)
+    assert torch.equal(best, q.amax(1))
 
 
 @pytest.mark.parametrize("double", [False, True])

@@ -8,18 +8,23 @@ import pytest
 import torch
 
 import games
-from agents import export
+from agents import export, game_named
 from agents.features import Encoder
 from agents.policy import Agent, build, describe
 from agents.settings import AgentSettings
 from games.errors import UserError
 
 ROOT = Path(__file__).parents[2]
+OBJECTS = {"network": "mlp", "observation": "objects", "stack": 1}
 KINDS = {
     "pixels": ("pong", "ppo", {}),
     "masks and planes": ("connect_four", "dqn", {"observation": "planes", "size": 14, "patch": 2, "stack": 1}),
     "convolutions": ("breakout", "ppo", {"network": "small", "size": 42, "stack": 3}),
     "memory": ("pong", "dqn", {"memory": "lstm", "memory_size": 16, "memory_layers": 2, "stack": 1}),
+    "deep": ("pong", "dqn", {"network": "impala", "size": 32, "stack": 1}),
+    "deep and narrow": ("pong", "ppo", {"network": "mobile", "size": 32, "stack": 1}),
+    "another's": ("gym:CartPole-v1", "ppo", {**OBJECTS, "normalize_observation": True, "normalize_value": True}),
+    "another's, with memory": ("gym:CartPole-v1", "dqn", {**OBJECTS, "memory": "lstm", "memory_size": 16}),
     "memory and masks": ("connect_four", "ppo", {"network": "mlp", "observation": "objects", "memory": "lstm", "stack": 1}),
 }
 
@@ -32,13 +37,15 @@ def few(monkeypatch):
 
 def agent_of(name, algorithm, settings):
     """An agent that does not know anything, but decidedly."""
-    game, settings = games.load(name), AgentSettings(**{"hidden": 32, **settings})
+    game, settings = game_named(name), AgentSettings(**{"hidden": 32, **settings})
     with torch.random.fork_rng():
         torch.manual_seed(3)
         network = build(game, settings, algorithm)
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter += 0.05 * torch.randn_like(parameter)
+            for number in (buffer for name, buffer in network.named_buffers() if name.endswith(("mean", "deviation"))):
+                number += 0.5 * torch.rand_like(number)
     return Agent(game, describe(game, settings, algorithm), network)
 
 
@@ -66,6 +73,18 @@ def test_eight_bits_are_a_third_of_the_size_and_nearly_the_same(few, tmp_path):
     assert (tmp_path / "small.onnx").stat().st_size < (tmp_path / "whole.onnx").stat().st_size / 3
     assert found.same > 0.9
     assert 1e-5 < found.difference < 0.2
+
+
+def test_eight_bits_do_for_convolutions_too(few, tmp_path):
+    found = export.export(agent_of(*KINDS["convolutions"]), tmp_path / "agent.onnx", int8=True)
+    assert found.same > 0.8
+
+
+def test_eight_bits_that_change_what_it_does_are_refused(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "LEAST", 1.1)
+    with pytest.raises(UserError, match="export it without --int8"):
+        export.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx", int8=True)
+    assert not (tmp_path / "agent.onnx").exists()
 
 
 def test_the_example_plays_without_torch(few, tmp_path):

@@ -1,8 +1,9 @@
 """Environments that are not ours: what they tell is learned from rightly, and what cannot be is said in words."""
 
+import dataclasses
 import json
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import gymnasium
 import numpy as np
@@ -21,7 +22,7 @@ from agents.foreign_arena import ForeignArena, evaluate
 from agents.lens import Lens
 from agents.match import Participant
 from agents.normal import Normal
-from agents.policy import Agent
+from agents.policy import Agent, build
 from agents.ppo import PPO, PPOSettings
 from games.batch import OUT_OF_TIME, OVER, RANDOM
 from games.errors import UserError
@@ -44,8 +45,9 @@ class Count(gymnasium.Env):
     observation_space = spaces.Box(-1e6, 1e6, (2,), np.float32)
     action_space = spaces.Discrete(3, start=5)
 
-    def __init__(self, over=10**9, limit=10**9, image=False, render_mode=None):
+    def __init__(self, over=10**9, limit=10**9, image=False, reuse=False, render_mode=None):
         self.over, self.limit, self.episode, self.image = over, limit, -1, image
+        self.buffer = np.zeros(2, np.float32) if reuse else None
         if image:
             self.observation_space = spaces.Box(0, 1, (10, 10, 2), bool)
 
@@ -61,6 +63,9 @@ class Count(gymnasium.Env):
         return self._seen(), 1.0, self.count == self.over, self.count == self.limit, {}
 
     def _seen(self):
+        if self.buffer is not None:  # the same array each time
+            self.buffer[:] = self.count, self.episode
+            return self.buffer
         return np.full((10, 10, 2), self.count % 2, bool) if self.image else np.array([self.count, self.episode], np.float32)
 
 
@@ -71,7 +76,23 @@ class CountVector(gymnasium.vector.VectorEnv):
         self.metadata = {"autoreset_mode": mode}
         self.inner = gymnasium.vector.SyncVectorEnv([lambda: Count(over, limit)] * num_envs, autoreset_mode=mode)
         self.num_envs, self.single_action_space = num_envs, self.inner.single_action_space
+        self.single_observation_space = self.inner.single_observation_space
         self.reset, self.step = self.inner.reset, self.inner.step
+
+
+class Echo(gymnasium.Env):
+    """Shows one of three signs and pays for the action of the same number; an episode has ten decisions."""
+
+    observation_space, action_space = spaces.Discrete(3), spaces.Discrete(3)
+
+    def reset(self, seed=None, options=None):
+        super().reset(seed=seed)
+        self.count, self.sign = 0, int(self.np_random.integers(3))
+        return self.sign, {}
+
+    def step(self, action):
+        paid, self.count, self.sign = float(action == self.sign), self.count + 1, int(self.np_random.integers(3))
+        return self.sign, paid, False, self.count == 10, {}
 
 
 @pytest.fixture(autouse=True)
@@ -82,13 +103,13 @@ def brief_iterations(monkeypatch):
 
 @pytest.fixture
 def register():
-    """`register(over=…, limit=…, vector=mode)`: the id of a Count, forgotten after the test."""
+    """`register(over=…, limit=…, vector=mode)`: a Count, or another `kind`, as a game; forgotten after the test."""
     made = []
 
-    def call(vector=None, **options):
+    def call(vector=None, kind=Count, **options):
         name = f"Count{len(made)}-v3"
         entry = None if vector is None else (lambda num_envs, **kw: CountVector(num_envs, vector, **kw))
-        gymnasium.register(name, entry_point=lambda **kw: Count(**kw), vector_entry_point=entry, kwargs=options)
+        gymnasium.register(name, entry_point=lambda **kw: kind(**kw), vector_entry_point=entry, kwargs=options)
         made.append(name)
         return ForeignGame(name)
 
@@ -123,6 +144,47 @@ def test_an_end_shows_its_own_last_observation_whatever_the_way_of_beginning_aga
         if arena.asked()[0] and (end[0] or not asked[0]):
             assert arena.view.observe()[0, :, 0].tolist() == [0, 0], "nothing of the episode before in the stack"
     assert found[:3] == [(3 * k, code, [2, 3], ([3.0, 3.0], [3, 3])) for k in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("code, ends", [(OVER, {"over": 3}), (OUT_OF_TIME, {"limit": 3})], ids=["over", "out of time"])
+def test_an_end_is_seen_of_an_environment_that_fills_the_same_array_again(register, code, ends):
+    settings = SimpleNamespace(observation="objects", size=30, stack=2, delay=0)
+    arena = ForeignArena(register(reuse=True, **ends), 2, 1, settings)
+    for _ in range(3):
+        _, end = arena.step(np.zeros(2, np.int64))
+    assert end.tolist() == [code, code]
+    assert arena.view.final(np.array([0]))[0].tolist() == [[2, 0], [3, 0]]
+    assert arena.view.observe()[0].tolist() == [[0, 0], [0, 1]]
+
+
+def test_a_vector_form_that_shows_something_else_is_not_taken(register, monkeypatch):
+    game = register(vector=AutoresetMode.NEXT_STEP, over=3)
+    assert isinstance(game.vector(2), CountVector)
+    made = CountVector.__init__
+
+    def other(envs, *args, **named):
+        made(envs, *args, **named)
+        envs.single_observation_space = spaces.Box(0, 255, (4, 84, 84), np.uint8)  # as ALE's
+
+    monkeypatch.setattr(CountVector, "__init__", other)
+    assert isinstance(game.vector(2), gymnasium.vector.SyncVectorEnv)
+
+
+def test_bytes_are_what_the_space_says_whatever_comes():
+    bits, levels = (Lens("it", spaces.Box(0, high, (3,), np.uint8)) for high in (1, 255))
+    for kind in (np.uint8, np.int64):
+        assert bits.frames(np.array([[0, 1, 1]], kind), "objects", 0).tolist() == [[0, 1, 1]]
+        assert levels.frames(np.array([[0, 255, 51]], kind), "objects", 0)[0] == pytest.approx([0, 1, 0.2])
+
+
+def test_images_of_a_middling_size_have_a_network_that_takes_them(register):
+    game = register(image=True)
+    game.lens = Lens("it", spaces.Box(0, 255, (24, 24, 4), np.uint8))
+    for algorithm in ALGORITHMS:
+        learner, _ = resolve(game, algorithm, {}, None)
+        assert build(game, learner, algorithm).encoder.image == (4, 24, 24)
+    with pytest.raises(UserError, match="too small for the nature network"):
+        build(game, dataclasses.replace(learner, network="nature"), algorithm)
 
 
 @pytest.mark.parametrize("ends, worth", [({"limit": 4}, 2.0), ({"over": 4}, 1.875)], ids=["out of time", "over"])
@@ -172,6 +234,18 @@ def test_every_learner_learns_from_them(algorithm, memory):
     assert np.isfinite(list(metrics.values())).all()
     assert any((old != new).any() for old, new in zip(before, learner.parameters, strict=True))
     assert returns
+
+
+@pytest.mark.parametrize("algorithm", LEARNERS)
+def test_a_foreign_environment_is_learned(algorithm, register):
+    pace = {"n_envs": 16, "learning_rate": 1e-2, "schedule": "constant", "gamma": 0.5, "optimizer_eps": 1e-5}
+    learner = learner_of(register(kind=Echo), algorithm, **pace, **({"n_step": 1} if algorithm == "dqn" else {}))
+    scores = []
+    for iterations in (0, 40):
+        for _ in range(iterations):
+            learner.iterate(lambda: 0.5)
+        scores.append(evaluate(learner.game, Participant("agent", agent=learner.agent()), 50, 1).score)
+    assert scores[0] < 8 and scores[1] > 9.5
 
 
 def test_images_are_learned_from(register):
@@ -227,6 +301,17 @@ def test_what_cannot_be_is_refused_in_words(name, said):
         game_named(name)
     assert said in str(error.value)
     assert len(str(error.value).splitlines()) <= 3
+
+
+def test_a_package_that_registers_only_when_it_is_asked_is_asked(monkeypatch):
+    package = ModuleType("minatar.gym")
+    package.register_envs = lambda: gymnasium.register("MinAtar/Echo-v1", entry_point=lambda **_: Echo())
+    monkeypatch.setitem(sys.modules, "minatar", ModuleType("minatar"))
+    monkeypatch.setitem(sys.modules, "minatar.gym", package)
+    try:
+        assert game_named("gym:MinAtar/Echo-v1").num_actions == 3
+    finally:
+        gymnasium.registry.pop("MinAtar/Echo-v1", None)
 
 
 def test_a_package_that_is_not_installed_is_named(monkeypatch):

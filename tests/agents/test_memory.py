@@ -59,6 +59,21 @@ def test_a_sequence_gives_what_single_steps_give_whoever_is_asked_and_whatever_b
         assert torch.allclose(one, other, atol=1e-4, rtol=1e-4)
 
 
+def test_in_bfloat16_a_sequence_gives_nearly_what_single_steps_give():
+    """As a memory begins, not with weights made to matter: acting rounds its state at every decision."""
+    torch.manual_seed(0)
+    memory = Memory(32, AgentSettings(memory_size=64))
+    asked, start = torch.ones(16, 8, dtype=torch.bool), torch.rand(16, 8) < 0.1
+    x, state = torch.randn(16, 8, 32), torch.zeros(8, 2, 64)
+    exact = step_by_step(memory, x, asked, start, state)
+    x = x.bfloat16()
+    single = step_by_step(memory, x, asked, start, state)
+    whole = memory(x.transpose(0, 1)[asked.T], sequence(asked, start, state))
+    assert single.dtype == whole.dtype == torch.bfloat16
+    for one in (single, whole):
+        assert 0 < (one.float() - exact).abs().max() < 0.02, "a bfloat16 of 1 is known to 0.004"
+
+
 def test_nothing_passes_from_one_episode_of_a_sequence_into_the_next():
     torch.manual_seed(0)
     memory = clumsy(Memory(5, AgentSettings(memory_size=7)))

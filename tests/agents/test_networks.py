@@ -71,6 +71,20 @@ def test_bytes_are_numbers_from_0_to_1_to_a_network(name):
     assert 0.01 < made(white, torch.float32).max() < 30
 
 
+@pytest.mark.parametrize("name", ["patch", "small", "nature", "tiny", "mlp"])
+def test_weights_begin_orthogonal(name):
+    """Every layer stretches all directions alike: by √2, a policy by 0.01, a value by 1."""
+    settings, shape = SHAPES[name]
+    network = ActorCritic(shape, 4, settings)
+    layers = [(layer, 2**0.5) for layer in network.encoder.modules() if isinstance(layer, (torch.nn.Linear, torch.nn.Conv2d))]
+    layers = layers[name == "patch" :]  # its first one begins with waves
+    assert len(layers) >= 2
+    for layer, gain in (*layers, (network.policy, 0.01), (network.value, 1.0)):
+        stretched = torch.linalg.svdvals(layer.weight.flatten(1))
+        assert torch.allclose(stretched, torch.full_like(stretched, gain), rtol=1e-4)
+        assert (layer.bias == 0).all()
+
+
 @pytest.mark.parametrize("patch", [1, 2, 3, 6])
 def test_patches_are_what_reshape_and_transpose_give(patch):
     images = observations((3, 12, 18))

@@ -85,6 +85,23 @@ def test_the_loss_is_named(learner, monkeypatch):
     stops_with(learner, "the loss")
 
 
+def test_a_loss_that_is_no_number_stops_it_though_its_gradient_is_one(learner, monkeypatch):
+    """As of Huber's, whose gradient is 1 at most."""
+    if isinstance(learner, PPO):
+        original = learner._gradient
+    else:
+        original = learner._loss if learner.memory is None else learner._sequence_loss
+    last = -1 if isinstance(learner, PPO) else 1  # the terms, or the mean Q
+
+    def endless(*given):
+        found = list(original(*given))
+        found[last] = found[last] + np.inf
+        return tuple(found)
+
+    monkeypatch.setattr(learner, original.__name__, endless)
+    stops_with(learner, "the loss")
+
+
 def test_a_gradient_is_named(learner, monkeypatch):
     grad, names = torch.autograd.grad, [name for name, _ in learner.network.named_parameters()]
     place = names.index("encoder.second.bias")

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from agents import plot
-from agents.plot import Curve, band, bands, figure, mark, read
+from agents.plot import Curve, Group, band, bands, figure, mark, read
 from games.errors import UserError
 
-ONE = ("pong", "ppo", "patch", "none")
+ONE = Group("pong", "ppo", "patch")
 
 
 def curve(x, y, group=ONE, rate=False):
@@ -83,11 +83,11 @@ def test_many_points_become_a_few_hundred():
 
 
 def test_seeds_are_joined_and_everything_else_is_kept_apart():
-    other = ("pong", "dqn", "small", "lstm")
-    far = ("breakout", *ONE[1:])
-    found = bands([curve([0, 1], [0, 1], group) for group in (ONE, other, ONE, far)])
+    other = Group("pong", "dqn", "small", "lstm")
+    seeing, theirs, far = ONE._replace(observation="planes"), other._replace(trainer="sb3"), ONE._replace(game="breakout")
+    found = bands([curve([0, 1], [0, 1], group) for group in (ONE, other, ONE, far, seeing, theirs)])
     assert {game: {name: one.runs for name, one in drawn.items()} for game, drawn in found.items()} == {
-        "pong": {"ppo, patch": 2, "dqn, small + lstm": 1},
+        "pong": {"ppo, patch, pixels": 2, "dqn, small + lstm": 1, "ppo, patch, planes": 1, "sb3 dqn, small + lstm": 1},
         "breakout": {"ppo, patch": 1},
     }
 
@@ -131,7 +131,7 @@ def test_time_is_told_in_the_unit_that_fits(tmp_path):
 
 
 def test_every_curve_of_many_looks_different():
-    groups = [("pong", "ppo", f"net{k}", "none") for k in range(20)]
+    groups = [Group("pong", "ppo", f"net{k}") for k in range(20)]
     made = figure([curve([0, 1], [0, 1], group, True) for group in groups], "eval/score", "steps")
     looks = {(line.get_color(), str(line._dash_pattern)) for line in made.axes[0].get_lines()[:20]}
     assert len(looks) == 20

@@ -8,6 +8,7 @@ from agents import checkpoint
 from agents import config as configs
 from agents import run as runs
 from agents.networks import ActorCritic
+from agents.normal import Scale
 from agents.ppo import PPO, PPOSettings
 from agents.settings import AgentSettings
 from tests.short_runs import FAST, ROOT, folder_of
@@ -54,6 +55,30 @@ def test_a_frozen_encoder_stays_as_it_was_also_after_a_resume(teacher, main, tmp
         assert torch.equal(found[name], known[name]) == name.startswith("encoder."), name
 
 
+@pytest.mark.parametrize("freeze", [True, False])
+def test_what_a_frozen_encoder_normalises_by_stays_too(freeze):
+    settings = PPOSettings(observation="objects", network="mlp", stack=1, hidden=8, n_envs=8, n_steps=4, batch_size=32)
+    settings.normalize_observation = True
+    learner = PPO(games.load("breakout"), settings, 1, [])
+    learner.arrange([], freeze=freeze)
+    before = {name: tensor.clone() for name, tensor in learner.network.encoder.normal.state_dict().items()}
+    for _ in range(3):
+        learner.iterate(lambda: 0.0)
+    after = learner.network.encoder.normal.state_dict()
+    assert {torch.equal(after[name], tensor) for name, tensor in before.items()} == {freeze}
+
+
+def test_an_encoder_frozen_at_random_and_a_runs_folder_to_begin_from(teacher, main, tmp_path):
+    words = [word for word in BOARD if word != "--quiet"]
+    same = ["--observation", "pixels", "--set", "stack=2", "--set", "patch=6", "--set", "channels=16"]
+    code, out, error = main(*words, *same, "--freeze", "encoder", "--name", "random")
+    assert code == 0, error
+    assert "The encoder stays as it begins, at random" in out
+    code, out, error = main(*words, *same, "--freeze", "encoder", "--init-from", teacher.parent, "--name", "pupil")
+    assert code == 0, error
+    assert f"From {teacher.parent}: " in out and "at random" not in out
+
+
 def test_what_was_copied_learns_at_its_own_rate():
     settings = PPOSettings(size=12, hidden=16, n_envs=8, n_steps=4, batch_size=32, optimizer="sgd", copied_rate=0.0)
     learner = PPO(games.load("breakout"), settings, 1, [])
@@ -75,6 +100,15 @@ def test_values_stay_what_they_are_when_their_unit_changes():
     network.scale.update(torch.tensor([100.0, 300.0]), network.value)
     torch.testing.assert_close(network(stored)[1], before, rtol=1e-4, atol=1e-4)
     assert network.scale.deviation == 100.0
+
+
+def test_the_unit_is_right_far_from_zero_too():
+    torch.manual_seed(0)
+    scale, layer = Scale(), torch.nn.Linear(1, 1)
+    for _ in range(20):
+        scale.update(1e4 + torch.randn(500), layer)
+        assert scale.mean.item() == pytest.approx(1e4, rel=1e-4)
+        assert scale.deviation.item() == pytest.approx(1.0, rel=0.1)
 
 
 def test_a_value_far_from_zero_is_learned_sooner_in_its_own_unit():
