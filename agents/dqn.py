@@ -1,4 +1,4 @@
-"""Deep Q-networks (Mnih et al. 2015, doi:10.1038/nature14236) and what made them better: the mathematics, then the learner.
+"""Deep Q-networks (Mnih et al. 2015, doi:10.1038/nature14236) and what made them better. `dqn_objective` has the mathematics.
 
 Each part can be switched off; without all of them it is the algorithm of 2015: `double` (van Hasselt et al. 2016,
 arXiv:1509.06461), `dueling` (see `agents.networks`), `n_step` (Hessel et al. 2018, arXiv:1710.02298), `prioritized` (Schaul
@@ -15,51 +15,20 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from agents.augment import Change
+from agents.dqn_objective import TERMS as OF_LOSS
+from agents.dqn_objective import Decided, Gradient, gradient, priorities
 from agents.learner import Get, Learner, LearnerSettings, Put
 from agents.match import Participant
-from agents.networks import explore, forget, masked, sequence
+from agents.networks import explore, forget, sequence
 from agents.policy import build
 from agents.ranks import Ranks
 from agents.replay import Replay, Rings, Sampled
 from agents.rollout import cut_rows, within
 from games.errors import UserError
 from games.game import Game
-
-# --- the mathematics ------------------------------------------------------------------------------------------------
-
-
-def target_value(target: Tensor, online: Tensor | None, mask: Tensor | None) -> Tensor:
-    """What states are worth [B], by the target network's Q [B, A]; double: of the action that `online` [B, A] prefers.
-
-    mask: uint8 [B, A], what is allowed there; nothing else counts.
-
-    >>> target, online = torch.tensor([[1.0, 5.0, 9.0]]), torch.tensor([[2.0, 1.0, 3.0]])
-    >>> allowed = torch.tensor([[1, 1, 0]])
-    >>> [target_value(target, other, allowed).item() for other in (None, online)]
-    [5.0, 1.0]
-    """
-    best = masked(target if online is None else online, mask).argmax(1, keepdim=True)
-    return target.gather(1, best).squeeze(1)
-
-
-def td_loss(q: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Huber's loss of temporal differences, weighted; all [B]. Its gradient is the difference, at most 1.
-
-    >>> td_loss(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 0.0]), torch.ones(2)).item()  # (0.5 + 2.5) / 2
-    1.5
-    """
-    return (weight * F.smooth_l1_loss(q, target, reduction="none")).mean()
-
-
-def priorities(error: np.ndarray, alpha: float) -> np.ndarray:
-    """Of samples whose temporal differences are `error` [B], or [B, T] for sequences (0.9 of the greatest, 0.1 of the mean)."""
-    size = np.abs(error) if error.ndim == 1 else 0.9 * np.abs(error).max(1) + 0.1 * np.abs(error).mean(1)
-    return (size + 1e-6) ** alpha
-
 
 # --- the settings ---------------------------------------------------------------------------------------------------
 
@@ -102,7 +71,7 @@ SB3_PRESET: dict[str, Any] = {
     "optimizer": "adam", "optimizer_eps": 1e-8, "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
 }  # fmt: skip
 
-TERMS = ("loss", "q", "td_error", "grad_norm")
+TERMS = (*OF_LOSS, "grad_norm")
 AT_LEAST = 2048  # decisions of an iteration; logging each handful would cost more than learning
 
 
@@ -308,16 +277,16 @@ class DQN(Learner):
         sampled = sampled or self._sample()
         settings, count = self.settings, len(sampled.row)
         error = np.zeros((count, 1 if self.memory is None else settings.sequence), np.float32)
+        every = error.size * self.ranks.size  # decisions that the loss is a mean over
         part = self._loss if self.memory is None else self._sequence_loss
         change = [self.changes(count) for _ in range(2 if self.memory is None else 1)]
 
-        def loss(lo: int, hi: int) -> tuple[list[Tensor], None, Tensor]:
+        def loss(lo: int, hi: int) -> tuple[list[Tensor], list[Tensor], Tensor]:
             some = Sampled(sampled.row[lo:hi], sampled.entry[lo:hi], sampled.weight[lo:hi])
             changed = [None if one is None else one.of(slice(lo, hi)) for one in change]
-            whole, q, difference = part(some, *changed, *([] if target is None else [target[lo:hi]]))
-            error[lo:hi] = difference.reshape(hi - lo, -1)
-            share = (hi - lo) / (count * self.ranks.size)
-            return [share * whole], None, share * torch.stack([whole.detach(), q, difference.abs().mean()])
+            q, (by_q, difference, terms) = part(some, *changed, *([] if target is None else [target[lo:hi]]))
+            error[lo:hi] = difference.cpu().reshape(hi - lo, -1)
+            return [q], [by_q / every], terms / every
 
         terms, norm = self.gradient_step(count, self.piece, loss)
         self.replay.rate(sampled, priorities(error[:, 0] if self.memory is None else error, settings.alpha))
@@ -329,8 +298,8 @@ class DQN(Learner):
         change: Change | None = None,
         later_change: Change | None = None,
         target: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The loss of single decisions, their mean Q, and their temporal differences [B].
+    ) -> tuple[Tensor, Gradient]:
+        """Q [B, A] of single decisions, and how their loss is to change it.
 
         change, later_change: of what is seen when deciding, and of what comes after it. target: Q of that [B, A], if known.
         """
@@ -342,15 +311,19 @@ class DQN(Learner):
                 later = self.changed(self._arranged(row, after), later_change)
             target = self.target(later, self.dtype)[0] if target is None else target
             online = self.network(later, self.dtype)[0] if self.settings.double else None
-            goal = self._tensor(reward) + self._tensor(discount) * target_value(target, online, self._mask(row, after))
         q, _ = self.network(self.changed(self._arranged(row, entry), change), self.dtype)
-        chosen = q.gather(1, self._tensor(replay.at("action", row, entry)).long()[:, None]).squeeze(1)
-        weight = self._tensor(sampled.weight * replay.at("real", row, entry))
-        loss = td_loss(chosen, goal, weight)
-        return loss, chosen.detach().mean(), (chosen - goal).detach()
+        decided = Decided(
+            replay.at("action", row, entry),
+            reward,
+            discount,
+            sampled.weight,
+            replay.at("real", row, entry),
+            self._mask(row, after),
+        )
+        return q, gradient(q, target, online, decided)
 
-    def _sequence_loss(self, sampled: Sampled, change: Change | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """The same of sequences, burnt in from the state that was kept; differences [B, sequence].
+    def _sequence_loss(self, sampled: Sampled, change: Change | None = None) -> tuple[Tensor, Gradient]:
+        """The same of sequences, burnt in from the state that was kept: of B * sequence decisions.
 
         change: of each sequence; all that is seen in one is changed alike.
         """
@@ -370,15 +343,13 @@ class DQN(Learner):
         where, there = torch.from_numpy(learned).to(self.device), torch.from_numpy(valued).to(self.device)
         with torch.no_grad():
             target, _ = self.target(x, self.dtype, sequence(all_of_them, begins, states[1]))
-            online = q[there] if settings.double else None
-            worth = target_value(target[there], online, self._mask(row[learned], after))
-            goal = self._tensor(reward) + self._tensor(discount) * worth
-        action = self._tensor(replay.at("action", row, entry)).long()[where]
-        chosen = q[where].gather(1, action[:, None]).squeeze(1)
-        weight = np.repeat(sampled.weight, span) * replay.at("real", row[learned], entry[learned])
-        loss = td_loss(chosen, goal, self._tensor(weight))
-        difference = (chosen - goal).detach() * self._tensor(replay.at("real", row[learned], entry[learned]))
-        return loss, chosen.detach().mean(), difference.reshape(count, span)
+        row, entry = row[learned], entry[learned]
+        decided = Decided(
+            replay.at("action", row, entry), reward, discount, np.repeat(sampled.weight, span), replay.at("real", row, entry),
+            self._mask(row, after),
+        )  # fmt: skip
+        q, online = q[where], q[there] if settings.double else None
+        return q, gradient(q, target[there], online, decided)
 
     def _burnt_in(self, sampled: Sampled, change: Change | None) -> tuple[Tensor, Tensor]:
         """The memories of both networks after the first entries of sequences, from the state that acting had before them.
@@ -402,8 +373,8 @@ class DQN(Learner):
     def _arranged(self, row: np.ndarray, entry: np.ndarray) -> Tensor:
         return torch.from_numpy(self.network.encoder.arrange(self.replay.observation(row, entry))).to(self.device)
 
-    def _mask(self, row: np.ndarray, entry: np.ndarray) -> Tensor | None:
-        return self._tensor(self.replay.at("mask", row, entry)) if self.masks else None
+    def _mask(self, row: np.ndarray, entry: np.ndarray) -> np.ndarray | None:
+        return self.replay.at("mask", row, entry) if self.masks else None
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

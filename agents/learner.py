@@ -129,8 +129,8 @@ def keep_memory() -> None:
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
 
 
-# Of units lo … hi-1: what to go back from, with which gradients (None: a loss, with 1), and terms to report.
-Loss = Callable[[int, int], tuple[list[Tensor], list[Tensor] | None, Tensor]]
+# Of units lo … hi-1: what to go back from, with which gradients, and terms to report.
+Loss = Callable[[int, int], tuple[list[Tensor], list[Tensor], Tensor]]
 
 
 SPENT = ("collect", "update", "environment", "acting")  # on what time goes; the latter two are parts of the first

@@ -11,9 +11,9 @@ from torch import Tensor
 from agents.learner import Learner, LearnerSettings
 from agents.match import Participant
 from agents.networks import Sequence, forget, masked, sample, sequence
-from agents.objective import TERMS as OF_LOSS
-from agents.objective import gradient
 from agents.policy import build
+from agents.ppo_objective import TERMS as OF_LOSS
+from agents.ppo_objective import gradient
 from agents.ranks import Ranks
 from agents.rollout import Rollout, cut_rows
 from games.game import Game
@@ -276,7 +276,7 @@ class PPO(Learner):
     def _gradient(
         self, logits: Tensor, value: Tensor, flat: dict[str, Tensor], some: Tensor, moments: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """See `objective.gradient`."""
+        """See `ppo_objective.gradient`."""
         unit = 1.0 if self.network.scale is None else self.network.scale.deviation
         return gradient(logits, value, flat, some, self.settings, moments, unit)
 

@@ -7,7 +7,8 @@ import torch
 import games
 from agents import dqn
 from agents.config import resolve
-from agents.dqn import DQN, DQNSettings, priorities, target_value, td_loss
+from agents.dqn import DQN, DQNSettings
+from agents.dqn_objective import TERMS, Decided, by_torch, compiled, priorities, target_value, td_loss
 from agents.learner import CHOICES
 from agents.match import participant
 from agents.networks import ActionValues, explore
@@ -103,6 +104,25 @@ class Diary:
         return total + factor * target[best]
 
 
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("masks", [False, True])
+def test_the_gradient_in_one_pass_is_that_of_the_terms(masks, double):
+    """Differences on both sides of 1; masks of every kind, some that allow nothing; some decisions that nobody made."""
+    chance, rows, actions = np.random.default_rng(3), 300, 5
+    q, target, online = (torch.from_numpy(chance.normal(size=(rows, actions)).astype(np.float32)) for _ in range(3))
+    mask = (chance.random((rows, actions)) < 0.6).astype(np.uint8)
+    mask[:9] = 0
+    reward, discount, weight = chance.normal(size=(3, rows)).astype(np.float32)
+    real = (chance.random(rows) < 0.9).astype(np.uint8)
+    action = chance.integers(actions, size=rows).astype(np.int32)
+    decided = Decided(action, reward, discount, np.abs(weight), real, mask if masks else None)
+    one, other = (way(q.clone(), target, online if double else None, decided) for way in (compiled, by_torch))
+    for mine, expected in zip(one, other, strict=True):
+        assert mine.shape == expected.shape and torch.allclose(mine, expected, rtol=1e-4, atol=1e-5)
+    assert len(one[2]) == len(TERMS) and 0.2 < (one[1].abs() > 1).float().mean() < 0.9
+    assert (one[0][real == 0] == 0).all() and (one[0][real == 1] != 0).sum() == real.sum()
+
+
 @pytest.mark.parametrize("changes", [VANILLA, {**VANILLA, "double": True, "dueling": True, "n_step": 3, "reward_scale": 0.5}])
 def test_targets_are_those_of_a_plain_loop_with_masks_ends_and_time_outs(hasty, changes):
     learner = learner_of(hasty, learning_starts=10**9, **changes)
@@ -113,7 +133,7 @@ def test_targets_are_those_of_a_plain_loop_with_masks_ends_and_time_outs(hasty, 
     for row in range(learner.rows):
         entries = np.flatnonzero(replay.real[row, : replay.count[row]])[:50]
         sampled = Sampled(np.full(len(entries), row), entries, np.ones(len(entries), np.float32))
-        _, _, error = learner._loss(sampled)
+        _, (_, error, _) = learner._loss(sampled)
         for time in range(50):
             seen, _, action, _, end, _ = diary.of[row][time]
             q = learner.network(torch.from_numpy(learner.network.encoder.arrange(seen[None])))[0][0, action].item()
@@ -191,7 +211,8 @@ def test_a_sequences_errors_are_those_of_its_decisions(hasty):
     learner.target.load_state_dict(learner.network.state_dict())
     replay, network, checked = learner.replay, learner.network, 0
     sampled = replay.sample(np.random.default_rng(0).random(40))
-    _, _, error = learner._sequence_loss(sampled)
+    _, (_, error, _) = learner._sequence_loss(sampled)
+    error = error.reshape(40, 4)
     for k, (row, entry) in enumerate(zip(sampled.row.tolist(), sampled.entry.tolist(), strict=True)):
         state, q = torch.from_numpy(replay.state[row, entry % replay.size // replay.period])[None], []
         for at in range(entry, entry + 7):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import games
-from agents import checkpoint
+from agents import checkpoint, dqn, ppo
 from agents import run as runs
 from agents.dqn import DQN, DQNSettings
 from agents.match import participant
@@ -71,34 +71,17 @@ def test_a_weight_is_named(learner):
     stops_with(learner, r"the weight encoder\.second\.weight")
 
 
-def test_the_loss_is_named(learner, monkeypatch):
-    if isinstance(learner, PPO):
-        original = learner._gradient
-    else:
-        original = learner._loss if learner.memory is None else learner._sequence_loss
+@pytest.mark.parametrize("all_of_it", [True, False], ids=["the gradient too", "not its gradient"])
+def test_the_loss_is_named(all_of_it, learner, monkeypatch):
+    """Not the gradient: as of Huber's loss, whose gradient is 1 at most."""
+    module = ppo if isinstance(learner, PPO) else dqn
+    gradient = module.gradient
 
     def endless(*given):
-        first, *others = original(*given)
-        return (first, *[one * np.inf for one in others]) if isinstance(learner, PPO) else (first * np.inf, *others)
+        *others, terms = gradient(*given)
+        return (*[one * np.inf if all_of_it else one for one in others], terms * np.inf)
 
-    monkeypatch.setattr(learner, original.__name__, endless)
-    stops_with(learner, "the loss")
-
-
-def test_a_loss_that_is_no_number_stops_it_though_its_gradient_is_one(learner, monkeypatch):
-    """As of Huber's, whose gradient is 1 at most."""
-    if isinstance(learner, PPO):
-        original = learner._gradient
-    else:
-        original = learner._loss if learner.memory is None else learner._sequence_loss
-    last = -1 if isinstance(learner, PPO) else 1  # the terms, or the mean Q
-
-    def endless(*given):
-        found = list(original(*given))
-        found[last] = found[last] + np.inf
-        return tuple(found)
-
-    monkeypatch.setattr(learner, original.__name__, endless)
+    monkeypatch.setattr(module, "gradient", endless)
     stops_with(learner, "the loss")
 
 

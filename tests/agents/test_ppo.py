@@ -12,9 +12,9 @@ import torch
 import games
 from agents.match import Participant, participant
 from agents.networks import choose, masked, sample
-from agents.objective import TERMS, by_torch, compiled, entropy, policy_loss, value_loss
 from agents.policy import Agent, build, describe
 from agents.ppo import PPO, PPOSettings, advantages
+from agents.ppo_objective import TERMS, by_torch, compiled, entropy, policy_loss, value_loss
 from agents.rollout import Arena, Rollout, cut_rows
 from agents.settings import AgentSettings
 from games.batch import OUT_OF_TIME, OVER, RUNNING, Workers
