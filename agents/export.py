@@ -8,7 +8,7 @@ The graph takes what a `View` gives and does all that the agent does; these are 
     memory        float32 [B, 2 * layers, size], of agents with one: zeros, or `memory_after` of the decision before
     start         bool [B], of agents with a memory: an episode begins
     scores        float32 [B, A]: logits of ppo, action values of dqn; minus infinity for what is not allowed
-    value         float32 [B]
+    value         float32 [B], in the rewards that it learned from: `reward_scale` times the game's
     action        int64 [B]: the greatest score
     memory_after  float32 [B, 2 * layers, size]
 

@@ -114,7 +114,7 @@ class Agent:
     def evaluate(
         self, observation: np.ndarray, masks: np.ndarray | None = None, state: Tensor | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities [B, A] of the actions at temperature 1, and the values [B]."""
+        """Probabilities [B, A] of the actions at temperature 1, and the values [B], in the rewards that it learned from."""
         with torch.inference_mode():
             logits, values, _ = self._step(observation, state)
             return masked(logits, self._tensor(masks)).softmax(1).cpu().numpy(), values.cpu().numpy()
