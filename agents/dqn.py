@@ -278,7 +278,7 @@ class DQN(Learner):
         settings, count = self.settings, len(sampled.row)
         error = np.zeros((count, 1 if self.memory is None else settings.sequence), np.float32)
         every = error.size * self.ranks.size  # decisions that the loss is a mean over
-        part = self._loss if self.memory is None else self._sequence_loss
+        part = self._gradient if self.memory is None else self._sequence_gradient
         change = [self.changes(count) for _ in range(2 if self.memory is None else 1)]
 
         def loss(lo: int, hi: int) -> tuple[list[Tensor], list[Tensor], Tensor]:
@@ -292,7 +292,7 @@ class DQN(Learner):
         self.replay.rate(sampled, priorities(error[:, 0] if self.memory is None else error, settings.alpha))
         return torch.cat([terms, norm[None]])
 
-    def _loss(
+    def _gradient(
         self,
         sampled: Sampled,
         change: Change | None = None,
@@ -303,26 +303,17 @@ class DQN(Learner):
 
         change, later_change: of what is seen when deciding, and of what comes after it. target: Q of that [B, A], if known.
         """
-        replay = self.replay
         row, entry = sampled.row, sampled.entry
-        after, reward, discount = replay.followed(row, entry)
+        after, decided = self._decided(row, entry, sampled.weight)
         with torch.no_grad():
             if target is None or self.settings.double:
                 later = self.changed(self._arranged(row, after), later_change)
             target = self.target(later, self.dtype)[0] if target is None else target
             online = self.network(later, self.dtype)[0] if self.settings.double else None
         q, _ = self.network(self.changed(self._arranged(row, entry), change), self.dtype)
-        decided = Decided(
-            replay.at("action", row, entry),
-            reward,
-            discount,
-            sampled.weight,
-            replay.at("real", row, entry),
-            self._mask(row, after),
-        )
         return q, gradient(q, target, online, decided)
 
-    def _sequence_loss(self, sampled: Sampled, change: Change | None = None) -> tuple[Tensor, Gradient]:
+    def _sequence_gradient(self, sampled: Sampled, change: Change | None = None) -> tuple[Tensor, Gradient]:
         """The same of sequences, burnt in from the state that was kept: of B * sequence decisions.
 
         change: of each sequence; all that is seen in one is changed alike.
@@ -333,7 +324,7 @@ class DQN(Learner):
         row = np.repeat(sampled.row, long)
         entry = (sampled.entry[:, None] + settings.burn_in + np.arange(long)).reshape(-1)
         learned = (np.arange(count)[:, None] * long + np.arange(span)).reshape(-1)  # of the flattened entries
-        after, reward, discount = replay.followed(row[learned], entry[learned])
+        after, decided = self._decided(row[learned], entry[learned], np.repeat(sampled.weight, span))
         valued = learned + (after - entry[learned])
         begins = self._tensor(replay.at("age", row, entry) == 0).reshape(count, long).T
         x, all_of_them = self._arranged(row, entry), torch.ones_like(begins)
@@ -343,13 +334,15 @@ class DQN(Learner):
         where, there = torch.from_numpy(learned).to(self.device), torch.from_numpy(valued).to(self.device)
         with torch.no_grad():
             target, _ = self.target(x, self.dtype, sequence(all_of_them, begins, states[1]))
-        row, entry = row[learned], entry[learned]
-        decided = Decided(
-            replay.at("action", row, entry), reward, discount, np.repeat(sampled.weight, span), replay.at("real", row, entry),
-            self._mask(row, after),
-        )  # fmt: skip
         q, online = q[where], q[there] if settings.double else None
         return q, gradient(q, target[there], online, decided)
+
+    def _decided(self, row: np.ndarray, entry: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, Decided]:
+        """Of entries [B]: those that are valued after them, int64 [B], and what was decided."""
+        at = self.replay.at
+        after, reward, discount = self.replay.followed(row, entry)
+        mask = at("mask", row, after) if self.masks else None
+        return after, Decided(at("action", row, entry), reward, discount, weight, at("real", row, entry), mask)
 
     def _burnt_in(self, sampled: Sampled, change: Change | None) -> tuple[Tensor, Tensor]:
         """The memories of both networks after the first entries of sequences, from the state that acting had before them.
@@ -372,9 +365,6 @@ class DQN(Learner):
 
     def _arranged(self, row: np.ndarray, entry: np.ndarray) -> Tensor:
         return torch.from_numpy(self.network.encoder.arrange(self.replay.observation(row, entry))).to(self.device)
-
-    def _mask(self, row: np.ndarray, entry: np.ndarray) -> np.ndarray | None:
-        return self.replay.at("mask", row, entry) if self.masks else None
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

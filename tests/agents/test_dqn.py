@@ -133,7 +133,7 @@ def test_targets_are_those_of_a_plain_loop_with_masks_ends_and_time_outs(hasty, 
     for row in range(learner.rows):
         entries = np.flatnonzero(replay.real[row, : replay.count[row]])[:50]
         sampled = Sampled(np.full(len(entries), row), entries, np.ones(len(entries), np.float32))
-        _, (_, error, _) = learner._loss(sampled)
+        _, (_, error, _) = learner._gradient(sampled)
         for time in range(50):
             seen, _, action, _, end, _ = diary.of[row][time]
             q = learner.network(torch.from_numpy(learner.network.encoder.arrange(seen[None])))[0][0, action].item()
@@ -178,7 +178,7 @@ def test_sequences_give_what_acting_saw(against, hasty, monkeypatch):
         type(learner.network), "forward", lambda network, *others: (given.append(forward(network, *others)), given[-1])[1]
     )
     sampled, compared = learner.replay.sample(np.random.default_rng(0).random(80)), 0
-    learner._sequence_loss(sampled)
+    learner._sequence_gradient(sampled)
     online, target = (one[0].reshape(80, 8, -1) for one in given)  # behind the three that burn in
     assert torch.allclose(online, target, atol=1e-5)
     for k, (row, entry) in enumerate(zip(sampled.row.tolist(), sampled.entry.tolist(), strict=True)):
@@ -198,7 +198,7 @@ def test_what_only_burns_the_memory_in_has_no_gradient(hasty, monkeypatch):
     monkeypatch.setattr(
         type(learner.network), "after", lambda network, *given: (states.append(after(network, *given)), states[-1])[1]
     )
-    learner._sequence_loss(learner.replay.sample(np.random.default_rng(0).random(8)))
+    learner._sequence_gradient(learner.replay.sample(np.random.default_rng(0).random(8)))
     assert len(states) == 2 and not any(state.requires_grad for state in states)
 
 
@@ -211,7 +211,7 @@ def test_a_sequences_errors_are_those_of_its_decisions(hasty):
     learner.target.load_state_dict(learner.network.state_dict())
     replay, network, checked = learner.replay, learner.network, 0
     sampled = replay.sample(np.random.default_rng(0).random(40))
-    _, (_, error, _) = learner._sequence_loss(sampled)
+    _, (_, error, _) = learner._sequence_gradient(sampled)
     error = error.reshape(40, 4)
     for k, (row, entry) in enumerate(zip(sampled.row.tolist(), sampled.entry.tolist(), strict=True)):
         state, q = torch.from_numpy(replay.state[row, entry % replay.size // replay.period])[None], []

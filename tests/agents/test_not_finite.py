@@ -73,7 +73,7 @@ def test_a_weight_is_named(learner):
 
 @pytest.mark.parametrize("all_of_it", [True, False], ids=["the gradient too", "not its gradient"])
 def test_the_loss_is_named(all_of_it, learner, monkeypatch):
-    """Not the gradient: as of Huber's loss, whose gradient is 1 at most."""
+    """With its gradient, or without, as Huber's loss, whose gradient is 1 at most."""
     module = ppo if isinstance(learner, PPO) else dqn
     gradient = module.gradient
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import games
-from agents import match, networks, ppo
+from agents import dqn, match, networks, ppo
 from agents.dqn import DQN, DQNSettings
+from agents.dqn_objective import Decided
 from agents.match import Participant, participant
 from agents.ppo import PPO, PPOSettings
 from agents.replay import Replay
@@ -148,7 +149,7 @@ def test_dqn_says_what_it_sees_and_never_does_what_is_forbidden(repeat, memory):
 
 def test_without_masks_dqn_would_be_tempted(repeat, monkeypatch):
     monkeypatch.setattr(networks, "masked", lambda scores, mask: scores)
-    monkeypatch.setattr(DQN, "_mask", lambda learner, row, entry: None)
+    monkeypatch.setattr(dqn, "Decided", lambda *parts: Decided(*parts[:-1], None))
     _, paid, _ = train_dqn(repeat, 3, gamma=0.5)
     assert paid.mean() > 4
 
