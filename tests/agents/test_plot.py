@@ -60,6 +60,14 @@ def test_a_run_is_read_by_steps_and_by_time_of_training(three):
     assert by_steps.rate
 
 
+def test_a_run_says_whose_it_is_and_what_its_learner_sees(tmp_path):
+    folder = run_folder(tmp_path / "theirs", memory="lstm")
+    config = json.loads((folder / "config.json").read_text())
+    config["trainer"], config["learner"]["observation"] = "sb3", "planes"
+    (folder / "config.json").write_text(json.dumps(config))
+    assert read(folder, "eval/score", "steps").group == Group("pong", "ppo", "patch", "lstm", "planes", "sb3")
+
+
 def test_runs_measured_at_other_steps_meet_in_between_and_only_where_all_have_been():
     found = band([curve([0, 10, 20], [0, 10, 20]), curve([5, 15], [1, 3])])
     assert found.x.tolist() == [5, 10, 15]
