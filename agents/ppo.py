@@ -13,7 +13,7 @@ from agents.match import Participant
 from agents.networks import Sequence, forget, masked, sample, sequence
 from agents.policy import build
 from agents.ppo_objective import TERMS as OF_LOSS
-from agents.ppo_objective import gradient
+from agents.ppo_objective import Decided, gradient
 from agents.ranks import Ranks
 from agents.rollout import Rollout, cut_rows
 from games.game import Game
@@ -253,32 +253,26 @@ class PPO(Learner):
 
     def _learn(self, flat: dict[str, Tensor], known: Tensor, units: Tensor) -> Tensor:
         """One gradient step on some units, and on those of the other ranks; the numbers that `TERMS` names, as one tensor."""
+        settings, scale = self.settings, self.network.scale
         chosen, _, _ = self._decisions(known, units)
         change = self.changes(len(units))  # the same for all decisions of a row that are learned from in order
         count, middle, spread = self.ranks.moments(flat["advantage"][chosen])
-        if not self.settings.normalize_advantage:
+        if not settings.normalize_advantage:
             middle, spread = torch.zeros(()), torch.ones(())
-        moments = (middle, spread + 1e-8)
+        moments, unit = (middle, spread + 1e-8), 1.0 if scale is None else scale.deviation
 
         def loss(lo: int, hi: int) -> tuple[list[Tensor], list[Tensor], Tensor]:
-            some, unit, of = self._decisions(known, units[lo:hi])
+            some, number, of = self._decisions(known, units[lo:hi])
             observation = flat["observation"].index_select(0, some)
             if change is not None:
-                observation = self.changed(observation, change.of(lo + unit))
+                observation = self.changed(observation, change.of(lo + number))
             logits, value = self.network(observation, self.dtype, of)
-            by_logits, by_value, terms = self._gradient(logits, value, flat, some, moments)
+            by_logits, by_value, terms = gradient(logits, value, Decided(flat, some, moments, unit, settings))
             return [logits, value], [by_logits / count, by_value / count], terms / count
 
         at_once = self.piece if self.memory is None else max(1, self.piece // len(known))
         terms, norm = self.gradient_step(len(units), at_once, loss)
         return torch.cat([terms, norm[None]])
-
-    def _gradient(
-        self, logits: Tensor, value: Tensor, flat: dict[str, Tensor], some: Tensor, moments: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """See `ppo_objective.gradient`."""
-        unit = 1.0 if self.network.scale is None else self.network.scale.deviation
-        return gradient(logits, value, flat, some, self.settings, moments, unit)
 
     def _carry(self, known: Tensor) -> None:
         """Decisions whose outcome is still open go on in the next rollout."""

@@ -6,7 +6,7 @@ fifty small operations, forth and back, which together took a third of their tim
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -16,6 +16,17 @@ from torch import Tensor
 from agents.networks import masked
 
 TERMS = ("policy_gradient_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "loss")  # means, of a minibatch
+
+
+class Decided(NamedTuple):
+    """Decisions [B] of a rollout, and how they are learned from."""
+
+    flat: dict[str, Tensor]  # the rollout: action, log_prob, value, advantage, target [N], and mask [N, A] where there are any
+    some: Tensor  # int64 [B]: those of it
+    moments: tuple[Tensor, Tensor]  # the mean and the deviation that advantages are normalised by
+    unit: Any  # that values are measured in
+    settings: Any  # PPO's: clip_range, clip_range_vf, vf_coef, ent_coef
+
 
 Gradient = tuple[Tensor, Tensor, Tensor]  # by logits [B, A] and by values [B], and the terms
 
@@ -55,35 +66,18 @@ def entropy(log_probs: Tensor) -> Tensor:
 # --- their sum, and its gradient --------------------------------------------------------------------------------------
 
 
-def gradient(
-    logits: Tensor,
-    value: Tensor,
-    flat: dict[str, Tensor],
-    some: Tensor,
-    settings: Any,
-    moments: tuple[Tensor, Tensor],
-    unit: Any,
-) -> Gradient:
-    """The gradients of the sum over decisions `some` [B] of a rollout `flat`, for which the network says logits and values.
+def gradient(logits: Tensor, value: Tensor, decided: Decided) -> Gradient:
+    """Of the loss of decisions, by the logits [B, A] and the values [B] that the network says for them now.
 
-    flat: action, log_prob, value, advantage, target and mask (where there are any), [N] and [N, A].
-    moments: the mean and the deviation that advantages are normalised by. unit: that values are measured in.
     Gradients and terms are sums, not means.
     """
-    given = (logits.detach(), value.detach(), flat, some, settings, moments, unit)
-    return compiled(*given) if logits.device.type == "cpu" else by_torch(*given)
+    by = compiled if logits.device.type == "cpu" else by_torch
+    return by(logits.detach(), value.detach(), decided)
 
 
-def by_torch(
-    logits: Tensor,
-    value: Tensor,
-    flat: dict[str, Tensor],
-    some: Tensor,
-    settings: Any,
-    moments: tuple[Tensor, Tensor],
-    unit: Any,
-) -> Gradient:
+def by_torch(logits: Tensor, value: Tensor, decided: Decided) -> Gradient:
     """`gradient` of the terms above."""
+    flat, some, moments, unit, settings = decided
     names = ("action", "log_prob", "value", "advantage", "target", "mask")
     batch = {name: flat[name].index_select(0, some) for name in names if name in flat}
     with torch.enable_grad():
@@ -102,16 +96,9 @@ def by_torch(
     return by_logits, by_value, len(some) * terms
 
 
-def compiled(
-    logits: Tensor,
-    value: Tensor,
-    flat: dict[str, Tensor],
-    some: Tensor,
-    settings: Any,
-    moments: tuple[Tensor, Tensor],
-    unit: Any,
-) -> Gradient:
+def compiled(logits: Tensor, value: Tensor, decided: Decided) -> Gradient:
     """`gradient` in one pass."""
+    flat, some, moments, unit, settings = decided
     by_logits, by_value, terms = torch.empty_like(logits), torch.empty_like(value), torch.zeros(len(TERMS), dtype=torch.float64)
     mask = flat["mask"].numpy() if "mask" in flat else np.empty((0, logits.shape[1]), np.uint8)
     rollout = [flat[name].numpy() for name in ("action", "log_prob", "value", "advantage", "target")]

@@ -14,7 +14,7 @@ from agents.match import Participant, participant
 from agents.networks import choose, masked, sample
 from agents.policy import Agent, build, describe
 from agents.ppo import PPO, PPOSettings, advantages
-from agents.ppo_objective import TERMS, by_torch, compiled, entropy, policy_loss, value_loss
+from agents.ppo_objective import TERMS, Decided, by_torch, compiled, entropy, policy_loss, value_loss
 from agents.rollout import Arena, Rollout, cut_rows
 from agents.settings import AgentSettings
 from games.batch import OUT_OF_TIME, OVER, RUNNING, Workers
@@ -187,8 +187,8 @@ def test_the_gradient_in_one_pass_is_that_of_the_terms(masks, clip_range_vf):
     flat["log_prob"] = torch.zeros(rows).index_copy(0, some, allowed + 0.3 * normal(300))
     flat |= {"mask": mask} if masks else {}
     settings = PPOSettings(clip_range_vf=clip_range_vf, vf_coef=0.7, ent_coef=0.05)
-    norm, unit = (torch.tensor(0.2), torch.tensor(1.3)), torch.tensor(2.0)
-    one, other = (way(logits.clone(), value.clone(), flat, some, settings, norm, unit) for way in (compiled, by_torch))
+    decided = Decided(flat, some, (torch.tensor(0.2), torch.tensor(1.3)), torch.tensor(2.0), settings)
+    one, other = (way(logits.clone(), value.clone(), decided) for way in (compiled, by_torch))
     for mine, expected in zip(one, other, strict=True):
         assert mine.shape == expected.shape and torch.allclose(mine, expected, rtol=1e-4, atol=1e-5)
     terms = dict(zip(TERMS, (one[2] / 300).tolist(), strict=True))
