@@ -131,6 +131,9 @@ class Tiny(Convolutions):
     layers = ((16, 3, 1),)
     units = 128
 
+    def at_once(self, dtype: torch.dtype) -> int:
+        return 512
+
 
 class Mlp(Encoder):
     """Two hidden layers of tanh over the objects of all stacked frames, as in Schulman et al. 2017 (arXiv:1707.06347)."""
