@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import games
+from agents import ppo
 from agents.match import participant
 from agents.networks import Memory, forget, sequence
 from agents.policy import Agent, build, describe
@@ -178,25 +179,25 @@ def test_an_unchanged_network_learns_from_exactly_what_acting_saw(against, chang
         game = games.load("connect_four")
         learner = learner_of(game, [None if against == "self" else participant("bot", game)])
     compared, starts, carried = 0, 0, 0
-    original, remember = learner._gradient, learner.network.memory.forward
+    original, remember = ppo.gradient, learner.network.memory.forward
 
-    def gradient(logits, value, flat, some, norm):
+    def gradient(logits, value, decided):
         nonlocal compared
-        said = logits
+        flat, some, said = decided.flat, decided.some, logits
         if "mask" in flat:
             said = logits.masked_fill(flat["mask"][some] == 0, float("-inf"))
         log_prob = said.log_softmax(1).gather(1, flat["action"][some][:, None]).squeeze(1)
         assert torch.allclose(log_prob, flat["log_prob"][some], atol=1e-4)
         assert torch.allclose(value, flat["value"][some], atol=1e-4)
         compared += len(value)
-        return original(logits, value, flat, some, norm)
+        return original(logits, value, decided)
 
     def forward(x, of):
         nonlocal starts
         starts += int((of.state == 0).all(2).all(1).sum())
         return remember(x, of)
 
-    monkeypatch.setattr(learner, "_gradient", gradient)
+    monkeypatch.setattr(ppo, "gradient", gradient)
     monkeypatch.setattr(learner.network.memory, "forward", forward)
     for _ in range(8):
         learner.collect()

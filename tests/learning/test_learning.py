@@ -67,8 +67,9 @@ def test_what_is_forbidden_is_never_done_however_tempting(repeat):
 def test_without_masks_it_would_be_tempted(repeat, monkeypatch):
     gradient = ppo.gradient
 
-    def without(logits, value, flat, *others):
-        return gradient(logits, value, {name: flat[name] for name in flat if name != "mask"}, *others)
+    def without(logits, value, decided):
+        unmasked = {name: tensor for name, tensor in decided.flat.items() if name != "mask"}
+        return gradient(logits, value, decided._replace(flat=unmasked))
 
     monkeypatch.setattr(ppo, "masked", lambda logits, mask: logits)
     monkeypatch.setattr(ppo, "gradient", without)
