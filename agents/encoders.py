@@ -132,7 +132,7 @@ class Tiny(Convolutions):
     units = 128
 
     def at_once(self, dtype: torch.dtype) -> int:
-        return 512
+        return 512  # its one convolution makes little of a row: fewer passes cost less
 
 
 class Mlp(Encoder):
