@@ -26,13 +26,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import gymnasium
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+import games
 from agents import game_named
 from agents.checkpoint import write_bytes
-from agents.info import peek
+from agents.info import AgentInfo, peek
 from agents.networks import Network, forget, masked
 from agents.policy import Agent
 from games.batch import EXTERNAL, Batch
@@ -41,6 +43,7 @@ from games.view import View
 
 GAMES, DECISIONS = 50, 200  # that the graph is compared in: 10,000 observations, 200 decisions on end
 CLOSE = 1e-5  # the largest difference of a score allowed, as a share of the greatest
+LITTLE = 0.1  # a value; those of a new agent are next to 0
 LEAST = 0.5  # share of choices that 8 bits must leave as they are
 TIMED = 300  # decisions of a batch of one
 
@@ -60,7 +63,7 @@ class Graph(nn.Module):
         state = None if memory is None or start is None else forget(memory, start)
         scores, value, after = self.network.step(self.network.encoder.store(observation), state)
         scores = masked(scores, mask)
-        found = (scores, value, scores.argmax(1))
+        found = (scores, self.network.worth(scores, value), scores.argmax(1))
         return found if after is None else (*found, after)
 
 
@@ -69,7 +72,7 @@ class Comparison:
     """Of the graph with the agent."""
 
     observations: int
-    difference: float  # the largest of a score, as a share of the greatest score
+    difference: float  # the largest of a score or a value, as a share of the greatest; no number where the graph gives none
     same: float  # share of the observations in which both choose the same action
 
 
@@ -125,9 +128,10 @@ def export(agent: Agent, path: Path, int8: bool = False) -> Comparison:
             data = written.read_bytes()
             session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     found = compare(agent, session)
-    if not int8 and (found.difference > CLOSE or found.same < 1.0):
+    if not np.isfinite(found.difference) or (not int8 and (found.difference > CLOSE or found.same < 1.0)):
         raise UserError(
-            f"The graph is not the agent: scores differ by {found.difference:.1g}, {found.same:.2%} of choices agree.\n"
+            f"The graph is not the agent: scores or values differ by {found.difference:.1g}, "
+            f"{found.same:.2%} of choices agree.\n"
             f"Nothing was written. torch {torch.__version__} may export an operation wrongly: try another version."
         )
     if found.same < LEAST:
@@ -160,16 +164,18 @@ def compare(agent: Agent, session: Any) -> Comparison:
         if ours is not None and theirs is not None:
             given["memory"] = theirs.numpy()
             ours = forget(ours, torch.from_numpy(seen["start"]))
-        scores, _, action, *after = session.run(None, given)
+        scores, value, action, *after = session.run(None, given)
         theirs = torch.from_numpy(after[0]) if after else None
         masks, before = seen.get("mask"), ours
         wanted, ours = agent.scores(seen["observation"], masks, before)
+        _, worth = agent.evaluate(seen["observation"], masks, before)
         chosen = agent.decide(seen["observation"], masks, before)[0] if greedy else wanted.argmax(1)
         finite = np.isfinite(wanted)
-        worst = max(worst, float(np.abs(scores[finite] - wanted[finite]).max() / np.abs(wanted[finite]).max()))
+        worst = np.maximum(worst, np.abs(scores[finite] - wanted[finite]).max() / np.abs(wanted[finite]).max())
+        worst = np.maximum(worst, np.abs(value - worth).max() / max(np.abs(worth).max(), LITTLE))
         same += int((action == chosen).sum())
         count += len(action)
-    return Comparison(count, worst, same / count)
+    return Comparison(count, float(worst), same / count)
 
 
 def latency(agent: Agent, path: Path) -> dict[str, float]:
@@ -226,6 +232,17 @@ def quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
+def _named_in(path: Path, info: AgentInfo) -> str:
+    """The game that an agent's file names. `UserError` where to load it could run what nobody has named but the file."""
+    if info.game_digest is None and info.game in games.names():
+        return info.game
+    if info.game.startswith("gym:"):
+        if info.game.removeprefix("gym:") in gymnasium.registry:
+            return info.game
+        raise UserError(f"{path} plays '{info.game}', which is not ours.\nName it: --game {info.game}")
+    raise UserError(f"{path} plays '{info.game}', a game of somebody's own.\nName its file: --game ./{info.game}.py")
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m agents.export", description="Write an agent as ONNX.")
     parser.add_argument("agent", type=Path, help="an agent's file, or a run's folder")
@@ -237,9 +254,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         path = options.agent / "agent.safetensors" if options.agent.is_dir() else options.agent
         info = peek(path)
-        if options.game is None and info.game_digest is not None and not info.game.startswith("gym:"):
-            raise UserError(f"{path} plays '{info.game}', a game of somebody's own.\nName its file: --game ./{info.game}.py")
-        agent = Agent.load(path, game_named(options.game or info.game), network=options.network)
+        agent = Agent.load(path, game_named(options.game or _named_in(path, info)), network=options.network)
         print(f"Writing {options.out} and comparing it with the agent in {GAMES * DECISIONS:,} observations …", flush=True)
         found = export(agent, options.out, options.int8)
         times = latency(agent, options.out)

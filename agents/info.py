@@ -49,6 +49,8 @@ def info_of(path: Path, meta: dict[str, Any]) -> AgentInfo:
         ("steps", int), ("rating", int, float, type(None)), ("score", dict),
     ):  # fmt: skip
         typed(name, values.get(name), *kinds)
+    if not values["game"].isprintable():
+        raise fail("game", values["game"])
     if values["algorithm"] not in ALGORITHMS:
         raise fail("algorithm", values["algorithm"])
     kinds_of = {f.name: type(f.default) for f in fields(AgentSettings)}

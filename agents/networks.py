@@ -116,6 +116,10 @@ class Network(nn.Module):
         """Features float32 [B, F] to a score of each action [B, A] and the value [B]."""
         raise TypeError(f"{type(self).__name__} has no heads")
 
+    def worth(self, scores: Tensor, value: Tensor) -> Tensor:
+        """What states are worth [B], by their scores [B, A], minus infinity for what is not allowed, and the heads' values."""
+        return value
+
     def choose(self, scores: Tensor, mask: Tensor | None, settings: AgentSettings, generator: torch.Generator) -> Tensor:
         """Actions int64 [B] as the settings say that it plays."""
         raise TypeError(f"{type(self).__name__} does not choose")
@@ -184,6 +188,9 @@ class ActionValues(Network):
         if self.value is not None:
             q = self.value(features) + q - q.mean(1, keepdim=True)
         return q, q.max(1).values
+
+    def worth(self, scores: Tensor, value: Tensor) -> Tensor:
+        return scores.max(1).values
 
     def choose(self, scores: Tensor, mask: Tensor | None, settings: AgentSettings, generator: torch.Generator) -> Tensor:
         epsilon = torch.full((len(scores),), settings.epsilon, device=scores.device)

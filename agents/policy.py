@@ -58,7 +58,8 @@ class Agent:
 
     def save(self, path: str | Path) -> None:
         """Write the agent, atomically."""
-        checkpoint.save(Path(path), self.network.state_dict(), asdict(self.info), "agent")
+        weights = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}  # one may have two names
+        checkpoint.save(Path(path), weights, asdict(self.info), "agent")
 
     # --- acting ---
 
@@ -117,7 +118,8 @@ class Agent:
         """Probabilities [B, A] of the actions at temperature 1, and the values [B], in the rewards that it learned from."""
         with torch.inference_mode():
             logits, values, _ = self._step(observation, state)
-            return masked(logits, self._tensor(masks)).softmax(1).cpu().numpy(), values.cpu().numpy()
+            logits = masked(logits, self._tensor(masks))
+            return logits.softmax(1).cpu().numpy(), self.network.worth(logits, values).cpu().numpy()
 
     def _step(self, observation: np.ndarray, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         stored = torch.from_numpy(self.network.encoder.arrange(observation))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import games
-from agents import export, game_named
+from agents import checkpoint, export, game_named
 from agents.features import Encoder
 from agents.policy import Agent, build, describe
 from agents.settings import AgentSettings
@@ -63,6 +63,19 @@ def test_a_graph_that_decides_otherwise_is_not_written(few, tmp_path, monkeypatc
     monkeypatch.setattr(Encoder, "store", lambda encoder, x: store(encoder, x.flip(-1)))
     with pytest.raises(UserError, match="The graph is not the agent"):
         export.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx")
+    assert not (tmp_path / "agent.onnx").exists()
+
+
+@pytest.mark.parametrize(("times", "int8"), [(2.0, False), (float("nan"), False), (float("nan"), True)])
+def test_a_graph_that_values_otherwise_is_not_written(times, int8, few, tmp_path, monkeypatch):
+    class Wrong(export.Graph):
+        def forward(self, observation, mask=None, memory=None, start=None):
+            scores, value, action = super().forward(observation, mask, memory, start)
+            return scores, times * value, action
+
+    monkeypatch.setattr(export, "Graph", Wrong)
+    with pytest.raises(UserError, match="The graph is not the agent: scores or values differ"):
+        export.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx", int8)
     assert not (tmp_path / "agent.onnx").exists()
 
 
@@ -140,3 +153,25 @@ def test_the_example_says_how_it_is_called(words, tmp_path):
     done = subprocess.run(example, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert "examples/play_onnx.py pong.onnx pong [opponent]" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["./evil.py", "evil", "gym:evil:Evil-v0", "gym:MinAtar/Breakout-v1"])
+def test_an_agents_file_runs_no_game_that_nobody_has_named(name, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    trap = "\nopen('ran', 'w').close()\n"
+    (tmp_path / "evil.py").write_text(OWN.read_text() + trap)
+    (tmp_path / "minatar").mkdir()
+    (tmp_path / "minatar" / "__init__.py").write_text(trap)
+    tensors, meta = checkpoint.load(ROOT / "agents" / "zoo" / "pong" / "ppo.safetensors", "agent")
+    kept = {key: value for key, value in meta.items() if key not in ("format", "kind", "sha256")}
+    checkpoint.save(tmp_path / "lie.safetensors", tensors, {**kept, "game": name, "game_digest": None}, "agent")
+    assert export.main(["lie.safetensors", "out.onnx"]) == 2
+    assert "Name it" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()
+    try:
+        assert export.main(["lie.safetensors", "out.onnx", "--game", name]) == 2
+    finally:
+        for module in ("evil", "minatar"):
+            sys.modules.pop(module, None)
+    assert (tmp_path / "ran").exists() == (name != "evil"), "the trap works"

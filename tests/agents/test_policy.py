@@ -1,8 +1,9 @@
 """An agent acts as it did in training: from its file, on Gymnasium's observations, at its temperature."""
 
+import re
+import runpy
 from pathlib import Path
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -17,7 +18,8 @@ from games.env import SparringEnv
 from games.errors import UserError
 from games.view import View
 
-TALLY = Path(__file__).parents[1] / "games" / "tally.py"  # left and right change places in the second seat's view
+ROOT = Path(__file__).parents[2]
+TALLY = ROOT / "tests" / "games" / "tally.py"  # left and right change places in the second seat's view
 KINDS = {
     "pixels": {"observation": "pixels", "size": 12, "network": "patch", "patch": 6, "stack": 3, "hidden": 16},
     "planes": {"observation": "planes", "size": 12, "network": "patch", "patch": 6, "stack": 2, "hidden": 16},
@@ -159,6 +161,21 @@ def test_probabilities_and_values_keep_to_the_mask(pong):
     assert values.shape == (4,)
 
 
+def test_a_state_is_worth_what_is_allowed_in_it():
+    """To DQN; what nobody may do may be valued at anything."""
+    game = games.load("connect_four")
+    settings = AgentSettings(observation="objects", network="mlp", stack=1, hidden=8)
+    agent = Agent(game, describe(game, settings, "dqn"), build(game, settings, "dqn"))
+    with torch.no_grad():
+        agent.network.advantage.bias[3] = 100.0
+    seen, mask = View(Batch(game, 1), [(0, 0)], "objects", stack=1).observe(), np.ones((1, 7), np.uint8)
+    free = agent.evaluate(seen, mask)[1]
+    mask[0, 3] = 0
+    barred, scores = agent.evaluate(seen, mask)[1], agent.scores(seen, mask)[0]
+    assert free[0] > 80 > barred[0]
+    assert barred[0] == scores[0, [0, 1, 2, 4, 5, 6]].max()
+
+
 def test_a_players_delay_and_frame_skip_are_its_own(pong):
     agent = new_agent(pong, **KINDS["objects"], delay=12)
     batch = Batch(pong, 3, frame_skip=1)
@@ -167,10 +184,10 @@ def test_a_players_delay_and_frame_skip_are_its_own(pong):
     assert batch.frame_skip.tolist() == [[1, 4], [1, 1], [4, 1]]
 
 
-def test_the_readmes_five_lines(pong, tmp_path):
-    new_agent(pong, size=84, stack=4, network="nature").save(tmp_path / "agent.safetensors")
-    agent = Agent.load(tmp_path / "agent.safetensors")
-    env = gym.make(pong.env_id, observation="pixels", size=84, stack=4)
-    observation, info = env.reset(seed=1)
-    observation, *_ = env.step(agent.act(observation, info["action_mask"]))
-    assert observation.shape == (84, 84, 4)
+def test_readmes_example_plays_a_game(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "example.py").write_text(code)
+    found = runpy.run_path(str(tmp_path / "example.py"))
+    assert found["terminated"] and found["reward"] == 1.0, "it beats the bot"
+    assert found["observation"].shape == (30, 30, 2)
