@@ -216,7 +216,7 @@ class DQN(Learner):
             cut = cut[self.open[cut]]
             if len(cut):
                 masks = view.final_masks(cut) if self.masks else None
-                self.replay.add(cut, view.final(cut)[:, -1], 0, self.age[cut], real=0, mask=masks)
+                self.replay.add(cut, self.final(cut)[:, -1], 0, self.age[cut], real=0, mask=masks)
             self.open &= end == 0
 
     # --- update ---
@@ -266,7 +266,8 @@ class DQN(Learner):
         """What one gradient step learns from."""
         settings = self.settings
         count = settings.batch_size if self.memory is None else max(1, settings.batch_size // settings.sequence)
-        chance = torch.rand(count, generator=self.generator, dtype=torch.float64, device=self.device).cpu().numpy()
+        fine = torch.float32 if self.device.type == "mps" else torch.float64  # which Apple's does not have
+        chance = torch.rand(count, generator=self.generator, dtype=fine, device=self.device).cpu().double().numpy()
         sampled = self.replay.sample(chance, settings.beta + (1 - settings.beta) * self.progress)
         if self.ranks.size > 1:  # as if all had been drawn together
             sampled.weight *= np.float32(sampled.unit / self.ranks.numbers(sampled.unit).max().item())
@@ -402,7 +403,7 @@ def free_memory(root: Path = Path("/")) -> float:
     for ask in (_of_machine, _of_container):
         try:
             found.append(ask(root))
-        except (OSError, StopIteration, ValueError):
+        except (OSError, StopIteration, ValueError, AttributeError):  # Windows has no sysconf
             continue
     return min(found)
 

@@ -166,7 +166,9 @@ ENCODERS: dict[str, type[Encoder]] = {
 
 def encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
     """The encoder of some settings, for observations [stack, *frame]; `UserError` where the two do not go together."""
-    if settings.network_digest and not settings.normalize_observation:
+    if settings.network_digest:
+        if settings.normalize_observation:
+            raise UserError("normalize_observation is for the mlp network; yours may normalise what it sees itself.")
         return own.encoder(shape, settings)
     if settings.network not in ENCODERS:
         raise UserError(f"There is no network '{settings.network}'.\n{nearest(settings.network, ENCODERS)}")

@@ -4,7 +4,7 @@ import ctypes
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import cos, isfinite, pi
 from time import perf_counter
@@ -61,15 +61,26 @@ CHOICES = {
 NEEDS: dict[str, tuple[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("memory_size", "memory_layers", "burn_in", "sequence"), ("memory", ("lstm",))),
     **dict.fromkeys(("alpha", "beta"), ("prioritized", (True,))),
+    **dict.fromkeys(
+        ("exploration_initial_eps", "exploration_final_eps", "exploration_fraction"), ("exploration", ("schedule",))
+    ),
+    **dict.fromkeys(("patch", "channels"), ("network", ("patch",))),
+    "hidden": ("network", ("patch", "mlp")),
+    "optimizer_eps": ("optimizer", ("adam", "adamw", "rmsprop")),
     "momentum": ("optimizer", ("sgd", "rmsprop")),
     "augment_shift": ("augment", ("shift", "both")),
     "augment_intensity": ("augment", ("intensity", "both")),
 }
 
 
-def unwise(settings: Any) -> list[str]:
-    """What in settings is seldom wise or does nothing, a line each."""
-    found, usual = [], type(settings)()
+def unwise(settings: Any, recipe: dict[str, Any] | None = None, turns: bool = False) -> list[str]:
+    """What in settings is seldom wise or does nothing, a line each.
+
+    recipe: of the game, whose values nobody has chosen here. turns: of a game in which a decision takes effect at once.
+    """
+    found, usual = [], {**asdict(type(settings)()), **(recipe or {})}
+    if turns and settings.delay:
+        found.append(f"delay={settings.delay} does nothing here: in a game of turns decisions take effect at once")
     if settings.memory == "lstm" and settings.stack > 1:
         found.append(f"A memory over stacks of {settings.stack} frames is seldom worth its time: --set stack=1")
     if getattr(settings, "tau", 1.0) < 1 and settings.target_update_interval >= 1000:
@@ -79,7 +90,9 @@ def unwise(settings: Any) -> list[str]:
         )
     for name, (other, values) in NEEDS.items():
         value = getattr(settings, name, None)
-        if value is not None and value != getattr(usual, name) and getattr(settings, other) not in values:
+        if other == "network" and settings.network_digest:
+            continue  # a network of somebody's own may make use of it
+        if value is not None and value != usual[name] and getattr(settings, other) not in values:
             found.append(f"{name}={value:g} does nothing here: {other} is {str(getattr(settings, other)).lower()}")
     return found
 
@@ -126,6 +139,13 @@ def keep_memory() -> None:
             mallopt(M_TRIM_THRESHOLD, 2**30)
 
 
+def _sound(seen: np.ndarray) -> np.ndarray:
+    """Observations; stops the run where one is no number, before it is learned from."""
+    if seen.dtype != np.uint8 and not np.isfinite(seen).all():
+        raise FloatingPointError("an observation")
+    return seen
+
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
 
 
@@ -164,12 +184,15 @@ class Learner:
         self.workers = Workers(threads, initializer=lambda: torch.set_num_threads(1))
         self.game, self.settings, self.ranks = game, settings, ranks or Ranks()
         self.device = torch.device(device)
+        if self.device.type == "cuda":  # by its number: other threads do not know which one this process has chosen
+            self.device = torch.device("cuda", torch.cuda.current_device())
         self.dtype = best_dtype(self.device, settings.precision)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = make_network().to(self.device)
         self._same_weights()
-        self.normal: Normal | None = getattr(self.network.encoder, "normal", None)  # means and deviations of what is seen
+        normal = getattr(self.network.encoder, "normal", None)
+        self.normal = normal if isinstance(normal, Normal) else None  # means and deviations of what is seen
         together = self.ranks.size > 1
         self.fresh = Normal(len(self.normal.mean)) if self.normal and together else None  # what the others do not know yet
         self.parameters: list[nn.Parameter] = []  # that learn
@@ -188,7 +211,7 @@ class Learner:
         memory = self.network.memory
         self.memory: Tensor | None = None if memory is None else memory.empty(self.rows, self.device)
         self.episode = np.full(self.rows, -1, np.int64)  # that the memory of each row is of
-        self.remarks = unwise(settings)  # worth a line when a run begins
+        self.remarks = unwise(settings, game.recipe.get(self.algorithm), game.turns)  # worth a line when a run begins
         self._seen: Tensor | None = None
 
     # --- an iteration ---
@@ -225,13 +248,15 @@ class Learner:
 
     def observe(self) -> Tensor:
         """What every row sees now, as the encoder stores it."""
-        seen, arrange = self.arena.view.observe(), self.network.encoder.arrange
-        if seen.dtype != np.uint8 and not np.isfinite(seen).all():
-            raise FloatingPointError("an observation")
+        seen, arrange = _sound(self.arena.view.observe()), self.network.encoder.arrange
         if self.normal is not None:
             (self.fresh or self.normal).watch(torch.from_numpy(seen[self.arena.asked()]).flatten(1))
         parts = self.workers.run(len(seen), lambda lo, hi, k: torch.from_numpy(arrange(seen[lo:hi])))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def final(self, rows: np.ndarray) -> np.ndarray:
+        """What rows saw when their episode was cut, [B, stack, *frame]."""
+        return _sound(self.arena.view.final(rows))
 
     def seen(self) -> Tensor:
         """The latest `observe`; the first one where there was none."""

@@ -13,7 +13,8 @@ FARTHEST = 10.0  # deviations from the mean that are still told apart
 class Normal(nn.Module):
     """Numbers as distances from their mean, in standard deviations, both of all that training has seen.
 
-    What is in force changes between iterations only (`settle`), so that decisions are judged as they were made.
+    What is in force changes between iterations only (`settle`), so that decisions are judged as they were made (those of turns
+    whose outcome was still open excepted).
     """
 
     mean: Tensor

@@ -91,7 +91,7 @@ class PPOSettings(LearnerSettings):
     ent_coef: float = 0.03  # less, and policies settle for returning the ball before they learn to aim
     vf_coef: float = 0.5
     normalize_advantage: bool = True  # in each minibatch
-    target_kl: float = 0.0  # stop an iteration's passes beyond 1.5 times this; 0: never
+    target_kl: float = 0.0  # the minibatch whose policy is farther than 1.5 times this is an iteration's last; 0: none is
 
 
 SB3_PRESET: dict[str, Any] = {
@@ -189,7 +189,7 @@ class PPO(Learner):
     def _value_cuts(self, t: int, cut: np.ndarray) -> None:
         """Value the states in which the time limit cut the episodes of some rows."""
         if len(cut):
-            final = torch.from_numpy(self.network.encoder.arrange(self.arena.view.final(cut))).to(self.device)
+            final = torch.from_numpy(self.network.encoder.arrange(self.final(cut))).to(self.device)
             rows = torch.from_numpy(cut)
             _, value, _ = self._forward(final, None if self.memory is None else self.memory[rows])
             self.rollout.cut_value[t, rows] = value
@@ -207,14 +207,11 @@ class PPO(Learner):
         flat["advantage"], flat["target"] = advantage.flatten(), (advantage + roll.value).flatten()
         if self.network.scale is not None:
             self.network.scale.update(flat["target"][known.flatten()], self.network.value, self.ranks)
-        sums, count = torch.zeros(7, device=self.device), 0
-        for _ in range(settings.n_epochs):
-            kl = torch.zeros((), device=self.device)
-            for units in self._minibatches(known):
-                terms = self._learn(flat, known, units)
-                sums += terms
-                kl, count = terms[3], count + 1
-            if settings.target_kl > 0 and kl.item() > 1.5 * settings.target_kl:
+        sums, count = torch.zeros(len(TERMS), device=self.device), 0
+        for units in (units for _ in range(settings.n_epochs) for units in self._minibatches(known)):
+            terms = self._learn(flat, known, units)
+            sums, count = sums + terms, count + 1
+            if settings.target_kl > 0 and terms[TERMS.index("approx_kl")] > 1.5 * settings.target_kl:
                 break
         target, value = flat["target"][known.flatten()], flat["value"][known.flatten()]
         explained = (1 - self.ranks.variance(target - value) / (self.ranks.variance(target) + 1e-8)).item()

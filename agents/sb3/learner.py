@@ -14,7 +14,7 @@ from torch import Tensor
 
 from agents.config import Config
 from agents.dqn import AT_LEAST, room_for
-from agents.learner import scheduled
+from agents.learner import scheduled, unwise
 from agents.match import OPENING
 from agents.policy import describe
 from agents.sb3 import SparringVecEnv
@@ -92,7 +92,7 @@ class Sb3Learner:
         self.returns: list[float] = []
         self.lengths: list[int] = []
         self.seconds = {"collect": 0.0, "update": 0.0}
-        self.remarks: list[str] = []
+        self.remarks = unwise(config.learner, game.recipe.get(config.algorithm), game.turns)
         self.followers: list[Following] = []
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")

@@ -133,6 +133,15 @@ def test_with_a_memory_frames_are_single_unless_whoever_chose_it_stacks_them(
         ("dqn", {"tau": 0.005, "target_update_interval": 1}, None),
         ("dqn", {"alpha": 0.5, "prioritized": False}, "alpha=0.5 does nothing here: prioritized is false"),
         ("ppo", {"momentum": 0.9}, "momentum=0.9 does nothing here: optimizer is adam"),
+        (
+            "dqn",
+            {"exploration": "apex", "exploration_fraction": 0.5},
+            "exploration_fraction=0.5 does nothing here: exploration is apex",
+        ),
+        ("ppo", {"optimizer": "sgd", "optimizer_eps": 0.1}, "optimizer_eps=0.1 does nothing here: optimizer is sgd"),
+        ("ppo", {"network": "small", "size": 42, "hidden": 512}, "hidden=512 does nothing here: network is small"),
+        ("ppo", {"network": "small", "size": 42, "channels": 8}, "channels=8 does nothing here: network is small"),
+        ("ppo", {"network": "mlp", "observation": "objects", "hidden": 512}, None),
         ("ppo", {"augment": "shift", "augment_intensity": 0.1}, "augment_intensity=0.1 does nothing here: augment is shift"),
         ("ppo", {"memory": "lstm", "memory_size": 64, "momentum": 0.9, "optimizer": "sgd"}, None),
         ("dqn", {"memory": "lstm", "burn_in": 4, "alpha": 0.5}, None),
@@ -140,10 +149,19 @@ def test_with_a_memory_frames_are_single_unless_whoever_chose_it_stacks_them(
     ],
 )
 def test_what_is_seldom_wise_is_remarked_in_a_line(algorithm, chosen, says):
-    settings, _ = configs.resolve(games.load("breakout"), algorithm, chosen, None)
-    told = learner.unwise(settings)
+    game = games.load("breakout")
+    settings, _ = configs.resolve(game, algorithm, chosen, None)
+    told = learner.unwise(settings, game.recipe[algorithm])
     assert len(told) == (says is not None)
     assert says is None or told[0].endswith(says)
+
+
+def test_a_delay_does_nothing_in_a_game_of_turns_and_that_is_said():
+    for name, said in (("pong", []), ("connect_four", ["delay=6 does nothing here: in a game of turns"])):
+        game = games.load(name)
+        settings, _ = configs.resolve(game, "ppo", {"delay": 6}, None)
+        told = learner.unwise(settings, game.recipe["ppo"], game.turns)
+        assert [line[: len(said[0])] if said else line for line in told] == said
 
 
 @pytest.mark.parametrize("name", ["PPO", "DQN"])

@@ -1,5 +1,7 @@
 """DQN's targets against plain loops, what a memory learns from, exploration, and its parts switched off."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -342,6 +344,26 @@ def test_free_memory_is_what_the_machine_or_the_container_has_left(tmp_path):
     for limit, free in (("max", 2000 * 1024), ("1000000", 200_000)):
         (group / "memory.max").write_text(f"{limit}\n")
         assert dqn.free_memory(tmp_path) == free
+
+
+def test_where_nothing_says_what_is_free_a_replay_is_made(monkeypatch):
+    """As on Windows."""
+    monkeypatch.setattr(dqn.sys, "platform", "win32")
+    monkeypatch.delattr(dqn.os, "sysconf")
+    assert dqn.free_memory() == float("inf")
+
+
+def test_no_double_precision_is_asked_of_a_device_that_has_none(hasty, monkeypatch):
+    learner, rand = learner_of(hasty), torch.rand
+    learner.iterate(lambda: 0.5)
+
+    def single(*shape, dtype=torch.float32, device=None, generator=None):
+        assert dtype == torch.float32
+        return rand(*shape, generator=generator)
+
+    monkeypatch.setattr(learner, "device", SimpleNamespace(type="mps"))
+    monkeypatch.setattr(torch, "rand", single)
+    assert len(learner._sample().row) == learner.settings.batch_size
 
 
 @pytest.mark.parametrize("name", CHOICES["optimizer"])

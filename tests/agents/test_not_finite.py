@@ -65,6 +65,14 @@ def test_an_observation_is_named(learner, monkeypatch):
     stops_with(learner, "an observation")
 
 
+def test_the_last_observation_of_an_episode_that_is_cut_is_named(learner, monkeypatch):
+    final = View.final
+    monkeypatch.setattr(View, "final", lambda view, rows: final(view, rows) * np.float32(np.nan))
+    learner.arena.batch.ticks[:] = learner.game.max_ticks - 8
+    learner.arena.batch.states["tick"] = learner.game.max_ticks - 8
+    stops_with(learner, "an observation")
+
+
 def test_a_weight_is_named(learner):
     with torch.no_grad():
         learner.network.encoder.second.weight[3, 4] = np.nan

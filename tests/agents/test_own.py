@@ -132,6 +132,23 @@ def test_it_reads_objects_where_it_says_so(main, tmp_path):
     assert Agent.load(tmp_path / "pong" / "numbers" / "agent.safetensors").network.encoder.stored == (1, 18)
 
 
+def test_layers_may_be_called_normal_and_have_two_names(main, tmp_path):
+    text = MLP.replace("self.features =", "self.normal = nn.LayerNorm(settings.hidden)\n        self.features =")
+    text = text.replace("self.features =", "self.body = nn.Sequential(self.layer, nn.Tanh())\n        self.features =")
+    text = text.replace("self.layer(x.flatten(1)).tanh()", "self.normal(self.body(x.flatten(1)))")
+    file = written(tmp_path, text)
+    assert main("pong", *PPO, "--network", file, "--observation", "objects", "--name", "named")[0] == 0
+    weights = Agent.load(tmp_path / "pong" / "named" / "agent.safetensors").network.state_dict()
+    assert torch.equal(weights["encoder.layer.weight"], weights["encoder.body.0.weight"])
+
+
+def test_what_only_one_network_normalises_is_said(main, tmp_path):
+    words = ["--network", written(tmp_path, MLP), "--observation", "objects", "--set", "normalize_observation=true"]
+    code, _, error = main("pong", *PPO, *words)
+    assert code == 2
+    assert "normalize_observation is for the mlp network; yours may normalise what it sees itself." in error
+
+
 def test_it_is_an_opponent_too_beside_another_network(main, my_net, tmp_path, forget):
     rival = agent_file(tmp_path, my_net, "rival.safetensors")
     forget()

@@ -301,6 +301,13 @@ def test_passes_stop_where_the_policy_has_moved_too_far():
     assert counts[1] < 10
 
 
+def test_a_pass_stops_with_the_minibatch_that_moved_too_far():
+    changes = {**SMALL, "n_envs": 32, "n_epochs": 1, "batch_size": 32, "learning_rate": 0.05, "schedule": "constant"}
+    learner = PPO(games.load(REPEAT), PPOSettings(**changes, target_kl=0.001), 1, [])
+    learner.collect()
+    assert 1 < learner.update(0.0)["train/n_updates"] < 8
+
+
 # --- opponents ---
 
 
