@@ -21,6 +21,7 @@ CARD = (18, 24, 44)
 PLAYING_FOOT = [(["escape"], "pause")]
 OUT_FOOT = [(["return"], "begin again"), (["escape"], "pause")]  # out of a race that goes on
 OVER_FOOT = [(["return"], "again"), (["q"], "quit"), (["f11"], "full screen")]
+LAST_FOOT = [(["return"], "close"), (["f11"], "full screen")]  # of as many games as were asked for
 
 # In units of a picture's side.
 MARGIN, GAP, HEADER, FOOTER, CORNER = 0.04, 0.06, 0.145, 0.075, 0.016
@@ -289,8 +290,8 @@ class Screen:
         surface.blit(pill, pill.get_rect(center=box.center))
         self.type.put(surface, text, size, WHITE, box.center, "center")
 
-    def banner(self, surface: pygame.Surface, match: Match) -> None:
-        """Who won, across the pictures."""
+    def banner(self, surface: pygame.Surface, match: Match, last: bool = False) -> None:
+        """Who won, across the pictures. last: no game follows."""
         result = match.result
         assert result
         boxes = self._boxes(surface)
@@ -314,7 +315,7 @@ class Screen:
         self._glowing(surface, headline, size, colour, (x, y + 0.105 * side))
         self.type.put(surface, detail, self.type.fit(detail, 0.05 * side, 0.9 * area.w), SOFT, (x, y + 0.205 * side), "center")
         if self.people:
-            self._foot(surface, OVER_FOOT)
+            self._foot(surface, LAST_FOOT if last else OVER_FOOT)
 
     def _band_place(self) -> float:
         """Where a result's band hides the least of those who played: its upper edge, in units of a picture's side."""

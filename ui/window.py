@@ -152,12 +152,8 @@ class App:
             if self._down & self._game_keys():
                 self._touched = self._ticks
             self._stale = self._stale or self._ticks == A_MOMENT
-            enough = self.games is not None and self.match.played >= self.games
-            if self._ticks > BETWEEN_GAMES and (enough or not self.people):
-                if enough:
-                    self._become(CLOSED)
-                else:
-                    self.restart()
+            if self._ticks > BETWEEN_GAMES and (self._enough() or not self.people):
+                self.next()
         elif self.mode == LOADING and self._ticks % 15 == 0:
             self._stale = True
 
@@ -167,6 +163,17 @@ class App:
         if self.match:
             for hands in self.match.hands:
                 hands.let_go()
+
+    def _enough(self) -> bool:
+        """Have as many games been played as were asked for?"""
+        return self.match is not None and self.games is not None and self.match.played >= self.games
+
+    def next(self) -> None:
+        """After a game: another one, or the end of so many."""
+        if self._enough():
+            self._become(CLOSED)
+        else:
+            self.restart()
 
     def restart(self) -> None:
         """A new game."""
@@ -190,7 +197,7 @@ class App:
             elif self.mode == PAUSED:
                 self.screen.card(self.surface, "Paused", PAUSED_FOOT)
             elif self.mode == OVER and self._ticks >= A_MOMENT:
-                self.screen.banner(self.surface, self.match)
+                self.screen.banner(self.surface, self.match, last=self._enough())
         self.window.flip()
 
     # --- events ---
@@ -267,7 +274,7 @@ class App:
         if key == "q" and at_rest:
             self._become(CLOSED)
         elif key in (*GO, "r") and at_rest and self._ticks >= A_MOMENT + CALM:
-            self.restart()
+            self.next()
 
     def _at_rest(self, key: str) -> bool:
         """Who still hammers the keys of the game does not miss its end: they leave it when they have been at rest."""
@@ -295,7 +302,7 @@ class App:
             self._become(PLAYING)
         elif self.mode == OVER:
             if self._ticks >= A_MOMENT + CALM:
-                self.restart()
+                self.next()
         elif (spot := self._spot(position)) and self.match:
             board = self.match.boards[spot.board]
             for seat, hands in board.hands.items():

@@ -393,6 +393,16 @@ def test_the_result_is_shown_and_enter_plays_again(start):
     assert sum(app.match.wins) == 1
 
 
+def test_after_the_last_of_so_many_games_nothing_begins_another(start):
+    app = start("pong", HUMAN, Seat("scripted", "Bot", skill=1.0), games=2)
+    for number, mode in ((1, window.PLAYING), (2, window.CLOSED)):
+        turns(app, 4000, until=window.OVER)
+        turns(app, window.A_MOMENT + window.CALM)
+        tap("return")
+        turns(app, 1)
+        assert (app.match.played, app.mode) == (number, mode)
+
+
 # Played with the keys that begin the next one.
 BRIEF = SLIDE.replace('{"a": "left", "d": "right"}', '{"space": "left", "return": "right"}')
 
