@@ -7,7 +7,6 @@ STARTED = time.perf_counter()
 import argparse  # noqa: E402 - the clock starts first
 import json  # noqa: E402
 import os  # noqa: E402
-import shlex  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
 from dataclasses import asdict  # noqa: E402
@@ -27,7 +26,7 @@ EPILOG = """examples:
   torchrun --nproc-per-node 2 train.py pong                two processes that train one network together
 watch:  tensorboard --logdir runs        play:  python play.py pong"""
 
-NETWORK = "patch, small, nature, impala, mobile, mlp, or a file of your own, ./my_net.py; repeat it for opponents' files"
+NETWORK = "patch, tiny, small, nature, impala, mobile, mlp, or a file of your own, ./my_net.py; repeat it for opponents' files"
 ALONE = {  # options that ranks which train together have no use for
     "trainer": "is for one process",
     "describe": "needs one process",
@@ -135,7 +134,8 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     from agents import plan  # torch loads here
     from agents import run as runs
     from agents.policy import fitting
-    from agents.ranks import Lost, Ranks
+    from agents.ranks import Ranks
+    from agents.words import command
     from games import ahead
     from games.game import Game
 
@@ -144,29 +144,34 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     game, config, folder = (plan.prepare if fresh else plan.prepare_again)(options, ranks.size)
     quiet = options.quiet or options.json
     if not fresh and (final := runs.finished(folder, config)):
-        tell_finished(options, final, config, folder, ranks.launcher)
+        tell_finished(options, final, config, folder)
         return 0
     if not fresh and isinstance(game, Game):
         compiling = ahead.begin(game, *loops_of(config.learner.observation))
     if compiling and not quiet:
         print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
-    words = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
-    ranks.share({**words, "networks": plan.networks_named(options, config), "begins_from": fresh and bool(options.init_from)})
+    told = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
+    run = None
     try:
+        begins_from = fresh and bool(options.init_from)
+        ranks.share({**told, "networks": plan.networks_named(options, config), "begins_from": begins_from})
         run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
-    except (UserError, Lost):
+        if begins_from:
+            weights, without = fitting(options.init_from, run.learner.network)
+            run.begin_from(weights)
+            run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
+    except BaseException:
+        if run is not None:
+            run.close()
         if fresh:  # nothing has been learned that would be lost
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    if fresh and options.init_from:
-        weights, without = fitting(options.init_from, run.learner.network)
-        run.begin_from(weights)
-        run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
     who, many = learner_named(game, config), f", {ranks.size} ranks" if ranks.size > 1 else ""
     run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}{many}")
     for remark in run.learner.remarks:
         run.terminal.say(remark)
-    run.terminal.say(f"Watch:  tensorboard --logdir {options.runs}\n")
+    watched = options.runs if fresh else folder.parent.parent
+    run.terminal.say(f"Watch:  {command(['tensorboard', '--logdir', watched])}\n")
     try:
         final = run.go()
     except runs.Stop as stop:
@@ -174,8 +179,7 @@ def train(options: argparse.Namespace, ranks=None) -> int:
             saved = folder / run.agent_file
             print(f"\nStopped at step {run.learner.steps:,}. The agent so far: {saved}\n{plan.NO_RESUME}", file=sys.stderr)
             return 128 + stop.number
-        again = f"{ranks.launcher} train.py {f'{options.game} ' if options.game and not game.shipped else ''}--resume {folder}"
-        again += plan.by_network(options, config)
+        again = plan.to_go_on(options, config, folder, [options.game] if options.game and not game.shipped else [])
         print(f"\nStopped at step {run.learner.steps:,}. Go on with:\n  {again}", file=sys.stderr)
         return 128 + stop.number
     if options.json:
@@ -184,9 +188,10 @@ def train(options: argparse.Namespace, ranks=None) -> int:
         who = options.game if not game.shipped else game.name
         print("\n" + "\n".join(runs.last_words(final)))
         print(f"Agent:  {final['agent']}")
-        trust = " --trust-pickle" if config.trainer == "sb3" else ""
-        seats = f"{folder} --headless" if who.startswith("gym:") else f"human {folder}"
-        print(f"Play:   python play.py {who} {seats}{trust}{plan.by_network(options, config)}")
+        seats = [folder, "--headless"] if who.startswith("gym:") else ["human", folder]
+        trust = ["--trust-pickle"] if config.trainer == "sb3" else []
+        play = ["python", "play.py", who, *seats, *trust, *plan.by_network(options, config)]
+        print(f"Play:   {command(play)}")
     return 0
 
 
@@ -229,7 +234,7 @@ def learner_named(game, config) -> str:
     return config.algorithm
 
 
-def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path, launcher: str) -> None:
+def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path) -> None:
     """A run that is gone on with has nothing left to do: its results, and how it goes on for longer."""
     from agents import plan
 
@@ -237,11 +242,10 @@ def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path
         print(json.dumps(final))
     elif not options.quiet:
         by_steps = config.run.steps and final["steps"] >= config.run.steps
-        longer = f"--steps {2 * final['steps']}" if by_steps else f"--time-limit {2 * config.time_limit:g}"
+        longer = ["--steps", 2 * final["steps"]] if by_steps else ["--time-limit", f"{2 * config.time_limit:g}"]
         limit = "" if by_steps else f" and its {config.time_limit:g} s"
-        named = f"{shlex.quote(options.game)} " if options.game else ""
         print(f"This run has finished already, after {final['steps']:,} steps{limit}. Longer:")
-        print(f"  {launcher} train.py {named}--resume {shlex.quote(str(folder))} {longer}{plan.by_network(options, config)}")
+        print(f"  {plan.to_go_on(options, config, folder, [options.game] if options.game else [], longer)}")
 
 
 def describe(options: argparse.Namespace) -> int:

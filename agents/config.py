@@ -4,7 +4,6 @@ import json
 import math
 import os
 import platform
-import shlex
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from agents.learner import CHOICES
 from agents.match import PICKLED, Participant, file_of, folder_of, participant
 from agents.policy import Agent
 from agents.settings import RANGES as AGENT_RANGES
+from agents.words import command
 from games.errors import UserError, nearest
 from games.game import Game
 
@@ -235,7 +235,7 @@ def game_again(config: Config, named: str | None) -> Game:
         shown = config.game_file if str(config.game_file).isprintable() else ""
         raise UserError(
             f"This run plays '{config.game}', a game of your own.\n"
-            f"Name its file again: python train.py {shlex.quote(str(shown or f'./{config.game}.py'))} --resume …"
+            f"Name its file again: {command(['python', 'train.py', shown or f'./{config.game}.py'])} --resume …"
         )
     game = game_named(named or config.game)
     if (game.name, game.version) != (config.game, config.game_version):
@@ -254,9 +254,9 @@ def network_again(config: Config, named: list[str], game: str | None, folder: Pa
         )
     for name in named:
         own.load(name)
-    again = shlex.join(["python", "train.py", *([game] if game else []), "--resume", str(folder)])
+    again = command(["python", "train.py", *([game] if game else []), "--resume", folder])
     shown = config.network_file if config.network_file.isprintable() else ""
-    named_again = shlex.quote(shown) if shown else "FILE"
+    named_again = command([shown]) if shown else "FILE"
     own.need(config.learner, "This run", "the run began", f"Name its file again: {again} --network {named_again}")
 
 
@@ -293,10 +293,19 @@ def free_folder(runs: Path, game: Game, label: str) -> Path:
     folder = folder_of(runs, game) / label
     try:
         if folder.exists() and any(folder.iterdir()):
-            raise UserError(f"{folder} holds a run already.\nGo on with it by --resume {folder}, or choose another --name.")
+            again = f"Go on with it by {command(['--resume', folder])}, or choose" if _may_go_on(folder) else "Choose"
+            raise UserError(f"{folder} holds a run already.\n{again} another --name.")
     except OSError as error:
         raise UserError(f"{folder} cannot be made: {error.strerror}.\nChoose another place: --runs FOLDER") from error
     return folder
+
+
+def _may_go_on(folder: Path) -> bool:
+    """Is there a run that `--resume` takes?"""
+    try:
+        return json.loads((folder / "config.json").read_text())["trainer"] == TRAINERS[0]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def write_config(folder: Path, config: Config) -> None:
@@ -306,8 +315,8 @@ def write_config(folder: Path, config: Config) -> None:
 def write_frame(folder: Path, config: Config) -> None:
     """config.json, command.txt and system.json."""
     write_config(folder, config)
-    command = " ".join([ranks.launcher(config.ranks, ranks.here()), *sys.argv])
-    checkpoint.write_bytes(folder / "command.txt", (command + "\n").encode())
+    line = f"{ranks.launcher(config.ranks, ranks.here())} {command(sys.argv)}"
+    checkpoint.write_bytes(folder / "command.txt", (line + "\n").encode())
     checkpoint.write_bytes(folder / "system.json", (json.dumps(_system(), indent=2) + "\n").encode())
 
 

@@ -52,7 +52,8 @@ class Log:
         data = encode_gif(pictures, fps)
         height, width, _ = pictures[0].shape
         image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=data)
-        self.board._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+        with self._writing():
+            self.board._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
         return data
 
     def settings(self, values: dict[str, Any]) -> None:
@@ -60,10 +61,11 @@ class Log:
         from torch.utils.tensorboard.summary import hparams
 
         plain = {name: value if isinstance(value, (bool, int, float, str)) else str(value) for name, value in values.items()}
-        for summary in hparams(plain, {"eval/score": 0.0}):
-            self.board._get_file_writer().add_summary(summary)
         table = "\n".join(["| setting | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in plain.items())])
-        self.board.add_text("settings", table, 0)
+        with self._writing():
+            for summary in hparams(plain, {"eval/score": 0.0}):
+                self.board._get_file_writer().add_summary(summary)
+            self.board.add_text("settings", table, 0)
 
     def flush(self) -> None:
         """Put on the disk all that was written so far."""
@@ -208,6 +210,11 @@ class Terminal:
             self.live.stop()
             self.live = None
         sys.stdout.flush()
+
+    def leave(self) -> None:
+        """Show the cursor again; all that there is time for where the program ends at once."""
+        if self.live is not None:
+            os.write(sys.stdout.fileno(), b"\x1b[?25h")
 
 
 def _clock(seconds: float) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.info import AgentInfo, peek
+from agents.words import command
 from games.batch import EXTERNAL, OVER, RANDOM, RUNNING, Batch
 from games.errors import UserError, nearest
 from games.game import Game
@@ -64,7 +65,8 @@ def agent_file(text: str, trusted: bool = False) -> Path:
     """The file of the agent that a path names; `UserError` where there is none, or it is one that only trust may open."""
     path = file_of(text)
     if Path(text).is_dir() and not path.exists():
-        raise UserError(f"The run {text} holds no agent yet.\nGo on with it: python train.py --resume {text}")
+        again = command(["python", "train.py", "--resume", text])
+        raise UserError(f"The run {text} holds no agent yet.\nGo on with it: {again}")
     if not path.exists():
         known = [seat for seat in SEATS if seat.islower()]
         raise UserError(f"There is no seat and no file '{text}'.\n{nearest(text, known)}\nOr the path of an agent or a run.")

@@ -2,7 +2,7 @@
 
 import argparse
 import math
-import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from agents import config as configs
 from agents import game_named, own
 from agents.config import Config, RunSettings
 from agents.policy import build, fitting
-from agents.ranks import launcher
+from agents.ranks import here, launcher
+from agents.words import command
 from games.errors import UserError, nearest
 from games.game import Game
 
@@ -64,7 +65,7 @@ def prepare(options: argparse.Namespace, ranks: int = 1) -> tuple[Game, Config, 
 def new(options: argparse.Namespace) -> tuple[Game, Config]:
     """The game and the config of a new run; `UserError` where something cannot be."""
     game, algorithm, learner, settings = resolved(options)
-    if options.time_limit is not None and options.steps is None:
+    if options.time_limit is not None and "steps" not in chosen(options):
         settings.steps = 0
     elif not settings.steps and "steps" in chosen(options):
         raise UserError("The setting steps is 0; it must be 1 or more.")
@@ -119,7 +120,8 @@ def prepare_again(options: argparse.Namespace, ranks: int = 1) -> tuple[Game, Co
     if config.ranks != ranks:
         raise UserError(
             f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {ranks} would go on"
-            f" with it.\nEach has environments of its own: {launcher(config.ranks)} train.py --resume {options.resume}"
+            f" with it.\nEach has environments of its own: "
+            f"{launcher(config.ranks)} {command(['train.py', '--resume', options.resume])}"
         )
     for name in KEPT:
         if getattr(options, name) not in (None, []):
@@ -162,6 +164,12 @@ def networks_named(options: argparse.Namespace, config: Config) -> list[str]:
     return named or ([config.network_file] if config.network_file else [])
 
 
-def by_network(options: argparse.Namespace, config: Config) -> str:
-    """The words of a command that name them, and a blank before."""
-    return "".join(f" --network {shlex.quote(file)}" for file in networks_named(options, config))
+def by_network(options: argparse.Namespace, config: Config) -> list[str]:
+    """The words of a command that name them."""
+    return [word for file in networks_named(options, config) for word in ("--network", file)]
+
+
+def to_go_on(options: argparse.Namespace, config: Config, folder: Path, game: list[str], more: Sequence[Any] = ()) -> str:
+    """The command that goes on with a run. game: its name, where it has to be said."""
+    words = ["train.py", *game, "--resume", folder, *more, *by_network(options, config)]
+    return f"{launcher(config.ranks, here())} {command(words)}"

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agents.seeds import student
+from agents.words import command
 from games import heading
 from games.errors import UserError, nearest
 
@@ -90,7 +91,8 @@ def read(folder: Path, tag: str, by: str) -> Curve:
         known = {name for numbers in lines for name in numbers if "/" in name}
         if known and tag not in known:
             raise UserError(f"{folder} has no numbers '{tag}'.\n{nearest(tag, known)}")
-        raise NothingYet(f"{folder} has no '{tag}' yet.\nGo on with it: python train.py --resume {folder}")
+        again = f"\nGo on with it: {command(['python', 'train.py', '--resume', folder])}" if group.trainer == OURS else ""
+        raise NothingYet(f"{folder} has no '{tag}' yet.{again}")
     x = sorted(points)
     rate = "win_rate" in tag or (tag == "eval/score" and any("eval/win_rate" in numbers for numbers in lines))
     return Curve(group, np.array(x), np.array([points[at] for at in x]), rate)

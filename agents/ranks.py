@@ -50,11 +50,6 @@ class Ranks:
         self.signal = 0  # that came, and that the others have not been told of yet
         self._interruptible = size == 1
 
-    @property
-    def launcher(self) -> str:
-        """What begins a command that is run by as many."""
-        return launcher(self.size, self.here)
-
     def seed(self, seed: int) -> int:
         """This rank's own, for what is to differ: rank 0's is the seed itself."""
         return seed if self.rank == 0 else int(np.random.SeedSequence([seed, self.rank]).generate_state(1, np.uint64)[0] >> 1)

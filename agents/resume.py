@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from agents import checkpoint
@@ -20,9 +21,23 @@ from agents.rollout import within
 from games.errors import UserError
 
 CHECKPOINT = "checkpoints/latest.safetensors"
+LOCK = ".lock"
 FILE = "file."  # begins the names of bytes that are to be a file of their own
 
 State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors, and a JSON-like dict
+
+
+def hold(folder: Path) -> FileLock:
+    """Be the only one who writes into a run's folder, until it is released or this process ends; `UserError` where another
+    process does."""
+    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(f"{folder} is a run that still goes on, in another process.\nStop that one first.") from None
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written to: {error.strerror}.") from error
+    return lock
 
 
 def save(folder: Path, learner: Learner, state: State, ranks: Ranks) -> None:

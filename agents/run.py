@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents import budget, checkpoint, match, resume
+from agents import budget, checkpoint, match, resume, signals
 from agents.config import ALGORITHMS, Config, opponents_of
 from agents.logs import Log, Silent, Terminal
 from agents.match import Participant, participant
 from agents.policy import Agent, Decider
 from agents.ranks import Ranks, Stop
-from agents.resume import CHECKPOINT
+from agents.resume import CHECKPOINT, hold
 from games.errors import UserError
 from games.game import Game
 
@@ -63,6 +63,7 @@ class Run:
         self.recent: list[float] = []
         self.pace: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
         leads = self.ranks.rank == 0
+        self.lock = hold(folder) if leads else None
         if resume and leads:
             checkpoint.sweep(folder)
         position = self._restore() if resume else 0
@@ -86,6 +87,9 @@ class Run:
             made.arrange(config.copied, freeze=bool(config.freeze))
         if config.freeze and not config.copied:
             made.remarks.append("The encoder stays as it begins, at random: nothing is copied into it (--init-from)")
+        if config.learner.copied_rate != 1.0 and not config.copied:
+            rate = f"copied_rate={config.learner.copied_rate:g}"
+            made.remarks.append(f"{rate} does nothing here: nothing is copied (--init-from)")
         return made
 
     def begin_from(self, weights: dict[str, torch.Tensor]) -> None:
@@ -97,7 +101,7 @@ class Run:
 
     def go(self) -> dict[str, Any]:
         """Train to the end; the final evaluation. `Stop` where a signal came, with the run saved."""
-        handlers = {number: signal.signal(number, self._signalled) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {number: signal.signal(number, self._signalled) for number in signals.ending()}
         self.safe: tuple = ()
         try:
             while self.progress() < 1.0:
@@ -114,16 +118,31 @@ class Run:
         except FloatingPointError as error:
             raise self._not_finite(str(error)) from error
         finally:
+            try:
+                self.close()
+            finally:
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+
+    def close(self) -> None:
+        """Give back what it holds: the terminal, its threads, the log's files and the folder."""
+        self.terminal.close()
+        self.learner.arena.close()
+        try:
             self.log.close()
-            self.terminal.close()
-            self.learner.arena.close()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+        finally:
+            if self.lock is not None:
+                self.lock.release()
 
     def _signalled(self, number: int, frame: Any) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda again, frame: os._exit(128 + again))
+        for each in signals.ending():
+            signal.signal(each, self._signalled_again)
         self.ranks.interrupt(number)
+
+    def _signalled_again(self, number: int, frame: Any) -> None:
+        """Who cannot wait until it is saved has it ended at once."""
+        self.terminal.leave()
+        os._exit(128 + number)
 
     def elapsed(self) -> float:
         """Seconds of this and earlier sittings."""
@@ -306,7 +325,11 @@ class Run:
             "planned_games": self.config.run.final_games,
             **self._mark(agent, result.score, seed),
             "time_limit": self.config.time_limit,
+            "out_of_time": self.config.time_limit is not None and not self._has_all_steps(),
         }
+
+    def _has_all_steps(self) -> bool:
+        return 0 < self.config.run.steps <= self.learner.steps
 
     def _best(self) -> Any:
         """The agent of the best evaluation so far."""
@@ -350,6 +373,11 @@ class Run:
     def _restore(self) -> int:
         """Go on from the latest checkpoint, or from the beginning where there is none; position in progress.jsonl."""
         meta = resume.restore(self.folder, self.learner, self.ranks)
+        if meta is None and self.config.copied:
+            raise UserError(
+                f"{self.folder} was stopped before it had kept the weights that it was to begin with.\n"
+                "Begin it anew: the same command with --init-from, and another --name."
+            )
         if meta is None or self.ranks.rank:
             return 0
         try:
@@ -365,7 +393,8 @@ def finished(folder: Path, config: Config) -> dict[str, Any] | None:
     try:
         final = json.loads((folder / RESULTS).read_text())
         steps, limit = config.run.steps, config.time_limit
-        by_time = limit is not None and limit <= max(final["time_limit"] or 0.0, final["seconds"])
+        timed = limit is not None and final.get("out_of_time", True)  # results of older runs do not say
+        by_time = timed and limit <= max(final["time_limit"] or 0.0, final["seconds"])
         return final if by_time or (steps and final["steps"] >= steps) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -4,7 +4,6 @@ import contextlib
 import json
 import math
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from agents import signals, words
 from games.errors import UserError
 
 # Student's t, 97.5 %, for 1, 2, … degrees of freedom; a few seeds say less than the normal distribution promises.
@@ -21,16 +21,19 @@ STUDENT = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110,
     2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def student(count: int) -> float:
     """How many standard errors the 95 % interval of the mean of so many values reaches to each side.
 
-    >>> student(3), student(1000)
-    (4.303, 1.96)
+    >>> student(3), round(student(32), 3), round(student(1000), 3)
+    (4.303, 2.039, 1.962)
     """
-    return STUDENT[count - 2] if count - 2 < len(STUDENT) else 1.96
+    freedom = count - 1
+    if freedom <= len(STUDENT):
+        return STUDENT[freedom - 1]
+    z = 1.959964  # of the normal distribution, and how t goes there (Abramowitz & Stegun 1964, 26.7.5)
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, list[float] | None]:
@@ -75,7 +78,8 @@ class Job:
         if self.going() and not self.stopped:
             assert self.process is not None
             self.stopped = True
-            self.process.send_signal(signal.SIGINT)
+            if sys.platform != "win32":  # there a console's Ctrl-C reaches all its programs anyway
+                self.process.send_signal(signal.SIGINT)
 
     def note(self) -> None:
         """What came of it, once it is over."""
@@ -106,7 +110,7 @@ class Jobs:
 
     def go(self) -> None:
         """Run all; `Stopped` where a signal came, which every run has been given."""
-        handlers = {number: signal.signal(number, self._stop) for number in SIGNALS}
+        handlers = {number: signal.signal(number, self._stop) for number in signals.ending()}
         try:
             waiting, going = list(self.jobs), list[Job]()
             while going or (waiting and not self.signal):
@@ -163,18 +167,18 @@ def command(program: str, options: dict[str, Any], **changes: Any) -> list[str]:
         text = f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
         return [f"{option}={text}"] if text.startswith("-") else [option, text]
 
-    words = [program]
+    line = [program]
     for name, value in {**options, **changes}.items():
         option = f"--{name.replace('_', '-')}"
         if name == "game" and value is not None:
-            words.append(str(value))
+            line.append(str(value))
         elif isinstance(value, list):
-            words += [word for one in value for word in named(option, one)]
+            line += [word for one in value for word in named(option, one)]
         elif value is True:
-            words.append(option)
+            line.append(option)
         elif value is not None and value is not False:
-            words += named(option, value)
-    return words
+            line += named(option, value)
+    return line
 
 
 def of_seeds(program: Path, options: dict[str, Any], folders: dict[int, Path], silent: bool) -> list[Job]:
@@ -224,7 +228,7 @@ def last_lines(told: dict[str, Any]) -> list[str]:
     what = "of games won" if told["score"] == "win_rate" else "return"
     within = " (95 %: {} to {})".format(*map(form.format, told["interval"])) if told["interval"] else ""
     mean = f"Mean of {len(done)} seed{'s'[: len(done) - 1]}:  {form.format(told['mean'])} {what}{within}"
-    return [mean, f"Curve:  {shlex.join(['python', '-m', 'agents.plot', *(run['folder'] for run in done)])}"]
+    return [mean, f"Curve:  {words.command(['python', '-m', 'agents.plot', *(run['folder'] for run in done)])}"]
 
 
 def how_to_go_on(jobs: list[Job], options: dict[str, Any], game: str | None, networks: Sequence[str] = ()) -> list[str]:
@@ -233,8 +237,9 @@ def how_to_go_on(jobs: list[Job], options: dict[str, Any], game: str | None, net
     begun = [job for job in unfinished if (job.folder / "config.json").exists()]
     lines = [command("train.py", {"game": game, "network": list(networks)}, resume=job.folder) for job in begun]
     rest = [job.seed for job in unfinished if job not in begun]
-    if rest:  # the last ones: they begin in order
+    for first in (seed for seed in rest if seed - 1 not in rest):
+        many = next(many for many in range(1, len(rest) + 1) if first + many not in rest)
         runs = None if options["runs"] == Path("runs") else options["runs"]
         name = jobs[0].folder.name.removesuffix(f"-s{jobs[0].seed}")
-        lines.append(command("train.py", options, seed=rest[0], seeds=len(rest), name=name, runs=runs))
-    return [shlex.join(["python", *words]) for words in lines]
+        lines.append(command("train.py", options, seed=first, seeds=many, name=name, runs=runs))
+    return [words.command(["python", *line]) for line in lines]

@@ -397,6 +397,35 @@ def test_a_finished_run_says_so_and_how_to_go_on(shown, monkeypatch):
     assert (shown[0] / "results.json").read_bytes() == before
 
 
+def test_steps_count_beside_a_time_limit_however_they_are_given(runs):
+    for number, words in enumerate((["--steps", 700], ["--set", "steps=700"])):
+        code, out, err = call("pong", *FAST, *words, "--time-limit", 200, "--runs", runs, "--name", f"both{number}", "--json")
+        assert code == 0, err
+        final = json.loads(out)
+        assert final["steps"] == 1024, "two iterations"
+        assert not final["out_of_time"]
+    folder = runs / "pong" / "both1"
+    out = call("--resume", folder)[1]
+    longer = out.splitlines()[-1]
+    assert longer == f"  python train.py --resume {folder} --steps 2048"
+    code, out, err = call(*shlex.split(longer)[2:], "--json")
+    assert code == 0, err
+    assert json.loads(out)["steps"] == 2048, "the command that it names does what it says"
+
+
+def test_commands_for_a_name_with_a_blank_can_be_typed(runs):
+    code, out, err = call("pong", *FAST, "--set", "gif=false", "--steps", 600, "--runs", runs, "--name", "my run")
+    assert code == 0, err
+    folder = str(runs / "pong" / "my run")
+    play = next(line for line in out.splitlines() if line.startswith("Play:"))
+    assert shlex.split(play)[1:] == ["python", "play.py", "pong", "human", folder]
+    longer = call("--resume", folder)[1].splitlines()[-1]
+    assert shlex.split(longer) == ["python", "train.py", "--resume", folder, "--steps", "2048"]
+    code, out, _ = call(*shlex.split(longer)[2:])
+    assert code == 0
+    assert f"tensorboard --logdir {runs}\n" in out, "where this run is, not where others are"
+
+
 def test_interrupted_before_the_run_began_it_just_ends(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt

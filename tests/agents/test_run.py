@@ -19,7 +19,10 @@ import train
 from agents import checkpoint
 from agents import config as configs
 from agents import run as runs
+from agents.logs import Terminal
+from agents.resume import hold
 from agents.rollout import Arena
+from games.errors import UserError
 from tests.short_runs import BOARD, BRIEF, PONG, REPEAT, ROOT, folder_of
 
 TIMES = ("time/fps", "time/time_elapsed", "perf/")
@@ -331,6 +334,77 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_saved(main, tmp_path, monk
     assert not [name for name in os.listdir(folder / "checkpoints") if name.endswith(".tmp")]
 
 
+def test_weights_to_begin_with_that_were_never_kept_are_not_done_without(main, tmp_path, monkeypatch):
+    words = [REPEAT, *BRIEF]
+    assert main(*words, "--steps", "600", "--name", "first")[0] == 0
+    agent, folder = tmp_path / "repeat" / "first" / "agent.safetensors", tmp_path / "repeat" / "second"
+
+    def interrupted(run, weights):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.Run, "begin_from", interrupted)
+        patch.setattr(train.shutil, "rmtree", lambda *_, **__: None)  # after a kill nobody tidies up
+        assert main(*words, "--steps", "600", "--name", "second", "--init-from", agent)[0] == 130
+    code, _, error = main(REPEAT, "--resume", folder)
+    assert code == 2
+    assert "stopped before it had kept the weights that it was to begin with" in error
+
+
+def test_interrupted_while_it_is_made_it_leaves_nothing_behind(main, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "Log", interrupted)
+    assert main(REPEAT, *BRIEF, "--steps", "600", "--name", "none")[0] == 130
+    assert not (tmp_path / "repeat" / "none").exists()
+
+
+HOLDS = """
+import pathlib, sys
+from agents.resume import hold
+held = hold(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_two_processes_do_not_write_into_one_run(main, tmp_path):
+    assert main(REPEAT, *BRIEF, "--steps", "600", "--name", "one")[0] == 0
+    folder = tmp_path / "repeat" / "one"
+    command = [sys.executable, "-c", HOLDS, str(folder)]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "held\n"
+        before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+        code, _, error = main(REPEAT, "--resume", folder, "--steps", "1200")
+        assert code == 2
+        assert f"{folder} is a run that still goes on, in another process.\nStop that one first." in error
+        changed = [file.name for file, data in before.items() if file.read_bytes() != data]
+        assert changed == ["config.json"], "which says for how long, and nothing else"
+    finally:
+        process.communicate("")
+    assert main(REPEAT, "--resume", folder, "--steps", "1200", "--quiet")[0] == 0
+
+
+def test_the_terminal_is_given_back_also_where_the_log_cannot_be_closed(main, tmp_path, monkeypatch):
+    closed, close = [], runs.Log.close
+    before = signal.getsignal(signal.SIGINT)
+
+    def full(log):
+        close(log)
+        raise UserError("No space left on device")
+
+    monkeypatch.setattr(runs.Log, "close", full)
+    monkeypatch.setattr(Terminal, "close", lambda terminal: closed.append(terminal))
+    code, _, error = main(REPEAT, *BRIEF, "--steps", "600", "--name", "full")
+    assert (code, error) == (2, "error: No space left on device\n")
+    assert len(closed) == 1
+    assert signal.getsignal(signal.SIGINT) == before
+    hold(tmp_path / "repeat" / "full").release()
+
+
+# --- a user's own game ---
 # --- a user's own game ---
 
 

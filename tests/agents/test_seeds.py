@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import train
-from agents import seeds
+from agents import seeds, signals
 from agents.seeds import Job, Jobs, Stopped, last_lines, mean_interval, summary
 from games.errors import UserError
 
@@ -109,6 +109,32 @@ def test_a_signal_reaches_each_run_once_and_the_rest_do_not_begin(tmp_path):
         "python train.py pong --set a=1 --steps 2e+06 --seed 4 --seeds 1 --jobs 2 --name x",
     ]
     assert seeds.how_to_go_on(jobs[1:2], options, "./own.py") == [f"python train.py ./own.py --resume {tmp_path / 'x-s2'}"]
+
+
+def test_what_never_began_is_begun_by_a_command_for_each_stretch_of_seeds(tmp_path):
+    jobs = jobs_of(tmp_path, *[1] * 5)
+    jobs[1].folder.mkdir()
+    (jobs[1].folder / "config.json").write_text("{}")
+    jobs[3].final = {"steps": 1}
+    lines = seeds.how_to_go_on(jobs, {"game": "pong", "runs": Path("runs")}, None)
+    assert lines == [
+        f"python train.py --resume {tmp_path / 'x-s2'}",
+        "python train.py pong --seed 1 --seeds 1 --name x",
+        "python train.py pong --seed 3 --seeds 1 --name x",
+        "python train.py pong --seed 5 --seeds 1 --name x",
+    ]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has none")
+def test_the_end_of_a_terminal_ends_a_run_unless_nohup_has_it_ignored():
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        assert signals.ending() == [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        assert signals.ending() == [signal.SIGINT, signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_an_interval_of_games_won_stays_between_none_and_all(tmp_path):
