@@ -2,14 +2,17 @@
 #
 #   GAME=…    the game: pong, breakout, connect_four, or a file of your own (./my_game.py)
 #   ARGS=…    more arguments for the command: make train GAME=pong ARGS="--seed 2"
+#   TORCH=cpu the small build of torch, without CUDA (on Linux): make setup TORCH=cpu, before all else
 #   PYTHON=…  the Python that the virtual environment is made with (3.11 or newer)
 
 GAME = pong
 ARGS =
 BENCH = env
+TORCH =
 VENV = .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+CPU_ONLY = $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .PHONY: help setup train play bench test test-all
 
@@ -18,7 +21,7 @@ help:
 	@echo "make play GAME=pong     play against the best agent at hand"
 	@echo "make test               formatting, types and tests, a few minutes"
 	@echo "make test-all           the slow proofs too"
-	@echo "make bench BENCH=env    measure speed: env, train or play"
+	@echo "make bench BENCH=env    measure speed: env, train, play or usual"
 	@echo "make setup              only make .venv and install; the others do it by themselves"
 	@echo
 	@echo 'More arguments: ARGS="…", as in  make train GAME=pong ARGS="--seed 2"'
@@ -37,9 +40,9 @@ $(READY): pyproject.toml constraints.txt
 	    echo "Install one from python.org or your system's packages, or name it: make setup PYTHON=/path/to/python3" >&2; \
 	    exit 2; \
 	fi; \
-	echo "Setting up $(VENV) with $$($$found --version). The first time this downloads some 300 MB."; \
+	echo "Setting up $(VENV) with $$($$found --version). The first time this downloads some 300 MB$(if $(CPU_ONLY),,; on Linux several GB, with CUDA)."; \
 	$$found -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(CPU_ONLY) -e '.[test,dev]'
 	@touch $(READY)
 
 train: $(READY)

@@ -22,7 +22,7 @@ examples:
 HERE = Path(__file__).parent
 
 TRUST = "open agents that Stable-Baselines3 saved (.zip), although that runs whatever code is in them"
-SEEN = "what such an agent sees, where no config.json beside it says it: observation, size, stack, delay"
+SEEN = "of such agents without a config.json beside them, what they see: observation, size, stack, delay"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -30,7 +30,7 @@ def arguments() -> argparse.ArgumentParser:
         prog="play.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("game", nargs="?", help="a game's name, or the path of a game's file")
+    add("game", nargs="?", help="a game's name, the path of a game's file, or (with --headless) gym:ID")
     add("seats", nargs="*", metavar="SEAT", help="who plays; by default you against the best agent at hand")
     add("--network", action="append", default=[], metavar="FILE", help="of an agent's network of your own; may be repeated")
     add("--headless", action="store_true", help="no window: play --games games in one batch and print the result")
