@@ -303,8 +303,8 @@ def free_folder(runs: Path, game: Game, label: str) -> Path:
 def _may_go_on(folder: Path) -> bool:
     """Is there a run that `--resume` takes?"""
     try:
-        return json.loads((folder / "config.json").read_text())["trainer"] == TRAINERS[0]
-    except (OSError, ValueError, KeyError, TypeError):
+        return json.loads((folder / "config.json").read_text()).get("trainer", TRAINERS[0]) == TRAINERS[0]
+    except (OSError, ValueError, AttributeError):
         return False
 
 

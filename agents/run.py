@@ -1,5 +1,6 @@
 """A run: the loop that every learner shares. Collect, update, log, evaluate, save; stop and go on."""
 
+import contextlib
 import json
 import math
 import os
@@ -125,14 +126,12 @@ class Run:
                     signal.signal(number, handler)
 
     def close(self) -> None:
-        """Give back what it holds: the terminal, its threads, the log's files and the folder."""
-        self.terminal.close()
-        self.learner.arena.close()
-        try:
-            self.log.close()
-        finally:
+        """Give back what it holds: the terminal, its threads, the log's files and the folder; each, whatever goes wrong."""
+        with contextlib.ExitStack() as closing:  # the last one first
             if self.lock is not None:
-                self.lock.release()
+                closing.callback(self.lock.release)
+            for one in (self.log, self.learner.arena, self.terminal):
+                closing.callback(one.close)
 
     def _signalled(self, number: int, frame: Any) -> None:
         for each in signals.ending():
