@@ -36,7 +36,7 @@ from speed.rows import Row, Sight, prove
 GAME = "pong"
 SIZE, STACK = 84, 4
 STEPS = 10_000_000  # that the schedules are for
-EVERY = {"ppo": 50_000, "dqn": 10_000}  # steps between evaluations
+EVERY = {"ppo": 50_000, "dqn": 25_000}  # steps between evaluations
 GAMES = 200  # of each
 QUICK = {"processes": 2, "every": 128, "games": 4}
 OURS_QUICK = [
