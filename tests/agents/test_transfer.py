@@ -123,3 +123,16 @@ def test_a_value_far_from_zero_is_learned_sooner_in_its_own_unit():
             learner.iterate(lambda: 0.0)
         reached.append(learner.last_value.mean().item())
     assert reached[0] + 10 < reached[1] < 105
+
+
+def test_the_loss_of_values_is_the_same_in_any_unit():
+    """Or rewards a thousand times as great would leave nothing of the policy's gradient."""
+    game = games.load(ROOT / "tests" / "learning" / "chain.py")
+    small = {"observation": "objects", "network": "mlp", "stack": 1, "hidden": 32, "n_envs": 64, "precision": "fp32"}
+    said = []
+    for scale in (1.0, 1000.0):
+        learner = PPO(game, PPOSettings(**small, reward_scale=scale, normalize_value=True), 1, [])
+        learner.iterate(lambda: 0.0)  # of its own first guess nothing is left after this one
+        said.append(learner.iterate(lambda: 0.0))
+    for name in ("train/value_loss", "train/grad_norm"):
+        assert said[1][name] == pytest.approx(said[0][name], rel=0.2), name
