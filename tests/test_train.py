@@ -397,7 +397,10 @@ def test_a_finished_run_says_so_and_how_to_go_on(shown, monkeypatch):
     assert (shown[0] / "results.json").read_bytes() == before
 
 
-def test_steps_count_beside_a_time_limit_however_they_are_given(runs):
+def test_steps_count_beside_a_time_limit_however_they_are_given(runs, monkeypatch):
+    import time
+
+    monkeypatch.setattr(train, "STARTED", time.perf_counter())
     for number, words in enumerate((["--steps", 700], ["--set", "steps=700"])):
         code, out, err = call("pong", *FAST, *words, "--time-limit", 200, "--runs", runs, "--name", f"both{number}", "--json")
         assert code == 0, err
