@@ -133,7 +133,6 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     compiling = not options.resume and compile_ahead(options)
     from agents import plan  # torch loads here
     from agents import run as runs
-    from agents.policy import fitting
     from agents.ranks import Ranks
     from agents.words import command
     from games import ahead
@@ -142,30 +141,14 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     ranks = ranks or Ranks()
     fresh = options.resume is None
     game, config, folder = (plan.prepare if fresh else plan.prepare_again)(options, ranks.size)
-    quiet = options.quiet or options.json
     if not fresh and (final := runs.finished(folder, config)):
         tell_finished(options, final, config, folder)
         return 0
     if not fresh and isinstance(game, Game):
         compiling = ahead.begin(game, *loops_of(config.learner.observation))
-    if compiling and not quiet:
+    if compiling and not (options.quiet or options.json):
         print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
-    told = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
-    run = None
-    try:
-        begins_from = fresh and bool(options.init_from)
-        ranks.share({**told, "networks": plan.networks_named(options, config), "begins_from": begins_from})
-        run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
-        if begins_from:
-            weights, without = fitting(options.init_from, run.learner.network)
-            run.begin_from(weights)
-            run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
-    except BaseException:
-        if run is not None:
-            run.close()
-        if fresh:  # nothing has been learned that would be lost
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+    run = begun(options, game, config, folder, ranks)
     who, many = learner_named(game, config), f", {ranks.size} ranks" if ranks.size > 1 else ""
     run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}{many}")
     for remark in run.learner.remarks:
@@ -175,24 +158,67 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     try:
         final = run.go()
     except runs.Stop as stop:
-        if config.trainer == "sb3":
-            saved = folder / run.agent_file
-            print(f"\nStopped at step {run.learner.steps:,}. The agent so far: {saved}\n{plan.NO_RESUME}", file=sys.stderr)
-            return 128 + stop.number
-        again = plan.to_go_on(options, config, folder, [options.game] if options.game and not game.shipped else [])
-        print(f"\nStopped at step {run.learner.steps:,}. Go on with:\n  {again}", file=sys.stderr)
+        tell_stopped(options, run)
         return 128 + stop.number
     if options.json:
         print(json.dumps(final))
     elif not options.quiet:
-        who = options.game if not game.shipped else game.name
-        print("\n" + "\n".join(runs.last_words(final)))
-        print(f"Agent:  {final['agent']}")
-        seats = [folder, "--headless"] if who.startswith("gym:") else ["human", folder]
-        trust = ["--trust-pickle"] if config.trainer == "sb3" else []
-        play = ["python", "play.py", who, *seats, *trust, *plan.by_network(options, config)]
-        print(f"Play:   {command(play)}")
+        tell_results(options, final, run)
     return 0
+
+
+def begun(options: argparse.Namespace, game, config, folder: Path, ranks):
+    """The run, new or gone on with, on all ranks. Where a new one cannot begin, or is interrupted, its folder is removed."""
+    from agents import config as configs
+    from agents import plan
+    from agents.policy import fitting
+
+    fresh, run = options.resume is None, None
+    begins_from = fresh and bool(options.init_from)
+    told = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
+    try:
+        ranks.share({**told, "networks": plan.networks_named(options, config), "begins_from": begins_from})
+        quiet = options.quiet or options.json
+        run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
+        if begins_from:
+            weights, without = fitting(options.init_from, run.learner.network)
+            run.begin_from(weights)
+            run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
+        elif not fresh:
+            configs.write_config(folder, config)  # so that it goes on for as long the next time too
+    except BaseException:
+        if run is not None:
+            run.close()
+        if fresh:  # nothing has been learned that would be lost
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return run
+
+
+def tell_stopped(options: argparse.Namespace, run) -> None:
+    """A signal came: what is saved, and how to go on."""
+    from agents import plan
+
+    game, folder = run.game, run.folder
+    print(f"\nStopped at step {run.learner.steps:,}.", end=" ", file=sys.stderr)
+    if run.config.trainer == "sb3":
+        print(f"The agent so far: {folder / run.agent_file}\n{plan.NO_RESUME}", file=sys.stderr)
+    else:
+        named = [options.game] if options.game and not game.shipped else []
+        print(f"Go on with:\n  {plan.to_go_on(options, run.config, folder, named)}", file=sys.stderr)
+
+
+def tell_results(options: argparse.Namespace, final: dict, run) -> None:
+    """What came of a run, and how to play against it."""
+    from agents import plan
+    from agents.run import last_words
+    from agents.words import command
+
+    who = options.game if not run.game.shipped else run.game.name
+    seats = [run.folder, "--headless"] if who.startswith("gym:") else ["human", run.folder]
+    trust = ["--trust-pickle"] if run.config.trainer == "sb3" else []
+    play = ["python", "play.py", who, *seats, *trust, *plan.by_network(options, run.config)]
+    print("\n" + "\n".join([*last_words(final), f"Agent:  {final['agent']}", f"Play:   {command(play)}"]))
 
 
 def compile_ahead(options: argparse.Namespace) -> bool:

@@ -139,14 +139,14 @@ def keep_memory() -> None:
             mallopt(M_TRIM_THRESHOLD, 2**30)
 
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
+
+
 def _sound(seen: np.ndarray) -> np.ndarray:
     """Observations; stops the run where one is no number, before it is learned from."""
     if seen.dtype != np.uint8 and not np.isfinite(seen).all():
         raise FloatingPointError("an observation")
     return seen
-
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
 
 
 # Of units lo … hi-1: what to go back from, with which gradients, and terms to report.

@@ -135,8 +135,6 @@ def prepare_again(options: argparse.Namespace, ranks: int = 1) -> tuple[Game, Co
     if options.time_limit is not None:
         config.time_limit = options.time_limit
     configs.check_here(config, game)
-    if options.steps is not None or options.time_limit is not None:
-        configs.write_config(options.resume, config)  # so that it goes on for as long the next time too
     return game, config, options.resume
 
 

@@ -192,6 +192,27 @@ def test_a_log_goes_on_where_the_checkpoint_was_also_if_somebody_shortened_it(tm
     assert json.loads((tmp_path / "progress.jsonl").read_text())["a"] == 4.0
 
 
+def test_who_is_ended_at_once_gets_the_cursor_back(capfd):
+    terminal = Terminal(True, "")
+    for live, written in ((None, ""), (object(), "\x1b[?25h")):
+        terminal.live = live
+        terminal.leave()
+        assert capfd.readouterr().out == written
+
+
+@pytest.mark.parametrize("what", ["film", "settings"])
+def test_a_disk_that_is_full_is_said_whatever_is_written(what, tmp_path, monkeypatch):
+    log = Log(tmp_path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(log.board._get_file_writer(), "add_summary", full)
+    with pytest.raises(UserError, match="cannot be written to: No space left on device"):
+        log.gif(1, "eval/play", [np.zeros((8, 8, 3), np.uint8)], 10) if what == "film" else log.settings({"gamma": 0.9})
+    log.close()
+
+
 def test_a_place_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written to"):

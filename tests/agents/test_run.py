@@ -380,11 +380,11 @@ def test_two_processes_do_not_write_into_one_run(main, tmp_path):
         code, _, error = main(REPEAT, "--resume", folder, "--steps", "1200")
         assert code == 2
         assert f"{folder} is a run that still goes on, in another process.\nStop that one first." in error
-        changed = [file.name for file, data in before.items() if file.read_bytes() != data]
-        assert changed == ["config.json"], "which says for how long, and nothing else"
+        assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
     finally:
         process.communicate("")
     assert main(REPEAT, "--resume", folder, "--steps", "1200", "--quiet")[0] == 0
+    assert configs.read_config(folder).run.steps == 1200, "for as long the next time too"
 
 
 def test_the_terminal_is_given_back_also_where_the_log_cannot_be_closed(main, tmp_path, monkeypatch):
@@ -404,7 +404,6 @@ def test_the_terminal_is_given_back_also_where_the_log_cannot_be_closed(main, tm
     hold(tmp_path / "repeat" / "full").release()
 
 
-# --- a user's own game ---
 # --- a user's own game ---
 
 
