@@ -7,8 +7,11 @@ et al. 2016, arXiv:1511.05952). With a memory it learns from sequences, as R2D2 
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,9 +23,9 @@ from torch import Tensor
 from agents.augment import Change
 from agents.dqn_objective import TERMS as OF_LOSS
 from agents.dqn_objective import Decided, Gradient, gradient, priorities
-from agents.learner import Get, Learner, LearnerSettings, Put
+from agents.learner import Get, Learner, LearnerSettings, Put, team
 from agents.match import Participant
-from agents.networks import explore, forget, sequence
+from agents.networks import Network, explore, forget, sequence
 from agents.policy import build
 from agents.ranks import Ranks
 from agents.replay import Replay, Rings, Sampled
@@ -39,14 +42,14 @@ class DQNSettings(LearnerSettings):
 
     n_envs: int = 256  # environments
     train_freq: int = 4  # decisions of each between updates
-    gradient_steps: int = 2  # of each update; 4 for 1.5 M steps of Pong cost nearly what 2 for 2.7 M do, and win 89 %, not 96
-    batch_size: int = 1024  # decisions, so that each is learned from twice; with memory in sequences of `sequence`
+    gradient_steps: int = 8  # of each update; 4 win 75 % of Pong after 1.2 M steps, 8 win 93 %
+    batch_size: int = 256  # decisions, so that each is learned from twice; with memory in sequences of `sequence`
     buffer_size: int = 200_000  # decisions kept, each frame once
     learning_starts: int = 10_000  # decisions before the first gradient step
-    learning_rate: float = 6e-3  # even higher than ppo's: 97 % of Pong after 2.5 M steps, with 4e-3 95 %
+    learning_rate: float = 3e-3
     optimizer_eps: float = 1e-8  # weighed errors have small gradients, which must count: 82 % of Pong, not 59, after 1 M steps
     double: bool = True
-    n_step: int = 10  # rewards come late; 20 (at a rate of 3e-3) wins 42 % of Pong after 1 M steps, not 82
+    n_step: int = 5  # rewards come late: 93 % of Pong after 1.2 M steps, with 10 it is 88
     prioritized: bool = True
     alpha: float = 0.6  # of priorities: 0 would be none
     beta: float = 0.4  # how much of their bias is weighed out at first; in the end all
@@ -78,8 +81,26 @@ AT_LEAST = 2048  # decisions of an iteration; logging each handful would cost mo
 # --- the learner ----------------------------------------------------------------------------------------------------
 
 
+@dataclass
+class Drawn:
+    """What a gradient step learns from, and how what was seen is changed before."""
+
+    sampled: Sampled
+    change: Change | None = None
+    later: Change | None = None  # of the states that are valued, where they are not of the same sequence
+
+    def of(self, some: slice) -> "Drawn":
+        """Some of it."""
+        sampled = Sampled(self.sampled.row[some], self.sampled.entry[some], self.sampled.weight[some])
+        return Drawn(sampled, *(None if one is None else one.of(some) for one in (self.change, self.later)))
+
+
 class DQN(Learner):
-    """Learns what actions are worth from a replay of what it plays."""
+    """Learns what actions are worth from a replay of what it plays.
+
+    A round is `train_freq` decisions of each environment and `gradient_steps` from what was known before them: neither waits
+    for the other. With several threads they go on beside each other, and come to the same.
+    """
 
     algorithm, terms = "dqn", TERMS
     common = (*Learner.common, "own.target.")
@@ -94,8 +115,10 @@ class DQN(Learner):
         threads: int = 1,
         ranks: Ranks | None = None,
     ):
-        super().__init__(game, settings, seed, opponents, device, threads, lambda: build(game, settings, self.algorithm), ranks)
-        self.target = build(game, settings, self.algorithm).to(self.device)
+        beside = threads > 1 and (ranks or Ranks()).size == 1 and not hasattr(game, "arena")  # others' may want one thread
+        make = partial(build, game, settings, self.algorithm)
+        super().__init__(game, settings, seed, opponents, device, threads // 2 if beside else threads, make, ranks)
+        self.target = make().to(self.device)
         self.target.load_state_dict(self.network.state_dict())
         for parameter in self.target.parameters():
             parameter.requires_grad = False
@@ -105,6 +128,17 @@ class DQN(Learner):
         self.age = np.zeros(self.rows, np.int32)  # entries of the running episode
         self.progress, self.targeted = 0.0, 0  # of the run; the step of the latest update of the target network
         self.piece = max(1, self.network.encoder.at_once(self.dtype) // self.length) if device == "cpu" else settings.batch_size
+        self.acting: Network = self.network
+        self.player: ThreadPoolExecutor | None = None
+        if beside:
+            self.learning = team(threads - threads // 2)
+            self.acting = make().to(self.device)  # the network as a round began with it
+            self.player = ThreadPoolExecutor(1, "player", lambda: torch.set_num_threads(1))
+
+    def close(self) -> None:
+        super().close()
+        if self.player is not None:
+            self.player.shutdown()
 
     def begin_from(self, weights: dict[str, Tensor]) -> None:
         super().begin_from(weights)
@@ -129,31 +163,62 @@ class DQN(Learner):
         self.remarks.append(room_for(settings.buffer_size, rings.nbytes(), self.ranks.here))
         return Replay(**vars(rings))
 
-    # --- collect ---
+    # --- an iteration ---
 
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
         """Play and learn by turns until there is something to tell."""
         self.begin_iteration()
-        self.progress = progress()
-        sums: dict[str, float] = {}
-        for _ in range(self.rounds):
-            began = perf_counter()
-            with self.playing():
-                for _ in range(self.settings.train_freq):
-                    self._play()
-            collected = perf_counter()
-            learned = self._learn_from_replay()
-            sums = {name: sums.get(name, 0.0) + value for name, value in learned.items()} if learned else sums
-            self.seconds["collect"] += collected - began
-            self.seconds["update"] += perf_counter() - collected
+        self.progress, began = progress(), perf_counter()
+        rounds = [self._round() for _ in range(self.rounds)]
         self.gather_ends()
-        count = max(1.0, sums.pop("count", 1.0))
+        self.seconds["iteration"] = perf_counter() - began
+        terms = [terms for told in rounds for terms in told]
+        means = np.mean(terms, 0).tolist() if terms else []
         return {
-            **{f"train/{name}": value / count for name, value in sums.items()},
+            **{f"train/{name}": mean for name, mean in zip(TERMS, means, strict=False)},
             "train/learning_rate": self.set_rate(self.progress),
             "train/n_updates": self.updates,
             "rollout/exploration_rate": float(self.epsilon().mean()),
         }
+
+    def _round(self) -> list[list[float]]:
+        """Some decisions, and gradient steps from what was there before; `TERMS` of each of these."""
+        settings = self.settings
+        if self.acting is not self.network:
+            self.acting.load_state_dict(self.network.state_dict())
+        if self.steps < settings.learning_starts or not self.ranks.numbers(self.replay.ready()).all():
+            self._collect()
+            return []
+        self.set_rate(self.progress)
+        drawn = [self._draw() for _ in range(settings.gradient_steps)]
+        if self.player is None:
+            self._collect()
+            errors, told = self._update(drawn, [partial(self._valued, one) for one in drawn])
+        else:
+            valued = [self.player.submit(self._valued, one) for one in drawn]
+            played = self.player.submit(self._collect)
+            try:
+                errors, told = self._update(drawn, [one.result for one in valued])
+            finally:
+                wait(valued)
+                wait([played])
+            played.result()
+        for one, error in zip(drawn, errors, strict=True):
+            self.replay.rate(one.sampled, priorities(error, settings.alpha))
+        if self.steps - self.targeted >= settings.target_update_interval:
+            self.targeted = self.steps
+            self._move_target()
+        return told
+
+    # --- collect ---
+
+    def _collect(self) -> None:
+        """`train_freq` decisions of every row."""
+        began = perf_counter()
+        with self.playing():
+            for _ in range(self.settings.train_freq):
+                self._play()
+        self.seconds["collect"] += perf_counter() - began
 
     def epsilon(self) -> Tensor:
         """float32 [R]: each row's share of random actions now."""
@@ -188,7 +253,7 @@ class DQN(Learner):
 
         def part(lo: int, hi: int, k: int) -> tuple[Tensor, Tensor, Tensor | None]:
             with torch.inference_mode():
-                return self.network.step(x[lo:hi].to(self.device), None if state is None else state[lo:hi], self.dtype)
+                return self.acting.step(x[lo:hi].to(self.device), None if state is None else state[lo:hi], self.dtype)
 
         q, _, after = zip(*self.workers.run(len(x), part), strict=True)
         return torch.cat(q), None if state is None else torch.cat(after)
@@ -221,19 +286,15 @@ class DQN(Learner):
 
     # --- update ---
 
-    def _learn_from_replay(self) -> dict[str, float]:
-        """`gradient_steps` of them, once there is enough to learn from; the sums of `TERMS`, and `count`."""
-        settings = self.settings
-        if self.steps < settings.learning_starts or not self.ranks.numbers(self.replay.ready()).all():
-            return {}
-        self.set_rate(self.progress)
-        sums = torch.zeros(len(TERMS), device=self.device)
-        for sampled, target in self._drawn():
-            sums += self._learn(sampled, target)
-        if self.steps - self.targeted >= settings.target_update_interval:
-            self.targeted = self.steps
-            self._move_target()
-        return {**dict(zip(TERMS, sums.tolist(), strict=True)), "count": float(settings.gradient_steps)}
+    def _update(
+        self, drawn: Sequence[Drawn], valued: Sequence[Callable[[], Tensor]]
+    ) -> tuple[list[np.ndarray], list[list[float]]]:
+        """A gradient step for each of what was drawn: the temporal differences, and `TERMS`."""
+        began = perf_counter()
+        found = [self._learn(one, value) for one, value in zip(drawn, valued, strict=True)]
+        terms = torch.stack([terms for _, terms in found]).tolist()
+        self.seconds["update"] += perf_counter() - began
+        return [error for error, _ in found], terms
 
     def _move_target(self) -> None:
         with torch.no_grad():
@@ -242,25 +303,11 @@ class DQN(Learner):
             for old, new in zip(self.target.buffers(), self.network.buffers(), strict=True):
                 old.copy_(new)
 
-    def _drawn(self) -> Iterator[tuple[Sampled, Tensor | None]]:
-        """What the gradient steps of an update learn from, and where it is known, the target's Q [B, A] of what follows.
-
-        The target network stands still meanwhile: where no sample depends on the steps before, it is asked once for all.
-        """
-        settings, steps = self.settings, self.settings.gradient_steps
-        if self.memory is not None or settings.prioritized or settings.augment != "none":
-            yield from ((self._sample(), None) for _ in range(steps))
-            return
-        drawn = [self._sample() for _ in range(steps)]
-        row, entry = (np.concatenate([getattr(one, name) for one in drawn]) for name in ("row", "entry"))
-        after, _, _ = self.replay.followed(row, entry)
-
-        def part(lo: int, hi: int, k: int) -> Tensor:
-            with torch.no_grad():
-                pieces = [slice(start, min(start + self.piece, hi)) for start in range(lo, hi, self.piece)]
-                return torch.cat([self.target(self._arranged(row[some], after[some]), self.dtype)[0] for some in pieces])
-
-        yield from zip(drawn, torch.cat(self.workers.run(len(row), part)).tensor_split(steps), strict=True)
+    def _draw(self) -> Drawn:
+        """For one gradient step."""
+        sampled = self._sample()
+        count = len(sampled.row)
+        return Drawn(sampled, self.changes(count), self.changes(count) if self.memory is None else None)
 
     def _sample(self) -> Sampled:
         """What one gradient step learns from."""
@@ -273,70 +320,94 @@ class DQN(Learner):
             sampled.weight *= np.float32(sampled.unit / self.ranks.numbers(sampled.unit).max().item())
         return sampled
 
-    def _learn(self, sampled: Sampled | None = None, target: Tensor | None = None) -> Tensor:
-        """One gradient step; the numbers that `TERMS` names, as one tensor. sampled, target: see `_drawn`."""
-        sampled = sampled or self._sample()
-        settings, count = self.settings, len(sampled.row)
-        error = np.zeros((count, 1 if self.memory is None else settings.sequence), np.float32)
+    def _learn(self, drawn: Drawn, valued: Callable[[], Tensor]) -> tuple[np.ndarray, Tensor]:
+        """One gradient step; the temporal differences [B] or [B, sequence], and the numbers that `TERMS` names as one tensor.
+
+        valued: gives what `_valued` does.
+        """
+        count = len(drawn.sampled.row)
+        error = np.zeros((count, 1 if self.memory is None else self.settings.sequence), np.float32)
         every = error.size * self.ranks.size  # decisions that the loss is a mean over
         part = self._gradient if self.memory is None else self._sequence_gradient
-        change = [self.changes(count) for _ in range(2 if self.memory is None else 1)]
 
         def loss(lo: int, hi: int) -> tuple[list[Tensor], list[Tensor], Tensor]:
-            some = Sampled(sampled.row[lo:hi], sampled.entry[lo:hi], sampled.weight[lo:hi])
-            changed = [None if one is None else one.of(slice(lo, hi)) for one in change]
-            q, (by_q, difference, terms) = part(some, *changed, *([] if target is None else [target[lo:hi]]))
+            q, (by_q, difference, terms) = part(drawn.of(slice(lo, hi)), lambda: valued()[lo:hi])
             error[lo:hi] = difference.cpu().reshape(hi - lo, -1)
             return [q], [by_q / every], terms / every
 
         terms, norm = self.gradient_step(count, self.piece, loss)
-        self.replay.rate(sampled, priorities(error[:, 0] if self.memory is None else error, settings.alpha))
-        return torch.cat([terms, norm[None]])
+        return error[:, 0] if self.memory is None else error, torch.cat([terms, norm[None]])
 
-    def _gradient(
-        self,
-        sampled: Sampled,
-        change: Change | None = None,
-        later_change: Change | None = None,
-        target: Tensor | None = None,
-    ) -> tuple[Tensor, Gradient]:
-        """Q [B, A] of single decisions, and how their loss is to change it.
+    def _valued(self, drawn: Drawn) -> Tensor:
+        """Q of the target network in the states that are valued, [B, A] or [B, sequence, A].
 
-        change, later_change: of what is seen when deciding, and of what comes after it. target: Q of that [B, A], if known.
+        It stands still while the other one learns: no gradient step before has to be waited for.
         """
-        row, entry = sampled.row, sampled.entry
-        after, decided = self._decided(row, entry, sampled.weight)
-        with torch.no_grad():
-            if target is None or self.settings.double:
-                later = self.changed(self._arranged(row, after), later_change)
-            target = self.target(later, self.dtype)[0] if target is None else target
-            online = self.network(later, self.dtype)[0] if self.settings.double else None
-        q, _ = self.network(self.changed(self._arranged(row, entry), change), self.dtype)
-        return q, gradient(q, target, online, decided)
 
-    def _sequence_gradient(self, sampled: Sampled, change: Change | None = None) -> tuple[Tensor, Gradient]:
-        """The same of sequences, burnt in from the state that was kept: of B * sequence decisions.
+        def part(lo: int, hi: int, k: int) -> Tensor:
+            pieces = max(1, round((hi - lo) / self.piece))
+            edges = [lo + (hi - lo) * k // pieces for k in range(pieces + 1)]
+            with torch.no_grad():
+                return torch.cat([self._target_of(drawn.of(slice(*edge))) for edge in pairwise(edges)])
 
-        change: of each sequence; all that is seen in one is changed alike.
+        return torch.cat(self.workers.run(len(drawn.sampled.row), part))
+
+    def _target_of(self, drawn: Drawn) -> Tensor:
+        row, entry = drawn.sampled.row, drawn.sampled.entry
+        if self.memory is None:
+            after, _, _ = self.replay.followed(row, entry)
+            return self.target(self.changed(self._arranged(row, after), drawn.later), self.dtype)[0]
+        row, entry = self._learned(drawn.sampled)
+        after, _, _ = self.replay.followed(row, entry)
+        return self._at(self._sequence(self.target, drawn), after - entry)
+
+    def _gradient(self, drawn: Drawn, valued: Callable[[], Tensor]) -> tuple[Tensor, Gradient]:
+        """Q [B, A] of single decisions, and how their loss is to change it. valued: gives what `_valued` does."""
+        row, entry = drawn.sampled.row, drawn.sampled.entry
+        after, decided = self._decided(row, entry, drawn.sampled.weight)
+        online = None
+        if self.settings.double:
+            with torch.no_grad():
+                online = self.network(self.changed(self._arranged(row, after), drawn.later), self.dtype)[0]
+        q, _ = self.network(self.changed(self._arranged(row, entry), drawn.change), self.dtype)
+        return q, gradient(q, valued(), online, decided)
+
+    def _sequence_gradient(self, drawn: Drawn, valued: Callable[[], Tensor]) -> tuple[Tensor, Gradient]:
+        """The same of sequences: of B * sequence decisions."""
+        row, entry = self._learned(drawn.sampled)
+        after, decided = self._decided(row, entry, np.repeat(drawn.sampled.weight, self.settings.sequence))
+        every = self._sequence(self.network, drawn)
+        q = every[:, : self.settings.sequence].flatten(0, 1)
+        online = self._at(every.detach(), after - entry).flatten(0, 1) if self.settings.double else None
+        return q, gradient(q, valued().flatten(0, 1), online, decided)
+
+    def _learned(self, sampled: Sampled) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and entries of the decisions of sequences that are learned from, [B * sequence] each."""
+        span = np.arange(self.settings.sequence)
+        return np.repeat(sampled.row, len(span)), (sampled.entry[:, None] + self.settings.burn_in + span).reshape(-1)
+
+    def _at(self, q: Tensor, ahead: np.ndarray) -> Tensor:
+        """Of Q [B, sequence + n_step, A] that of so many entries after each that is learned from, [B, sequence, A]."""
+        span = self.settings.sequence
+        place = self._tensor(np.arange(span) + ahead.reshape(-1, span))
+        return q.gather(1, place[:, :, None].expand(-1, -1, q.shape[2]))
+
+    def _sequence(self, network: Network, drawn: Drawn) -> Tensor:
+        """A network's Q of all entries of sequences that a loss looks at, [B, sequence + n_step, A].
+
+        All that is seen in a sequence is changed alike.
         """
-        settings, replay, count = self.settings, self.replay, len(sampled.row)
-        span, long = settings.sequence, settings.sequence + settings.n_step
-        states = self._burnt_in(sampled, change)
+        settings, sampled = self.settings, drawn.sampled
+        count, long = len(sampled.row), settings.sequence + settings.n_step
         row = np.repeat(sampled.row, long)
         entry = (sampled.entry[:, None] + settings.burn_in + np.arange(long)).reshape(-1)
-        learned = (np.arange(count)[:, None] * long + np.arange(span)).reshape(-1)  # of the flattened entries
-        after, decided = self._decided(row[learned], entry[learned], np.repeat(sampled.weight, span))
-        valued = learned + (after - entry[learned])
-        begins = self._tensor(replay.at("age", row, entry) == 0).reshape(count, long).T
-        x, all_of_them = self._arranged(row, entry), torch.ones_like(begins)
-        if change is not None:
-            x = self.changed(x, change.of(torch.arange(count, device=self.device).repeat_interleave(long)))
-        q, _ = self.network(x, self.dtype, sequence(all_of_them, begins, states[0]))
-        where, there = torch.from_numpy(learned).to(self.device), torch.from_numpy(valued).to(self.device)
-        with torch.no_grad():
-            target, _ = self.target(x, self.dtype, sequence(all_of_them, begins, states[1]))
-        q, online = q[where], q[there] if settings.double else None
-        return q, gradient(q, target[there], online, decided)
+        begins = self._tensor(self.replay.at("age", row, entry) == 0).reshape(count, long).T
+        x = self._arranged(row, entry)
+        if drawn.change is not None:
+            x = self.changed(x, drawn.change.of(torch.arange(count, device=self.device).repeat_interleave(long)))
+        state = self._burnt_in(network, drawn)
+        q, _ = network(x, self.dtype, sequence(torch.ones_like(begins), begins, state))
+        return q.unflatten(0, (count, long))
 
     def _decided(self, row: np.ndarray, entry: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, Decided]:
         """Of entries [B]: those that are valued after them, int64 [B], and what was decided."""
@@ -345,24 +416,24 @@ class DQN(Learner):
         mask = at("mask", row, after) if self.masks else None
         return after, Decided(at("action", row, entry), reward, discount, weight, at("real", row, entry), mask)
 
-    def _burnt_in(self, sampled: Sampled, change: Change | None) -> tuple[Tensor, Tensor]:
-        """The memories of both networks after the first entries of sequences, from the state that acting had before them.
+    def _burnt_in(self, network: Network, drawn: Drawn) -> Tensor:
+        """A network's memory after the first entries of sequences, from the state that acting had before them.
 
         No gradient flows so far back: these entries only bring a state that was kept a while ago up to date.
         """
-        burn, replay = self.settings.burn_in, self.replay
+        burn, replay, sampled = self.settings.burn_in, self.replay, drawn.sampled
         assert replay.state is not None
         state = self._tensor(replay.state[sampled.row, sampled.entry % replay.size // replay.period])
         if burn == 0:
-            return state, state
+            return state
         row = np.tile(sampled.row, burn)
         entry = (sampled.entry + np.arange(burn)[:, None]).reshape(-1)  # in the order of time
         begins = (replay.at("age", row, entry) == 0).reshape(burn, -1)
         x = self._arranged(row, entry)
-        if change is not None:
-            x = self.changed(x, change.of(torch.arange(len(sampled.row), device=self.device).repeat(burn)))
+        if drawn.change is not None:
+            x = self.changed(x, drawn.change.of(torch.arange(len(sampled.row), device=self.device).repeat(burn)))
         with torch.no_grad():
-            return self.network.after(x, begins, state, self.dtype), self.target.after(x, begins, state, self.dtype)
+            return network.after(x, begins, state, self.dtype)
 
     def _arranged(self, row: np.ndarray, entry: np.ndarray) -> Tensor:
         return torch.from_numpy(self.network.encoder.arrange(self.replay.observation(row, entry))).to(self.device)

@@ -142,6 +142,11 @@ def keep_memory() -> None:
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
 
 
+def team(threads: int) -> Workers:
+    """So many threads, in each of which torch works on one."""
+    return Workers(threads, initializer=lambda: torch.set_num_threads(1))
+
+
 def _sound(seen: np.ndarray) -> np.ndarray:
     """Observations; stops the run where one is no number, before it is learned from."""
     if seen.dtype != np.uint8 and not np.isfinite(seen).all():
@@ -153,7 +158,8 @@ def _sound(seen: np.ndarray) -> np.ndarray:
 Loss = Callable[[int, int], tuple[list[Tensor], list[Tensor], Tensor]]
 
 
-SPENT = ("collect", "update", "environment", "acting")  # on what time goes; the latter two are parts of the first
+# On what time goes: environment and acting are parts of collect, which may go on beside update.
+SPENT = ("iteration", "collect", "update", "environment", "acting")
 
 
 class Learner:
@@ -181,7 +187,7 @@ class Learner:
         """
         torch.set_num_threads(1)
         keep_memory()
-        self.workers = Workers(threads, initializer=lambda: torch.set_num_threads(1))
+        self.workers = self.learning = team(threads)  # who play, who learn
         self.game, self.settings, self.ranks = game, settings, ranks or Ranks()
         self.device = torch.device(device)
         if self.device.type == "cuda":  # by its number: other threads do not know which one this process has chosen
@@ -214,6 +220,12 @@ class Learner:
         self.remarks = unwise(settings, game.recipe.get(self.algorithm), game.turns)  # worth a line when a run begins
         self._seen: Tensor | None = None
 
+    def close(self) -> None:
+        """Give back its threads and the environments."""
+        self.arena.close()
+        self.workers.close()
+        self.learning.close()
+
     # --- an iteration ---
 
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
@@ -223,6 +235,7 @@ class Learner:
         collected = perf_counter()
         metrics = self.update(progress())
         self.seconds["collect"], self.seconds["update"] = collected - began, perf_counter() - collected
+        self.seconds["iteration"] = perf_counter() - began
         self.gather_ends()
         return metrics
 
@@ -349,7 +362,7 @@ class Learner:
             return sums
 
         count = len(self.terms) - 1
-        own, *others = self.workers.run(units, part) if units else [self.gradient.new_zeros(len(self.gradient) + count)]
+        own, *others = self.learning.run(units, part) if units else [self.gradient.new_zeros(len(self.gradient) + count)]
         for other in others:
             own += other
         gradient, terms = self.ranks.summed(own).split([len(self.gradient), count])

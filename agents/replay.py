@@ -165,9 +165,12 @@ class Replay(Rings):
 
     def _range(self) -> tuple[np.ndarray, np.ndarray]:
         """The first and the last entry of each row, in periods, that may begin a sample."""
-        oldest = np.maximum(self.count - self.window + self.stack, 0)
         newest = self.count - 1 - self.n_step - (self.sequence - 1)
-        return -(-oldest // self.period), newest // self.period
+        return -(-self._oldest() // self.period), newest // self.period
+
+    def _oldest(self) -> np.ndarray:
+        """The oldest entry of each row that may begin a sample, [R]."""
+        return np.maximum(self.count - self.window + self.stack, 0)
 
     def sample(self, chance: np.ndarray, beta: float = 1.0) -> Sampled:
         """One for each of `chance`, float64 [B] in [0, 1): all alike, or in proportion to their priorities."""
@@ -192,10 +195,11 @@ class Replay(Rings):
         return Sampled(row, newest - (newest - place) % self.size, (weight / weight.max()).astype(np.float32), unit)
 
     def rate(self, sampled: Sampled, priority: np.ndarray) -> None:
-        """New priorities of what was sampled, all above 0."""
+        """New priorities of what was sampled, all above 0; what can no longer be sampled since then has none."""
         if self.tree is not None:
             self.greatest = max(self.greatest, float(priority.max()))
-            self._set(sampled.row, sampled.entry, priority.astype(np.float64))
+            kept = sampled.entry >= self._oldest()[sampled.row]
+            self._set(sampled.row[kept], sampled.entry[kept], priority[kept].astype(np.float64))
 
     def at(self, field: str, row: np.ndarray, entry: np.ndarray) -> np.ndarray:
         """What is kept of entries under one of `SCALARS`."""

@@ -130,7 +130,7 @@ class Run:
         with contextlib.ExitStack() as closing:  # the last one first
             if self.lock is not None:
                 closing.callback(self.lock.release)
-            for one in (self.log, self.learner.arena, self.terminal):
+            for one in (self.log, self.learner, self.terminal):
                 closing.callback(one.close)
 
     def _signalled(self, number: int, frame: Any) -> None:
@@ -204,7 +204,7 @@ class Run:
         """What TensorBoard and progress.jsonl show of an iteration; SB3's tags where it has one."""
         learner = self.learner
         spent = learner.seconds
-        steps, seconds = learner.steps - before, spent["collect"] + spent["update"]
+        steps, seconds = learner.steps - before, spent["iteration"]
         numbers: dict[str, float] = {}
         self.recent = (self.recent + learner.returns)[-500:]
         if self.recent:
@@ -275,8 +275,7 @@ class Run:
         """Where the time is limited, keep enough for the last evaluations, for a film and for another iteration."""
         if self.config.time_limit is not None and (self.iteration > 1 or self.wave is not None):  # the first one compiles
             matches = [self.config.run.eval_games, *[self.config.run.final_games] * (1 + self._mark_is_apart())]
-            spent = self.learner.seconds
-            more = spent["collect"] + spent["update"] + (1.0 if self.config.run.gif else 0.0)
+            more = self.learner.seconds["iteration"] + (1.0 if self.config.run.gif else 0.0)
             limit = self.config.time_limit
             self.tail = min(budget.kept(matches, self._expected_wave(), limit) + more, 0.5 * limit)
 

@@ -155,4 +155,4 @@ class Ours:
         return self.episodes, self.rewards
 
     def close(self) -> None:
-        self.learner.workers.close()
+        self.learner.close()

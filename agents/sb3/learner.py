@@ -91,7 +91,7 @@ class Sb3Learner:
         self.steps = 0
         self.returns: list[float] = []
         self.lengths: list[int] = []
-        self.seconds = {"collect": 0.0, "update": 0.0}
+        self.seconds = {"iteration": 0.0, "collect": 0.0, "update": 0.0}
         self.remarks = unwise(config.learner, game.recipe.get(config.algorithm), game.turns)
         self.followers: list[Following] = []
         with warnings.catch_warnings(record=True) as told:
@@ -137,10 +137,14 @@ class Sb3Learner:
                 raise
             raise FloatingPointError("a weight") from error
         self.steps, self.returns, self.lengths = self.model.num_timesteps, watch.returns, watch.lengths
-        self.seconds = {"collect": watch.seconds, "update": perf_counter() - began - watch.seconds}
+        spent = perf_counter() - began
+        self.seconds = {"iteration": spent, "collect": watch.seconds, "update": spent - watch.seconds}
         numbers = {name: float(value) for name, value in self.model.logger.name_to_value.items()}
         self.model.logger.dump(self.steps)  # into nothing: it forgets them
         return numbers
+
+    def close(self) -> None:
+        self.arena.close()
 
     def agent(self) -> Sb3Agent:
         """The policy as it is now; it shares the weights."""

@@ -25,6 +25,7 @@ from agents.normal import Normal
 from agents.ppo import PPO, PPOSettings
 from agents.rollout import Arena
 from games.errors import UserError
+from tests.agents.steps import gradient_step
 
 REPEAT = Path(__file__).parents[1] / "learning" / "repeat.py"
 COMMON = {
@@ -100,7 +101,7 @@ def updates(folder, together):
             given["priority"] = torch.from_numpy(replay.tree.leaves().copy())
         draw = replay.sample
         replay.sample = lambda *chance, draw=draw, given=given: note(draw(*chance), given)
-        learner._learn()
+        gradient_step(learner)
         save(folder / f"{kind} {together.rank}.safetensors", {**given, **learned(learner)})
     seen(folder, together)
 

@@ -17,6 +17,7 @@ from agents.replay import Sampled
 from agents.sb3 import SparringVecEnv
 from agents.sb3.networks import policy_settings
 from games.batch import OUT_OF_TIME, OVER
+from tests.agents.steps import gradient_step
 
 ENVS, SEED = 8, 1
 SIGHT = {"size": 20, "stack": 2}
@@ -113,7 +114,7 @@ def test_a_vanilla_dqn_update_is_theirs(short, n_step, monkeypatch):
     theirs = iter((time, row))
     monkeypatch.setattr(np.random, "randint", lambda *others, **named: next(theirs))
     before = copies(learner.network)
-    learner._learn()
+    gradient_step(learner)
     model.train(1, 400)
     assert_same(learner.network, model.q_net, before)
 

@@ -15,6 +15,7 @@ from agents.match import participant
 from agents.networks import Network
 from agents.ppo import PPO, PPOSettings
 from games.errors import UserError
+from tests.agents.steps import gradient_step
 
 SHAPES = {
     "patch": (2, 30, 30),
@@ -173,7 +174,7 @@ def test_dqn_learns_from_shifted_images_and_values_shifted_ones(memory, monkeypa
     monkeypatch.setattr(Network, "after", lambda network, x, *others: (burnt.append(x.clone()), after(network, x, *others))[1])
     given = listen(learner, monkeypatch)
     assert learner.replay.frames.any() and not given
-    learner._learn()
+    gradient_step(learner)
     count = 64 if memory == "none" else 16
 
     def places(before, after):
@@ -181,12 +182,14 @@ def test_dqn_learns_from_shifted_images_and_values_shifted_ones(memory, monkeypa
         return [offset_of(one, *pair) for pair in pairs]
 
     if memory == "none":
-        later, now = asked
-        moved = [places(later, given[0][0]), places(now, given[2][0])]
-        assert torch.equal(given[0][0], given[1][0]), "the target and, for `double`, the online network see the same"
+        later, now, again = asked
+        assert torch.equal(later, again)
+        moved = [places(later, given[0][0]), places(now, given[1][0])]
+        assert torch.equal(given[0][0], given[2][0]), "the target and, for `double`, the online network see the same"
         assert moved[0] != moved[1]
     else:
-        early, whole = asked
+        whole, early, *again = asked
+        assert torch.equal(whole, again[0]) and torch.equal(early, again[1])
         assert torch.equal(burnt[0], burnt[1]) and torch.equal(given[0][0], given[1][0])
         moved = [places(early, burnt[0]), places(whole, given[0][0])]
         rows = [set() for _ in range(count)]
@@ -209,7 +212,7 @@ def test_threads_share_what_was_drawn(algorithm):
         else:
             for _ in range(30):
                 learner._play()
-            learner._learn()
+            gradient_step(learner)
         assert 0 < learner.updates < 4
         found.append(torch.cat([parameter.detach().flatten() for parameter in learner.network.parameters()]))
     assert torch.allclose(found[0], found[1], atol=1e-6)

@@ -1,6 +1,8 @@
 """DQN's targets against plain loops, what a memory learns from, exploration, and its parts switched off."""
 
+from time import sleep
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import torch
 import games
 from agents import dqn
 from agents.config import resolve
-from agents.dqn import DQN, DQNSettings
+from agents.dqn import DQN, DQNSettings, Drawn
 from agents.dqn_objective import TERMS, Decided, by_torch, compiled, priorities, target_value, td_loss
 from agents.learner import CHOICES
 from agents.match import participant
@@ -35,6 +37,13 @@ def learner_of(game, opponents=(), **changes):
             for parameter in network.parameters():
                 parameter.copy_(torch.randn(parameter.shape))
     return learner
+
+
+def gradient_of(learner, sampled):
+    """Q of what was sampled, and how it is to change, in one pass."""
+    drawn = Drawn(sampled)
+    part = learner._gradient if learner.memory is None else learner._sequence_gradient
+    return part(drawn, lambda: learner._valued(drawn))
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +144,7 @@ def test_targets_are_those_of_a_plain_loop_with_masks_ends_and_time_outs(hasty, 
     for row in range(learner.rows):
         entries = np.flatnonzero(replay.real[row, : replay.count[row]])[:50]
         sampled = Sampled(np.full(len(entries), row), entries, np.ones(len(entries), np.float32))
-        _, (_, error, _) = learner._gradient(sampled)
+        _, (_, error, _) = gradient_of(learner, sampled)
         for time in range(50):
             seen, _, action, _, end, _ = diary.of[row][time]
             q = learner.network(torch.from_numpy(learner.network.encoder.arrange(seen[None])))[0][0, action].item()
@@ -180,7 +189,7 @@ def test_sequences_give_what_acting_saw(against, hasty, monkeypatch):
         type(learner.network), "forward", lambda network, *others: (given.append(forward(network, *others)), given[-1])[1]
     )
     sampled, compared = learner.replay.sample(np.random.default_rng(0).random(80)), 0
-    learner._sequence_gradient(sampled)
+    gradient_of(learner, sampled)
     online, target = (one[0].reshape(80, 8, -1) for one in given)  # behind the three that burn in
     assert torch.allclose(online, target, atol=1e-5)
     for k, (row, entry) in enumerate(zip(sampled.row.tolist(), sampled.entry.tolist(), strict=True)):
@@ -200,7 +209,7 @@ def test_what_only_burns_the_memory_in_has_no_gradient(hasty, monkeypatch):
     monkeypatch.setattr(
         type(learner.network), "after", lambda network, *given: (states.append(after(network, *given)), states[-1])[1]
     )
-    learner._sequence_gradient(learner.replay.sample(np.random.default_rng(0).random(8)))
+    gradient_of(learner, learner.replay.sample(np.random.default_rng(0).random(8)))
     assert len(states) == 2 and not any(state.requires_grad for state in states)
 
 
@@ -213,7 +222,7 @@ def test_a_sequences_errors_are_those_of_its_decisions(hasty):
     learner.target.load_state_dict(learner.network.state_dict())
     replay, network, checked = learner.replay, learner.network, 0
     sampled = replay.sample(np.random.default_rng(0).random(40))
-    _, (_, error, _) = learner._sequence_gradient(sampled)
+    _, (_, error, _) = gradient_of(learner, sampled)
     error = error.reshape(40, 4)
     for k, (row, entry) in enumerate(zip(sampled.row.tolist(), sampled.entry.tolist(), strict=True)):
         state, q = torch.from_numpy(replay.state[row, entry % replay.size // replay.period])[None], []
@@ -273,18 +282,19 @@ def test_every_part_can_be_switched_off(kind, memory, hasty):
         assert (tensor != before[name]).any(), name
 
 
-def test_the_target_network_follows_in_intervals_or_by_and_by(hasty):
+def test_the_target_network_follows_in_intervals_or_by_and_by(hasty, monkeypatch):
     for tau, share in ((1.0, 1.0), (0.25, 0.25)):
         learner = learner_of(hasty, tau=tau, target_update_interval=500)
         old = [parameter.clone() for parameter in learner.target.parameters()]
         learner.steps = 499
         while learner.replay.count.min() < 30:
             learner._play()
+        monkeypatch.setattr(learner, "_collect", lambda: None)
         learner.steps = 499
-        learner._learn_from_replay()
+        assert len(learner._round()) == learner.settings.gradient_steps
         assert all((one == other).all() for one, other in zip(old, learner.target.parameters(), strict=True))
         learner.steps = 500
-        learner._learn_from_replay()
+        learner._round()
         for slow, one, fast in zip(learner.target.parameters(), old, learner.network.parameters(), strict=True):
             assert torch.allclose(slow, one + share * (fast - one), atol=1e-5)
 
@@ -393,28 +403,79 @@ def test_a_duelling_network_adds_what_actions_are_worth_beyond_their_mean():
     assert torch.equal(best, q.amax(1))
 
 
-@pytest.mark.parametrize("double", [False, True])
-def test_the_target_network_asked_once_for_all_steps_says_the_same(hasty, double):
-    """Three gradient steps, with what follows valued ahead and with it valued at each step: the same weights."""
-    settings = {**VANILLA, "double": double, "gradient_steps": 3, "learning_rate": 0.01}
-    ahead, at_each = (learner_of(hasty, **settings) for _ in range(2))
-    for learner in (ahead, at_each):
-        while learner.steps < 200:
-            learner._play()
-    assert [target is not None for _, target in ahead._drawn()] == [True] * 3
-    before = at_each.network.advantage.weight.clone()
-    at_each.generator.set_state(ahead.generator.get_state())
-    ahead._learn_from_replay()
-    for _ in range(3):
-        at_each._learn()
-    assert (before - at_each.network.advantage.weight).abs().max() > 1e-3
-    for mine, other in zip(ahead.network.parameters(), at_each.network.parameters(), strict=True):
-        torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize("memory", ["none", "lstm"])
+def test_playing_beside_learning_comes_to_the_same(hasty, memory):
+    """Decisions, replay, priorities and weights of both networks, to the last bit; and every part of that differs between
+    a network that learns and one that does not."""
+    lengths = {"burn_in": 2, "sequence": 4, "gradient_steps": 3, "target_update_interval": 300, "augment": "none"}
+    found = {}
+    for threads in (1, 2):
+        learner = DQN(hasty, DQNSettings(**{**SMALL, **lengths, "memory": memory, "stack": 1}), 1, [], threads=threads)
+        assert (learner.player is None) == (threads == 1)
+        for k in range(3):
+            told = learner.iterate(lambda k=k: k / 10)
+        assert learner.updates > 200 and learner.replay.count.min() > learner.replay.size, "the rings are overwritten"
+        tensors, _ = learner.state()
+        found[threads] = {**tensors, **{f"replay.{name}": one.clone() for name, one in learner.replay.small().items()}}
+        found[threads]["frames"] = torch.from_numpy(learner.replay.frames.copy())
+        assert all(np.isfinite(value) for value in told.values())
+        learner.close()
+    assert found[1].keys() == found[2].keys() and {"replay.action", "own.mark.priority"} < found[1].keys()
+    for name, one in found[1].items():
+        assert torch.equal(one, found[2][name]), name
 
 
-def test_what_depends_on_the_step_before_is_not_valued_ahead(hasty):
-    for changes in ({"prioritized": True}, {"memory": "lstm"}):
-        learner = learner_of(hasty, **{**VANILLA, "gradient_steps": 3, **changes})
-        while learner.steps < 400:
-            learner._play()
-        assert [target for _, target in learner._drawn()] == [None] * 3
+def test_what_goes_wrong_beside_learning_stops_it(hasty, monkeypatch):
+    """What playing meets in its own thread is raised, once nothing goes on there any more; and so is what learning meets."""
+    learner = DQN(hasty, DQNSettings(**SMALL), 1, [], threads=2)
+    learner.iterate(lambda: 0.0)
+    assert learner.updates > 0
+    collect, running = learner._collect, []
+
+    def slow():
+        running.append(1)
+        sleep(0.2)
+        running.pop()
+        collect()
+
+    monkeypatch.setattr(learner, "_collect", slow)
+    with monkeypatch.context() as broken:
+        broken.setattr(learner, "_learn", mock.Mock(side_effect=FloatingPointError("a loss")))
+        with pytest.raises(FloatingPointError, match="a loss"):
+            learner.iterate(lambda: 0.0)
+    assert not running
+    monkeypatch.setattr(learner, "earned", mock.Mock(side_effect=FloatingPointError("a reward")))
+    with pytest.raises(FloatingPointError, match="a reward"):
+        learner.iterate(lambda: 0.0)
+    learner.close()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_gradient_steps_are_of_what_was_there_before_the_decisions_beside_them(threads, hasty, monkeypatch):
+    learner = DQN(hasty, DQNSettings(**{**SMALL, "gradient_steps": 2}), 1, [], threads=threads)
+    learner.iterate(lambda: 0.0)
+    order = []
+
+    def listen(to, name, seconds=0.0):
+        own = getattr(to, name)
+
+        def call(*given):
+            order.append(name)
+            sleep(seconds)
+            found = own(*given)
+            order.append(f"{name} done")
+            return found
+
+        monkeypatch.setattr(to, name, call)
+
+    for name in ("_draw", "_collect"):
+        listen(learner, name)
+    listen(learner, "_valued", 0.05)
+    listen(learner.replay, "rate")
+    learner._round()
+    learner.close()
+    first, last = order.index("_collect"), order.index("_collect done")
+    assert {*order[:4]} == {"_draw", "_draw done"} and "_draw" not in order[4:]
+    assert order[-4:] == ["rate", "rate done"] * 2 and last < len(order) - 4
+    valued = [place for place, name in enumerate(order) if name.startswith("_valued")]
+    assert len(valued) == 4 and (max(valued) < first if threads == 2 else min(valued) > last), "one at a time"

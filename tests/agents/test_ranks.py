@@ -24,6 +24,7 @@ from agents.ranks import Ranks
 from agents.replay import Sampled
 from games.errors import UserError
 from tests.agents.one_rank import DQNS, PPOS, dqn, learned, ppo
+from tests.agents.steps import gradient_step
 from tests.short_runs import FAST, ROOT, folder_of
 
 WORKER = Path(__file__).with_name("one_rank.py")
@@ -127,7 +128,7 @@ def test_two_ranks_give_the_dqn_update_of_one_with_the_batch_of_both(kind, updat
         assert abs(chance[0].min() / chance[1].min() - 1) > 0.01
     one.settings.batch_size *= 2
     replay.sample = lambda *chance: Sampled(row, entry, (weight / weight.max()).astype(np.float32))
-    one._learn()
+    gradient_step(one)
     same_update(both, one)
 
 

@@ -102,12 +102,14 @@ class Twins:
             self.age[row], self.open[row] = 0, False
             self.episode[row] += 1
 
-    def rate(self):
-        """New priorities of some samples; of one that comes twice the later."""
+    def rate(self, late=0):
+        """New priorities of some samples, so many steps after they were drawn; of one that comes twice the later."""
         if not self.replay.ready():
             return
-        sampled = self.replay.sample(self.chance.random(5))
-        priority = self.chance.random(5) * 3.0 + 0.01
+        sampled = self.replay.sample(self.chance.random(25 if late else 5))
+        for _ in range(late):
+            self.step()
+        priority = self.chance.random(len(sampled.row)) * 3.0 + 0.01
         self.replay.rate(sampled, priority)
         self.lists.greatest = max(self.lists.greatest, priority.max())
         for row, number, one in zip(sampled.row.tolist(), sampled.entry.tolist(), priority, strict=True):
@@ -177,7 +179,7 @@ def test_it_samples_all_that_is_complete_and_nothing_that_is_overwritten(kind):
     for step in range(260):
         twins.step()
         if step % 3 == 0:
-            twins.rate()
+            twins.rate(late=step % 4)
         if step % 13 == 0:
             compared += twins.compare()
     assert twins.replay.count.min() > 2 * twins.replay.size, "the rings must have been overwritten"
