@@ -23,7 +23,7 @@ from games.errors import UserError
 
 SMALL = {
     "observation": "objects", "network": "mlp", "stack": 2, "hidden": 16, "memory_size": 12, "n_envs": 6, "precision": "fp32",
-    "buffer_size": 600, "batch_size": 64, "learning_starts": 100, "gamma": 0.9, "schedule": "constant",
+    "buffer_size": 600, "batch_size": 64, "gradient_steps": 2, "learning_starts": 100, "gamma": 0.9, "schedule": "constant",
 }  # fmt: skip
 VANILLA = {"double": False, "dueling": False, "n_step": 1, "prioritized": False}
 
@@ -404,17 +404,17 @@ def test_a_duelling_network_adds_what_actions_are_worth_beyond_their_mean():
 
 
 @pytest.mark.parametrize("memory", ["none", "lstm"])
-def test_playing_beside_learning_comes_to_the_same(hasty, memory):
-    """Decisions, replay, priorities and weights of both networks, to the last bit; and every part of that differs between
-    a network that learns and one that does not."""
-    lengths = {"burn_in": 2, "sequence": 4, "gradient_steps": 3, "target_update_interval": 300, "augment": "none"}
+def test_playing_beside_learning_comes_to_the_same(hasty, memory, monkeypatch):
+    """Decisions, replay, priorities and weights of both networks, to the last bit."""
+    monkeypatch.setattr(dqn, "AT_LEAST", 100)  # small rings
+    lengths = {"burn_in": 2, "sequence": 4, "n_step": 3, "gradient_steps": 3, "target_update_interval": 300}
     found = {}
     for threads in (1, 2):
         learner = DQN(hasty, DQNSettings(**{**SMALL, **lengths, "memory": memory, "stack": 1}), 1, [], threads=threads)
         assert (learner.player is None) == (threads == 1)
-        for k in range(3):
-            told = learner.iterate(lambda k=k: k / 10)
-        assert learner.updates > 200 and learner.replay.count.min() > learner.replay.size, "the rings are overwritten"
+        for k in range(12):
+            told = learner.iterate(lambda k=k: k / 20)
+        assert learner.updates > 100 and learner.replay.count.min() > learner.replay.size, "the rings are overwritten"
         tensors, _ = learner.state()
         found[threads] = {**tensors, **{f"replay.{name}": one.clone() for name, one in learner.replay.small().items()}}
         found[threads]["frames"] = torch.from_numpy(learner.replay.frames.copy())
