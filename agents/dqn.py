@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -23,7 +22,7 @@ from torch import Tensor
 from agents.augment import Change
 from agents.dqn_objective import TERMS as OF_LOSS
 from agents.dqn_objective import Decided, Gradient, gradient, priorities
-from agents.learner import Get, Learner, LearnerSettings, Put, team
+from agents.learner import Get, Learner, LearnerSettings, Put, pieces, team
 from agents.match import Participant
 from agents.networks import Network, explore, forget, sequence
 from agents.policy import build
@@ -166,7 +165,7 @@ class DQN(Learner):
     # --- an iteration ---
 
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
-        """Play and learn by turns until there is something to tell."""
+        """Play and learn until there is something to tell."""
         self.begin_iteration()
         self.progress, began = progress(), perf_counter()
         rounds = [self._round() for _ in range(self.rounds)]
@@ -345,10 +344,8 @@ class DQN(Learner):
         """
 
         def part(lo: int, hi: int, k: int) -> Tensor:
-            pieces = max(1, round((hi - lo) / self.piece))
-            edges = [lo + (hi - lo) * k // pieces for k in range(pieces + 1)]
             with torch.no_grad():
-                return torch.cat([self._target_of(drawn.of(slice(*edge))) for edge in pairwise(edges)])
+                return torch.cat([self._target_of(drawn.of(slice(*edges))) for edges in pieces(lo, hi, self.piece)])
 
         return torch.cat(self.workers.run(len(drawn.sampled.row), part))
 

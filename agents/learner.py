@@ -147,6 +147,16 @@ def team(threads: int) -> Workers:
     return Workers(threads, initializer=lambda: torch.set_num_threads(1))
 
 
+def pieces(lo: int, hi: int, at_once: int) -> Iterator[tuple[int, int]]:
+    """A range in parts of about so many, all nearly alike.
+
+    >>> list(pieces(10, 17, 2)), list(pieces(0, 3, 8))
+    ([(10, 11), (11, 13), (13, 15), (15, 17)], [(0, 3)])
+    """
+    count = max(1, round((hi - lo) / at_once))
+    return pairwise(lo + (hi - lo) * k // count for k in range(count + 1))
+
+
 def _sound(seen: np.ndarray) -> np.ndarray:
     """Observations; stops the run where one is no number, before it is learned from."""
     if seen.dtype != np.uint8 and not np.isfinite(seen).all():
@@ -351,9 +361,7 @@ class Learner:
 
         def part(lo: int, hi: int, k: int) -> Tensor:
             sums: Tensor | None = None
-            pieces = max(1, round((hi - lo) / at_once))
-            edges = [lo + (hi - lo) * k // pieces for k in range(pieces + 1)]
-            for start, stop in pairwise(edges):
+            for start, stop in pieces(lo, hi, at_once):
                 outputs, gradients, terms = loss(start, stop)
                 new = (*torch.autograd.grad(outputs, self.parameters, gradients), terms)
                 flat = torch.cat([one.flatten() for one in new])
