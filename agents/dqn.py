@@ -5,13 +5,10 @@ arXiv:1509.06461), `dueling` (see `agents.networks`), `n_step` (Hessel et al. 20
 et al. 2016, arXiv:1511.05952). With a memory it learns from sequences, as R2D2 does (Kapturowski et al. 2019).
 """
 
-import os
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -29,7 +26,7 @@ from agents.policy import build
 from agents.ranks import Ranks
 from agents.replay import Replay, Rings, Sampled
 from agents.rollout import cut_rows, within
-from games.errors import UserError
+from agents.room import room_for
 from games.game import Game
 
 # --- the settings ---------------------------------------------------------------------------------------------------
@@ -128,16 +125,16 @@ class DQN(Learner):
         self.progress, self.targeted = 0.0, 0  # of the run; the step of the latest update of the target network
         self.piece = max(1, self.network.encoder.at_once(self.dtype) // self.length) if device == "cpu" else settings.batch_size
         self.acting: Network = self.network
-        self.player: ThreadPoolExecutor | None = None
+        self.play_thread: ThreadPoolExecutor | None = None
         if beside:
-            self.learning = team(threads - threads // 2)
+            self.learning_workers = team(threads - threads // 2)
             self.acting = make().to(self.device)  # the network as a round began with it
-            self.player = ThreadPoolExecutor(1, "player", lambda: torch.set_num_threads(1))
+            self.play_thread = ThreadPoolExecutor(1, "player", lambda: torch.set_num_threads(1))
 
     def close(self) -> None:
         super().close()
-        if self.player is not None:
-            self.player.shutdown()
+        if self.play_thread is not None:
+            self.play_thread.shutdown()
 
     def begin_from(self, weights: dict[str, Tensor]) -> None:
         super().begin_from(weights)
@@ -172,9 +169,9 @@ class DQN(Learner):
         self.gather_ends()
         self.seconds["iteration"] = perf_counter() - began
         terms = [terms for told in rounds for terms in told]
-        means = np.mean(terms, 0).tolist() if terms else []
+        means = dict(zip(TERMS, np.mean(terms, 0).tolist(), strict=True)) if terms else {}
         return {
-            **{f"train/{name}": mean for name, mean in zip(TERMS, means, strict=False)},
+            **{f"train/{name}": mean for name, mean in means.items()},
             "train/learning_rate": self.set_rate(self.progress),
             "train/n_updates": self.updates,
             "rollout/exploration_rate": float(self.epsilon().mean()),
@@ -190,12 +187,12 @@ class DQN(Learner):
             return []
         self.set_rate(self.progress)
         drawn = [self._draw() for _ in range(settings.gradient_steps)]
-        if self.player is None:
+        if self.play_thread is None:
             self._collect()
             errors, told = self._update(drawn, [partial(self._valued, one) for one in drawn])
         else:
-            valued = [self.player.submit(self._valued, one) for one in drawn]
-            played = self.player.submit(self._collect)
+            valued = [self.play_thread.submit(self._valued, one) for one in drawn]
+            played = self.play_thread.submit(self._collect)
             try:
                 errors, told = self._update(drawn, [one.result for one in valued])
             finally:
@@ -463,51 +460,3 @@ class DQN(Learner):
 
     def files_beside(self, meta: dict[str, Any]) -> list[str]:
         return [f"replay/{name}" for name in meta["segments"]]
-
-
-def free_memory(root: Path = Path("/")) -> float:
-    """Bytes that this machine, or the container that all this runs in, can still give; infinite where neither says."""
-    found = [float("inf")]
-    for ask in (_of_machine, _of_container):
-        try:
-            found.append(ask(root))
-        except (OSError, StopIteration, ValueError, AttributeError):  # Windows has no sysconf
-            continue
-    return min(found)
-
-
-def _of_machine(root: Path) -> float:
-    if sys.platform != "linux":
-        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))  # all of it: nothing says what is free
-    lines = (root / "proc/meminfo").read_text().splitlines()
-    return 1024.0 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-
-
-def _of_container(root: Path) -> float:
-    group = root / "sys/fs/cgroup"  # of its own, in a container
-    limit = float((group / "memory.max").read_text())  # "max", where there is none, is no number
-    spare = next(
-        int(line.split()[1]) for line in (group / "memory.stat").read_text().splitlines() if line.startswith("inactive_file")
-    )
-    return limit - float((group / "memory.current").read_text()) + spare
-
-
-def room_for(decisions: int, needed: int, processes: int = 1) -> str:
-    """A remark on a replay of so many decisions and bytes; `UserError` where there is no room for one in each process."""
-    free = free_memory() / processes
-    what = f"replay of {decisions:,} decisions: {size_of(needed)}"
-    if needed > 0.8 * free:
-        raise UserError(
-            f"There is no room for a {what}; {size_of(free)} are free.\n"
-            f"Choose --set buffer_size={int(decisions * 0.5 * free / needed)}, or smaller observations: --set size=…"
-        )
-    return f"{what[0].upper()}{what[1:]}"
-
-
-def size_of(count: float) -> str:
-    """Bytes for people.
-
-    >>> size_of(172 * 2**20)
-    '172 MiB'
-    """
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

@@ -197,7 +197,7 @@ class Learner:
         """
         torch.set_num_threads(1)
         keep_memory()
-        self.workers = self.learning = team(threads)  # who play, who learn
+        self.workers = self.learning_workers = team(threads)  # who play, who learn
         self.game, self.settings, self.ranks = game, settings, ranks or Ranks()
         self.device = torch.device(device)
         if self.device.type == "cuda":  # by its number: other threads do not know which one this process has chosen
@@ -234,7 +234,7 @@ class Learner:
         """Give back its threads and the environments."""
         self.arena.close()
         self.workers.close()
-        self.learning.close()
+        self.learning_workers.close()
 
     # --- an iteration ---
 
@@ -370,7 +370,8 @@ class Learner:
             return sums
 
         count = len(self.terms) - 1
-        own, *others = self.learning.run(units, part) if units else [self.gradient.new_zeros(len(self.gradient) + count)]
+        nothing = [] if units else [self.gradient.new_zeros(len(self.gradient) + count)]
+        own, *others = nothing or self.learning_workers.run(units, part)
         for other in others:
             own += other
         gradient, terms = self.ranks.summed(own).split([len(self.gradient), count])

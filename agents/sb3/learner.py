@@ -13,10 +13,11 @@ from stable_baselines3.common.logger import Logger
 from torch import Tensor
 
 from agents.config import Config
-from agents.dqn import AT_LEAST, room_for
+from agents.dqn import AT_LEAST
 from agents.learner import scheduled, unwise
 from agents.match import OPENING
 from agents.policy import describe
+from agents.room import room_for
 from agents.sb3 import SparringVecEnv
 from agents.sb3.agent import Sb3Agent
 from agents.sb3.networks import optimizer_settings, policy_settings

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import games
-from agents import dqn
+from agents import dqn, room
 from agents.config import resolve
 from agents.dqn import DQN, DQNSettings, Drawn
 from agents.dqn_objective import TERMS, Decided, by_torch, compiled, priorities, target_value, td_loss
@@ -321,7 +321,7 @@ def test_the_size_that_a_replay_is_said_to_have_is_what_it_takes(changes, hasty,
         return make(**rings)
 
     monkeypatch.setattr(dqn, "Replay", measured)
-    monkeypatch.setattr(dqn, "size_of", lambda count: f"{count} bytes")
+    monkeypatch.setattr(room, "size_of", lambda count: f"{count} bytes")
     learner = learner_of(hasty, **changes)
     arrays = [value for value in vars(learner.replay).values() if isinstance(value, np.ndarray)]
     if learner.replay.tree is not None:
@@ -334,7 +334,7 @@ def test_the_size_that_a_replay_is_said_to_have_is_what_it_takes(changes, hasty,
 def test_a_replay_that_does_not_fit_is_refused_with_advice_before_it_is_made(monkeypatch):
     game = games.load("pong")
     chosen, _ = resolve(game, "dqn", {"buffer_size": 1_000_000, "size": 84, "patch": 6}, None)
-    monkeypatch.setattr(dqn, "free_memory", lambda: 8e9)
+    monkeypatch.setattr(room, "free_memory", lambda: 8e9)
     entries = 256 * (3907 + 16)  # decisions of each environment and those of two iterations, which may be taken back
     needed = entries * (84 * 84 + 4 + 4 + 1 + 4 + 1) + 256 * 8 + 8 * 2**21  # frames and numbers; counters; a tree of sums
     fits = int(1e6 * 0.5 * 8e9 / needed)
@@ -343,24 +343,24 @@ def test_a_replay_that_does_not_fit_is_refused_with_advice_before_it_is_made(mon
 
 
 def test_free_memory_is_what_the_machine_or_the_container_has_left(tmp_path):
-    assert dqn.free_memory(tmp_path) == float("inf"), "neither says"
+    assert room.free_memory(tmp_path) == float("inf"), "neither says"
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 2000 kB\n")
-    assert dqn.free_memory(tmp_path) == 2000 * 1024
+    assert room.free_memory(tmp_path) == 2000 * 1024
     group = tmp_path / "sys" / "fs" / "cgroup"
     group.mkdir(parents=True)
     (group / "memory.current").write_text("900000\n")
     (group / "memory.stat").write_text("anon 1\ninactive_file 100000\n")
     for limit, free in (("max", 2000 * 1024), ("1000000", 200_000)):
         (group / "memory.max").write_text(f"{limit}\n")
-        assert dqn.free_memory(tmp_path) == free
+        assert room.free_memory(tmp_path) == free
 
 
 def test_where_nothing_says_what_is_free_a_replay_is_made(monkeypatch):
     """As on Windows."""
-    monkeypatch.setattr(dqn.sys, "platform", "win32")
-    monkeypatch.delattr(dqn.os, "sysconf")
-    assert dqn.free_memory() == float("inf")
+    monkeypatch.setattr(room.sys, "platform", "win32")
+    monkeypatch.delattr(room.os, "sysconf")
+    assert room.free_memory() == float("inf")
 
 
 def test_no_double_precision_is_asked_of_a_device_that_has_none(hasty, monkeypatch):
@@ -411,7 +411,7 @@ def test_playing_beside_learning_comes_to_the_same(hasty, memory, monkeypatch):
     found = {}
     for threads in (1, 2):
         learner = DQN(hasty, DQNSettings(**{**SMALL, **lengths, "memory": memory, "stack": 1}), 1, [], threads=threads)
-        assert (learner.player is None) == (threads == 1)
+        assert (learner.play_thread is None) == (threads == 1)
         for k in range(12):
             told = learner.iterate(lambda k=k: k / 20)
         assert learner.updates > 100 and learner.replay.count.min() > learner.replay.size, "the rings are overwritten"
