@@ -3,8 +3,7 @@
 In learning only: who acts, is evaluated or plays sees what there is.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,8 +16,7 @@ SHARE = 4 / 84  # of an image's side that it is shifted by where the settings sa
 FARTHEST = 2.0  # standard deviations of a factor that are drawn
 
 
-@dataclass
-class Change:
+class Change(NamedTuple):
     """What is done to each of N observations, all frames of its stack alike."""
 
     offset: Tensor | None  # int64 [N, 2]: pixels down and to the right, of what is looked at
@@ -26,7 +24,7 @@ class Change:
 
     def of(self, which: Tensor | slice) -> "Change":
         """Of some of them, in any order."""
-        return Change(*(None if part is None else part[which] for part in (self.offset, self.factor)))
+        return Change(*(None if part is None else part[which] for part in self))
 
 
 def check(settings: Any) -> None:

@@ -5,7 +5,7 @@ arXiv:1509.06461), `dueling` (see `agents.networks`), `n_step` (Hessel et al. 20
 et al. 2016, arXiv:1511.05952). With a memory it learns from sequences, as R2D2 does (Kapturowski et al. 2019).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.augment import Change
 from agents.dqn_objective import TERMS as OF_LOSS
 from agents.dqn_objective import Decided, Gradient, gradient, priorities
 from agents.learner import Get, Learner, LearnerSettings, Put, pieces, team
 from agents.match import Participant
 from agents.networks import Network, explore, forget, sequence
 from agents.policy import build
+from agents.prepared import Drawn, Past, Prepared, doubled, joined
 from agents.ranks import Ranks
 from agents.replay import Replay, Rings, Sampled
 from agents.rollout import cut_rows, within
@@ -70,25 +70,12 @@ SB3_PRESET: dict[str, Any] = {
     "optimizer": "adam", "optimizer_eps": 1e-8, "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
 }  # fmt: skip
 
+PREPARED = 1024  # decisions that are prepared at once, at most
 TERMS = (*OF_LOSS, "grad_norm")
 AT_LEAST = 2048  # decisions of an iteration; logging each handful would cost more than learning
 
 
 # --- the learner ----------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Drawn:
-    """What a gradient step learns from, and how what was seen is changed before."""
-
-    sampled: Sampled
-    change: Change | None = None
-    later: Change | None = None  # of the states that are valued, where they are not of the same sequence
-
-    def of(self, some: slice) -> "Drawn":
-        """Some of it."""
-        sampled = Sampled(self.sampled.row[some], self.sampled.entry[some], self.sampled.weight[some])
-        return Drawn(sampled, *(None if one is None else one.of(some) for one in (self.change, self.later)))
 
 
 class DQN(Learner):
@@ -187,20 +174,21 @@ class DQN(Learner):
             return []
         self.set_rate(self.progress)
         drawn = [self._draw() for _ in range(settings.gradient_steps)]
+        shares = [drawn[slice(*edges)] for edges in doubled(len(drawn), PREPARED // settings.batch_size)]
         if self.play_thread is None:
             self._collect()
-            errors, told = self._update(drawn, [partial(self._valued, one) for one in drawn])
+            errors, told = self._update(self._prepared(share) for share in shares)
         else:
-            valued = [self.play_thread.submit(self._valued, one) for one in drawn]
+            prepared = [self.play_thread.submit(self._prepared, share) for share in shares]
             played = self.play_thread.submit(self._collect)
             try:
-                errors, told = self._update(drawn, [one.result for one in valued])
+                errors, told = self._update(share.result() for share in prepared)
             finally:
-                wait(valued)
+                wait(prepared)
                 wait([played])
             played.result()
         for one, error in zip(drawn, errors, strict=True):
-            self.replay.rate(one.sampled, priorities(error, settings.alpha))
+            self.replay.rate(one.row, one.entry, priorities(error, settings.alpha))
         if self.steps - self.targeted >= settings.target_update_interval:
             self.targeted = self.steps
             self._move_target()
@@ -282,12 +270,10 @@ class DQN(Learner):
 
     # --- update ---
 
-    def _update(
-        self, drawn: Sequence[Drawn], valued: Sequence[Callable[[], Tensor]]
-    ) -> tuple[list[np.ndarray], list[list[float]]]:
-        """A gradient step for each of what was drawn: the temporal differences, and `TERMS`."""
+    def _update(self, prepared: Iterable[list[Prepared]]) -> tuple[list[np.ndarray], list[list[float]]]:
+        """A gradient step on each of what is prepared: the temporal differences, and `TERMS`."""
         began = perf_counter()
-        found = [self._learn(one, value) for one, value in zip(drawn, valued, strict=True)]
+        found = [self._learn(one) for share in prepared for one in share]
         terms = torch.stack([terms for _, terms in found]).tolist()
         self.seconds["update"] += perf_counter() - began
         return [error for error, _ in found], terms
@@ -303,7 +289,9 @@ class DQN(Learner):
         """For one gradient step."""
         sampled = self._sample()
         count = len(sampled.row)
-        return Drawn(sampled, self.changes(count), self.changes(count) if self.memory is None else None)
+        change = self.changes(count)
+        later = self.changes(count) if self.memory is None else None
+        return Drawn(sampled.row, sampled.entry, sampled.weight, change, later)
 
     def _sample(self) -> Sampled:
         """What one gradient step learns from."""
@@ -316,92 +304,54 @@ class DQN(Learner):
             sampled.weight *= np.float32(sampled.unit / self.ranks.numbers(sampled.unit).max().item())
         return sampled
 
-    def _learn(self, drawn: Drawn, valued: Callable[[], Tensor]) -> tuple[np.ndarray, Tensor]:
-        """One gradient step; the temporal differences [B] or [B, sequence], and the numbers that `TERMS` names as one tensor.
+    def _prepared(self, drawn: Sequence[Drawn]) -> list[Prepared]:
+        """What of some gradient steps hangs on no step before them: the target network stands still meanwhile."""
+        together: Drawn = joined(drawn)
 
-        valued: gives what `_valued` does.
-        """
-        count = len(drawn.sampled.row)
-        error = np.zeros((count, 1 if self.memory is None else self.settings.sequence), np.float32)
-        every = error.size * self.ranks.size  # decisions that the loss is a mean over
-        part = self._gradient if self.memory is None else self._sequence_gradient
-
-        def loss(lo: int, hi: int) -> tuple[list[Tensor], list[Tensor], Tensor]:
-            q, (by_q, difference, terms) = part(drawn.of(slice(lo, hi)), lambda: valued()[lo:hi])
-            error[lo:hi] = difference.cpu().reshape(hi - lo, -1)
-            return [q], [by_q / every], terms / every
-
-        terms, norm = self.gradient_step(count, self.piece, loss)
-        return error[:, 0] if self.memory is None else error, torch.cat([terms, norm[None]])
-
-    def _valued(self, drawn: Drawn) -> Tensor:
-        """Q of the target network in the states that are valued, [B, A] or [B, sequence, A].
-
-        It stands still while the other one learns: no gradient step before has to be waited for.
-        """
-
-        def part(lo: int, hi: int, k: int) -> Tensor:
+        def part(lo: int, hi: int, k: int) -> Prepared:
             with torch.no_grad():
-                return torch.cat([self._target_of(drawn.of(slice(*edges))) for edges in pieces(lo, hi, self.piece)])
+                return joined([self._prepare(together.of(slice(*edges))) for edges in pieces(lo, hi, self.piece)])
 
-        return torch.cat(self.workers.run(len(drawn.sampled.row), part))
+        count = len(together.row)
+        whole: Prepared = joined(self.workers.run(count, part))
+        each = count // len(drawn)
+        return [whole.of(lo, lo + each) for lo in range(0, count, each)]
 
-    def _target_of(self, drawn: Drawn) -> Tensor:
-        row, entry = drawn.sampled.row, drawn.sampled.entry
-        if self.memory is None:
-            after, _, _ = self.replay.followed(row, entry)
-            return self.target(self.changed(self._arranged(row, after), drawn.later), self.dtype)[0]
-        row, entry = self._learned(drawn.sampled)
-        after, _, _ = self.replay.followed(row, entry)
-        return self._at(self._sequence(self.target, drawn), after - entry)
+    def _prepare(self, drawn: Drawn) -> Prepared:
+        if self.memory is not None:
+            return self._prepare_sequences(drawn)
+        row, entry = drawn.row, drawn.entry
+        after, decided = self._decided(row, entry, drawn.weight)
+        seen = self.changed(self._arranged(row, entry), drawn.change)
+        later = self.changed(self._arranged(row, after), drawn.later)
+        return Prepared(seen, later if self.settings.double else None, self.target(later, self.dtype)[0], decided)
 
-    def _gradient(self, drawn: Drawn, valued: Callable[[], Tensor]) -> tuple[Tensor, Gradient]:
-        """Q [B, A] of single decisions, and how their loss is to change it. valued: gives what `_valued` does."""
-        row, entry = drawn.sampled.row, drawn.sampled.entry
-        after, decided = self._decided(row, entry, drawn.sampled.weight)
-        online = None
-        if self.settings.double:
-            with torch.no_grad():
-                online = self.network(self.changed(self._arranged(row, after), drawn.later), self.dtype)[0]
-        q, _ = self.network(self.changed(self._arranged(row, entry), drawn.change), self.dtype)
-        return q, gradient(q, valued(), online, decided)
+    def _prepare_sequences(self, drawn: Drawn) -> Prepared:
+        """All that is seen in a sequence is changed alike."""
+        settings, replay = self.settings, self.replay
+        assert replay.state is not None
+        burn, learned, long = settings.burn_in, settings.sequence, settings.sequence + settings.n_step
+        row, entry = np.repeat(drawn.row, learned), _spread(drawn.entry + burn, learned)
+        after, decided = self._decided(row, entry, np.repeat(drawn.weight, learned))
+        seen, begins = self._stretch(drawn, burn + long)
+        past = Past(
+            begins[:, burn:],
+            self._tensor((after - entry).reshape(-1, learned)),
+            seen[:, :burn],
+            begins[:, :burn],
+            self._tensor(replay.state[drawn.row, drawn.entry % replay.size // replay.period]),
+        )
+        prepared = Prepared(seen[:, burn:], None, torch.empty(0), decided, past)
+        return prepared._replace(value=_at(self._sequence(self.target, prepared), past.ahead))
 
-    def _sequence_gradient(self, drawn: Drawn, valued: Callable[[], Tensor]) -> tuple[Tensor, Gradient]:
-        """The same of sequences: of B * sequence decisions."""
-        row, entry = self._learned(drawn.sampled)
-        after, decided = self._decided(row, entry, np.repeat(drawn.sampled.weight, self.settings.sequence))
-        every = self._sequence(self.network, drawn)
-        q = every[:, : self.settings.sequence].flatten(0, 1)
-        online = self._at(every.detach(), after - entry).flatten(0, 1) if self.settings.double else None
-        return q, gradient(q, valued().flatten(0, 1), online, decided)
-
-    def _learned(self, sampled: Sampled) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and entries of the decisions of sequences that are learned from, [B * sequence] each."""
-        span = np.arange(self.settings.sequence)
-        return np.repeat(sampled.row, len(span)), (sampled.entry[:, None] + self.settings.burn_in + span).reshape(-1)
-
-    def _at(self, q: Tensor, ahead: np.ndarray) -> Tensor:
-        """Of Q [B, sequence + n_step, A] that of so many entries after each that is learned from, [B, sequence, A]."""
-        span = self.settings.sequence
-        place = self._tensor(np.arange(span) + ahead.reshape(-1, span))
-        return q.gather(1, place[:, :, None].expand(-1, -1, q.shape[2]))
-
-    def _sequence(self, network: Network, drawn: Drawn) -> Tensor:
-        """A network's Q of all entries of sequences that a loss looks at, [B, sequence + n_step, A].
-
-        All that is seen in a sequence is changed alike.
-        """
-        settings, sampled = self.settings, drawn.sampled
-        count, long = len(sampled.row), settings.sequence + settings.n_step
-        row = np.repeat(sampled.row, long)
-        entry = (sampled.entry[:, None] + settings.burn_in + np.arange(long)).reshape(-1)
-        begins = self._tensor(self.replay.at("age", row, entry) == 0).reshape(count, long).T
+    def _stretch(self, drawn: Drawn, long: int) -> tuple[Tensor, Tensor]:
+        """Of so many entries of each sequence what was seen, [B, long, *encoder.stored], and which begin an episode."""
+        row, entry = np.repeat(drawn.row, long), _spread(drawn.entry, long)
         x = self._arranged(row, entry)
         if drawn.change is not None:
-            x = self.changed(x, drawn.change.of(torch.arange(count, device=self.device).repeat_interleave(long)))
-        state = self._burnt_in(network, drawn)
-        q, _ = network(x, self.dtype, sequence(torch.ones_like(begins), begins, state))
-        return q.unflatten(0, (count, long))
+            x = self.changed(x, drawn.change.of(torch.arange(len(drawn.row), device=self.device).repeat_interleave(long)))
+        begins = self._tensor(self.replay.at("age", row, entry) == 0)
+        return x.unflatten(0, (-1, long)), begins.reshape(-1, long)
 
     def _decided(self, row: np.ndarray, entry: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, Decided]:
         """Of entries [B]: those that are valued after them, int64 [B], and what was decided."""
@@ -410,30 +360,61 @@ class DQN(Learner):
         mask = at("mask", row, after) if self.masks else None
         return after, Decided(at("action", row, entry), reward, discount, weight, at("real", row, entry), mask)
 
-    def _burnt_in(self, network: Network, drawn: Drawn) -> Tensor:
-        """A network's memory after the first entries of sequences, from the state that acting had before them.
-
-        No gradient flows so far back: these entries only bring a state that was kept a while ago up to date.
-        """
-        burn, replay, sampled = self.settings.burn_in, self.replay, drawn.sampled
-        assert replay.state is not None
-        state = self._tensor(replay.state[sampled.row, sampled.entry % replay.size // replay.period])
-        if burn == 0:
-            return state
-        row = np.tile(sampled.row, burn)
-        entry = (sampled.entry + np.arange(burn)[:, None]).reshape(-1)  # in the order of time
-        begins = (replay.at("age", row, entry) == 0).reshape(burn, -1)
-        x = self._arranged(row, entry)
-        if drawn.change is not None:
-            x = self.changed(x, drawn.change.of(torch.arange(len(sampled.row), device=self.device).repeat(burn)))
-        with torch.no_grad():
-            return network.after(x, begins, state, self.dtype)
-
     def _arranged(self, row: np.ndarray, entry: np.ndarray) -> Tensor:
         return torch.from_numpy(self.network.encoder.arrange(self.replay.observation(row, entry))).to(self.device)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+    # --- learn ---
+
+    def _learn(self, prepared: Prepared) -> tuple[np.ndarray, Tensor]:
+        """One gradient step; the temporal differences [B] or [B, sequence], and what `TERMS` names as one tensor."""
+        count, decisions = len(prepared.seen), len(prepared.decided.action)
+        error = np.zeros((count, decisions // count), np.float32)
+        every = decisions * self.ranks.size  # that the loss is a mean over
+
+        def loss(lo: int, hi: int) -> tuple[list[Tensor], list[Tensor], Tensor]:
+            q, (by_q, difference, terms) = self._gradient(prepared.of(lo, hi))
+            error[lo:hi] = difference.cpu().reshape(hi - lo, -1)
+            return [q], [by_q / every], terms / every
+
+        terms, norm = self.gradient_step(count, self.piece, loss)
+        return error[:, 0] if self.memory is None else error, torch.cat([terms, norm[None]])
+
+    def _gradient(self, prepared: Prepared) -> tuple[Tensor, Gradient]:
+        """Q [B, A] of decisions, or [B * sequence, A], and how their loss is to change it."""
+        value, online = prepared.value, None
+        if prepared.past is not None:
+            every = self._sequence(self.network, prepared)
+            q = every[:, : self.settings.sequence].flatten(0, 1)
+            value = value.flatten(0, 1)
+            if self.settings.double:
+                online = _at(every.detach(), prepared.past.ahead).flatten(0, 1)
+        else:
+            if prepared.later is not None:
+                with torch.no_grad():
+                    online = self.network(prepared.later, self.dtype)[0]
+            q, _ = self.network(prepared.seen, self.dtype)
+        return q, gradient(q, value, online, prepared.decided)
+
+    def _sequence(self, network: Network, prepared: Prepared) -> Tensor:
+        """A network's Q of all entries of sequences that a loss looks at, [B, sequence + n_step, A]."""
+        assert prepared.past is not None
+        begins, state = prepared.past.begins, self._burnt_in(network, prepared.past)
+        q, _ = network(prepared.seen.flatten(0, 1), self.dtype, sequence(torch.ones_like(begins.T), begins.T, state))
+        return q.unflatten(0, begins.shape)
+
+    def _burnt_in(self, network: Network, past: Past) -> Tensor:
+        """A network's memory after the first entries of sequences, from the state that acting had before them.
+
+        No gradient flows so far back: these entries only bring a state that was kept a while ago up to date.
+        """
+        if self.settings.burn_in == 0:
+            return past.state
+        x = past.burned.transpose(0, 1).flatten(0, 1)  # in the order of time
+        with torch.no_grad():
+            return network.after(x, past.burned_begins.T.cpu().numpy(), past.state, self.dtype)
 
     # --- checkpoints ---
 
@@ -460,3 +441,17 @@ class DQN(Learner):
 
     def files_beside(self, meta: dict[str, Any]) -> list[str]:
         return [f"replay/{name}" for name in meta["segments"]]
+
+
+# --- entries of sequences ---------------------------------------------------------------------------------------------
+
+
+def _spread(entry: np.ndarray, long: int) -> np.ndarray:
+    """So many entries from each of some on, [B * long]."""
+    return (entry[:, None] + np.arange(long)).reshape(-1)
+
+
+def _at(q: Tensor, ahead: Tensor) -> Tensor:
+    """Of Q [B, sequence + n_step, A] that of so many entries after each of the first, [B, sequence, A]."""
+    place = torch.arange(ahead.shape[1], device=q.device) + ahead
+    return q.gather(1, place[:, :, None].expand(-1, -1, q.shape[2]))

@@ -26,6 +26,11 @@ class Decided(NamedTuple):
     real: np.ndarray  # uint8: 0 is nothing that anybody decided, and nothing to learn from
     mask: np.ndarray | None  # uint8 [B, A]: what is allowed in the state that is valued
 
+    def of(self, lo: int, hi: int) -> "Decided":
+        """Some of them."""
+        action, reward, discount, weight, real = (one[lo:hi] for one in self[:5])
+        return Decided(action, reward, discount, weight, real, None if self.mask is None else self.mask[lo:hi])
+
 
 Gradient = tuple[Tensor, Tensor, Tensor]  # by Q [B, A]; temporal differences [B]; terms [3]
 

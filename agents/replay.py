@@ -194,12 +194,12 @@ class Replay(Rings):
         unit = weight.max() * self.tree.total() ** beta
         return Sampled(row, newest - (newest - place) % self.size, (weight / weight.max()).astype(np.float32), unit)
 
-    def rate(self, sampled: Sampled, priority: np.ndarray) -> None:
+    def rate(self, row: np.ndarray, entry: np.ndarray, priority: np.ndarray) -> None:
         """New priorities of what was sampled, all above 0; what can no longer be sampled since then has none."""
         if self.tree is not None:
             self.greatest = max(self.greatest, float(priority.max()))
-            kept = sampled.entry >= self._oldest()[sampled.row]
-            self._set(sampled.row[kept], sampled.entry[kept], priority[kept].astype(np.float64))
+            kept = entry >= self._oldest()[row]
+            self._set(row[kept], entry[kept], priority[kept].astype(np.float64))
 
     def at(self, field: str, row: np.ndarray, entry: np.ndarray) -> np.ndarray:
         """What is kept of entries under one of `SCALARS`."""

@@ -17,7 +17,14 @@ VERSION = 1
 MARK = ("bot", 0.95)
 RECIPE = {
     "ppo": {"steps": 2.8e6, "eval_every": 700_000, "ent_coef": 0.08, "gamma": 0.98},
-    "dqn": {"steps": 1.5e6, "eval_every": 500_000, "checkpoint_every": 500_000, "gamma": 0.98, "double": False},
+    "dqn": {
+        "steps": 3.2e6,
+        "eval_every": 1_600_000,
+        "checkpoint_every": 1_600_000,
+        "n_envs": 512,
+        "gamma": 0.98,
+        "double": False,
+    },
 }
 
 POINTS = 5  # to win

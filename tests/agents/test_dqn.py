@@ -11,11 +11,12 @@ import torch
 import games
 from agents import dqn, room
 from agents.config import resolve
-from agents.dqn import DQN, DQNSettings, Drawn
+from agents.dqn import DQN, DQNSettings
 from agents.dqn_objective import TERMS, Decided, by_torch, compiled, priorities, target_value, td_loss
 from agents.learner import CHOICES
 from agents.match import participant
 from agents.networks import ActionValues, explore
+from agents.prepared import Drawn
 from agents.replay import Sampled
 from agents.settings import AgentSettings
 from games.batch import OUT_OF_TIME, OVER
@@ -41,9 +42,8 @@ def learner_of(game, opponents=(), **changes):
 
 def gradient_of(learner, sampled):
     """Q of what was sampled, and how it is to change, in one pass."""
-    drawn = Drawn(sampled)
-    part = learner._gradient if learner.memory is None else learner._sequence_gradient
-    return part(drawn, lambda: learner._valued(drawn))
+    (prepared,) = learner._prepared([Drawn(sampled.row, sampled.entry, sampled.weight)])
+    return learner._gradient(prepared)
 
 
 @pytest.fixture(scope="module")
@@ -470,12 +470,12 @@ def test_gradient_steps_are_of_what_was_there_before_the_decisions_beside_them(t
 
     for name in ("_draw", "_collect"):
         listen(learner, name)
-    listen(learner, "_valued", 0.05)
+    listen(learner, "_prepared", 0.05)
     listen(learner.replay, "rate")
     learner._round()
     learner.close()
     first, last = order.index("_collect"), order.index("_collect done")
     assert {*order[:4]} == {"_draw", "_draw done"} and "_draw" not in order[4:]
     assert order[-4:] == ["rate", "rate done"] * 2 and last < len(order) - 4
-    valued = [place for place, name in enumerate(order) if name.startswith("_valued")]
-    assert len(valued) == 4 and (max(valued) < first if threads == 2 else min(valued) > last), "one at a time"
+    prepared = [place for place, name in enumerate(order) if name.startswith("_prepared")]
+    assert len(prepared) == 4 and (max(prepared) < first if threads == 2 else min(prepared) > last), "one at a time"

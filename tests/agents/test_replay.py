@@ -110,7 +110,7 @@ class Twins:
         for _ in range(late):
             self.step()
         priority = self.chance.random(len(sampled.row)) * 3.0 + 0.01
-        self.replay.rate(sampled, priority)
+        self.replay.rate(sampled.row, sampled.entry, priority)
         self.lists.greatest = max(self.lists.greatest, priority.max())
         for row, number, one in zip(sampled.row.tolist(), sampled.entry.tolist(), priority, strict=True):
             self.lists.priority[row, number] = one
