@@ -38,7 +38,7 @@ class DQNSettings(LearnerSettings):
 
     n_envs: int = 256  # environments
     train_freq: int = 4  # decisions of each between updates
-    gradient_steps: int = 8  # of each update; 4 win 75 % of Pong after 1.2 M steps, 8 win 93 %
+    gradient_steps: int = 8  # of each update; 4 win 75 % of Pong after 1.2 M steps, 8 win 93 % (256 environments)
     batch_size: int = 256  # decisions, so that each is learned from twice; with memory in sequences of `sequence`
     buffer_size: int = 200_000  # decisions kept, each frame once
     learning_starts: int = 10_000  # decisions before the first gradient step
@@ -70,7 +70,7 @@ SB3_PRESET: dict[str, Any] = {
     "optimizer": "adam", "optimizer_eps": 1e-8, "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
 }  # fmt: skip
 
-PREPARED = 1024  # decisions that are prepared at once, at most
+PREPARED = 1024  # decisions that are prepared at once, where a batch has not more
 TERMS = (*OF_LOSS, "grad_norm")
 AT_LEAST = 2048  # decisions of an iteration; logging each handful would cost more than learning
 
@@ -81,8 +81,8 @@ AT_LEAST = 2048  # decisions of an iteration; logging each handful would cost mo
 class DQN(Learner):
     """Learns what actions are worth from a replay of what it plays.
 
-    A round is `train_freq` decisions of each environment and `gradient_steps` from what was known before them: neither waits
-    for the other. With several threads they go on beside each other, and come to the same.
+    A round is `train_freq` decisions of each environment and `gradient_steps` from what was known before them. With several
+    threads they go on beside each other, and come to the same.
     """
 
     algorithm, terms = "dqn", TERMS
@@ -182,10 +182,9 @@ class DQN(Learner):
             prepared = [self.play_thread.submit(self._prepared, share) for share in shares]
             played = self.play_thread.submit(self._collect)
             try:
-                errors, told = self._update(share.result() for share in prepared)
+                errors, told = self._update(prepared.pop(0).result() for _ in shares)
             finally:
-                wait(prepared)
-                wait([played])
+                wait([played])  # the last of all that goes on there
             played.result()
         for one, error in zip(drawn, errors, strict=True):
             self.replay.rate(one.row, one.entry, priorities(error, settings.alpha))
@@ -305,12 +304,15 @@ class DQN(Learner):
         return sampled
 
     def _prepared(self, drawn: Sequence[Drawn]) -> list[Prepared]:
-        """What of some gradient steps hangs on no step before them: the target network stands still meanwhile."""
+        """What some gradient steps look at and none before them changes: the target network stands still meanwhile.
+
+        After this round's decisions it is the same as before them: the replay has `slack` for them.
+        """
         together: Drawn = joined(drawn)
 
         def part(lo: int, hi: int, k: int) -> Prepared:
             with torch.no_grad():
-                return joined([self._prepare(together.of(slice(*edges))) for edges in pieces(lo, hi, self.piece)])
+                return joined([self._prepare(together.of(*edges)) for edges in pieces(lo, hi, self.piece)])
 
         count = len(together.row)
         whole: Prepared = joined(self.workers.run(count, part))
@@ -335,7 +337,7 @@ class DQN(Learner):
         after, decided = self._decided(row, entry, np.repeat(drawn.weight, learned))
         seen, begins = self._stretch(drawn, burn + long)
         past = Past(
-            begins[:, burn:],
+            self._tensor(begins[:, burn:]),
             self._tensor((after - entry).reshape(-1, learned)),
             seen[:, :burn],
             begins[:, :burn],
@@ -344,13 +346,13 @@ class DQN(Learner):
         prepared = Prepared(seen[:, burn:], None, torch.empty(0), decided, past)
         return prepared._replace(value=_at(self._sequence(self.target, prepared), past.ahead))
 
-    def _stretch(self, drawn: Drawn, long: int) -> tuple[Tensor, Tensor]:
+    def _stretch(self, drawn: Drawn, long: int) -> tuple[Tensor, np.ndarray]:
         """Of so many entries of each sequence what was seen, [B, long, *encoder.stored], and which begin an episode."""
         row, entry = np.repeat(drawn.row, long), _spread(drawn.entry, long)
         x = self._arranged(row, entry)
         if drawn.change is not None:
             x = self.changed(x, drawn.change.of(torch.arange(len(drawn.row), device=self.device).repeat_interleave(long)))
-        begins = self._tensor(self.replay.at("age", row, entry) == 0)
+        begins = self.replay.at("age", row, entry) == 0
         return x.unflatten(0, (-1, long)), begins.reshape(-1, long)
 
     def _decided(self, row: np.ndarray, entry: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, Decided]:
@@ -414,7 +416,7 @@ class DQN(Learner):
             return past.state
         x = past.burned.transpose(0, 1).flatten(0, 1)  # in the order of time
         with torch.no_grad():
-            return network.after(x, past.burned_begins.T.cpu().numpy(), past.state, self.dtype)
+            return network.after(x, past.burned_begins.T, past.state, self.dtype)
 
     # --- checkpoints ---
 
@@ -431,6 +433,8 @@ class DQN(Learner):
         self._mark = within(tensors, "mark.")
 
     def write_beside(self, put: Put, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        if self.play_thread is not None:  # what stopped the run may have left it at work
+            self.play_thread.submit(int).result()
         self.replay.take_back(within(tensors, "own.mark."))
         self.replay.write(lambda name, frames: put(f"replay/{name}", frames))
         small = {f"replay.{name}": tensor for name, tensor in self.replay.small().items()}

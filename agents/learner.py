@@ -168,7 +168,7 @@ def _sound(seen: np.ndarray) -> np.ndarray:
 Loss = Callable[[int, int], tuple[list[Tensor], list[Tensor], Tensor]]
 
 
-# On what time goes: environment and acting are parts of collect, which may go on beside update.
+# On what time goes: environment and acting are parts of collect, which may go on beside update, that may wait for it.
 SPENT = ("iteration", "collect", "update", "environment", "acting")
 
 
@@ -422,14 +422,14 @@ class Learner:
         sizes = [one.numel() for one in self.parameters]
         weights = torch.cat([one.detach().flatten() for one in self.parameters])
         self.gradient = torch.zeros_like(weights)
-        for parameter, own, part in zip(self.parameters, weights.split(sizes), self.gradient.split(sizes), strict=True):
-            parameter.data, parameter.grad = own.view(parameter.shape), part.view(parameter.shape)
+        for parameter, place, part in zip(self.parameters, weights.split(sizes), self.gradient.split(sizes), strict=True):
+            parameter.data, parameter.grad = place.view(parameter.shape), part.view(parameter.shape)
         groups, lo = [], 0  # an optimiser's time goes by the number of its tensors, so each rate has a single one
-        for own, share in ((kept, 1.0), (taken, self.settings.copied_rate)):
-            hi = lo + sum(one.numel() for one in own)
+        for members, share in ((kept, 1.0), (taken, self.settings.copied_rate)):
+            hi = lo + sum(one.numel() for one in members)
             flat = weights[lo:hi]
             flat.grad = self.gradient[lo:hi]
-            groups += [{"params": [flat], "share": share}] if own else []
+            groups += [{"params": [flat], "share": share}] if members else []
             lo = hi
         self.optimizer = optimizer(groups, self.settings, self.device)
 
@@ -467,6 +467,10 @@ class Learner:
         for name, tensor in within(tensors, "optimizer.").items():
             number, slot = name.split(".")
             slots.setdefault(int(number), {})[slot] = tensor
+        known = [one for group in self.optimizer.param_groups for one in group["params"]]
+        for number, slot in ((number, slot) for number, own in slots.items() for slot in own.items()):
+            if number >= len(known) or slot[1].numel() not in (1, known[number].numel()):
+                raise ValueError(f"the optimizer's {slot[0]} is of other weights")
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
         remark = self.arena.restore(within(tensors, "arena."))
         self.remarks += [remark] if remark else []

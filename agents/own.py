@@ -142,6 +142,10 @@ def encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
     features = getattr(made, "features", None)
     if not isinstance(features, int) or features < 1:
         raise own.wrong(f"{name} does not say how many numbers it gives: self.features.", "__init__")
+    for parameter, one in made.named_parameters():
+        if one.dtype != torch.float32:
+            given = str(one.dtype).removeprefix("torch.")
+            raise own.wrong(f"the parameter {parameter} is {given}; what learns is float32 here.", "__init__")
     if torch.get_default_device().type != "meta":
         _try_meta(own, shape, settings)
         for dtype in (torch.bfloat16, torch.float32):

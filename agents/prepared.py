@@ -20,10 +20,11 @@ class Drawn(NamedTuple):
     change: Change | None = None
     later: Change | None = None  # of the states that are valued, where they are not of the same sequence
 
-    def of(self, some: slice) -> "Drawn":
+    def of(self, lo: int, hi: int) -> "Drawn":
         """Some of it."""
-        changes = (None if one is None else one.of(some) for one in (self.change, self.later))
-        return Drawn(self.row[some], self.entry[some], self.weight[some], *changes)
+        part = slice(lo, hi)
+        changes = (None if one is None else one.of(part) for one in (self.change, self.later))
+        return Drawn(self.row[part], self.entry[part], self.weight[part], *changes)
 
 
 class Past(NamedTuple):
@@ -32,7 +33,7 @@ class Past(NamedTuple):
     begins: Tensor  # bool [B, sequence + n_step]: an episode's first decisions
     ahead: Tensor  # int64 [B, sequence]: entries from a decision to the state that is valued after it
     burned: Tensor  # what was seen in the entries that only warm the memory up, [B, burn_in, *encoder.stored]
-    burned_begins: Tensor  # bool [B, burn_in]
+    burned_begins: np.ndarray  # bool [B, burn_in]
     state: Tensor  # the memory before these
 
 

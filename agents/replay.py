@@ -36,7 +36,8 @@ class Rings:
     """How large a replay is, before there is one.
 
     `n_step`: of returns. `sequence`, `period`: a sample is so many entries on end, begun at every `period`-th. A sample can be
-    drawn once `n_step` entries have followed it. `slack`: the newest entries that can be taken back (`take_back`).
+    drawn once `n_step` entries have followed it. `slack`: the newest entries, which can be taken back (`take_back`)
+    and leave as they were those that could be sampled before them.
     """
 
     rows: int

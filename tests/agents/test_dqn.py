@@ -425,6 +425,59 @@ def test_playing_beside_learning_comes_to_the_same(hasty, memory, monkeypatch):
         assert torch.equal(one, found[2][name]), name
 
 
+def alike(one, other):
+    """Tuples of arrays, of tuples of these, and of None."""
+    if isinstance(one, tuple):
+        assert type(one) is type(other)
+        for part, its in zip(one, other, strict=True):
+            alike(part, its)
+    elif one is not None:
+        torch.testing.assert_close(torch.as_tensor(one), torch.as_tensor(other), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("memory", "burn_in"), [("none", 0), ("lstm", 3), ("lstm", 0)])
+def test_what_is_prepared_and_learned_together_and_in_pieces_is_as_alone(memory, burn_in):
+    """With masks, and with images that are changed."""
+    sight = {"observation": "planes", "network": "patch", "size": 14, "patch": 2, "channels": 4, "augment": "both", "stack": 1}
+    lengths = {"burn_in": burn_in, "sequence": 4, "n_step": 2, "batch_size": 32, "memory": memory}
+    settings = DQNSettings(**{**SMALL, **sight, **lengths, "optimizer": "sgd"})
+    game = games.load("connect_four")
+    alone, several = (DQN(game, settings, 1, [participant("bot", game)], threads=threads) for threads in (1, 5))
+    torch.manual_seed(0)
+    for parameter in alone.target.parameters():
+        parameter.data += 0.1 * torch.randn(parameter.shape)
+    several.target.load_state_dict(alone.target.state_dict())
+    for _ in range(80):
+        alone._play()
+    several.replay, several.piece = alone.replay, 3
+    drawn = [alone._draw() for _ in range(3)]
+    for one, found in zip(drawn, several._prepared(drawn), strict=True):
+        (expected,) = alone._prepared([one])
+        assert expected.decided.mask.any() and not expected.decided.mask.all()
+        alike(found, expected)
+        alike(several._learn(found), alone._learn(expected))
+        alike(several.gradient, alone.gradient)
+        assert alone.gradient.any()
+    assert not np.array_equal(drawn[0].entry, drawn[1].entry)
+    several.close()
+
+
+def test_a_checkpoint_waits_for_what_goes_on_beside(hasty, monkeypatch):
+    """Else it would say how much there is of what another thread is still adding to."""
+    learner = DQN(hasty, DQNSettings(**SMALL), 1, [], threads=2)
+    learner.iterate(lambda: 0.0)
+    tensors, _ = learner.state()
+    done, collect = [], learner._collect
+    monkeypatch.setattr(learner, "_collect", lambda: (sleep(0.3), collect(), done.append(True)))
+    monkeypatch.setattr(dqn, "wait", mock.Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        learner._round()
+    assert not done
+    learner.write_beside(lambda name, frames: done or pytest.fail("not yet"), tensors)
+    assert done
+    learner.close()
+
+
 def test_what_goes_wrong_beside_learning_stops_it(hasty, monkeypatch):
     """What playing meets in its own thread is raised, once nothing goes on there any more; and so is what learning meets."""
     learner = DQN(hasty, DQNSettings(**SMALL), 1, [], threads=2)

@@ -308,6 +308,7 @@ def test_an_edit_in_place(tmp_path):
         ("self.layer(x.flatten(1))", "nn.functional.dropout(self.layer(x.flatten(1)))", "line 12: features depend on chance"),
         ("self.layer(x.flatten(1))", "(lambda y: y - y.mean(0))(self.layer(x.flatten(1)))", "or on the other observations"),
         ("        self.f", "        self.layer.bias.requires_grad = False\n        self.f", r"layer\.bias does not learn"),
+        ("        self.f", "        self.layer.double()\n        self.f", r"layer\.weight is float64; what learns is float32"),
         ("        self.f", "        self.more = nn.Linear(1, 1)\n        self.f", r"parameter more\.weight is not used"),
     ],
 )  # fmt: skip

@@ -90,6 +90,44 @@ def test_what_was_copied_learns_at_its_own_rate():
         assert torch.equal(one, before[name]) == name.startswith("encoder."), name
 
 
+@pytest.mark.parametrize("copied", ["encoder.", "policy."])  # the first of the parameters, and some from among them
+def test_a_step_of_what_was_copied_is_as_much_shorter(copied):
+    settings = PPOSettings(size=12, hidden=16, n_envs=8, n_steps=4, batch_size=32, n_epochs=1, optimizer="sgd", copied_rate=0.5)
+    learner = PPO(games.load("breakout"), settings, 1, [])
+    names = [name for name, _ in learner.network.named_parameters()]
+    learner.arrange([name for name in names if name.startswith(copied)], freeze=False)
+    before = {name: one.detach().clone() for name, one in learner.network.named_parameters()}
+    learner.iterate(lambda: 0.0)
+    assert learner.updates == 1
+    for name, one in learner.network.named_parameters():
+        share = 0.5 if name.startswith(copied) else 1.0
+        assert one.grad.any()
+        torch.testing.assert_close(one.detach(), before[name] - share * settings.learning_rate * one.grad, msg=name)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_a_checkpoint_goes_on_with_two_rates_and_fits_no_other_weights(optimizer):
+    settings = PPOSettings(size=12, hidden=16, n_envs=8, n_steps=4, batch_size=32, optimizer=optimizer, copied_rate=0.5)
+
+    def made(copied):
+        learner = PPO(games.load("breakout"), settings, 1, [])
+        names = [name for name, _ in learner.network.named_parameters()]
+        learner.arrange([name for name in names if name.startswith(copied)], freeze=False)
+        return learner
+
+    learner, other = made("encoder."), made("encoder.")
+    learner.iterate(lambda: 0.0)
+    state = learner.state()
+    other.restore(*state)
+    for one in (learner, other):
+        one.iterate(lambda: 0.5)
+    for name, one in other.network.state_dict().items():
+        assert torch.equal(one, learner.network.state_dict()[name]), name
+    for copied in ("policy.", "nothing"):
+        with pytest.raises(ValueError, match=r"optimizer's .* of other weights"):
+            made(copied).restore(*state)
+
+
 # --- the unit that values are learned in ---
 
 
