@@ -464,13 +464,12 @@ class Learner:
         """Go on from a state; `read_beside` after it."""
         self.network.load_state_dict(within(tensors, "network."))
         slots: dict[int, dict[str, Tensor]] = {}
+        sizes = [one.numel() for group in self.optimizer.param_groups for one in group["params"]]
         for name, tensor in within(tensors, "optimizer.").items():
-            number, slot = name.split(".")
-            slots.setdefault(int(number), {})[slot] = tensor
-        known = [one for group in self.optimizer.param_groups for one in group["params"]]
-        for number, slot in ((number, slot) for number, own in slots.items() for slot in own.items()):
-            if number >= len(known) or slot[1].numel() not in (1, known[number].numel()):
-                raise ValueError(f"the optimizer's {slot[0]} is of other weights")
+            number, slot = int(name.split(".")[0]), name.split(".")[1]
+            if number >= len(sizes) or tensor.numel() not in (1, sizes[number]):
+                raise ValueError(f"the optimizer's {slot} is of other weights")
+            slots.setdefault(number, {})[slot] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
         remark = self.arena.restore(within(tensors, "arena."))
         self.remarks += [remark] if remark else []

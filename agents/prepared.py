@@ -22,9 +22,8 @@ class Drawn(NamedTuple):
 
     def of(self, lo: int, hi: int) -> "Drawn":
         """Some of it."""
-        part = slice(lo, hi)
-        changes = (None if one is None else one.of(part) for one in (self.change, self.later))
-        return Drawn(self.row[part], self.entry[part], self.weight[part], *changes)
+        changes = (None if one is None else one.of(slice(lo, hi)) for one in (self.change, self.later))
+        return Drawn(self.row[lo:hi], self.entry[lo:hi], self.weight[lo:hi], *changes)
 
 
 class Past(NamedTuple):
@@ -35,6 +34,11 @@ class Past(NamedTuple):
     burned: Tensor  # what was seen in the entries that only warm the memory up, [B, burn_in, *encoder.stored]
     burned_begins: np.ndarray  # bool [B, burn_in]
     state: Tensor  # the memory before these
+
+    def of(self, lo: int, hi: int) -> "Past":
+        """Some of it."""
+        begins, ahead, burned, state = (one[lo:hi] for one in (self.begins, self.ahead, self.burned, self.state))
+        return Past(begins, ahead, burned, self.burned_begins[lo:hi], state)
 
 
 class Prepared(NamedTuple):
@@ -48,13 +52,13 @@ class Prepared(NamedTuple):
 
     def of(self, lo: int, hi: int) -> "Prepared":
         """Some of it."""
-        each, part = len(self.decided.action) // len(self.seen), slice(lo, hi)
+        each = len(self.decided.action) // len(self.seen)
         return Prepared(
-            self.seen[part],
-            None if self.later is None else self.later[part],
-            self.value[part],
+            self.seen[lo:hi],
+            None if self.later is None else self.later[lo:hi],
+            self.value[lo:hi],
             self.decided.of(lo * each, hi * each),
-            None if self.past is None else Past(*(one[part] for one in self.past)),
+            None if self.past is None else self.past.of(lo, hi),
         )
 
 
