@@ -211,7 +211,7 @@ class Learner:
         self.normal = normal if isinstance(normal, Normal) else None  # means and deviations of what is seen
         together = self.ranks.size > 1
         self.fresh = Normal(len(self.normal.mean)) if self.normal and together else None  # what the others do not know yet
-        self.parameters: list[nn.Parameter] = []  # that learn, views of one tensor
+        self.parameters: list[nn.Parameter] = []  # that learn
         self.gradient = torch.empty(0)  # of all of them, one after the other
         self.arrange([], freeze=False)
         own = self.ranks.seed(seed)  # no two ranks play the same episodes
@@ -416,22 +416,16 @@ class Learner:
             one.requires_grad = not freeze
         for _, one in named:
             one.requires_grad = True
-        kept = [one for name, one in named if name not in copied]
-        taken = [one for name, one in named if name in copied]
-        self.parameters = [*kept, *taken]
+        self.parameters = [one for _, one in named]
         sizes = [one.numel() for one in self.parameters]
-        weights = torch.cat([one.detach().flatten() for one in self.parameters])
-        self.gradient = torch.zeros_like(weights)
-        for parameter, place, part in zip(self.parameters, weights.split(sizes), self.gradient.split(sizes), strict=True):
-            parameter.data, parameter.grad = place.view(parameter.shape), part.view(parameter.shape)
-        groups, lo = [], 0  # an optimiser's time goes by the number of its tensors, so each rate has a single one
-        for members, share in ((kept, 1.0), (taken, self.settings.copied_rate)):
-            hi = lo + sum(one.numel() for one in members)
-            flat = weights[lo:hi]
-            flat.grad = self.gradient[lo:hi]
-            groups += [{"params": [flat], "share": share}] if members else []
-            lo = hi
-        self.optimizer = optimizer(groups, self.settings, self.device)
+        self.gradient = torch.zeros(sum(sizes), device=self.device)
+        for parameter, part in zip(self.parameters, self.gradient.split(sizes), strict=True):
+            parameter.grad = part.view(parameter.shape)  # fused optimisers go by the place in memory, whatever the strides
+        groups = [
+            {"params": [one for name, one in named if name not in copied], "share": 1.0},
+            {"params": [one for name, one in named if name in copied], "share": self.settings.copied_rate},
+        ]
+        self.optimizer = optimizer([group for group in groups if group["params"]], self.settings, self.device)
 
     # --- agents and checkpoints ---
 

@@ -26,8 +26,7 @@ class Agent:
     def __init__(self, game: Game, info: AgentInfo, network: Network, device: str = "cpu"):
         self.game, self.info = game, info
         self.device = torch.device(device)
-        here = all(one.device == self.device for one in network.parameters())
-        self.network = (network if here else network.to(self.device)).eval()  # an LSTM's weights would move on CUDA in any case
+        self.network = network.to(self.device).eval()
         self.dtype = torch.float32
         self.generator = torch.Generator(self.device).manual_seed(0)
         self._state: Tensor | None = None  # of the memory, between calls of `act`

@@ -333,7 +333,7 @@ def test_the_size_that_a_replay_is_said_to_have_is_what_it_takes(changes, hasty,
 
 def test_a_replay_that_does_not_fit_is_refused_with_advice_before_it_is_made(monkeypatch):
     game = games.load("pong")
-    chosen, _ = resolve(game, "dqn", {"buffer_size": 1_000_000, "size": 84, "patch": 6}, None)
+    chosen, _ = resolve(game, "dqn", {"buffer_size": 1_000_000, "size": 84, "patch": 6, "n_envs": 256}, None)
     monkeypatch.setattr(room, "free_memory", lambda: 8e9)
     entries = 256 * (3907 + 16)  # decisions of each environment and those of two iterations, which may be taken back
     needed = entries * (84 * 84 + 4 + 4 + 1 + 4 + 1) + 256 * 8 + 8 * 2**21  # frames and numbers; counters; a tree of sums

@@ -36,22 +36,6 @@ def step_by_step(memory, x, asked, start, state):
     return torch.stack([one for row in found for one in row])
 
 
-def test_an_agent_leaves_the_weights_where_they_are_learned(monkeypatch):
-    """CUDA arranges an LSTM's anew whenever it is moved, if only to where it is."""
-
-    def elsewhere(lstm):
-        for parameter in lstm.parameters():
-            parameter.data = parameter.data.clone()
-
-    monkeypatch.setattr(torch.nn.LSTM, "flatten_parameters", elsewhere)
-    learner = PPO(games.load("pong"), PPOSettings(**SMALL, n_envs=4, n_steps=4, batch_size=16), 1, [])
-    network = learner.agent().network
-    learner.iterate(lambda: 0.0)
-    (group,) = learner.optimizer.param_groups
-    (flat,) = group["params"]
-    assert torch.equal(flat, torch.cat([one.detach().flatten() for one in network.parameters()]))
-
-
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("seed", range(8))
 def test_a_sequence_gives_what_single_steps_give_whoever_is_asked_and_whatever_begins(layers, seed):
