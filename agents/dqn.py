@@ -70,7 +70,7 @@ SB3_PRESET: dict[str, Any] = {
     "optimizer": "adam", "optimizer_eps": 1e-8, "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
 }  # fmt: skip
 
-PREPARED = 1024  # decisions that are prepared at once, where a batch has not more
+PREPARED = 1024  # decisions that are prepared at once, where a batch has not more: a sixth faster on one thread
 TERMS = (*OF_LOSS, "grad_norm")
 AT_LEAST = 2048  # decisions of an iteration; logging each handful would cost more than learning
 
