@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import games
+from agents.core.game_names import is_gym
 from games.errors import UserError
 
 EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder;
@@ -55,9 +56,9 @@ def main() -> int:
         if options.seed is not None and not 0 <= options.seed < 1 << 63:
             raise UserError(f"--seed is 0 or more, not {options.seed}.")
         for file in options.network:
-            from agents import own
+            from agents.networks import custom
 
-            own.load(file)
+            custom.load(file)
         return headless(options) if options.headless else window(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -68,7 +69,7 @@ def main() -> int:
 
 def seats_of(options: argparse.Namespace, game) -> list[str]:
     """The seats named, filled up with the best agent at hand; by default it plays a person, headless the bot."""
-    from agents.match import best_at_hand
+    from agents.participants import best_at_hand
 
     named = list(options.seats)
     places = game.players if options.headless else 2  # in a window, two may race in a game of one seat
@@ -83,11 +84,12 @@ def seats_of(options: argparse.Namespace, game) -> list[str]:
 
 
 def headless(options: argparse.Namespace) -> int:
-    from agents import game_named
-    from agents.match import participant, play
-    from agents.run import verdict
+    from agents.bridges.game_loader import load_game
+    from agents.participants import participant
+    from agents.play.match import play_match
+    from agents.training.trainer import verdict
 
-    game = game_named(options.game)
+    game = load_game(options.game)
     names = seats_of(options, game)
     if "human" in names:
         raise UserError(
@@ -95,7 +97,7 @@ def headless(options: argparse.Namespace) -> int:
             "Seats without a window: bot, bot:0.8, random, or an agent."
         )
     trusted = trusted_files(options, names)
-    result = play(
+    result = play_match(
         game, [participant(name, game, trusted=trusted) for name in names], options.games or 100, options.seed or 0, threads=2
     )
     summary = result.summary()
@@ -120,7 +122,7 @@ def window(options: argparse.Namespace) -> int:
 
     if options.json:
         raise UserError("--json goes with --headless.")
-    if options.game.startswith("gym:"):
+    if is_gym(options.game):
         raise UserError(f"{options.game} has no window here.\nLet an agent play it: add --headless")
     game = games.load(options.game)
     names = seats_of(options, game)
@@ -133,7 +135,7 @@ def window(options: argparse.Namespace) -> int:
 
 def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, str] | None:
     """None where no file of Stable-Baselines3's may be opened; else what the user says of those among the seats."""
-    from agents.match import PICKLED, file_of
+    from agents.participants import PICKLED, file_of
 
     told = dict(text.partition("=")[::2] for text in options.set)
     if (options.trust_pickle or told) and not any(file_of(name).suffix == PICKLED for name in names):
@@ -146,8 +148,8 @@ def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, st
 
 def seat_of(name: str, game, trusted: dict[str, str] | None = None):
     """A participant for the window. Of an agent, what its file says is read here; torch and weights load when it stands."""
-    from agents.match import SCRIPTED, agent_file, participant
-    from games.batch import RANDOM
+    from agents.participants import SCRIPTED, agent_file, participant
+    from games.engine.batch import RANDOM
     from ui.seats import Seat
 
     if name == "human":
@@ -168,8 +170,8 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None):
 
 def about_agent(path: Path, game) -> str:
     """Where an agent lies and what its last evaluation said; `UserError` where it is damaged or plays something else."""
-    from agents.info import check_game, in_words, peek
-    from agents.match import PICKLED
+    from agents.participants import PICKLED
+    from agents.play.agent_info import check_game, in_words, peek
 
     place = path.parent if path.stem == "agent" else path  # a run's folder, but for agents that ship
     shown = str(place.relative_to(HERE) if place.is_relative_to(HERE) else place)

@@ -13,6 +13,7 @@ from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import games  # noqa: E402
+from agents.core.game_names import is_gym  # noqa: E402
 from games.errors import UserError  # noqa: E402
 
 EPILOG = """examples:
@@ -71,9 +72,9 @@ def arguments() -> argparse.ArgumentParser:
 
 def main() -> int:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "LOCAL_RANK" in os.environ:  # torchrun's
-        from agents import ranks  # torch loads here
+        from agents.core import distributed  # torch loads here
 
-        return ranks.together(train_together, follow)
+        return distributed.run_group(train_together, follow)
     options = arguments().parse_args()
     try:
         if options.list:
@@ -108,17 +109,17 @@ def train_together(ranks) -> int:
 
 def follow(ranks) -> int:
     """What the other ranks do: the same run, as rank 0 has planned it."""
-    from agents import config as configs
-    from agents import own
-    from agents import run as runs
+    from agents.networks import custom
+    from agents.training import config as configs
+    from agents.training import trainer as runs
 
     words = ranks.share(None)
     config = configs.config_of(words["config"], Path(words["folder"]) / "config.json")
     for file in words["networks"]:
-        own.load(file)
-    game = configs.game_again(config, words["game"])
-    configs.check_here(config, game)
-    run = runs.Run(game, config, Path(words["folder"]), quiet=True, started=STARTED, resume=words["resume"], ranks=ranks)
+        custom.load(file)
+    game = configs.resumed_game(config, words["game"])
+    configs.check_resumable(config, game)
+    run = runs.Trainer(game, config, Path(words["folder"]), quiet=True, started=STARTED, resume=words["resume"], ranks=ranks)
     if words["begins_from"]:
         run.begin_from({})  # rank 0's
     try:
@@ -131,21 +132,21 @@ def follow(ranks) -> int:
 def train(options: argparse.Namespace, ranks=None) -> int:
     """ranks: who trains together; without, it trains by itself."""
     compiling = not options.resume and compile_ahead(options)
-    from agents import plan  # torch loads here
-    from agents import run as runs
-    from agents.ranks import Ranks
-    from agents.words import command
-    from games import ahead
-    from games.game import Game
+    from agents.core.distributed import ProcessGroup
+    from agents.core.shell import command_line
+    from agents.training import cli_config  # torch loads here
+    from agents.training import trainer as runs
+    from games.engine import precompile
+    from games.engine.loader import Game
 
-    ranks = ranks or Ranks()
+    ranks = ranks or ProcessGroup()
     fresh = options.resume is None
-    game, config, folder = (plan.prepare if fresh else plan.prepare_again)(options, ranks.size)
+    game, config, folder = (cli_config.new_run if fresh else cli_config.resumed_run)(options, ranks.size)
     if not fresh and (final := runs.finished(folder, config)):
         tell_finished(options, final, config, folder)
         return 0
     if not fresh and isinstance(game, Game):
-        compiling = ahead.begin(game, *loops_of(config.learner.observation))
+        compiling = precompile.compile_in_background(game, *loops_of(config.learner.observation))
     if compiling and not (options.quiet or options.json):
         print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
     run = begun(options, game, config, folder, ranks)
@@ -154,7 +155,7 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     for remark in run.learner.remarks:
         run.terminal.say(remark)
     watched = options.runs if fresh else folder.parent.parent
-    run.terminal.say(f"Watch:  {command(['tensorboard', '--logdir', watched])}\n")
+    run.terminal.say(f"Watch:  {command_line(['tensorboard', '--logdir', watched])}\n")
     try:
         final = run.go()
     except runs.Stop as stop:
@@ -169,19 +170,19 @@ def train(options: argparse.Namespace, ranks=None) -> int:
 
 def begun(options: argparse.Namespace, game, config, folder: Path, ranks):
     """The run, new or gone on with, on all ranks. Where a new one cannot begin, or is interrupted, its folder is removed."""
-    from agents import config as configs
-    from agents import plan
-    from agents.policy import fitting
+    from agents.play.agent import matching_weights
+    from agents.training import cli_config
+    from agents.training import config as configs
 
     fresh, run = options.resume is None, None
     begins_from = fresh and bool(options.init_from)
     told = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
     try:
-        ranks.share({**told, "networks": plan.networks_named(options, config), "begins_from": begins_from})
+        ranks.share({**told, "networks": cli_config.networks_named(options, config), "begins_from": begins_from})
         quiet = options.quiet or options.json
         run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
         if begins_from:
-            weights, without = fitting(options.init_from, run.learner.network)
+            weights, without = matching_weights(options.init_from, run.learner.network)
             run.begin_from(weights)
             run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
         elif not fresh:
@@ -197,42 +198,42 @@ def begun(options: argparse.Namespace, game, config, folder: Path, ranks):
 
 def tell_stopped(options: argparse.Namespace, run) -> None:
     """A signal came: what is saved, and how to go on."""
-    from agents import plan
+    from agents.training import cli_config
 
     game, folder = run.game, run.folder
     print(f"\nStopped at step {run.learner.steps:,}.", end=" ", file=sys.stderr)
     if run.config.trainer == "sb3":
-        print(f"The agent so far: {folder / run.agent_file}\n{plan.NO_RESUME}", file=sys.stderr)
+        print(f"The agent so far: {folder / run.agent_file}\n{cli_config.NO_RESUME}", file=sys.stderr)
     else:
         named = [options.game] if options.game and not game.shipped else []
-        print(f"Go on with:\n  {plan.to_go_on(options, run.config, folder, named)}", file=sys.stderr)
+        print(f"Go on with:\n  {cli_config.resume_command(options, run.config, folder, named)}", file=sys.stderr)
 
 
 def tell_results(options: argparse.Namespace, final: dict, run) -> None:
     """What came of a run, and how to play against it."""
-    from agents import plan
-    from agents.run import last_words
-    from agents.words import command
+    from agents.core.shell import command_line
+    from agents.training import cli_config
+    from agents.training.trainer import summary_lines
 
     who = options.game if not run.game.shipped else run.game.name
-    seats = [run.folder, "--headless"] if who.startswith("gym:") else ["human", run.folder]
+    seats = [run.folder, "--headless"] if is_gym(who) else ["human", run.folder]
     trust = ["--trust-pickle"] if run.config.trainer == "sb3" else []
-    play = ["python", "play.py", who, *seats, *trust, *plan.by_network(options, run.config)]
-    print("\n" + "\n".join([*last_words(final), f"Agent:  {final['agent']}", f"Play:   {command(play)}"]))
+    play = ["python", "play.py", who, *seats, *trust, *cli_config.network_arguments(options, run.config)]
+    print("\n" + "\n".join([*summary_lines(final), f"Agent:  {final['agent']}", f"Play:   {command_line(play)}"]))
 
 
 def compile_ahead(options: argparse.Namespace) -> bool:
     """Have a game that is met for the first time compiled while torch loads; is it one?"""
-    from games import ahead
-    from games.view import OBSERVATIONS
+    from games.engine import precompile
+    from games.engine.view import OBSERVATIONS
 
-    if not options.game or options.game.startswith("gym:"):
+    if not options.game or is_gym(options.game):
         return False
     game = games.load(options.game)
     settings = dict(text.split("=", 1) for text in options.set if "=" in text)
     recipe = game.recipe.get(options.algo or next(iter(game.recipe)), {})
     seen = options.observation or settings.get("observation") or recipe.get("observation") or OBSERVATIONS[0]
-    return seen in OBSERVATIONS and ahead.begin(game, *loops_of(seen))
+    return seen in OBSERVATIONS and precompile.compile_in_background(game, *loops_of(seen))
 
 
 def loops_of(observation: str) -> tuple[str, str]:
@@ -243,18 +244,18 @@ def loops_of(observation: str) -> tuple[str, str]:
 def run_class(config):
     """What a config's run is an object of."""
     if config.trainer == "sb3":
-        from agents.sb3.run import Sb3Run  # Stable-Baselines3 loads here
+        from agents.training.sb3.trainer import Sb3Trainer  # Stable-Baselines3 loads here
 
-        return Sb3Run
-    from agents.run import Run
+        return Sb3Trainer
+    from agents.training.trainer import Trainer
 
-    return Run
+    return Trainer
 
 
 def learner_named(game, config) -> str:
     """A config's learner, for people."""
     if config.trainer == "sb3":
-        from agents.sb3.settings import class_name
+        from agents.training.sb3.settings import class_name
 
         return f"Stable-Baselines3's {class_name(game, config.algorithm, config.learner)}"
     return config.algorithm
@@ -262,7 +263,7 @@ def learner_named(game, config) -> str:
 
 def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path) -> None:
     """A run that is gone on with has nothing left to do: its results, and how it goes on for longer."""
-    from agents import plan
+    from agents.training import cli_config
 
     if options.json:
         print(json.dumps(final))
@@ -271,37 +272,38 @@ def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path
         longer = ["--steps", 2 * final["steps"]] if by_steps else ["--time-limit", f"{2 * config.time_limit:g}"]
         limit = "" if by_steps else f" and its {config.time_limit:g} s"
         print(f"This run has finished already, after {final['steps']:,} steps{limit}. Longer:")
-        print(f"  {plan.to_go_on(options, config, folder, [options.game] if options.game else [], longer)}")
+        print(f"  {cli_config.resume_command(options, config, folder, [options.game] if options.game else [], longer)}")
 
 
 def describe(options: argparse.Namespace) -> int:
     """Print the table of the network that the settings make, or a run's."""
-    from agents import config as configs
-    from agents import layers, plan
+    from agents.networks import summary
+    from agents.training import cli_config
+    from agents.training import config as configs
 
     if options.resume:
         config = configs.read_config(options.resume)
-        game = configs.game_again(config, options.game)
-        configs.network_again(config, options.network or [], options.game, options.resume)
+        game = configs.resumed_game(config, options.game)
+        configs.load_resumed_networks(config, options.network or [], options.game, options.resume)
         algorithm, learner = config.algorithm, config.learner
     else:
-        game, algorithm, learner, _ = plan.resolved(options)
-    found = layers.description(game, learner, algorithm)
+        game, algorithm, learner, _ = cli_config.resolve_options(options)
+    found = summary.description(game, learner, algorithm)
     if options.json:
         print(json.dumps(found))
     elif not options.quiet:
-        layers.show(found, game.heading)
+        summary.show(found, game.heading)
     return 0
 
 
 def train_seeds(options: argparse.Namespace) -> int:
     """The same run for several seeds, each in a process of its own."""
-    from agents import config as configs
-    from agents import plan, seeds
+    from agents.training import cli_config, seeds
+    from agents.training import config as configs
 
     if options.resume or options.seeds is None:
         raise UserError("--jobs goes with --seeds K, which begins new runs; each is gone on with by itself.")
-    game, config = plan.new(options)  # tells what is wrong before the first begins
+    game, config = cli_config.new_config(options)  # tells what is wrong before the first begins
     last = config.seed + options.seeds - 1
     if options.seeds < 1 or last >= 1 << 31:
         raise UserError(f"--seeds is 1 or more, and the last seed below {1 << 31}; not {options.seeds} from {config.seed} on.")
@@ -317,8 +319,8 @@ def train_seeds(options: argparse.Namespace) -> int:
         seeds.Jobs(jobs, together, silent or together > 1, seeds.tell if side_by_side else None).go()
     except seeds.Stopped as stop:
         own_game = None if game.shipped else options.game
-        again = seeds.how_to_go_on(jobs, vars(options), own_game, plan.networks_named(options, config))
-        lines = [plan.NO_RESUME] if config.trainer == "sb3" else ["Go on with:", *again]
+        again = seeds.how_to_go_on(jobs, vars(options), own_game, cli_config.networks_named(options, config))
+        lines = [cli_config.NO_RESUME] if config.trainer == "sb3" else ["Go on with:", *again]
         print("\nStopped.", "\n  ".join(lines), file=sys.stderr)
         return 128 + stop.number
     found = {"game": game.name, "algorithm": config.algorithm, "network": config.learner.network, **seeds.summary(jobs)}

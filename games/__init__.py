@@ -19,19 +19,16 @@ os.environ.setdefault("NUMBA_OPT", "1")
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 if TYPE_CHECKING:
-    from games.game import Game
+    from games.engine.loader import Game
 
 _FOLDER = Path(__file__).parent
-_ENGINE = {
-    "__init__", "ahead", "batch", "contract", "core", "env", "errors", "game", "kernel", "petting", "raster", "seat", "signs",
-    "view", "window",
-}  # fmt: skip
+_IS_GAME = re.compile(r"^from games\.core import", re.MULTILINE)
 _REGISTRY = "gymnasium.envs.registration"  # where Gymnasium keeps its ids
 
 
 def names() -> list[str]:
-    """The games that ship."""
-    return sorted(file.stem for file in _FOLDER.glob("*.py") if file.stem not in _ENGINE)
+    """The games that ship: the files of this folder that are written with `games.core`."""
+    return sorted(file.stem for file in _FOLDER.glob("*.py") if _IS_GAME.search(file.read_text("utf-8")))
 
 
 def heading(name: str) -> str:
@@ -41,8 +38,8 @@ def heading(name: str) -> str:
 
 def load(name: str | Path) -> "Game":
     """The game of that name, or of that file (a path ending in .py). `UserError` where there is none."""
+    from games.engine.loader import load_file
     from games.errors import UserError, nearest
-    from games.game import load_file
 
     if isinstance(name, Path) or name.endswith(".py"):
         path = Path(name)
@@ -72,8 +69,8 @@ def register_with_gymnasium(env_id: str, game: str) -> None:
     """Make a game (a name, or a file's path) known under an id."""
     sys.modules[_REGISTRY].register(
         env_id,
-        entry_point="games.env:SparringEnv",
-        vector_entry_point="games.env:SparringVectorEnv",
+        entry_point="games.envs.gymnasium:SparringEnv",
+        vector_entry_point="games.envs.gymnasium:SparringVectorEnv",
         kwargs={"game": game},
     )
 

@@ -1,7 +1,7 @@
 """What a game file is written with: `jit`, the random stream, the display list and its verbs.
 
 The world is 84 × 84 units, y down. A game's `draw` appends shapes to a frame; the window, the videos and every
-observation are made from that one list (`games.raster` for agents, `games.window` for people).
+observation are made from that one list (`games.engine.raster` for agents, `games.render.renderer` for people).
 """
 
 import warnings

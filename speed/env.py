@@ -11,13 +11,13 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 
-from games.batch import Batch
 from games.core import COMMON
+from games.engine.batch import Batch
+from games.engine.loader import Game
+from games.engine.view import View
 from games.errors import UserError
-from games.game import Game
-from games.view import View
-from speed import others
-from speed.rows import CORES, Row, Sight, prove, short, take_turns, timed
+from speed import env_baselines
+from speed.rows import CORES, Row, Signs, prove, short, take_turns, timed
 
 TURNS = 10  # that ours and the peer take
 TOGETHER = 1024  # environments of a batch
@@ -53,7 +53,7 @@ class Ticks:
         prove(self.what, before, self.sight, self.step, self.game.max_ticks)
         return speed
 
-    def sight(self) -> Sight:
+    def sight(self) -> Signs:
         own = (self.game.state.names or ())[len(COMMON) :]  # what the engine counts by itself is no sign of life
         picture = {} if self.view is None else {"change in what is seen": self.view.newest().tobytes()}
         return picture | {
@@ -88,7 +88,7 @@ class CartPole:
         prove("CartPole", before, self.sight, self.step, 500)
         return speed
 
-    def sight(self) -> Sight:
+    def sight(self) -> Signs:
         return {
             "change of the state": self.seen.tobytes(),
             "end of an episode": bool(self.ended.any()),
@@ -113,7 +113,7 @@ def measure(named: list[Game], seconds: float, quick: bool) -> Iterator[Row]:
                 name = f"{what} scalar" if num_envs == 1 else f"{what} all threads" if threads > 1 else what
                 row = Row(name, "ticks/s", max(speeds), note=f"{where}; median {short(statistics.median(speeds))}")
                 yield row.beside(max(beside[0]), cart_pole.name) if beside else row
-    yield from others.rows(named, ours_of, seconds, 2 if quick else TURNS)
+    yield from env_baselines.rows(named, ours_of, seconds, 2 if quick else TURNS)
     yield from compilation_rows(named[:1] if quick else named)
 
 
@@ -129,9 +129,9 @@ import games, games.ahead, games.batch, games.game, games.view
 wall, cpu = time.perf_counter(), time.process_time()
 game = games.load(sys.argv[1])
 if sys.argv[2] == "ahead":
-    games.ahead.begin(game, "step_slice", "pixels_slice")
-batch = games.batch.Batch(game, 8)
-view = games.view.View(batch, [(0, 0)], "pixels", 84, 1)
+    games.engine.precompile.compile_in_background(game, "step_slice", "pixels_slice")
+batch = games.engine.batch.Batch(game, 8)
+view = games.engine.view.View(batch, [(0, 0)], "pixels", 84, 1)
 first = view.observe().copy()
 for _ in range(200):
     batch.step(np.full((8, game.players), game.num_actions - 1))
@@ -176,7 +176,7 @@ def compile_seconds(game: Game) -> list[tuple[float, float]]:
 def compile_once(game: Game, cache: str, way: str) -> tuple[float, float]:
     """Seconds by the clock and of the processor, of a process that compiles into `cache`, or finds it there.
 
-    way: "ahead", by `games.ahead`, or "alone".
+    way: "ahead", by `games.engine.precompile`, or "alone".
     """
     environment = {**os.environ, "SPARRING_CACHE": cache, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-c", COMPILE, str(game.path), way]

@@ -7,15 +7,15 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from agents.match import ZOO
-from agents.policy import Agent, build, describe
-from agents.ppo import PPOSettings
-from agents.settings import AgentSettings
-from games.batch import EXTERNAL, Batch
+from agents.algorithms.ppo import PPOSettings
+from agents.core.settings import AgentSettings
+from agents.participants import ZOO
+from agents.play.agent import Agent, build_network, describe_agent
 from games.core import COMMON, TICKS_PER_SECOND
-from games.game import Game
-from speed.peers import NETWORKS, Sb3
-from speed.rows import Row, Sight, prove, quantile
+from games.engine.batch import EXTERNAL, Batch
+from games.engine.loader import Game
+from speed.learner_baselines import NETWORKS, Sb3
+from speed.rows import Row, Signs, prove, quantile
 from ui.clock import Clock
 
 DECISIONS = 2000  # of a batch of one, timed on each side
@@ -45,7 +45,7 @@ class Table:
     def check(self) -> None:
         prove("The agent's game", self.before, self.sight, self.step, 100)
 
-    def sight(self) -> Sight:
+    def sight(self) -> Signs:
         own = (self.game.state.names or ())[len(COMMON) :]  # what the engine counts by itself is no sign of life
         state = [self.batch.states[name].tobytes() for name in own]
         view = self.player.view
@@ -68,7 +68,7 @@ def an_agent(game: Game) -> tuple[Agent, str]:
         return Agent.load(path, game), f"the agent that ships, {path.name}"
     known = {field.name for field in dataclasses.fields(AgentSettings)}
     settings = AgentSettings(**{k: v for k, v in next(iter(game.recipe.values())).items() if k in known})
-    return Agent(game, describe(game, settings, "ppo"), build(game, settings)), "a fresh network"
+    return Agent(game, describe_agent(game, settings, "ppo"), build_network(game, settings)), "a fresh network"
 
 
 def decision_rows(game: Game, agent: Agent, what: str, count: int) -> Iterator[Row]:

@@ -29,10 +29,10 @@ class Row:
         return self
 
 
-Sight = dict[str, object]  # sign → what it looks like now: it has shown itself once that differs from before
+Signs = dict[str, object]  # sign → what it looks like now: it has shown itself once that differs from before
 
 
-def prove(what: str, before: Sight, now: Callable[[], Sight], go_on: Callable[[], object], patience: int) -> None:
+def prove(what: str, before: Signs, now: Callable[[], Signs], go_on: Callable[[], object], patience: int) -> None:
     """`UserError` unless every sign has changed that must, when what was timed is what it claims to be.
 
     go_on: the very same again, untimed, `patience` times at most: a short measurement may have seen no game end.

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 import games
-from agents.dqn import DQNSettings
-from agents.networks import best_dtype
-from agents.ppo import PPOSettings
+from agents.algorithms.dqn import DQNSettings
+from agents.algorithms.ppo import PPOSettings
+from agents.networks.network import best_dtype
+from games.engine.loader import Game
 from games.errors import UserError, nearest
-from games.game import Game
-from speed.apart import Apart, Elsewhere
-from speed.peers import NETWORKS, Ours, Sb3, Settings
-from speed.rows import CORES, Row, Sight, prove, take_turns, timed
+from speed.learner_baselines import NETWORKS, Ours, Sb3, Settings
+from speed.remote_peer import PeerProcess, RemotePeer
+from speed.rows import CORES, Row, Signs, prove, take_turns, timed
 
 TURNS = 5  # that ours and the peer take
 UNDER_WAY = 400  # random decisions that games have behind them before learning is timed, so that some end meanwhile
@@ -91,7 +91,7 @@ def contests(quick: bool) -> list[Contest]:
 class Learning:
     """A learner, timed over whole iterations: decisions learned from a second."""
 
-    def __init__(self, learner: Ours | Sb3 | Apart, key: str):
+    def __init__(self, learner: Ours | Sb3 | RemotePeer, key: str):
         """key: of what it competes for, its precision or the peer's name."""
         self.learner, self.key, self.before = learner, key, self.sight(learner)
         self.processor: list[float] = []  # its seconds for a decision, of each iteration
@@ -110,7 +110,7 @@ class Learning:
             raise UserError(f"{self.learner.name}: a weight is not finite.")
 
     @staticmethod
-    def sight(learner: Ours | Sb3 | Apart) -> Sight:
+    def sight(learner: Ours | Sb3 | RemotePeer) -> Signs:
         episodes, rewards = learner.happened()
         weights = learner.weights().numpy().tobytes()
         return {"change of the weights": weights, "end of an episode": episodes, "reward": rewards}
@@ -125,7 +125,7 @@ def measure(named: list[Game], seconds: float, quick: bool, only: str | None = N
     chosen = [one for one in known if set((only or "").split()) <= set(one.name.split())]
     if not chosen:
         raise UserError(f"There is no row '{only}'.\n{nearest(only or '', [one.name for one in known])}")
-    elsewhere = Elsewhere()
+    elsewhere = PeerProcess()
     try:
         for contest in chosen:
             yield from contest_rows(games.load(contest.game) if contest.game else game, contest, seconds, quick, elsewhere)
@@ -133,7 +133,7 @@ def measure(named: list[Game], seconds: float, quick: bool, only: str | None = N
         elsewhere.close()
 
 
-def contest_rows(game: Game, contest: Contest, seconds: float, quick: bool, elsewhere: Elsewhere) -> Iterator[Row]:
+def contest_rows(game: Game, contest: Contest, seconds: float, quick: bool, elsewhere: PeerProcess) -> Iterator[Row]:
     """A row for each precision, beside the peer where there is one. All take turns; the best number of threads counts."""
     sides = sides_of(game, contest, quick, elsewhere)
     if len({len(side.learner.weights()) for side in sides}) > 1:
@@ -158,7 +158,7 @@ def contest_rows(game: Game, contest: Contest, seconds: float, quick: bool, else
         yield Row(name, "steps/s", speeds[precision], note=note).beside(speeds[theirs.key], theirs.learner.name)
 
 
-def sides_of(game: Game, contest: Contest, quick: bool, elsewhere: Elsewhere) -> list[Learning]:
+def sides_of(game: Game, contest: Contest, quick: bool, elsewhere: PeerProcess) -> list[Learning]:
     """Ours in each precision and theirs in each of its settings, each on one thread and on all."""
     fast = best_dtype(torch.device("cpu"), "auto") != torch.float32
     precisions = ("bf16", "fp32") if fast else ("fp32",)
@@ -166,7 +166,7 @@ def sides_of(game: Game, contest: Contest, quick: bool, elsewhere: Elsewhere) ->
     ways: list[tuple[str, Any, Settings, int]] = []
     for precision in precisions if contest.theirs else precisions[:1]:
         ways.append((precision, Ours, dataclasses.replace(contest.ours, precision=precision), min(CORES, 4)))
-    ways += [(PEER, partial(Apart, elsewhere), settings, CORES) for settings in contest.theirs]
+    ways += [(PEER, partial(RemotePeer, elsewhere), settings, CORES) for settings in contest.theirs]
     return [
         Learning(kind(game, settings, threads, under_way), key)
         for key, kind, settings, most in ways

@@ -11,9 +11,9 @@ import pytest
 
 import games
 import play
-from agents import match
-from agents.policy import Agent, build, describe
-from agents.settings import AgentSettings
+from agents.core.settings import AgentSettings
+from agents.play import match
+from agents.play.agent import Agent, build_network, describe_agent
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "tests" / "learning" / "repeat.py"
@@ -35,11 +35,11 @@ def run(tmp_path):
     """A run's folder with an agent of Pong that has learned nothing."""
     game = games.load("pong")
     settings = AgentSettings(size=12, hidden=8)
-    info = describe(game, settings, "ppo")
+    info = describe_agent(game, settings, "ppo")
     info.score = {"interval": [0.6, 0.8]}
     folder = tmp_path / "pong" / "mine"
     folder.mkdir(parents=True)
-    Agent(game, info, build(game, settings)).save(folder / "agent.safetensors")
+    Agent(game, info, build_network(game, settings)).save(folder / "agent.safetensors")
     return folder
 
 

@@ -17,12 +17,12 @@ from PIL import Image
 
 import games
 import train
-from agents import plan
-from agents.logs import Log, Terminal, encode_gif
-from agents.run import last_words, told
-from games.batch import Batch
+from agents.training import cli_config
+from agents.training.logs import Log, Terminal, encode_gif
+from agents.training.trainer import evaluation_line, summary_lines
+from games.engine.batch import Batch
 from games.errors import UserError
-from games.window import Painter
+from games.render.renderer import Painter
 
 ROOT = Path(__file__).parents[1]
 FAST = [
@@ -130,10 +130,10 @@ def test_plain_lines_where_it_is_not_a_terminal(shown):
 def test_results_fit_80_columns():
     rate = {"win_rate": 1.0, "interval": [0.9961, 1.0], "games": 1000}
     final = {"evaluation": rate, "evaluations": 10, "agent_steps": 24_000_000, "planned_games": 1000, "seconds": 1234.5}
-    lines = last_words(final)
+    lines = summary_lines(final)
     assert lines[0] == "Final:  won 100.0% of 1000 games against bot (95 %: 99.6% to 100.0%)"
     assert all(len(line) <= 80 for line in lines)
-    assert len(told(24_000_000, rate)) <= 80
+    assert len(evaluation_line(24_000_000, rate)) <= 80
 
 
 def test_a_compilation_is_said_before_it_is_waited_for_and_only_then(runs, tmp_path, monkeypatch):
@@ -408,7 +408,7 @@ def test_a_finished_run_says_so_and_how_to_go_on(shown, monkeypatch):
     before = (shown[0] / "results.json").read_bytes()
     steps = json.loads(before)["steps"]
     with monkeypatch.context() as patch:
-        patch.setattr("agents.run.Run.go", None)
+        patch.setattr("agents.training.trainer.Trainer.go", None)
         for words in ([], ["--steps", 100]):
             code, out, _ = call("--resume", shown[0], *words)
             assert code == 0
@@ -454,7 +454,7 @@ def test_interrupted_before_the_run_began_it_just_ends(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(plan, "prepare", interrupted)
+    monkeypatch.setattr(cli_config, "prepare", interrupted)
     assert call("pong")[0] == 130
 
 
@@ -515,8 +515,8 @@ def test_describe_prints_the_network_and_leaves_nothing_behind(runs, tmp_path):
 def test_the_first_algorithm_of_a_recipe_is_the_default(first, monkeypatch):
     pong = games.load("pong")
     ordered = {name: pong.recipe[name] for name in sorted(pong.recipe, key=lambda name: name != first)}
-    monkeypatch.setattr(plan, "game_named", lambda name: dataclasses.replace(pong, recipe=ordered))
-    _, algorithm, _, _ = plan.resolved(train.arguments().parse_args(["pong"]))
+    monkeypatch.setattr(cli_config, "game_named", lambda name: dataclasses.replace(pong, recipe=ordered))
+    _, algorithm, _, _ = cli_config.resolve_options(train.arguments().parse_args(["pong"]))
     assert algorithm == first
 
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from games.batch import EXTERNAL, OUT_OF_TIME, RANDOM, RUNNING, Batch
+from games.engine.batch import EXTERNAL, OUT_OF_TIME, RANDOM, RUNNING, Batch
+from games.engine.loader import Game
+from games.engine.view import check_room
 from games.errors import UserError
-from games.game import Game
-from games.view import check_room
-from ui.seats import Hands, Player, Seat, key_map
+from ui.seats import Hands, Seat, SeatedPlayer, key_map
 
 TURN_PACE = 24  # ticks between a move and the next one of a machine, in games of turns: a person wants to see it
 
 
 @dataclass
-class Result:
+class MatchOutcome:
     """How a game ended. `winner`: a participant's number, None for a draw or where there is nobody to beat."""
 
     winner: int | None
@@ -43,7 +43,7 @@ class Board:
         self.hands = {k: Hands(key_map(game, k, len(people) == 1)) for k in people}
         swap = [*game.swap.tolist(), *range(game.num_actions, game.num_actions + len(game.hands))]
         self._world = swap if self.flipped else list(range(len(swap)))  # from a person's words to the world's
-        self._players: list[tuple[int, Player]] = [
+        self._players: list[tuple[int, SeatedPlayer]] = [
             (k, seat.make(self.batch, [(0, k)])) for k, seat in enumerate(seats) if seat.kind == "agent" and seat.make
         ]
         self._actions = np.zeros((1, game.players), np.int64)
@@ -160,7 +160,7 @@ class Match:
         self.played = 0
         self.best: float | None = None  # the best return so far, where there is nobody to beat
         self.points = True  # were the last game's returns its scores?
-        self.result: Result | None = None
+        self.result: MatchOutcome | None = None
         self._episode = 0
 
     @property
@@ -202,7 +202,7 @@ class Match:
             self.draws += 1
         else:
             self.best = returns[0] if self.best is None else max(self.best, returns[0])
-        self.result = Result(winner, returns, any(board.out_of_time for board in self.boards))
+        self.result = MatchOutcome(winner, returns, any(board.out_of_time for board in self.boards))
 
 
 def check_seats(game: Game, seats: Sequence[Seat]) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pygame
 
 from games.core import BALL, ME, OTHER, WORLD
-from games.game import Game
-from games.window import DARK, USED, Painter, Theme, Trail, backdrop, bounds
+from games.engine.loader import Game
+from games.render.renderer import DARK, USED, Painter, Theme, Trail, backdrop, bounds
 from ui.match import Board, Match
 from ui.seats import Seat, action_numbers, key_map, spot_rect
 from ui.text import Colour, Type

@@ -7,14 +7,14 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from games.batch import Batch
 from games.core import WORLD
-from games.game import Game
+from games.engine.batch import Batch
+from games.engine.loader import Game
 
 QUEUED = 8  # presses that wait for their tick; more are noise
 
 
-class Player(Protocol):
+class SeatedPlayer(Protocol):
     """An agent at some rows (environment, seat) of a batch."""
 
     def act(self, actions: np.ndarray) -> None:
@@ -28,7 +28,9 @@ class Seat:
     kind: Literal["human", "scripted", "agent"]
     name: str = ""  # shown beside the score
     skill: float | None = None  # scripted: the bot's skill, 0 to 1; None: any legal action
-    make: Callable[[Batch, Sequence[tuple[int, int]]], Player] | None = None  # agent: loads it, and takes its rows of a batch
+    make: Callable[[Batch, Sequence[tuple[int, int]]], SeatedPlayer] | None = (
+        None  # agent: loads it, and takes its rows of a batch
+    )
     about: str = ""  # shown before the game: which agent that is
 
     def __post_init__(self) -> None:

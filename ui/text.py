@@ -1,11 +1,11 @@
-"""Text and key caps, in the one font that Pygame brings along, and with the signs of `games.signs`."""
+"""Text and key caps, in the one font that Pygame brings along, and with the signs of `games.render.glyphs`."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import pygame
 
-from games.signs import FONT, SIGNS
+from games.render.glyphs import FONT, GLYPHS
 
 Colour = tuple[int, int, int]
 
@@ -21,7 +21,7 @@ ARROWS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 
 def _parts(text: str) -> Iterator[tuple[bool, str]]:
     """A text in runs of signs (True) and of letters."""
-    for signs, run in groupby(text, SIGNS.__contains__):
+    for signs, run in groupby(text, GLYPHS.__contains__):
         yield signs, "".join(run)
 
 
@@ -63,7 +63,7 @@ class Type:
     def _large(self, text: str, size: float, colour: Colour) -> pygame.Surface:
         """A text before it is scaled down: what the font has, with the signs that are drawn in between."""
         font = self._font(size)
-        if not any(letter in SIGNS for letter in text):
+        if not any(letter in GLYPHS for letter in text):
             return font.render(text, True, colour)
         whole = pygame.Surface((round(self.width(text, size) * LARGER), font.get_height()), pygame.SRCALPHA, 32)
         whole.fill((*colour, 0))
@@ -73,7 +73,7 @@ class Type:
                 x += whole.blit(font.render(part, True, colour), (x, 0)).width
                 continue
             for sign in part:  # they stand on the line that letters stand on
-                corners = [(x + 0.9 * side * px, font.get_ascent() - 0.9 * side * (1.0 - py)) for px, py in SIGNS[sign]]
+                corners = [(x + 0.9 * side * px, font.get_ascent() - 0.9 * side * (1.0 - py)) for px, py in GLYPHS[sign]]
                 pygame.draw.polygon(whole, colour, corners)
                 x += side
         return whole

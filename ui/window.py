@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import pygame
 
 from games.core import WORLD
+from games.engine.loader import Game
 from games.errors import UserError
-from games.game import Game
 from ui.clock import Clock
 from ui.match import Match, check_seats
 from ui.screen import Pointer, Screen, layout, window_size

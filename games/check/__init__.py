@@ -6,11 +6,11 @@ known to fail on a game broken on purpose (`tests/games/test_check.py`).
 
 from collections.abc import Iterator
 
-from games.check import apis, bots, contract, determinism, levels, looking, picture, rules
-from games.check.promise import Check, Failed, Result
-from games.game import Game
+from games.check import apis, bots, contract, determinism, levels, picture, rules, side_effects
+from games.check.definition import Check, CheckResult, Failed
+from games.engine.loader import Game
 
-__all__ = ["CHECKS", "Check", "Failed", "Result", "check", "run_checks"]
+__all__ = ["CHECKS", "Check", "CheckResult", "Failed", "check", "run_checks"]
 
 CHECKS: dict[str, Check] = {
     each.name: each
@@ -23,7 +23,7 @@ CHECKS: dict[str, Check] = {
         determinism.batches,
         determinism.plain,
         determinism.stream,
-        looking.quiet,
+        side_effects.quiet,
         picture.frames,
         picture.picture,
         rules.masks,
@@ -40,12 +40,12 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def check(game: Game, only: str | None = None) -> list[Result]:
+def check(game: Game, only: str | None = None) -> list[CheckResult]:
     """Every check of CHECKS on a game, or the one named `only`."""
     return list(run_checks(game, only))
 
 
-def run_checks(game: Game, only: str | None = None) -> Iterator[Result]:
+def run_checks(game: Game, only: str | None = None) -> Iterator[CheckResult]:
     """The same, each result as soon as it is known; the last is that of a vital check that fails."""
     for each in [CHECKS[only]] if only else CHECKS.values():
         result = each.on(game)

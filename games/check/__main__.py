@@ -6,12 +6,12 @@ import os
 import sys
 
 import games
-from games.check import CHECKS, Result, run_checks
+from games.check import CHECKS, CheckResult, run_checks
 from games.check.process import child
 from games.errors import UserError, nearest
 
 
-def show(console, result: Result) -> None:
+def show(console, result: CheckResult) -> None:
     """One line of the list, and another where a check fails."""
     word = "[green]ok    [/]" if result.ok else "[bold red]FAILED[/]"
     console.print(f"  {word}  {result.title}", end="", highlight=False, soft_wrap=True)
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    results: dict[str, list[Result]] = {}
+    results: dict[str, list[CheckResult]] = {}
     for game in found:
         console.print(f"[bold]{game.heading}[/]  {game.path}", highlight=False)
         results[str(game.path)] = []

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from games.check.promise import Failed, promise
-from games.game import Game
+from games.check.definition import Failed, check
+from games.engine.loader import Game
 
 SEEN = ("pixels", "objects")  # observations
 
@@ -16,7 +16,7 @@ def made(game: Game, observation: str) -> Any:
     """The game as Gymnasium makes it."""
     import gymnasium
 
-    from games import env as standard
+    from games.envs import gymnasium as standard
 
     if not game.shipped:
         standard.register(game.path)
@@ -35,7 +35,7 @@ def approve(checker: Callable[[Any], None], env: Any, observation: str) -> None:
             env.close()
 
 
-@promise("Gymnasium's checker is content, and a reset does not depend on the episode before it")
+@check("Gymnasium's checker is content, and a reset does not depend on the episode before it")
 def gymnasium_env(game: Game) -> None:
     from gymnasium.utils.env_checker import check_env
 
@@ -56,7 +56,7 @@ def gymnasium_env(game: Game) -> None:
         raise Failed("after reset(seed=5), the second episode depends on how long the first one was")
 
 
-@promise("Stable-Baselines3's checker is content")
+@check("Stable-Baselines3's checker is content")
 def sb3_env(game: Game) -> str | None:
     try:
         from stable_baselines3.common.env_checker import check_env

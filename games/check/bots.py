@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from games.batch import OVER, RANDOM, RUNNING, Batch
-from games.check.promise import Failed, promise
-from games.game import Game
+from games.check.definition import Failed, check
+from games.engine.batch import OVER, RANDOM, RUNNING, Batch
+from games.engine.loader import Game
 
 MIRROR_GAMES = 2000  # of the bot against itself
 BOT_GAMES = 300  # of the bot against chance
@@ -56,7 +56,7 @@ def lead(won: int, lost: int) -> float:
     return (won - lost) / max(won + lost, 1) ** 0.5
 
 
-@promise("the bot beats chance in every seat, and is no worse for more skill")
+@check("the bot beats chance in every seat, and is no worse for more skill")
 def bot(game: Game) -> str:
     if game.players == 1:
         return lone_bot(game)
@@ -85,7 +85,7 @@ def lone_bot(game: Game) -> str:
     return f"mean return {mean[0.5]:.2f}, chance {mean[RANDOM]:.2f}"
 
 
-@promise("against itself the bot wins equally from both seats")
+@check("against itself the bot wins equally from both seats")
 def fair(game: Game) -> str:
     if game.players == 1:
         return "one seat"
@@ -97,7 +97,7 @@ def fair(game: Game) -> str:
     return f"{won} : {lost}, {drawn} draws"
 
 
-@promise("episodes end by the rules")
+@check("episodes end by the rules")
 def ends(game: Game) -> str:
     """Mostly, for bots of two seats; for one seat some do, of the bot's or of chance's."""
     _, end = episodes(game, 0.5, BOT_GAMES)

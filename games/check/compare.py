@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from games import core
+from games.check.definition import Failed
 from games.check.play import PAINTED
-from games.check.promise import Failed
 
 COMMON = tuple(name for name, _ in core.COMMON)
 

@@ -7,19 +7,19 @@ import warnings
 import numpy as np
 
 from games import core
-from games.check.looking import check_letters
+from games.check.definition import Failed, check
 from games.check.play import DECISIONS, Play
 from games.check.process import elsewhere, task
-from games.check.promise import Failed, promise
-from games.contract import did_you_mean
+from games.check.side_effects import check_letters
+from games.engine.contract import did_you_mean
+from games.engine.loader import Game
 from games.errors import UserError
-from games.game import Game
 
 # What these keys do in every game's window: one that used them would take that away.
 KEPT = {"escape": "pauses the game", "r": "begins a new one", "q": "closes the window", "f11": "fills the screen"}
 
 
-@promise("names, keys and places are in order")
+@check("names, keys and places are in order")
 def contract(game: Game) -> str | None:
     """What can be said of a game without playing it."""
     if len(game.doc.splitlines()) < 3:
@@ -76,7 +76,7 @@ def check_recipe(game: Game) -> str | None:
     """RECIPE: algorithms and settings that training knows. A note, where training is not installed."""
     if importlib.util.find_spec("torch") is None:
         return "RECIPE not looked at: torch is not installed"
-    training = importlib.import_module("agents.config")  # by name, and only here: games/ does without agents/
+    training = importlib.import_module("agents.training.config")  # by name, and only here: games/ does without agents/
     for algorithm, settings in game.recipe.items():
         try:
             training.resolve(game, algorithm, {}, None)
@@ -129,7 +129,7 @@ def begin(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return Play(game, pictures=0).go(DECISIONS // 4)
 
 
-@promise("it compiles, begins and asks somebody", vital=True)
+@check("it compiles, begins and asks somebody", vital=True)
 def begins(game: Game) -> None:
     """In a process of its own: a loop without an end, or an index out of range, would take this one with it."""
     elsewhere(game, begin)

@@ -3,12 +3,12 @@
 import numpy as np
 
 from games import core
-from games.batch import RUNNING
 from games.check.compare import changed, contents, must_agree
+from games.check.definition import Failed, check
 from games.check.play import DECISIONS, PAINTED, PLAIN_SECONDS, Play
 from games.check.process import elsewhere, task
-from games.check.promise import Failed, promise
-from games.game import Game
+from games.engine.batch import RUNNING
+from games.engine.loader import Game
 
 MOST_DRAWS = 1_000_000  # of the random stream between two decisions
 
@@ -18,7 +18,7 @@ def play(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return Play(game).go(DECISIONS)
 
 
-@promise("same seed, same bytes, in another process too")
+@check("same seed, same bytes, in another process too")
 def repeats(game: Game) -> str | None:
     """Whole episodes; another seed gives others, and an episode does not depend on those before it."""
     player = Play(game)
@@ -52,7 +52,7 @@ def resume(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return player.go(DECISIONS // 4)
 
 
-@promise("a snapshot goes on identically, in another process too")
+@check("a snapshot goes on identically, in another process too")
 def resumes(game: Game) -> None:
     player = Play(game, pictures=0)
     player.go(DECISIONS // 4)
@@ -71,14 +71,14 @@ def poisoned(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return player.go(DECISIONS // 4)
 
 
-@promise("a start leaves nothing behind")
+@check("a start leaves nothing behind")
 def clean_start(game: Game) -> None:
     """Where the record was full of rubbish before `build` and `reset`, nothing is different."""
     clean = Play(game, pictures=0).go(DECISIONS // 4)
     must_agree(clean, elsewhere(game, poisoned), "begun in a record full of rubbish")
 
 
-@promise("a batch is its environments one by one, on any number of threads")
+@check("a batch is its environments one by one, on any number of threads")
 def batches(game: Game) -> None:
     together = Play(game, ids=7)
     kept = together.go(DECISIONS // 4)
@@ -98,7 +98,7 @@ def play_plain(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return Play(game, ids=4, pictures=5).go(200, PLAIN_SECONDS)
 
 
-@promise("compiled equals plain Python")
+@check("compiled equals plain Python")
 def plain(game: Game) -> str:
     slow = elsewhere(game, play_plain, plain=True)
     decisions = len(slow["states"])
@@ -108,7 +108,7 @@ def plain(game: Game) -> str:
     return f"{4 * decisions} decisions"
 
 
-@promise("only uniform moves the random stream")
+@check("only uniform moves the random stream")
 def stream(game: Game) -> None:
     """splitmix64 adds an odd constant for each number drawn: what was drawn can be counted from the state."""
     inverse = pow(core.GOLDEN, -1, 2**64)

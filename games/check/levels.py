@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 
 from games import core
-from games.batch import HELD_OUT
 from games.check.compare import contents
-from games.check.promise import Failed, promise
-from games.game import Game
+from games.check.definition import Failed, check
+from games.engine.batch import HELD_OUT
+from games.engine.loader import Game
 
 SOLVED = 10_000  # levels that a solver looks at
 
@@ -24,7 +24,7 @@ def built(game: Game, numbers: np.ndarray, fill: int = 0) -> np.ndarray:
     return states
 
 
-@promise("a level depends on its number alone, and held-out levels are others")
+@check("a level depends on its number alone, and held-out levels are others")
 def levels(game: Game) -> str:
     if not game.has_build:
         return "no levels"
@@ -43,7 +43,7 @@ def levels(game: Game) -> str:
     return f"{len(known)} of {len(numbers)} are different"
 
 
-@promise("every level can be solved")
+@check("every level can be solved")
 def solvable(game: Game) -> str:
     solver = getattr(game.module, "solvable", None)
     if solver is None:

@@ -4,10 +4,10 @@ import numpy as np
 
 from games import core
 from games.check.compare import as_bytes
+from games.check.definition import Failed, check
 from games.check.play import DECISIONS, Play, display_lists, every_row
-from games.check.promise import Failed, promise
-from games.game import Game
-from games.view import View
+from games.engine.loader import Game
+from games.engine.view import View
 
 # People's picture, averaged down in the agents' grey tones, against the agents' pixels: the largest differences allowed.
 PICTURE_MEAN = 1.0  # grey levels of 255, over all pixels of a frame
@@ -18,7 +18,7 @@ NUMBERS = (0, 4, 3, 5, 6)  # how many of a shape's numbers count, by its kind
 VERBS = ("gone", "rect", "disc", "line", "triangle")  # by kind
 
 
-@promise("frames fit, are finite and change")
+@check("frames fit, are finite and change")
 def frames(game: Game) -> str:
     player = Play(game, ids=6, pictures=0)
     batch = player.batch
@@ -101,11 +101,11 @@ def extent(kind: int, numbers: np.ndarray) -> tuple[float, tuple[float, float, f
     return numbers[4] if kind == core.LINE else 0.0, (*corners.min(0), *corners.max(0))
 
 
-@promise("what people see, averaged down in grey, is what agents see")
+@check("what people see, averaged down in grey, is what agents see")
 def picture(game: Game) -> str:
     """Pygame's picture, painted eight times as large, against the agents' pixels: two programs, one display list."""
     try:
-        from games.window import Painter
+        from games.render.renderer import Painter
     except ImportError:
         return "not looked at: Pygame is not installed"
     painter = Painter(game)

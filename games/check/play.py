@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from games.batch import EXTERNAL, RANDOM, Batch
-from games.game import Game
-from games.view import View
+from games.engine.batch import EXTERNAL, RANDOM, Batch
+from games.engine.loader import Game
+from games.engine.view import View
 
 DECISIONS = 400  # that play lasts
 PLAIN_SECONDS = 4.0  # of play in plain Python; what was played by then is looked at

@@ -11,8 +11,8 @@ import numpy as np
 
 import games
 from games import core
-from games.check.promise import Failed, describe
-from games.game import Game
+from games.check.definition import Failed, describe
+from games.engine.loader import Game
 
 PATIENCE = 120.0  # seconds for a process of its own
 FAILED_CHILD = 3  # exit code of a child that has found what is wrong

@@ -5,15 +5,15 @@ import time
 import numpy as np
 
 from games import core
-from games.batch import RANDOM, RUNNING, Batch
 from games.check.compare import changed, fields
+from games.check.definition import Failed, check
 from games.check.play import DECISIONS, PLAIN_SECONDS, Play, pick, world_masks
 from games.check.process import elsewhere, task
-from games.check.promise import Failed, promise
-from games.game import Game
+from games.engine.batch import RANDOM, RUNNING, Batch
+from games.engine.loader import Game
 
 
-@promise("every seat asked may do something, and is asked in every episode")
+@check("every seat asked may do something, and is asked in every episode")
 def masks(game: Game) -> None:
     player = Play(game, ids=np.arange(8) * Play.KINDS, pictures=0)  # every seat is the caller's
     batch = player.batch
@@ -103,7 +103,7 @@ def check_finite(states: np.ndarray) -> None:
             raise Failed(f"the field {field} is not finite after impossible actions")
 
 
-@promise("an impossible action is treated as none")
+@check("an impossible action is treated as none")
 def impossible(game: Game) -> str:
     return f"{elsewhere(game, try_the_impossible, plain=True)['count']} ticks"
 
@@ -112,7 +112,7 @@ SAMPLES = 40  # ticks of each kind, with a reward and without, that are stepped 
 BEFORE = 8.0  # in `rewards`, before such a step
 
 
-@promise("rewards are finite, added to what is there, and those of two seats add up to 0 at every tick")
+@check("rewards are finite, added to what is there, and those of two seats add up to 0 at every tick")
 def zero_sum(game: Game) -> str | None:
     bots = np.full((32, game.players), RANDOM)
     bots[8:16] = 0.5

@@ -17,13 +17,15 @@ from safetensors.torch import save_file
 
 import games
 import train
-from agents import checkpoint, config, match, ranks
-from agents import dqn as dqns
-from agents import run as runs
-from agents.dqn import DQN, DQNSettings
-from agents.normal import Normal
-from agents.ppo import PPO, PPOSettings
-from agents.rollout import Arena
+from agents.algorithms import dqn as dqns
+from agents.algorithms.dqn import DQN, DQNSettings
+from agents.algorithms.ppo import PPO, PPOSettings
+from agents.core import distributed, tensor_file
+from agents.networks.normalization import RunningNorm
+from agents.play import match
+from agents.play.arena import GameArena
+from agents.training import config
+from agents.training import trainer as runs
 from games.errors import UserError
 from tests.agents.steps import gradient_step
 
@@ -114,8 +116,8 @@ def note(sampled, given):
 def seen(folder, together):
     """Which episodes are played, what means are made of what is seen, and which returns are told."""
     settings = PPOSettings(**{**SGD, "n_envs": 5 + 3 * together.rank, "normalize_observation": True})
-    learner, watched, watch = PPO(games.load(REPEAT), settings, 1, [], ranks=together), [], Normal.watch
-    Normal.watch = lambda normal, x: (watched.append(x.clone()), watch(normal, x))
+    learner, watched, watch = PPO(games.load(REPEAT), settings, 1, [], ranks=together), [], RunningNorm.watch
+    RunningNorm.watch = lambda normal, x: (watched.append(x.clone()), watch(normal, x))
     own, note_ends = [], learner.note_ends
     learner.note_ends = lambda: (note_ends(), own.append(list(learner.returns)))
     for _ in range(16):
@@ -134,35 +136,35 @@ def seen(folder, together):
 
 def breaks(what):
     """Break something."""
-    rank, step = int(os.environ["RANK"]), Arena.step
+    rank, step = int(os.environ["RANK"]), GameArena.step
     if what == "refuse" and rank == 1:
 
         def check(*arguments):
             raise UserError("This machine lacks something.\nGive it some.")
 
-        config.check_here = check
+        config.check_resumable = check
     if what == "nan" and rank == 1:
-        Arena.step = lambda arena, actions: (lambda reward, end: (reward * np.nan, end))(*step(arena, actions))
+        GameArena.step = lambda arena, actions: (lambda reward, end: (reward * np.nan, end))(*step(arena, actions))
     if what == "clock" and rank == 1:
         train.STARTED -= 1000.0
     if what == "die" and rank == 1:
-        runs.Run._iterate = lambda run: os.kill(os.getpid(), signal.SIGKILL)
+        runs.Trainer._iterate = lambda run: os.kill(os.getpid(), signal.SIGKILL)
     if what == "long evaluation":
-        match.play = lambda *arguments, **options: (print("evaluating", flush=True), time.sleep(60))
+        match.play_match = lambda *arguments, **options: (print("evaluating", flush=True), time.sleep(60))
 
 
 def trained(folder, what, words):
     breaks(what)
-    iterate, rank = runs.Run._iterate, int(os.environ["RANK"])
+    iterate, rank = runs.Trainer._iterate, int(os.environ["RANK"])
 
     def iterate_and_tell(run):
         iterate(run)
         state = run.learner.state()[0]
         common = {name: tensor for name, tensor in state.items() if name.startswith(run.learner.common)}
         with open(folder / f"weights {rank}", "a") as file:
-            file.write(f"{run.learner.steps} {run.learner.updates} {checkpoint.digest(common)}\n")
+            file.write(f"{run.learner.steps} {run.learner.updates} {tensor_file.digest(common)}\n")
 
-    runs.Run._iterate = iterate_and_tell if what != "die" or rank == 0 else iterate
+    runs.Trainer._iterate = iterate_and_tell if what != "die" or rank == 0 else iterate
     sys.argv = ["train.py", *words]
     return train.main()
 
@@ -171,7 +173,7 @@ if __name__ == "__main__":
     task, folder, *more = sys.argv[1:]
     if task == "updates":
         torch.set_num_threads(1)
-        meeting = ranks.join()
+        meeting = distributed.join_group()
         updates(Path(folder), meeting)
         sys.exit(meeting.leave(0))
     sys.exit(trained(Path(folder), more[0], more[1:]))

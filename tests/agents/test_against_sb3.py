@@ -9,14 +9,14 @@ from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
-from agents import dqn
-from agents.dqn import DQN, DQNSettings
-from agents.networks import ActorCritic
-from agents.ppo import PPO, PPOSettings, advantages
-from agents.replay import Sampled
-from agents.sb3 import SparringVecEnv
-from agents.sb3.networks import policy_settings
-from games.batch import OUT_OF_TIME, OVER
+from agents.algorithms import dqn
+from agents.algorithms.dqn import DQN, DQNSettings
+from agents.algorithms.ppo import PPO, PPOSettings, advantages
+from agents.bridges.sb3.environment import SparringVecEnv
+from agents.experience.replay import SampledEntries
+from agents.networks.network import ActorCritic
+from agents.training.sb3.networks import policy_settings
+from games.engine.batch import OUT_OF_TIME, OVER
 from tests.agents.steps import gradient_step
 
 ENVS, SEED = 8, 1
@@ -110,7 +110,7 @@ def test_a_vanilla_dqn_update_is_theirs(short, n_step, monkeypatch):
     chance = np.random.default_rng(1)
     time, row = chance.integers(0, 120 - n_step, 400), chance.integers(0, ENVS, 400)
     entry = np.array([np.flatnonzero(learner.replay.real[k])[t] for t, k in zip(time, row, strict=True)])
-    monkeypatch.setattr(learner.replay, "sample", lambda *others: Sampled(row, entry, np.ones(400, np.float32)))
+    monkeypatch.setattr(learner.replay, "sample", lambda *others: SampledEntries(row, entry, np.ones(400, np.float32)))
     theirs = iter((time, row))
     monkeypatch.setattr(np.random, "randint", lambda *others, **named: next(theirs))
     before = copies(learner.network)

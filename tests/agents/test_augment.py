@@ -5,15 +5,15 @@ import pytest
 import torch
 
 import games
-from agents import augment
-from agents import config as configs
-from agents.augment import Change, changed, draw
-from agents.dqn import DQN, DQNSettings
-from agents.encoders import encoder
-from agents.learner import LearnerSettings
-from agents.match import participant
-from agents.networks import Network
-from agents.ppo import PPO, PPOSettings
+from agents.algorithms.dqn import DQN, DQNSettings
+from agents.algorithms.learner import LearnerSettings
+from agents.algorithms.ppo import PPO, PPOSettings
+from agents.experience import augmentation
+from agents.experience.augmentation import Change, changed, draw
+from agents.networks.network import Network
+from agents.networks.registry import make_encoder
+from agents.participants import participant
+from agents.training import config as configs
 from games.errors import UserError
 from tests.agents.steps import gradient_step
 
@@ -36,7 +36,7 @@ def made(name, **changes):
     shape = SHAPES[name]
     settings = LearnerSettings(network=name, size=shape[-1], stack=shape[0], **changes)
     settings.observation = "planes" if len(shape) == 4 else "pixels"
-    return encoder(shape, settings), settings
+    return make_encoder(shape, settings), settings
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -130,7 +130,7 @@ def listen(learner, monkeypatch):
 def offset_of(one, before, after):
     """The one shift that makes the one image the other; None where no other would do."""
     far = [(down, right) for down in range(-2, 3) for right in range(-2, 3)]
-    fitting = [place for place in far if torch.equal(augment.shifted(before[None], torch.tensor([place]))[0], after)]
+    fitting = [place for place in far if torch.equal(augmentation.shifted(before[None], torch.tensor([place]))[0], after)]
     return fitting[0] if len(fitting) == 1 else None
 
 

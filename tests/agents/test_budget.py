@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.budget import FEWEST, SPARE, affordable, cost, kept
+from agents.training.budget import FEWEST, SPARE, affordable, cost, kept
 
 
 @pytest.mark.parametrize("wave", [0.01, 0.4, 3.0, 50.0])

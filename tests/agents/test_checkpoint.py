@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import save as plain_save
 
 import games
-from agents import checkpoint
-from agents.info import peek
-from agents.networks import NETWORKS
-from agents.policy import Agent, build, describe
-from agents.settings import ALGORITHMS, AgentSettings
+from agents.core import tensor_file
+from agents.core.settings import ALGORITHMS, AgentSettings
+from agents.networks.network import NETWORKS
+from agents.play.agent import Agent, build_network, describe_agent
+from agents.play.agent_info import peek
 from games.errors import UserError
 
 TENSORS = {"weight": torch.arange(12.0).reshape(3, 4), "none": torch.zeros(0), "one": torch.tensor(7, dtype=torch.int64)}
@@ -27,7 +27,7 @@ TENSORS = {"weight": torch.arange(12.0).reshape(3, 4), "none": torch.zeros(0), "
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "agent.safetensors"
-    checkpoint.save(path, TENSORS, {"steps": 12345, "nested": {"list": [1, None, "é"]}}, "agent")
+    tensor_file.save(path, TENSORS, {"steps": 12345, "nested": {"list": [1, None, "é"]}}, "agent")
     return path
 
 
@@ -40,16 +40,16 @@ def pong():
 def agent_file(tmp_path, pong):
     settings = AgentSettings(size=12, hidden=8)
     path = tmp_path / "agent.safetensors"
-    Agent(pong, describe(pong, settings, "ppo"), build(pong, settings)).save(path)
+    Agent(pong, describe_agent(pong, settings, "ppo"), build_network(pong, settings)).save(path)
     return path
 
 
 def rewrite(path, change, tensors=None):
     """A file whose seal is right, but which says something else."""
-    kept, meta = checkpoint.load(path, "agent")
+    kept, meta = tensor_file.load(path, "agent")
     meta = {name: value for name, value in meta.items() if name not in ("format", "kind", "sha256")}
     change(meta)
-    checkpoint.save(path, kept if tensors is None else tensors, meta, "agent")
+    tensor_file.save(path, kept if tensors is None else tensors, meta, "agent")
 
 
 def left_behind(folder):
@@ -60,7 +60,7 @@ def left_behind(folder):
 
 
 def test_what_was_saved_comes_back(file):
-    tensors, meta = checkpoint.load(file, "agent")
+    tensors, meta = tensor_file.load(file, "agent")
     assert tensors.keys() == TENSORS.keys()
     for name, tensor in TENSORS.items():
         assert tensors[name].dtype == tensor.dtype
@@ -90,7 +90,7 @@ def test_every_flipped_byte_is_noticed(agent_file):
         changed[place] ^= 1 << int(rng.integers(8))
         agent_file.write_bytes(changed)
         with pytest.raises(UserError):
-            checkpoint.load(agent_file, "agent")
+            tensor_file.load(agent_file, "agent")
 
 
 def test_a_file_cut_off_anywhere_is_noticed(file):
@@ -98,10 +98,10 @@ def test_a_file_cut_off_anywhere_is_noticed(file):
     for length in np.linspace(0, len(data) - 1, 50).astype(int):
         file.write_bytes(data[:length])
         with pytest.raises(UserError):
-            checkpoint.load(file, "agent")
+            tensor_file.load(file, "agent")
     file.write_bytes(data + b"\0")
     with pytest.raises(UserError, match="damaged"):
-        checkpoint.load(file, "agent")
+        tensor_file.load(file, "agent")
 
 
 def header_file(text, length=None):
@@ -133,7 +133,7 @@ def test_a_foreign_file_is_refused_in_words_and_left_untouched(name, tmp_path):
     path = tmp_path / "agent.safetensors"
     path.write_bytes(data)
     with pytest.raises(UserError, match=says):
-        checkpoint.load(path, "agent")
+        tensor_file.load(path, "agent")
     assert path.read_bytes() == data
 
 
@@ -142,24 +142,24 @@ def test_a_zip_file_is_named_as_what_it_is_and_never_opened(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("data", "{}")
     with pytest.raises(UserError, match="Stable-Baselines3"):
-        checkpoint.load(path, "agent")
+        tensor_file.load(path, "agent")
 
 
 def test_a_newer_format_and_another_kind_are_told_apart(file, monkeypatch):
     with pytest.raises(UserError, match="kind 'agent', not 'checkpoint'"):
-        checkpoint.load(file, "checkpoint")
-    monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
-    checkpoint.save(file, TENSORS, {}, "agent")
+        tensor_file.load(file, "checkpoint")
+    monkeypatch.setattr(tensor_file, "FORMAT", tensor_file.FORMAT + 1)
+    tensor_file.save(file, TENSORS, {}, "agent")
     monkeypatch.undo()
     with pytest.raises(UserError, match="newer version"):
-        checkpoint.load(file, "agent")
+        tensor_file.load(file, "agent")
 
 
 def test_a_missing_file_and_a_folder_are_said(tmp_path):
     with pytest.raises(UserError, match="There is no file"):
-        checkpoint.load(tmp_path / "none", "agent")
+        tensor_file.load(tmp_path / "none", "agent")
     with pytest.raises(UserError, match="cannot be read"):
-        checkpoint.load(tmp_path, "agent")
+        tensor_file.load(tmp_path, "agent")
 
 
 # --- writing ---
@@ -173,9 +173,9 @@ def full(*arguments):
 def test_a_full_disk_leaves_the_old_file_and_no_other(file, monkeypatch, call):
     before = file.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, call, full)
+        patch.setattr(tensor_file.os, call, full)
         with pytest.raises(UserError, match="No space left"):
-            checkpoint.save(file, {"weight": torch.zeros(9)}, {}, "agent")
+            tensor_file.save(file, {"weight": torch.zeros(9)}, {}, "agent")
     assert file.read_bytes() == before
     assert left_behind(file.parent) == [file.name]
 
@@ -185,7 +185,7 @@ def test_a_disk_that_fills_up_half_way_leaves_the_old_file_and_no_other(file):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # bytes; the system refuses to write more
     try:
         with pytest.raises(UserError, match="could not be written"):
-            checkpoint.save(file, {"weight": torch.zeros(5000)}, {}, "agent")
+            tensor_file.save(file, {"weight": torch.zeros(5000)}, {}, "agent")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY if hard == -1 else hard, hard))
     assert file.read_bytes() == before
@@ -199,16 +199,16 @@ def test_a_signal_while_writing_leaves_the_old_file_and_no_other(file, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "fsync", interrupted)
+        patch.setattr(tensor_file.os, "fsync", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            checkpoint.write_bytes(file, b"new")
+            tensor_file.write_bytes(file, b"new")
     assert file.read_bytes() == before
     assert left_behind(file.parent) == [file.name]
 
 
 def test_a_file_in_place_of_the_folder_is_said(file):
     with pytest.raises(UserError, match="could not be written"):
-        checkpoint.write_bytes(file / "inside", b"new")
+        tensor_file.write_bytes(file / "inside", b"new")
 
 
 # --- agents' files ---
@@ -260,7 +260,7 @@ def test_an_agent_that_is_not_as_described_is_refused(agent_file, name, value):
 
 
 def test_weights_of_other_shapes_names_and_types_are_refused(agent_file):
-    tensors, _ = checkpoint.load(agent_file, "agent")
+    tensors, _ = tensor_file.load(agent_file, "agent")
     name = "policy.weight"
     for wrong in (
         {**tensors, name: tensors[name][:1]},

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 import games
-from agents import checkpoint, match, resume
-from agents.config import ALGORITHMS
-from agents.match import Participant, participant
-from agents.policy import Agent
-from agents.ranks import Ranks
+from agents.core import tensor_file
+from agents.core.distributed import ProcessGroup
+from agents.participants import participant
+from agents.play import match
+from agents.play.agent import Agent
+from agents.play.seats import Participant
+from agents.training import run_checkpoint
+from agents.training.config import ALGORITHMS
 
 SIGHTS = {
     "pixels": {"network": "patch", "size": 12, "patch": 6, "channels": 4, "hidden": 8},
@@ -46,7 +49,7 @@ def iterate(*learners):
 
 
 def weights(one):
-    return checkpoint.digest(one.network.state_dict())
+    return tensor_file.digest(one.network.state_dict())
 
 
 def said(agent):
@@ -58,7 +61,7 @@ def said(agent):
         return decide(*given)
 
     agent.decide = watched
-    match.play(agent.game, [Participant("agent", agent=agent), participant("bot", agent.game)], 4, seed=7)
+    match.play_match(agent.game, [Participant("agent", agent=agent), participant("bot", agent.game)], 4, seed=7)
     return np.concatenate(found)
 
 
@@ -72,9 +75,9 @@ def test_it_trains_goes_on_exactly_and_plays_as_it_was_saved(algorithm, memory, 
     saved = weights(one)
     assert saved != at_first, "it learns"
     (tmp_path / "checkpoints").mkdir()
-    resume.save(tmp_path, one, (tensors, {"learner": meta}), Ranks())
+    run_checkpoint.save_checkpoint(tmp_path, one, (tensors, {"learner": meta}), ProcessGroup())
     other = learner(algorithm, memory, mask, sight)
-    resume.restore(tmp_path, other, Ranks())
+    run_checkpoint.restore_checkpoint(tmp_path, other, ProcessGroup())
     assert weights(other) == saved
     iterate(one, other)
     assert weights(one) == weights(other) != saved, "going on, it learns the same"

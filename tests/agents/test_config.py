@@ -6,9 +6,9 @@ import os
 import pytest
 
 import games
-from agents import config as configs
-from agents import learner
-from agents.policy import Agent
+from agents.algorithms import learner
+from agents.play.agent import Agent
+from agents.training import config as configs
 from games.errors import UserError
 from tests.short_runs import PONG, REPEAT, folder_of
 
@@ -151,7 +151,7 @@ def test_with_a_memory_frames_are_single_unless_whoever_chose_it_stacks_them(
 def test_what_is_seldom_wise_is_remarked_in_a_line(algorithm, chosen, says):
     game = games.load("breakout")
     settings, _ = configs.resolve(game, algorithm, chosen, None)
-    told = learner.unwise(settings, game.recipe[algorithm])
+    told = learner.setting_remarks(settings, game.recipe[algorithm])
     assert len(told) == (says is not None)
     assert says is None or told[0].endswith(says)
 
@@ -160,7 +160,7 @@ def test_a_delay_does_nothing_in_a_game_of_turns_and_that_is_said():
     for name, said in (("pong", []), ("connect_four", ["delay=6 does nothing here: in a game of turns"])):
         game = games.load(name)
         settings, _ = configs.resolve(game, "ppo", {"delay": 6}, None)
-        told = learner.unwise(settings, game.recipe["ppo"], game.turns)
+        told = learner.setting_remarks(settings, game.recipe["ppo"], game.turns)
         assert [line[: len(said[0])] if said else line for line in told] == said
 
 
@@ -210,8 +210,8 @@ def test_a_run_with_an_agent_as_opponent_goes_on_from_any_folder(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "bot").mkdir()
-    assert configs.in_full("mine") == str(tmp_path / "mine")
-    assert [configs.in_full(name) for name in ("bot", "bot:0.8", "self", "bto")] == ["bot", "bot:0.8", "self", "bto"]
+    assert configs.absolute_opponent("mine") == str(tmp_path / "mine")
+    assert [configs.absolute_opponent(name) for name in ("bot", "bot:0.8", "self", "bto")] == ["bot", "bot:0.8", "self", "bto"]
 
 
 # --- folders and configs ---

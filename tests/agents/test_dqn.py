@@ -9,17 +9,18 @@ import pytest
 import torch
 
 import games
-from agents import dqn, room
-from agents.config import resolve
-from agents.dqn import DQN, DQNSettings
-from agents.dqn_objective import TERMS, Decided, by_torch, compiled, priorities, target_value, td_loss
-from agents.learner import CHOICES
-from agents.match import participant
-from agents.networks import ActionValues, explore
-from agents.prepared import Drawn
-from agents.replay import Sampled
-from agents.settings import AgentSettings
-from games.batch import OUT_OF_TIME, OVER
+from agents.algorithms import dqn
+from agents.algorithms.dqn import DQN, DQNSettings
+from agents.algorithms.dqn_batch import ReplaySample
+from agents.algorithms.dqn_loss import TERMS, Transitions, by_torch, compiled, priorities, target_value, td_loss
+from agents.algorithms.learner import CHOICES
+from agents.core import memory_check
+from agents.core.settings import AgentSettings
+from agents.experience.replay import SampledEntries
+from agents.networks.network import ActionValues, epsilon_greedy
+from agents.participants import participant
+from agents.training.config import resolve
+from games.engine.batch import OUT_OF_TIME, OVER
 from games.errors import UserError
 
 SMALL = {
@@ -42,7 +43,7 @@ def learner_of(game, opponents=(), **changes):
 
 def gradient_of(learner, sampled):
     """Q of what was sampled, and how it is to change, in one pass."""
-    (prepared,) = learner._prepared([Drawn(sampled.row, sampled.entry, sampled.weight)])
+    (prepared,) = learner._prepared([ReplaySample(sampled.row, sampled.entry, sampled.weight)])
     return learner._gradient(prepared)
 
 
@@ -126,7 +127,7 @@ def test_the_gradient_in_one_pass_is_that_of_the_terms(masks, double):
     reward, discount, weight = chance.normal(size=(3, rows)).astype(np.float32)
     real = (chance.random(rows) < 0.9).astype(np.uint8)
     action = chance.integers(actions, size=rows).astype(np.int32)
-    decided = Decided(action, reward, discount, np.abs(weight), real, mask if masks else None)
+    decided = Transitions(action, reward, discount, np.abs(weight), real, mask if masks else None)
     one, other = (way(q.clone(), target, online if double else None, decided) for way in (compiled, by_torch))
     for mine, expected in zip(one, other, strict=True):
         assert mine.shape == expected.shape and torch.allclose(mine, expected, rtol=1e-4, atol=1e-5)
@@ -143,7 +144,7 @@ def test_targets_are_those_of_a_plain_loop_with_masks_ends_and_time_outs(hasty, 
     replay, ends, tried = learner.replay, set(), 0
     for row in range(learner.rows):
         entries = np.flatnonzero(replay.real[row, : replay.count[row]])[:50]
-        sampled = Sampled(np.full(len(entries), row), entries, np.ones(len(entries), np.float32))
+        sampled = SampledEntries(np.full(len(entries), row), entries, np.ones(len(entries), np.float32))
         _, (_, error, _) = gradient_of(learner, sampled)
         for time in range(50):
             seen, _, action, _, end, _ = diary.of[row][time]
@@ -259,7 +260,7 @@ def test_exploring_is_as_often_as_told_and_never_forbidden():
     scores = torch.tensor([[3.0, 1.0, 2.0, 9.0]]).repeat(30_000, 1)
     mask = torch.tensor([[1, 1, 1, 0]]).repeat(30_000, 1)
     for epsilon in (0.0, 0.3, 1.0):
-        chosen = explore(scores, mask, torch.full((30_000,), epsilon), torch.Generator().manual_seed(1))
+        chosen = epsilon_greedy(scores, mask, torch.full((30_000,), epsilon), torch.Generator().manual_seed(1))
         share = chosen.bincount(minlength=4) / 30_000
         assert share.tolist() == pytest.approx([1 - epsilon * 2 / 3, epsilon / 3, epsilon / 3, 0.0], abs=0.012)
 
@@ -321,7 +322,7 @@ def test_the_size_that_a_replay_is_said_to_have_is_what_it_takes(changes, hasty,
         return make(**rings)
 
     monkeypatch.setattr(dqn, "Replay", measured)
-    monkeypatch.setattr(room, "size_of", lambda count: f"{count} bytes")
+    monkeypatch.setattr(memory_check, "size_of", lambda count: f"{count} bytes")
     learner = learner_of(hasty, **changes)
     arrays = [value for value in vars(learner.replay).values() if isinstance(value, np.ndarray)]
     if learner.replay.tree is not None:
@@ -334,7 +335,7 @@ def test_the_size_that_a_replay_is_said_to_have_is_what_it_takes(changes, hasty,
 def test_a_replay_that_does_not_fit_is_refused_with_advice_before_it_is_made(monkeypatch):
     game = games.load("pong")
     chosen, _ = resolve(game, "dqn", {"buffer_size": 1_000_000, "size": 84, "patch": 6, "n_envs": 256}, None)
-    monkeypatch.setattr(room, "free_memory", lambda: 8e9)
+    monkeypatch.setattr(memory_check, "free_memory", lambda: 8e9)
     entries = 256 * (3907 + 16)  # decisions of each environment and those of two iterations, which may be taken back
     needed = entries * (84 * 84 + 4 + 4 + 1 + 4 + 1) + 256 * 8 + 8 * 2**21  # frames and numbers; counters; a tree of sums
     fits = int(1e6 * 0.5 * 8e9 / needed)
@@ -343,24 +344,24 @@ def test_a_replay_that_does_not_fit_is_refused_with_advice_before_it_is_made(mon
 
 
 def test_free_memory_is_what_the_machine_or_the_container_has_left(tmp_path):
-    assert room.free_memory(tmp_path) == float("inf"), "neither says"
+    assert memory_check.free_memory(tmp_path) == float("inf"), "neither says"
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 2000 kB\n")
-    assert room.free_memory(tmp_path) == 2000 * 1024
+    assert memory_check.free_memory(tmp_path) == 2000 * 1024
     group = tmp_path / "sys" / "fs" / "cgroup"
     group.mkdir(parents=True)
     (group / "memory.current").write_text("900000\n")
     (group / "memory.stat").write_text("anon 1\ninactive_file 100000\n")
     for limit, free in (("max", 2000 * 1024), ("1000000", 200_000)):
         (group / "memory.max").write_text(f"{limit}\n")
-        assert room.free_memory(tmp_path) == free
+        assert memory_check.free_memory(tmp_path) == free
 
 
 def test_where_nothing_says_what_is_free_a_replay_is_made(monkeypatch):
     """As on Windows."""
-    monkeypatch.setattr(room.sys, "platform", "win32")
-    monkeypatch.delattr(room.os, "sysconf")
-    assert room.free_memory() == float("inf")
+    monkeypatch.setattr(memory_check.sys, "platform", "win32")
+    monkeypatch.delattr(memory_check.os, "sysconf")
+    assert memory_check.free_memory() == float("inf")
 
 
 def test_no_double_precision_is_asked_of_a_device_that_has_none(hasty, monkeypatch):

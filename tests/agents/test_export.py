@@ -8,10 +8,13 @@ import pytest
 import torch
 
 import games
-from agents import checkpoint, export, game_named
-from agents.features import Encoder
-from agents.policy import Agent, build, describe
-from agents.settings import AgentSettings
+from agents import export
+from agents.bridges import onnx
+from agents.bridges.game_loader import load_game
+from agents.core import tensor_file
+from agents.core.settings import AgentSettings
+from agents.networks.encoder import Encoder
+from agents.play.agent import Agent, build_network, describe_agent
 from games.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -31,27 +34,27 @@ KINDS = {
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(export, "GAMES", 10)
-    monkeypatch.setattr(export, "DECISIONS", 60)
+    monkeypatch.setattr(onnx, "GAMES", 10)
+    monkeypatch.setattr(onnx, "DECISIONS", 60)
 
 
 def agent_of(name, algorithm, settings):
     """An agent that does not know anything, but decidedly."""
-    game, settings = game_named(name), AgentSettings(**{"hidden": 32, **settings})
+    game, settings = load_game(name), AgentSettings(**{"hidden": 32, **settings})
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        network = build(game, settings, algorithm)
+        network = build_network(game, settings, algorithm)
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter += 0.05 * torch.randn_like(parameter)
             for number in (buffer for name, buffer in network.named_buffers() if name.endswith(("mean", "deviation"))):
                 number += 0.5 * torch.rand_like(number)
-    return Agent(game, describe(game, settings, algorithm), network)
+    return Agent(game, describe_agent(game, settings, algorithm), network)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_graph_decides_as_the_agent_does(kind, few, tmp_path):
-    found = export.export(agent_of(*KINDS[kind]), tmp_path / "agent.onnx")
+    found = onnx.export(agent_of(*KINDS[kind]), tmp_path / "agent.onnx")
     assert found.observations == 600
     assert found.difference < 1e-5
     assert found.same == 1.0
@@ -62,47 +65,47 @@ def test_a_graph_that_decides_otherwise_is_not_written(few, tmp_path, monkeypatc
     store = Encoder.store
     monkeypatch.setattr(Encoder, "store", lambda encoder, x: store(encoder, x.flip(-1)))
     with pytest.raises(UserError, match="The graph is not the agent"):
-        export.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx")
+        onnx.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx")
     assert not (tmp_path / "agent.onnx").exists()
 
 
 @pytest.mark.parametrize(("times", "int8"), [(2.0, False), (float("nan"), False), (float("nan"), True)])
 def test_a_graph_that_values_otherwise_is_not_written(times, int8, few, tmp_path, monkeypatch):
-    class Wrong(export.Graph):
+    class Wrong(onnx.Graph):
         def forward(self, observation, mask=None, memory=None, start=None):
             scores, value, action = super().forward(observation, mask, memory, start)
             return scores, times * value, action
 
-    monkeypatch.setattr(export, "Graph", Wrong)
+    monkeypatch.setattr(onnx, "Graph", Wrong)
     with pytest.raises(UserError, match="The graph is not the agent: scores or values differ"):
-        export.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx", int8)
+        onnx.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx", int8)
     assert not (tmp_path / "agent.onnx").exists()
 
 
 def test_eight_bits_are_a_third_of_the_size_and_nearly_the_same(few, tmp_path):
     agent = Agent.load(ROOT / "agents" / "zoo" / "connect_four" / "ppo.safetensors")
-    export.export(agent, tmp_path / "whole.onnx")
-    found = export.export(agent, tmp_path / "small.onnx", int8=True)
+    onnx.export(agent, tmp_path / "whole.onnx")
+    found = onnx.export(agent, tmp_path / "small.onnx", int8=True)
     assert (tmp_path / "small.onnx").stat().st_size < (tmp_path / "whole.onnx").stat().st_size / 3
     assert found.same > 0.9
     assert 1e-5 < found.difference < 0.2
 
 
 def test_eight_bits_do_for_convolutions_too(few, tmp_path):
-    found = export.export(agent_of(*KINDS["convolutions"]), tmp_path / "agent.onnx", int8=True)
+    found = onnx.export(agent_of(*KINDS["convolutions"]), tmp_path / "agent.onnx", int8=True)
     assert found.same > 0.8
 
 
 def test_eight_bits_that_change_what_it_does_are_refused(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "LEAST", 1.1)
+    monkeypatch.setattr(onnx, "LEAST", 1.1)
     with pytest.raises(UserError, match="export it without --int8"):
-        export.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx", int8=True)
+        onnx.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx", int8=True)
     assert not (tmp_path / "agent.onnx").exists()
 
 
 def test_the_example_plays_without_torch(few, tmp_path):
     out = tmp_path / "c4.onnx"
-    export.export(Agent.load(ROOT / "agents" / "zoo" / "connect_four" / "ppo.safetensors"), out)
+    onnx.export(Agent.load(ROOT / "agents" / "zoo" / "connect_four" / "ppo.safetensors"), out)
     hide = "import sys, runpy; sys.modules['torch'] = None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0])"
     command = [
         sys.executable,
@@ -136,7 +139,7 @@ OWN = ROOT / "tests" / "learning" / "repeat.py"
 def test_an_agent_of_a_game_of_ones_own_is_exported_and_played_by_the_games_path(few, tmp_path, capsys):
     game, settings = games.load(OWN), AgentSettings(observation="objects", network="mlp", stack=1, hidden=8)
     agent = tmp_path / "agent.safetensors"
-    Agent(game, describe(game, settings, "ppo"), build(game, settings)).save(agent)
+    Agent(game, describe_agent(game, settings, "ppo"), build_network(game, settings)).save(agent)
     out = tmp_path / "repeat.onnx"
     assert export.main([str(agent), str(out)]) == 2
     assert "--game ./repeat.py" in capsys.readouterr().err
@@ -163,9 +166,9 @@ def test_an_agents_file_runs_no_game_that_nobody_has_named(name, tmp_path, capsy
     (tmp_path / "evil.py").write_text(OWN.read_text() + trap)
     (tmp_path / "minatar").mkdir()
     (tmp_path / "minatar" / "__init__.py").write_text(trap)
-    tensors, meta = checkpoint.load(ROOT / "agents" / "zoo" / "pong" / "ppo.safetensors", "agent")
+    tensors, meta = tensor_file.load(ROOT / "agents" / "zoo" / "pong" / "ppo.safetensors", "agent")
     kept = {key: value for key, value in meta.items() if key not in ("format", "kind", "sha256")}
-    checkpoint.save(tmp_path / "lie.safetensors", tensors, {**kept, "game": name, "game_digest": None}, "agent")
+    tensor_file.save(tmp_path / "lie.safetensors", tensors, {**kept, "game": name, "game_digest": None}, "agent")
     assert export.main(["lie.safetensors", "out.onnx"]) == 2
     assert "Name it" in capsys.readouterr().err
     assert not (tmp_path / "ran").exists()

@@ -13,18 +13,22 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 import play
-from agents import checkpoint, dqn, foreign, foreign_arena, game_named
-from agents import run as runs
-from agents.config import ALGORITHMS, resolve
-from agents.dqn import DQN, DQNSettings
-from agents.foreign import ForeignGame
-from agents.foreign_arena import ForeignArena, evaluate
-from agents.lens import Lens
-from agents.match import Participant
-from agents.normal import Normal
-from agents.policy import Agent, build
-from agents.ppo import PPO, PPOSettings
-from games.batch import OUT_OF_TIME, OVER, RANDOM
+from agents.algorithms import dqn
+from agents.algorithms.dqn import DQN, DQNSettings
+from agents.algorithms.ppo import PPO, PPOSettings
+from agents.bridges.game_loader import load_game
+from agents.bridges.gym import arena as gym_arena
+from agents.bridges.gym import game as gym_game
+from agents.bridges.gym.arena import GymArena, evaluate
+from agents.bridges.gym.game import GymGame
+from agents.bridges.gym.observation_adapter import ObservationAdapter
+from agents.core import tensor_file
+from agents.networks.normalization import RunningNorm
+from agents.play.agent import Agent, build_network
+from agents.play.seats import Participant
+from agents.training import trainer as runs
+from agents.training.config import ALGORITHMS, resolve
+from games.engine.batch import OUT_OF_TIME, OVER, RANDOM
 from games.errors import UserError
 
 VECTOR = {"observation": "objects", "network": "mlp", "hidden": 16, "stack": 1, "precision": "fp32"}
@@ -111,7 +115,7 @@ def register():
         entry = None if vector is None else (lambda num_envs, **kw: CountVector(num_envs, vector, **kw))
         gymnasium.register(name, entry_point=lambda **kw: kind(**kw), vector_entry_point=entry, kwargs=options)
         made.append(name)
-        return ForeignGame(name)
+        return GymGame(name)
 
     yield call
     for name in made:
@@ -130,7 +134,7 @@ def learner_of(game, algorithm, seed=1, **changes):
 @pytest.mark.parametrize("ends, code", [({"over": 3}, OVER), ({"limit": 3}, OUT_OF_TIME)], ids=["over", "out of time"])
 def test_an_end_shows_its_own_last_observation_whatever_the_way_of_beginning_again(register, mode, ends, code):
     settings = SimpleNamespace(observation="objects", size=30, stack=2, delay=0)
-    arena = ForeignArena(register(vector=mode, **ends), 2, 1, settings)
+    arena = GymArena(register(vector=mode, **ends), 2, 1, settings)
     found, decided = [], 0
     for _ in range(12):
         asked = arena.asked()
@@ -149,7 +153,7 @@ def test_an_end_shows_its_own_last_observation_whatever_the_way_of_beginning_aga
 @pytest.mark.parametrize("code, ends", [(OVER, {"over": 3}), (OUT_OF_TIME, {"limit": 3})], ids=["over", "out of time"])
 def test_an_end_is_seen_of_an_environment_that_fills_the_same_array_again(register, code, ends):
     settings = SimpleNamespace(observation="objects", size=30, stack=2, delay=0)
-    arena = ForeignArena(register(reuse=True, **ends), 2, 1, settings)
+    arena = GymArena(register(reuse=True, **ends), 2, 1, settings)
     for _ in range(3):
         _, end = arena.step(np.zeros(2, np.int64))
     assert end.tolist() == [code, code]
@@ -171,7 +175,7 @@ def test_a_vector_form_that_shows_something_else_is_not_taken(register, monkeypa
 
 
 def test_bytes_are_what_the_space_says_whatever_comes():
-    bits, levels = (Lens("it", spaces.Box(0, high, (3,), np.uint8)) for high in (1, 255))
+    bits, levels = (ObservationAdapter("it", spaces.Box(0, high, (3,), np.uint8)) for high in (1, 255))
     for kind in (np.uint8, np.int64):
         assert bits.frames(np.array([[0, 1, 1]], kind), "objects", 0).tolist() == [[0, 1, 1]]
         assert levels.frames(np.array([[0, 255, 51]], kind), "objects", 0)[0] == pytest.approx([0, 1, 0.2])
@@ -179,12 +183,12 @@ def test_bytes_are_what_the_space_says_whatever_comes():
 
 def test_images_of_a_middling_size_have_a_network_that_takes_them(register):
     game = register(image=True)
-    game.lens = Lens("it", spaces.Box(0, 255, (24, 24, 4), np.uint8))
+    game.lens = ObservationAdapter("it", spaces.Box(0, 255, (24, 24, 4), np.uint8))
     for algorithm in ALGORITHMS:
         learner, _ = resolve(game, algorithm, {}, None)
-        assert build(game, learner, algorithm).encoder.image == (4, 24, 24)
+        assert build_network(game, learner, algorithm).encoder.image == (4, 24, 24)
     with pytest.raises(UserError, match="too small for the nature network"):
-        build(game, dataclasses.replace(learner, network="nature"), algorithm)
+        build_network(game, dataclasses.replace(learner, network="nature"), algorithm)
 
 
 @pytest.mark.parametrize("ends, worth", [({"limit": 4}, 2.0), ({"over": 4}, 1.875)], ids=["out of time", "over"])
@@ -225,7 +229,7 @@ def test_returns_are_of_the_rewards_as_they_came(register):
 @pytest.mark.parametrize("memory", ["none", "lstm"])
 @pytest.mark.parametrize("algorithm", LEARNERS)
 def test_every_learner_learns_from_them(algorithm, memory):
-    learner = learner_of(game_named("gym:CartPole-v1"), algorithm, n_envs=8, memory=memory, memory_size=8)
+    learner = learner_of(load_game("gym:CartPole-v1"), algorithm, n_envs=8, memory=memory, memory_size=8)
     before = [parameter.clone() for parameter in learner.parameters]
     returns = []
     for _ in range(8):
@@ -250,7 +254,7 @@ def test_a_foreign_environment_is_learned(algorithm, register):
 
 def test_images_are_learned_from(register):
     game = register(image=True, limit=7)
-    assert game.recipe is foreign.RECIPES["grid"]
+    assert game.recipe is gym_game.RECIPES["grid"]
     for algorithm in LEARNERS:
         _, settings, own = LEARNERS[algorithm]
         learner = ALGORITHMS[algorithm][0](
@@ -277,7 +281,7 @@ def test_observations_become_frames():
         (spaces.Box(0, 255, (4, 4, 3), np.uint8), np.full((1, 4, 4, 3), 9, np.uint8), "pixels", [[[9, 9], [9, 9]]]),
     ]
     for space, raw, observation, expected in cases:
-        lens = Lens("gym:X", space)
+        lens = ObservationAdapter("gym:X", space)
         frames = lens.frames(raw, observation, 2)
         assert np.allclose(frames, expected)
         assert frames.shape[1:] == lens.shape(observation, 2)
@@ -298,7 +302,7 @@ def test_observations_become_frames():
 )
 def test_what_cannot_be_is_refused_in_words(name, said):
     with pytest.raises(UserError) as error:
-        game_named(name)
+        load_game(name)
     assert said in str(error.value)
     assert len(str(error.value).splitlines()) <= 3
 
@@ -309,7 +313,7 @@ def test_a_package_that_registers_only_when_it_is_asked_is_asked(monkeypatch):
     monkeypatch.setitem(sys.modules, "minatar", ModuleType("minatar"))
     monkeypatch.setitem(sys.modules, "minatar.gym", package)
     try:
-        assert game_named("gym:MinAtar/Echo-v1").num_actions == 3
+        assert load_game("gym:MinAtar/Echo-v1").num_actions == 3
     finally:
         gymnasium.registry.pop("MinAtar/Echo-v1", None)
 
@@ -326,7 +330,7 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch):
         for key in [key for key in sys.modules if key.startswith("gymnasium.envs.box2d")]:
             monkeypatch.delitem(sys.modules, key)
         with pytest.raises(UserError) as error:
-            game_named(name)
+            load_game(name)
         assert said in str(error.value), name
 
 
@@ -335,7 +339,7 @@ def test_a_module_of_ones_own_is_imported_as_gymnasium_does(tmp_path, monkeypatc
         "import gymnasium\ngymnasium.register('Mine-v4', entry_point='tests.agents.test_foreign:Count')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    game = game_named("gym:my_strange_module:Mine-v4")
+    game = load_game("gym:my_strange_module:Mine-v4")
     assert (game.version, game.num_actions) == (4, 3)
     del gymnasium.registry["Mine-v4"], sys.modules["my_strange_module"]
 
@@ -352,18 +356,18 @@ def test_evaluation_is_of_fresh_episodes_and_leaves_training_alone(register, mon
     monkeypatch.setattr(Count, "reset", lambda self, seed=None, options=None: seeds.append(seed) or original(self, seed=seed))
     result = evaluate(game, Participant("agent", agent=learner.agent()), 40, 5)
     assert result.games == 40 and (result.returns == 3).all()
-    assert len(set(seeds)) == 40 and min(seeds) >= foreign_arena.EVALUATING, "a seed of its own each, and none of training's"
+    assert len(set(seeds)) == 40 and min(seeds) >= gym_arena.EVALUATING, "a seed of its own each, and none of training's"
     assert (learner.arena.view.newest() == before[0]).all() and (learner.generator.get_state() == before[1]).all()
     seeds.clear()
-    ForeignArena(game, 40, 5, learner.settings)
-    assert max(seeds) < foreign_arena.EVALUATING
+    GymArena(game, 40, 5, learner.settings)
+    assert max(seeds) < gym_arena.EVALUATING
 
 
 def test_a_game_of_an_evaluation_does_not_depend_on_the_others(monkeypatch):
-    game = game_named("gym:CartPole-v1")
+    game = load_game("gym:CartPole-v1")
     agent = Participant("agent", agent=learner_of(game, "ppo", memory="lstm", memory_size=8).agent())
     many = evaluate(game, agent, 40, 9).returns
-    monkeypatch.setattr(foreign_arena, "TOGETHER", 3)  # a network's memory of the game before is none of the next one's
+    monkeypatch.setattr(gym_arena, "TOGETHER", 3)  # a network's memory of the game before is none of the next one's
     assert (many[:20] == evaluate(game, agent, 20, 9).returns).all()
     assert len(set(many[:, 0])) > 3
     assert evaluate(game, Participant("random", RANDOM), 5, 1).returns.mean() < 60
@@ -373,7 +377,7 @@ def test_a_game_of_an_evaluation_does_not_depend_on_the_others(monkeypatch):
 
 def test_act_takes_observations_as_the_environment_gives_them(register):
     for game, settings in (
-        (game_named("gym:CartPole-v1"), {}),
+        (load_game("gym:CartPole-v1"), {}),
         (register(image=True), {"observation": "planes", "network": "tiny"}),
     ):
         agent = learner_of(game, "ppo", **settings).agent()
@@ -387,7 +391,7 @@ def test_act_takes_observations_as_the_environment_gives_them(register):
 
 
 def test_an_episode_that_never_ends_is_cut(register, monkeypatch):
-    monkeypatch.setattr(foreign_arena, "LONGEST", 20)
+    monkeypatch.setattr(gym_arena, "LONGEST", 20)
     result = evaluate(register(), Participant("random", RANDOM), 3, 1)
     assert result.returns.tolist() == [[20.0]] * 3 and result.cut == 3
 
@@ -408,7 +412,7 @@ def test_a_run_trains_goes_on_and_plays(main, tmp_path, algorithm, monkeypatch, 
     code, out, error = main(*words)
     assert code == 0, error
     assert [line for line in out.splitlines() if "new episodes begin" in line], "said in one line"
-    assert checkpoint.load(folder / runs.CHECKPOINT, "checkpoint")[1]["learner"]["steps"] >= 1200
+    assert tensor_file.load(folder / runs.CHECKPOINT, "checkpoint")[1]["learner"]["steps"] >= 1200
     steps = [json.loads(line)["step"] for line in (folder / "progress.jsonl").read_text().splitlines()]
     assert steps == sorted(steps)
     monkeypatch.setattr(sys, "argv", ["play.py", "gym:CartPole-v1", str(folder), "--games", "5", "--headless", "--json"])
@@ -438,7 +442,7 @@ def test_a_resumed_learner_cuts_what_was_running_and_learns_nothing_wrong_from_i
 
 
 def test_a_resumed_run_meets_other_episodes_than_it_began_with():
-    game = game_named("gym:CartPole-v1")
+    game = load_game("gym:CartPole-v1")
     one = learner_of(game, "ppo")
     two = learner_of(game, "ppo")
     two.restore(*one.state())
@@ -448,17 +452,17 @@ def test_a_resumed_run_meets_other_episodes_than_it_began_with():
 
 
 def test_an_agents_file_opens_only_where_its_environment_is_named(tmp_path, monkeypatch):
-    game = game_named("gym:CartPole-v1")
+    game = load_game("gym:CartPole-v1")
     path = tmp_path / "agent.safetensors"
     learner_of(game, "ppo").agent().save(path)
     with monkeypatch.context() as patch:
         patch.setattr(gymnasium, "make", lambda *_, **__: pytest.fail("an environment was made because a file says so"))
-        patch.setattr(foreign.importlib, "import_module", lambda *_: pytest.fail("a module was imported"))
+        patch.setattr(gym_game.importlib, "import_module", lambda *_: pytest.fail("a module was imported"))
         with pytest.raises(UserError, match=r"Name it: python play\.py gym:CartPole-v1"):
             Agent.load(path)
     assert Agent.load(path, game).info.game == "gym:CartPole-v1"
     with pytest.raises(UserError, match="not gym:Acrobot-v1"):
-        Agent.load(path, game_named("gym:Acrobot-v1"))
+        Agent.load(path, load_game("gym:Acrobot-v1"))
 
 
 # --- normalised observations -----------------------------------------------------------------------------------------
@@ -466,7 +470,7 @@ def test_an_agents_file_opens_only_where_its_environment_is_named(tmp_path, monk
 
 @pytest.mark.parametrize("algorithm", LEARNERS)
 def test_normalised_observations_are_part_of_the_agent_and_fixed_in_play(tmp_path, algorithm):
-    game = game_named("gym:CartPole-v1")
+    game = load_game("gym:CartPole-v1")
     learner = learner_of(game, algorithm, n_envs=8, normalize_observation=True)
     seen = []
     original = learner.arena.view.see
@@ -488,7 +492,7 @@ def test_normalised_observations_are_part_of_the_agent_and_fixed_in_play(tmp_pat
 
 
 def test_what_is_in_force_changes_between_iterations_only():
-    normal = Normal(1)
+    normal = RunningNorm(1)
     normal.watch(torch.tensor([[2.0], [4.0]]))
     assert normal(torch.tensor([[3.0]])).item() == 3.0
     normal.settle()
@@ -497,7 +501,7 @@ def test_what_is_in_force_changes_between_iterations_only():
 
 @pytest.mark.parametrize("algorithm", LEARNERS)
 def test_every_recipe_resolves(algorithm):
-    for name, recipes in foreign.RECIPES.items():
+    for name, recipes in gym_game.RECIPES.items():
         game = SimpleNamespace(recipe=recipes, name=name)
         settings, run = resolve(game, algorithm, {}, None)
         assert run.steps > 0 and settings.n_envs > 0

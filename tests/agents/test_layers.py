@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 import games
-from agents.config import resolve
-from agents.layers import description, kind, layers
-from agents.networks import ActorCritic
-from agents.policy import Agent, build, describe
-from agents.settings import AgentSettings
+from agents.core.settings import AgentSettings
+from agents.networks.network import ActorCritic
+from agents.networks.summary import description, kind, layers
+from agents.play.agent import Agent, build_network, describe_agent
+from agents.training.config import resolve
 
 CHOICES = [
     ("ppo", {}),
@@ -27,7 +27,7 @@ def test_every_parameter_is_in_the_table(algorithm, chosen):
     game = games.load("pong")
     settings, _ = resolve(game, algorithm, chosen, None)
     found = description(game, settings, algorithm)
-    network = build(game, settings, algorithm)
+    network = build_network(game, settings, algorithm)
     assert sum(layer["parameters"] for layer in found["layers"]) == found["parameters"]
     assert found["parameters"] == sum(parameter.numel() for parameter in network.parameters())
     assert found["multiply_adds"] > 0.9 * found["parameters"] - 3000, "each weight is used once at least"
@@ -88,7 +88,7 @@ def test_a_layer_that_is_called_like_any_module_is_seen_too():
 def test_the_size_of_the_file_is_that_of_the_file(tmp_path):
     game = games.load("pong")
     settings, _ = resolve(game, "ppo", {"network": "small", "size": 42}, None)
-    agent = Agent(game, describe(game, settings, "ppo"), build(game, settings, "ppo"))
+    agent = Agent(game, describe_agent(game, settings, "ppo"), build_network(game, settings, "ppo"))
     agent.save(tmp_path / "agent.safetensors")
     assert description(game, settings, "ppo")["file_bytes"] == (tmp_path / "agent.safetensors").stat().st_size
 

@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 import games
-from agents import match
-from agents.match import Participant, Result, Table, best_at_hand, participant, play, wilson
-from agents.policy import Agent, build, describe
-from agents.settings import AgentSettings
+from agents.core.settings import AgentSettings
+from agents.participants import best_at_hand, participant
+from agents.play import match
+from agents.play.agent import Agent, build_network, describe_agent
+from agents.play.match import play_match
+from agents.play.result import MatchResult, wilson
+from agents.play.seats import Participant
+from agents.play.table import Table
 from games.errors import UserError
 
 
@@ -26,10 +30,10 @@ def connect_four():
 
 def save_agent(game, path, score=None, rating=None):
     settings = AgentSettings(observation="objects", network="mlp", hidden=8)
-    info = describe(game, settings, "ppo")
+    info = describe_agent(game, settings, "ppo")
     info.score, info.rating = score or {}, rating
     path.parent.mkdir(parents=True, exist_ok=True)
-    Agent(game, info, build(game, settings)).save(path)
+    Agent(game, info, build_network(game, settings)).save(path)
     return path
 
 
@@ -46,7 +50,7 @@ def test_intervals_are_wilsons(score, games, low, high):
 
 def test_a_draw_counts_half():
     returns = np.array([[1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [0.0, 0.0], [0.5, 0.5]])
-    result = Result("pong", ["a", "b"], returns, 0, 10.0)
+    result = MatchResult("pong", ["a", "b"], returns, 0, 10.0)
     summary = result.summary()
     assert (summary["wins"], summary["draws"]) == ([2, 1], 2)
     assert result.score == summary["win_rate"] == pytest.approx(3 / 5)
@@ -55,7 +59,7 @@ def test_a_draw_counts_half():
 
 
 def test_the_return_interval_of_one_seat_is_that_of_a_mean():
-    summary = Result("breakout", ["a"], np.array([[1.0], [2.0], [3.0], [6.0]]), 0, 10.0).summary()
+    summary = MatchResult("breakout", ["a"], np.array([[1.0], [2.0], [3.0], [6.0]]), 0, 10.0).summary()
     half = 1.96 * math.sqrt(14 / 3) / 2
     assert summary["mean_return"] == 3.0
     assert summary["std_return"] == pytest.approx(math.sqrt(14 / 3))
@@ -66,11 +70,11 @@ COMMON = {"game", "seats", "games", "mean_return", "steps_per_second"}
 
 
 def test_the_object_has_the_keys_that_are_promised(pong):
-    two = play(pong, [participant("bot", pong), participant("random", pong)], 2, seed=1).summary()
+    two = play_match(pong, [participant("bot", pong), participant("random", pong)], 2, seed=1).summary()
     assert set(two) == COMMON | {"wins", "draws", "win_rate", "interval"}
     assert two["seats"] == ["bot", "random"]
     assert len(two["wins"]) == len(two["mean_return"]) == len(two["interval"]) == 2
-    one = Result("breakout", ["a"], np.ones((3, 1)), 0, 10.0).summary()
+    one = MatchResult("breakout", ["a"], np.ones((3, 1)), 0, 10.0).summary()
     assert set(one) == COMMON | {"std_return", "return_interval"}
     assert json.loads(json.dumps([one, two])) == [one, two]
 
@@ -90,9 +94,9 @@ def test_seats_are_exchanged_and_pairs_begin_alike(pong):
 
 def test_every_second_game_of_a_seat_is_won_by_whoever_sits_there(connect_four, monkeypatch):
     """What counts is the participant's return, wherever it sat."""
-    result = play(connect_four, [Participant("strong", 1.0), Participant("random", -1.0)], 40, seed=2)
+    result = play_match(connect_four, [Participant("strong", 1.0), Participant("random", -1.0)], 40, seed=2)
     assert result.score > 0.95
-    other = play(connect_four, [Participant("random", -1.0), Participant("strong", 1.0)], 40, seed=2)
+    other = play_match(connect_four, [Participant("random", -1.0), Participant("strong", 1.0)], 40, seed=2)
     assert other.score < 0.05
 
 
@@ -134,7 +138,7 @@ def test_exactly_as_many_games_are_played_as_asked_for(pong, count, monkeypatch)
         played.append((len(table.returns), table.order[:, 0].sum() * table.quota))
 
     monkeypatch.setattr(Table, "play", spy)
-    result = play(pong, [Participant("strong", 1.0), Participant("random", -1.0)], count, seed=4)
+    result = play_match(pong, [Participant("strong", 1.0), Participant("random", -1.0)], count, seed=4)
     assert result.games == count == sum(games for games, _ in played)
     assert sum(second for _, second in played) == count // 2, "in the second seat half of the time"
     assert (result.returns.sum(1) == 0).all()
@@ -142,7 +146,7 @@ def test_exactly_as_many_games_are_played_as_asked_for(pong, count, monkeypatch)
 
 def test_no_game_is_played_twice(pong):
     """Chance against chance: 600 games, in pairs with the same beginning but no other in common."""
-    result = play(pong, [Participant("random", -1.0), Participant("bot", 0.2)], 501, seed=4)
+    result = play_match(pong, [Participant("random", -1.0), Participant("bot", 0.2)], 501, seed=4)
     table = Table(pong, [Participant("random", -1.0), Participant("bot", 0.2)], 250, 1, 4, 500, None, 1)
     first = Table(pong, [Participant("random", -1.0), Participant("bot", 0.2)], 250, 1, 4, 0, None, 1)
     assert not set(table.batch.states["rng"]) & set(first.batch.states["rng"]), "later tables play other games"
@@ -150,16 +154,16 @@ def test_no_game_is_played_twice(pong):
 
 
 def test_a_bot_against_itself_wins_about_half(pong):
-    result = play(pong, [Participant("bot", 0.5), Participant("same", 0.5)], 600, seed=8)
+    result = play_match(pong, [Participant("bot", 0.5), Participant("same", 0.5)], 600, seed=8)
     assert result.score == pytest.approx(0.5, abs=3 * 0.5 / math.sqrt(600))
     assert result.returns.std() > 0
 
 
 def test_the_same_seed_plays_the_same_games_whatever_the_threads(pong):
     bots = [Participant("a", 0.3), Participant("b", 0.6)]
-    one, two = (play(pong, bots, 60, seed=5, threads=threads).returns for threads in (1, 2))
+    one, two = (play_match(pong, bots, 60, seed=5, threads=threads).returns for threads in (1, 2))
     assert (one == two).all()
-    assert (play(pong, bots, 60, seed=6).returns != one).any()
+    assert (play_match(pong, bots, 60, seed=6).returns != one).any()
 
 
 # --- names ---
@@ -200,11 +204,11 @@ def test_a_run_is_a_seat(pong, tmp_path):
 def test_a_match_needs_the_right_number_of_players_and_no_people(pong):
     bot, person = participant("bot", pong), participant("human", pong)
     with pytest.raises(UserError, match="has 2 seats, not 1"):
-        play(pong, [bot], 1, seed=0)
+        play_match(pong, [bot], 1, seed=0)
     with pytest.raises(UserError, match="without a window"):
-        play(pong, [bot, person], 1, seed=0)
+        play_match(pong, [bot, person], 1, seed=0)
     with pytest.raises(UserError, match="one game at least"):
-        play(pong, [bot, bot], 0, seed=0)
+        play_match(pong, [bot, bot], 0, seed=0)
 
 
 # --- the best at hand ---

@@ -5,13 +5,13 @@ import pytest
 import torch
 
 import games
-from agents import ppo
-from agents.match import participant
-from agents.networks import Memory, forget, sequence
-from agents.policy import Agent, build, describe
-from agents.ppo import PPO, PPOSettings
-from agents.settings import AgentSettings
-from games.batch import EXTERNAL, Batch
+from agents.algorithms import ppo
+from agents.algorithms.ppo import PPO, PPOSettings
+from agents.core.settings import AgentSettings
+from agents.networks.network import Memory, reset_state, segments
+from agents.participants import participant
+from agents.play.agent import Agent, build_network, describe_agent
+from games.engine.batch import EXTERNAL, Batch
 
 LONG = "MAX_TICKS = 60 * 180"
 SMALL = {"observation": "objects", "network": "mlp", "hidden": 16, "memory": "lstm", "memory_size": 12}
@@ -29,7 +29,7 @@ def step_by_step(memory, x, asked, start, state):
     """`Memory.step` one decision after the other: what is remembered at each, row by row."""
     found = [[] for _ in range(asked.shape[1])]
     for t in range(len(asked)):
-        out, after = memory.step(x[t], forget(state, start[t] & asked[t]))
+        out, after = memory.step(x[t], reset_state(state, start[t] & asked[t]))
         state = torch.where(asked[t][:, None, None], after, state)
         for row in asked[t].nonzero().flatten().tolist():
             found[row].append(out[row])
@@ -48,7 +48,7 @@ def test_a_sequence_gives_what_single_steps_give_whoever_is_asked_and_whatever_b
     x, state = torch.randn(13, 6, 5, requires_grad=True), torch.randn(6, 2 * layers, 7)
     single = step_by_step(memory, x, asked, start, state)
     chosen = x.transpose(0, 1)[asked.T]  # row by row
-    whole = memory(chosen, sequence(asked, start, state))
+    whole = memory(chosen, segments(asked, start, state))
     assert torch.allclose(whole, single, atol=1e-5)
     weight = torch.randn_like(single)
     parameters = [x, *memory.parameters()]
@@ -69,7 +69,7 @@ def test_in_bfloat16_a_sequence_gives_nearly_what_single_steps_give():
     exact = step_by_step(memory, x, asked, start, state)
     x = x.bfloat16()
     single = step_by_step(memory, x, asked, start, state)
-    whole = memory(x.transpose(0, 1)[asked.T], sequence(asked, start, state))
+    whole = memory(x.transpose(0, 1)[asked.T], segments(asked, start, state))
     assert single.dtype == whole.dtype == torch.bfloat16
     for one in (single, whole):
         assert 0 < (one.float() - exact).abs().max() < 0.02, "a bfloat16 of 1 is known to 0.004"
@@ -81,10 +81,10 @@ def test_nothing_passes_from_one_episode_of_a_sequence_into_the_next():
     asked, start = torch.ones(6, 2, dtype=torch.bool), torch.zeros(6, 2, dtype=torch.bool)
     start[3, 0] = True
     x, state = torch.randn(12, 5), torch.randn(2, 2, 7)
-    plain = memory(x, sequence(asked, start, state))
+    plain = memory(x, segments(asked, start, state))
     changed = x.clone()
     changed[[0, 6]] += 1.0  # the first decision of either row
-    moved = (memory(changed, sequence(asked, start, state + 1.0)) - plain).abs().amax(1) > 0
+    moved = (memory(changed, segments(asked, start, state + 1.0)) - plain).abs().amax(1) > 0
     assert moved.tolist() == [True] * 3 + [False] * 3 + [True] * 6
 
 
@@ -94,7 +94,7 @@ def test_nothing_passes_from_one_episode_of_a_sequence_into_the_next():
 def new_agent(game, algorithm="ppo", **settings):
     torch.manual_seed(0)
     settings = AgentSettings(**{**SMALL, **settings})
-    agent = Agent(game, describe(game, settings, algorithm), build(game, settings, algorithm))
+    agent = Agent(game, describe_agent(game, settings, algorithm), build_network(game, settings, algorithm))
     clumsy(agent.network.memory)
     return agent
 

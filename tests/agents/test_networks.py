@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from agents.compiled import to_patches
-from agents.encoders import ENCODERS, encoder
-from agents.networks import ActorCritic, best_dtype
-from agents.settings import AgentSettings
+from agents.core.settings import AgentSettings
+from agents.networks.network import ActorCritic, best_dtype
+from agents.networks.patches import to_patches
+from agents.networks.registry import ENCODERS, make_encoder
 from games.errors import UserError
 
 SHAPES = {  # what goes with what: settings, observation's shape
@@ -66,7 +66,7 @@ def test_bfloat16_computes_nearly_the_same(name):
 def test_bytes_are_numbers_from_0_to_1_to_a_network(name):
     """A white picture makes features of the order of one, not of hundreds."""
     settings, shape = SHAPES[name]
-    made = encoder(shape, settings)
+    made = make_encoder(shape, settings)
     white = torch.from_numpy(made.arrange(np.full((1, *shape), 255, np.uint8)))
     assert 0.01 < made(white, torch.float32).max() < 30
 
@@ -95,11 +95,11 @@ def test_patches_are_what_reshape_and_transpose_give(patch):
 
 def test_the_patch_encoder_is_a_convolution_with_its_kernel_as_stride():
     settings, shape = SHAPES["patch"]
-    first = encoder(shape, settings).project
+    first = make_encoder(shape, settings).project
     images = observations(shape)
     kernel = first.weight.reshape(settings.channels, shape[0], settings.patch, settings.patch)
     convolved = torch.nn.functional.conv2d(torch.from_numpy(images).float(), kernel, first.bias, settings.patch)
-    patches = torch.from_numpy(encoder(shape, settings).arrange(images)).float()
+    patches = torch.from_numpy(make_encoder(shape, settings).arrange(images)).float()
     assert torch.allclose(first(patches).transpose(1, 2), convolved.flatten(2), atol=1e-2, rtol=1e-4)
 
 
@@ -118,12 +118,12 @@ def test_the_patch_encoder_is_a_convolution_with_its_kernel_as_stride():
 )
 def test_what_does_not_go_together_is_said(changes, shape, says):
     with pytest.raises(UserError, match=says):
-        encoder(shape, AgentSettings(**changes))
+        make_encoder(shape, AgentSettings(**changes))
 
 
 @pytest.mark.parametrize(("name", "smallest"), [("impala", 9), ("mobile", 12)])
 def test_the_size_that_the_advice_names_is_enough(name, smallest):
-    made = encoder((2, smallest, smallest), AgentSettings(network=name, size=smallest))
+    made = make_encoder((2, smallest, smallest), AgentSettings(network=name, size=smallest))
     rows = torch.from_numpy(made.arrange(observations((2, smallest, smallest))))
     assert made(rows, torch.float32).shape == (5, made.features)
     assert made.hidden.in_features == 32 * 2 * 2
@@ -164,7 +164,7 @@ def plain_mobile(made, images):
 def test_the_residual_encoders_are_what_their_papers_draw(name, plain):
     settings, shape = SHAPES[name]
     torch.manual_seed(0)
-    made, images = encoder(shape, settings), observations(shape)
+    made, images = make_encoder(shape, settings), observations(shape)
     with torch.no_grad():
         ours = made(torch.from_numpy(made.arrange(images)), torch.float32)
         assert torch.allclose(ours.double(), plain(made, images), atol=1e-4)

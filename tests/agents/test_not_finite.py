@@ -5,13 +5,14 @@ import pytest
 import torch
 
 import games
-from agents import checkpoint, dqn, ppo
-from agents import run as runs
-from agents.dqn import DQN, DQNSettings
-from agents.match import participant
-from agents.ppo import PPO, PPOSettings
-from agents.rollout import Arena
-from games.view import View
+from agents.algorithms import dqn, ppo
+from agents.algorithms.dqn import DQN, DQNSettings
+from agents.algorithms.ppo import PPO, PPOSettings
+from agents.core import tensor_file
+from agents.participants import participant
+from agents.play.arena import GameArena
+from agents.training import trainer as runs
+from games.engine.view import View
 from tests.short_runs import folder_of
 
 SMALL = {
@@ -52,8 +53,8 @@ def stops_with(learner, what):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
 def test_a_reward_is_named_and_never_kept(bad, learner, monkeypatch):
-    step = Arena.step
-    monkeypatch.setattr(Arena, "step", lambda arena, actions: (step(arena, actions)[0] + bad, np.zeros(6, np.uint8)))
+    step = GameArena.step
+    monkeypatch.setattr(GameArena, "step", lambda arena, actions: (step(arena, actions)[0] + bad, np.zeros(6, np.uint8)))
     stops_with(learner, "a reward")
     kept = learner.replay.reward if isinstance(learner, DQN) else learner.rollout.reward.numpy()
     assert np.isfinite(kept).all()
@@ -106,7 +107,7 @@ def test_a_gradient_is_named(learner, monkeypatch):
 
 @pytest.mark.parametrize("memory", ["none", "lstm"])
 def test_a_run_of_dqn_ends_in_words_and_keeps_the_last_checkpoint(memory, main, tmp_path, monkeypatch):
-    step, left = Arena.step, 600
+    step, left = GameArena.step, 600
 
     def poisoned(arena, actions):
         nonlocal left
@@ -114,7 +115,7 @@ def test_a_run_of_dqn_ends_in_words_and_keeps_the_last_checkpoint(memory, main, 
         reward, end = step(arena, actions)
         return (reward if left > 0 else reward * np.nan), end
 
-    monkeypatch.setattr(Arena, "step", poisoned)
+    monkeypatch.setattr(GameArena, "step", poisoned)
     words = [
         *("pong", "--algo", "dqn", "--memory", memory, "--envs", "32", "--steps", "60000", "--set", "size=12", "--quiet"),
         *("--set", "hidden=8", "--set", "learning_starts=500", "--set", "batch_size=32", "--set", "threads=1"),
@@ -125,6 +126,6 @@ def test_a_run_of_dqn_ends_in_words_and_keeps_the_last_checkpoint(memory, main, 
     assert "a reward is not a number" in error
     assert "It is what the game gave." in error
     assert "Traceback" not in error and len(error.splitlines()) == 3
-    tensors, meta = checkpoint.load(folder_of(tmp_path, words, "nan") / runs.CHECKPOINT, "checkpoint")
+    tensors, meta = tensor_file.load(folder_of(tmp_path, words, "nan") / runs.CHECKPOINT, "checkpoint")
     assert 4000 <= meta["learner"]["steps"] < 600 * 32
     assert all(tensor.isfinite().all() for tensor in tensors.values() if tensor.is_floating_point())

@@ -11,10 +11,14 @@ import torch
 
 import games
 import play
-from agents import checkpoint, export, match, own
-from agents import config as configs
-from agents.policy import Agent, build, describe
-from agents.settings import AgentSettings
+from agents import export, participants
+from agents.bridges import onnx
+from agents.core import tensor_file
+from agents.core.settings import AgentSettings
+from agents.networks import custom
+from agents.play import match
+from agents.play.agent import Agent, build_network, describe_agent
+from agents.training import config as configs
 from games.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +34,7 @@ DQN = [
 ]  # fmt: skip
 
 MLP = """from torch import nn
-from agents.features import Encoder
+from agents.networks import Encoder
 
 class Net(Encoder):
     takes = ("objects",)
@@ -48,13 +52,13 @@ class Net(Encoder):
 @pytest.fixture(autouse=True)
 def nothing_named(monkeypatch):
     """Each test is a program that has just begun."""
-    monkeypatch.setattr(own, "NAMED", {})
+    monkeypatch.setattr(custom, "NAMED", {})
 
 
 @pytest.fixture
 def forget(monkeypatch):
     """What was named is forgotten, as when a program ends."""
-    return lambda: monkeypatch.setattr(own, "NAMED", {})
+    return lambda: monkeypatch.setattr(custom, "NAMED", {})
 
 
 @pytest.fixture
@@ -69,13 +73,13 @@ def written(tmp_path, text, name="net.py"):
 
 
 def settings_of(file, **changes):
-    named = own.load(file)
+    named = custom.load(file)
     return AgentSettings(**{"network": named.name, "network_digest": named.digest, "size": 12, **changes})
 
 
 def agent_file(tmp_path, file, name="agent.safetensors", **changes):
     game, settings = games.load("pong"), settings_of(file, **changes)
-    Agent(game, describe(game, settings, "ppo"), build(game, settings)).save(tmp_path / name)
+    Agent(game, describe_agent(game, settings, "ppo"), build_network(game, settings)).save(tmp_path / name)
     return tmp_path / name
 
 
@@ -91,7 +95,7 @@ def test_it_is_trained_described_resumed_played_and_exported(
     assert (code, err) == (0, "")
     assert {"encoder.look", "encoder.combine", "encoder.hidden"} <= {layer["name"] for layer in json.loads(out)["layers"]}
     assert main("pong", *words, "--network", my_net, "--memory", memory, "--name", "one")[0] == 0
-    run, forgotten = tmp_path / "pong" / "one", len(own.NAMED)
+    run, forgotten = tmp_path / "pong" / "one", len(custom.LOADED)
     assert forgotten == 1
     forget()
     assert main("--resume", run, "--network", my_net, "--steps", 2500, "--quiet")[0] == 0
@@ -103,13 +107,13 @@ def test_it_is_trained_described_resumed_played_and_exported(
     assert play.main() == 0
     assert json.loads(capsys.readouterr().out)["games"] == 2
     forget()
-    monkeypatch.setattr(export, "GAMES", 4)
-    monkeypatch.setattr(export, "DECISIONS", 30)
-    monkeypatch.setattr(export, "TIMED", 2)
-    onnx = [str(run), str(tmp_path / "net.onnx")]
-    assert export.main(onnx) == 2
+    monkeypatch.setattr(onnx, "GAMES", 4)
+    monkeypatch.setattr(onnx, "DECISIONS", 30)
+    monkeypatch.setattr(onnx, "TIMED", 2)
+    arguments = [str(run), str(tmp_path / "net.onnx")]
+    assert export.main(arguments) == 2
     assert "Name its file: --network" in capsys.readouterr().err
-    assert export.main([*onnx, "--network", str(my_net)]) == 0
+    assert export.main([*arguments, "--network", str(my_net)]) == 0
     assert "100.00% of choices the same" in capsys.readouterr().out
 
 
@@ -169,7 +173,7 @@ def test_seeds_each_get_it_and_are_gone_on_with_by_it(main, my_net, tmp_path):
     code, out, err = main("pong", *words, "--network", my_net, "--seeds", 2, "--name", "many", "--json")
     assert (code, err) == (0, "")
     assert [run.get("error") for run in json.loads(out)["runs"]] == [None, None]
-    from agents.seeds import Job, how_to_go_on
+    from agents.training.seeds import Job, how_to_go_on
 
     (job,) = [Job(1, tmp_path / "pong" / "many-s1", [])]
     line = how_to_go_on([job], {}, None, [str(my_net)])
@@ -209,8 +213,8 @@ def test_a_run_says_how_it_is_named_again_and_notices_an_edit(main, my_net, tmp_
 
 def test_a_constant_called_like_one_of_a_games_counts(my_net, tmp_path):
     """A game's KEYS or MARK may change without making another game; a network's may not."""
-    one = own.load(written(tmp_path, my_net.read_text() + "\nMARK = 3\n"))
-    other = own.load(written(tmp_path, my_net.read_text() + "\nMARK = 4\n"))
+    one = custom.load(written(tmp_path, my_net.read_text() + "\nMARK = 3\n"))
+    other = custom.load(written(tmp_path, my_net.read_text() + "\nMARK = 4\n"))
     assert one.digest != other.digest
 
 
@@ -227,9 +231,9 @@ def test_the_best_at_hand_is_one_that_can_be_played(my_net, tmp_path, forget, mo
     game, folder = games.load("pong"), tmp_path / "pong" / "run"
     folder.mkdir(parents=True)
     path = agent_file(folder, my_net)
-    assert match.best_at_hand(game, tmp_path) == str(path)
+    assert participants.best_at_hand(game, tmp_path) == str(path)
     forget()
-    assert match.best_at_hand(game, tmp_path) == "bot"
+    assert participants.best_at_hand(game, tmp_path) == "bot"
 
 
 # --- no file opens code ---
@@ -241,13 +245,13 @@ def test_neither_an_agents_file_nor_a_config_runs_a_networks_file(main, my_net, 
     run, ran = tmp_path / "pong" / "one", tmp_path / "ran"
     my_net.write_text(my_net.read_text() + f"\nopen({str(ran)!r}, 'w').close()\n")
     forget()
-    trap = own.contract.digest([own.contract.parse(my_net.read_bytes(), "")], unseen=frozenset())
-    tensors, meta = checkpoint.load(run / "agent.safetensors", "agent")
+    trap = custom.contract.digest([custom.contract.parse(my_net.read_bytes(), "")], unseen=frozenset())
+    tensors, meta = tensor_file.load(run / "agent.safetensors", "agent")
     kept = {name: value for name, value in meta.items() if name not in ("format", "kind", "sha256")}
-    for name in ("my_net", "./my_net.py", str(my_net), "../my_net", "os", "agents.own", "patch"):
+    for name in ("my_net", "./my_net.py", str(my_net), "../my_net", "os", "agents.networks.custom", "patch"):
         for digest in (trap, "0" * 64, "", "x"):
             lie = {**kept["settings"], "network": name, "network_digest": digest}
-            checkpoint.save(run / "lie.safetensors", tensors, {**kept, "settings": lie}, "agent")
+            tensor_file.save(run / "lie.safetensors", tensors, {**kept, "settings": lie}, "agent")
             with pytest.raises(UserError):
                 Agent.load(run / "lie.safetensors")
             config = json.loads((run / "config.json").read_text())
@@ -255,7 +259,7 @@ def test_neither_an_agents_file_nor_a_config_runs_a_networks_file(main, my_net, 
             (run / "config.json").write_text(json.dumps({**config, "network_file": str(my_net)}))
             assert main("--resume", run, "--steps", 2000)[0] == 2
     assert not ran.exists()
-    own.load(my_net)
+    custom.load(my_net)
     assert ran.exists(), "the trap works"
 
 
@@ -274,8 +278,8 @@ def test_a_digest_is_no_setting_and_a_recipe_names_no_file(my_net, monkeypatch):
     monkeypatch.setitem(game.recipe, "ppo", {"network": str(my_net)})
     settings, _ = configs.resolve(game, "ppo", {}, None)
     with pytest.raises(UserError, match="There is no network"):
-        build(game, settings, "ppo")
-    assert not own.NAMED
+        build_network(game, settings, "ppo")
+    assert not custom.LOADED
 
 
 # --- mistakes ---
@@ -283,7 +287,7 @@ def test_a_digest_is_no_setting_and_a_recipe_names_no_file(my_net, monkeypatch):
 
 def test_an_edit_in_place(tmp_path):
     """The text that the next test changes is without fault."""
-    build(games.load("pong"), settings_of(written(tmp_path, MLP), observation="objects"))
+    build_network(games.load("pong"), settings_of(written(tmp_path, MLP), observation="objects"))
 
 
 @pytest.mark.parametrize(
@@ -292,8 +296,8 @@ def test_an_edit_in_place(tmp_path):
         ("class Net(Encoder):", "class Net(Encoder)", "line 4 is not Python"),
         ("from torch import nn", "import torhc", "line 1 does not load: ModuleNotFoundError"),
         ("class Net(Encoder)", "class Net(Encodr)", "line 4 does not load: NameError.*Did you mean 'Encoder'"),
-        ("class Net(Encoder)", "class Net(nn.Module)", "line 4: Net does not build on agents.features.Encoder"),
-        ("class Net(Encoder):", "x = 1\ndef net():", "no class builds on agents.features.Encoder"),
+        ("class Net(Encoder)", "class Net(nn.Module)", "line 4: Net does not build on agents.networks.encoder.Encoder"),
+        ("class Net(Encoder):", "x = 1\ndef net():", "no class builds on agents.networks.encoder.Encoder"),
         ("class Net", "class Other(Encoder):\n    pass\n\nclass Net", r"2 networks: Other \(line 4\), Net \(line 7\)"),
         ('takes = ("objects",)', 'takes = ("pixels",)', "line 4: Net takes pixels, not objects"),
         ("shape[1], settings", "shape[2], settings", r"line 9: Net cannot be made for objects 2 × 18: IndexError"),
@@ -316,7 +320,7 @@ def test_a_mistake_in_the_file_is_told_with_its_line(old, new, says, tmp_path):
     assert MLP.count(old) == 1
     file = written(tmp_path, MLP.replace(old, new))
     with pytest.raises(UserError, match=says) as told:
-        build(games.load("pong"), settings_of(file, observation="objects"))
+        build_network(games.load("pong"), settings_of(file, observation="objects"))
     lines = str(told.value).splitlines()
     assert lines[0].startswith(str(file)) and len(lines) <= 2
 
@@ -334,7 +338,7 @@ def test_what_is_no_networks_file_is_said(named, says, tmp_path):
     for name in ("My-Net.py", "patch.py"):
         written(tmp_path, MLP, name)
     with pytest.raises(UserError, match=says):
-        own.load(named if named == "patchy" else tmp_path / named)
+        custom.load(named if named == "patchy" else tmp_path / named)
 
 
 def test_contributing_shows_the_example_whole():
@@ -344,7 +348,7 @@ def test_contributing_shows_the_example_whole():
 def test_trying_it_out_leaves_the_weights_what_the_seed_makes_them(my_net):
     settings, game = settings_of(my_net), games.load("pong")
     torch.manual_seed(5)
-    plain = own.NAMED[settings.network_digest].kind((2, 12, 12), settings).state_dict()
+    plain = custom.LOADED[settings.network_digest].kind((2, 12, 12), settings).state_dict()
     torch.manual_seed(5)
-    for name, tensor in build(game, settings).encoder.state_dict().items():
+    for name, tensor in build_network(game, settings).encoder.state_dict().items():
         assert torch.equal(tensor, plain[name])

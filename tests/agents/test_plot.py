@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from agents import plot
-from agents.plot import Curve, Group, band, bands, figure, mark, read
+from agents.training import learning_curves
+from agents.training.learning_curves import Curve, Group, band, bands, figure, mark, read
 from games.errors import UserError
 
 ONE = Group("pong", "ppo", "patch")
@@ -86,7 +87,7 @@ def test_the_interval_is_students_and_a_rate_stays_a_rate():
 
 def test_many_points_become_a_few_hundred():
     long = [curve(np.arange(1000) + k / 7, np.arange(1000)) for k in range(3)]
-    assert len(band(long).x) == plot.PLACES
+    assert len(band(long).x) == learning_curves.PLACES
     assert len(band(long[:1]).x) == 1000
 
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 import games
-from agents.match import participant
-from agents.policy import Agent, build, describe
-from agents.ppo import PPO, PPOSettings
-from agents.settings import AgentSettings
-from games.batch import EXTERNAL, Batch
-from games.env import SparringEnv
+from agents.algorithms.ppo import PPO, PPOSettings
+from agents.core.settings import AgentSettings
+from agents.participants import participant
+from agents.play.agent import Agent, build_network, describe_agent
+from games.engine.batch import EXTERNAL, Batch
+from games.engine.view import View
+from games.envs.gymnasium import SparringEnv
 from games.errors import UserError
-from games.view import View
 
 ROOT = Path(__file__).parents[2]
 TALLY = ROOT / "tests" / "games" / "tally.py"  # left and right change places in the second seat's view
@@ -36,7 +36,7 @@ def new_agent(game, decided=True, seed=0, **settings):
     """An agent with random weights; `decided`: whose actions depend on what it sees."""
     torch.manual_seed(seed)
     settings = AgentSettings(**settings)
-    agent = Agent(game, describe(game, settings, "ppo"), build(game, settings))
+    agent = Agent(game, describe_agent(game, settings, "ppo"), build_network(game, settings))
     with torch.no_grad():
         agent.network.policy.weight.mul_(100.0 if decided else 0.0)
     return agent
@@ -165,7 +165,7 @@ def test_a_state_is_worth_what_is_allowed_in_it():
     """To DQN; what nobody may do may be valued at anything."""
     game = games.load("connect_four")
     settings = AgentSettings(observation="objects", network="mlp", stack=1, hidden=8)
-    agent = Agent(game, describe(game, settings, "dqn"), build(game, settings, "dqn"))
+    agent = Agent(game, describe_agent(game, settings, "dqn"), build_network(game, settings, "dqn"))
     with torch.no_grad():
         agent.network.advantage.bias[3] = 100.0
     seen, mask = View(Batch(game, 1), [(0, 0)], "objects", stack=1).observe(), np.ones((1, 7), np.uint8)

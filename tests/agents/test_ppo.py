@@ -10,14 +10,16 @@ import pytest
 import torch
 
 import games
-from agents.match import Participant, participant
-from agents.networks import choose, masked, sample
-from agents.policy import Agent, build, describe
-from agents.ppo import PPO, PPOSettings, advantages
-from agents.ppo_objective import TERMS, Decided, by_torch, compiled, entropy, policy_loss, value_loss
-from agents.rollout import Arena, Rollout, cut_rows
-from agents.settings import AgentSettings
-from games.batch import OUT_OF_TIME, OVER, RUNNING, Workers
+from agents.algorithms.ppo import PPO, PPOSettings, advantages
+from agents.algorithms.ppo_loss import TERMS, Minibatch, by_torch, compiled, entropy, policy_loss, value_loss
+from agents.core.settings import AgentSettings
+from agents.experience.rollout import Rollout, truncated_rows
+from agents.networks.network import choose, masked, sample
+from agents.participants import participant
+from agents.play.agent import Agent, build_network, describe_agent
+from agents.play.arena import GameArena
+from agents.play.seats import Participant
+from games.engine.batch import OUT_OF_TIME, OVER, RUNNING, Workers
 
 REPEAT = Path(__file__).parents[1] / "learning" / "repeat.py"
 SMALL = {"observation": "objects", "network": "mlp", "stack": 1, "hidden": 16, "n_steps": 8, "precision": "fp32"}
@@ -187,7 +189,7 @@ def test_the_gradient_in_one_pass_is_that_of_the_terms(masks, clip_range_vf):
     flat["log_prob"] = torch.zeros(rows).index_copy(0, some, allowed + 0.3 * normal(300))
     flat |= {"mask": mask} if masks else {}
     settings = PPOSettings(clip_range_vf=clip_range_vf, vf_coef=0.7, ent_coef=0.05)
-    decided = Decided(flat, some, (torch.tensor(0.2), torch.tensor(1.3)), torch.tensor(2.0), settings)
+    decided = Minibatch(flat, some, (torch.tensor(0.2), torch.tensor(1.3)), torch.tensor(2.0), settings)
     one, other = (way(logits.clone(), value.clone(), decided) for way in (compiled, by_torch))
     for mine, expected in zip(one, other, strict=True):
         assert mine.shape == expected.shape and torch.allclose(mine, expected, rtol=1e-4, atol=1e-5)
@@ -314,11 +316,11 @@ def test_a_pass_stops_with_the_minibatch_that_moved_too_far():
 def rival_of(game, seed=0):
     settings = AgentSettings(size=16, patch=8, stack=3, hidden=8)
     torch.manual_seed(seed)
-    return Participant("rival", agent=Agent(game, describe(game, settings, "ppo"), build(game, settings)))
+    return Participant("rival", agent=Agent(game, describe_agent(game, settings, "ppo"), build_network(game, settings)))
 
 
 def arena_of(game, opponents, num_envs, **changes):
-    return Arena(game, num_envs, 1, opponents, PPOSettings(**{**SMALL, **changes}), Workers(1))
+    return GameArena(game, num_envs, 1, opponents, PPOSettings(**{**SMALL, **changes}), Workers(1))
 
 
 def test_opponents_share_the_environments_evenly_and_seats_alternate():
@@ -362,7 +364,7 @@ def test_only_the_learners_decisions_are_delayed():
 
 
 def test_only_the_time_outs_are_cut():
-    assert cut_rows(np.array([RUNNING, OVER, OUT_OF_TIME, OUT_OF_TIME])).tolist() == [2, 3]
+    assert truncated_rows(np.array([RUNNING, OVER, OUT_OF_TIME, OUT_OF_TIME])).tolist() == [2, 3]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")

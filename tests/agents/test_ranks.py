@@ -17,11 +17,11 @@ import torch
 from safetensors.torch import load_file
 
 import train
-from agents import checkpoint
-from agents import config as configs
-from agents import run as runs
-from agents.ranks import Ranks
-from agents.replay import Sampled
+from agents.core import tensor_file
+from agents.core.distributed import ProcessGroup
+from agents.experience.replay import SampledEntries
+from agents.training import config as configs
+from agents.training import trainer as runs
 from games.errors import UserError
 from tests.agents.one_rank import DQNS, PPOS, dqn, learned, ppo
 from tests.agents.steps import gradient_step
@@ -127,7 +127,7 @@ def test_two_ranks_give_the_dqn_update_of_one_with_the_batch_of_both(kind, updat
         weight = np.concatenate(chance) ** -one.settings.beta
         assert abs(chance[0].min() / chance[1].min() - 1) > 0.01
     one.settings.batch_size *= 2
-    replay.sample = lambda *chance: Sampled(row, entry, (weight / weight.max()).astype(np.float32))
+    replay.sample = lambda *chance: SampledEntries(row, entry, (weight / weight.max()).astype(np.float32))
     gradient_step(one)
     same_update(both, one)
 
@@ -145,9 +145,9 @@ def test_what_is_seen_is_normalised_by_all_that_all_ranks_have_seen(updates):
 def test_no_two_ranks_play_the_same_episodes(updates):
     one, two = (set(rank["rng"].tolist()) for rank in updates("seen"))
     assert len(one) == 5 and len(two) == 8 and not one & two
-    seeds = {Ranks(rank, 100).seed(seed) for rank in range(100) for seed in range(100)}
+    seeds = {ProcessGroup(rank, 100).seed(seed) for rank in range(100) for seed in range(100)}
     assert len(seeds) == 100 * 100, "nor those of a run with another seed"
-    assert [Ranks(0, 2).seed(seed) for seed in (1, 2)] == [1, 2]
+    assert [ProcessGroup(0, 2).seed(seed) for seed in (1, 2)] == [1, 2]
 
 
 def test_the_returns_that_are_told_are_those_of_all_ranks(updates):
@@ -219,9 +219,9 @@ def test_after_every_update_the_weights_of_two_ranks_are_the_same(kind, tmp_path
 
 def same_end(folder, other):
     for kind, path in (("checkpoint", runs.CHECKPOINT), ("agent", runs.AGENT)):
-        one, two = (checkpoint.load(each / path, kind)[0] for each in (folder, other))
+        one, two = (tensor_file.load(each / path, kind)[0] for each in (folder, other))
         assert one.keys() == two.keys()
-        assert [name for name in one if checkpoint.digest({"": one[name]}) != checkpoint.digest({"": two[name]})] == [], path
+        assert [name for name in one if tensor_file.digest({"": one[name]}) != tensor_file.digest({"": two[name]})] == [], path
     assert lines(folder) == lines(other)
     steps = [one["step"] for one in lines(folder) if "time/iterations" in one]
     assert steps == sorted(set(steps)), "each step once"
@@ -257,7 +257,7 @@ def test_two_killed_ranks_resume_to_the_same_weights(kind, tmp_path):
     with torchrun("train.py", *arguments) as process:
         assert process.wait(PATIENCE) == 0
     same_end(folder, whole)
-    named = checkpoint.load(folder / runs.CHECKPOINT, "checkpoint")[1]["ranks"][0].get("segments", [])
+    named = tensor_file.load(folder / runs.CHECKPOINT, "checkpoint")[1]["ranks"][0].get("segments", [])
     assert sorted(file.name for file in (folder / "checkpoints" / "rank1").glob("replay/*")) == named
     assert bool(named) == kind.startswith("dqn")
 
@@ -306,7 +306,7 @@ def test_a_signal_breaks_off_an_evaluation_that_the_other_waits_for(tmp_path):
         began = time.monotonic()
         assert ended(processes)[0] == [130, 130]
         assert time.monotonic() - began < 30, "not after the evaluation"
-    meta = checkpoint.load(folder_of(tmp_path, words, "long") / runs.CHECKPOINT, "checkpoint")[1]
+    meta = tensor_file.load(folder_of(tmp_path, words, "long") / runs.CHECKPOINT, "checkpoint")[1]
     assert meta["learner"]["steps"] > 0 and len(meta["ranks"]) == 1
 
 
@@ -326,7 +326,7 @@ def test_what_is_wrong_is_said_once_and_both_exit_2(wrong, tmp_path):
 def test_what_needs_one_process_is_refused_to_several(words, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train.py", *QUICK, *words])
     with pytest.raises(UserError, match=f"{words[0]} .*without torchrun"):
-        train.train_together(Ranks(0, 2))
+        train.train_together(ProcessGroup(0, 2))
 
 
 def test_what_is_wrong_with_another_rank_is_said_by_the_first(tmp_path):

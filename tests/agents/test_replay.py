@@ -5,11 +5,12 @@ import copy
 import numpy as np
 import pytest
 
-from agents import checkpoint
-from agents.compiled import SumTree, gather_stacks, look_ahead
-from agents.dqn import DQN, DQNSettings
-from agents.replay import Replay
-from games.batch import OUT_OF_TIME, OVER, RUNNING
+from agents.algorithms.dqn import DQN, DQNSettings
+from agents.core import tensor_file
+from agents.experience.replay import Replay
+from agents.experience.replay_kernels import gather_stacks, n_step_return
+from agents.experience.sum_tree import SumTree
+from games.engine.batch import OUT_OF_TIME, OVER, RUNNING
 from games.errors import UserError
 
 ROWS, FRAME, ACTIONS = 3, (2,), 4
@@ -234,11 +235,11 @@ def test_priorities_are_sampled_in_proportion_and_weighed_out():
 
 def put_into(folder):
     folder.mkdir(exist_ok=True)
-    return lambda name, tensors: checkpoint.save(folder / name, tensors, {}, "replay")
+    return lambda name, tensors: tensor_file.save(folder / name, tensors, {}, "replay")
 
 
 def get_from(folder):
-    return lambda name: checkpoint.load(folder / name, "replay")[0]
+    return lambda name: tensor_file.load(folder / name, "replay")[0]
 
 
 @pytest.mark.parametrize("kind", ["stack and n steps", "all"])
@@ -327,7 +328,7 @@ def test_n_step_returns_are_those_worked_by_hand():
     """γ = 0.5, three steps: 1 + 0.5·2 + 0.25·4; over after the second: 1 + 0.5·2; cut after the first: 1, and 0.5 V."""
     reward = np.array([[1, 2, 4, 8]] * 3, np.float32)
     end = np.array([[0, 0, 0, 0], [0, OVER, 0, 0], [OUT_OF_TIME, 0, 0, 0]], np.uint8)
-    after, earned, discount = look_ahead(np.arange(3), np.zeros(3, np.int64), reward, end, 3, 0.5)
+    after, earned, discount = n_step_return(np.arange(3), np.zeros(3, np.int64), reward, end, 3, 0.5)
     assert after.tolist() == [3, 1, 1]
     assert earned.tolist() == [3.0, 2.0, 1.0]
     assert discount.tolist() == [0.125, 0.0, 0.5]

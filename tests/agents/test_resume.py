@@ -7,11 +7,11 @@ import pytest
 
 import games
 import train
-from agents import checkpoint
-from agents import config as configs
-from agents import resume as resuming
-from agents import run as runs
-from agents.rollout import Arena
+from agents.core import tensor_file
+from agents.play.arena import GameArena
+from agents.training import config as configs
+from agents.training import run_checkpoint as resuming
+from agents.training import trainer as runs
 from tests.short_runs import folder_of
 
 BRIEF = [
@@ -44,7 +44,7 @@ def uninterrupted(tmp_path_factory):
 
     def get(kind):
         if kind not in made:
-            home, count, original = tmp_path_factory.mktemp("whole"), 0, Arena.step
+            home, count, original = tmp_path_factory.mktemp("whole"), 0, GameArena.step
 
             def step(arena, actions):
                 nonlocal count
@@ -52,7 +52,7 @@ def uninterrupted(tmp_path_factory):
                 return original(arena, actions)
 
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(Arena, "step", step)
+                patch.setattr(GameArena, "step", step)
                 words = [*WORDS[kind], "--runs", str(home), "--name", "whole", "--quiet"]
                 patch.setattr(sys, "argv", ["train.py", *words])
                 assert train.main() == 0
@@ -64,12 +64,12 @@ def uninterrupted(tmp_path_factory):
 
 def same_end(folder, other):
     for kind, path in (("checkpoint", runs.CHECKPOINT), ("agent", runs.AGENT)):
-        one, two = (checkpoint.load(each / path, kind)[0] for each in (folder, other))
+        one, two = (tensor_file.load(each / path, kind)[0] for each in (folder, other))
         assert one.keys() == two.keys()
-        assert [name for name in one if checkpoint.digest({"": one[name]}) != checkpoint.digest({"": two[name]})] == [], path
+        assert [name for name in one if tensor_file.digest({"": one[name]}) != tensor_file.digest({"": two[name]})] == [], path
 
 
-def stopped_after(steps, monkeypatch, place=(Arena, "step")):
+def stopped_after(steps, monkeypatch, place=(GameArena, "step")):
     """A signal comes in the middle of an arena's step, after so many of them."""
     owner, name = place
     original, left = getattr(owner, name), steps
@@ -85,7 +85,7 @@ def stopped_after(steps, monkeypatch, place=(Arena, "step")):
 
 
 def resume(folder, game):
-    runs.Run(games.load(game), configs.read_config(folder), folder, quiet=True, resume=True).go()
+    runs.Trainer(games.load(game), configs.read_config(folder), folder, quiet=True, resume=True).go()
 
 
 @pytest.mark.parametrize("kind", WORDS)
@@ -102,7 +102,7 @@ def test_a_run_stopped_in_the_middle_of_iterations_ends_with_the_same_weights(ki
     same_end(folder, whole)
     replay = folder / "checkpoints" / "replay"
     assert replay.exists() == kind.startswith("dqn")
-    named = checkpoint.load(folder / runs.CHECKPOINT, "checkpoint")[1]["beside"].get("segments", [])
+    named = tensor_file.load(folder / runs.CHECKPOINT, "checkpoint")[1]["beside"].get("segments", [])
     assert sorted(file.name for file in replay.glob("*")) == named
 
 
@@ -110,7 +110,7 @@ def test_a_run_stopped_in_the_middle_of_iterations_ends_with_the_same_weights(ki
 def test_stopped_after_its_last_checkpoint_it_goes_back_and_ends_the_same(kind, main, tmp_path, uninterrupted, monkeypatch):
     """What was saved is newer than what is saved now: the replay on the disk is taken back too."""
     (whole, _), folder = uninterrupted(kind), folder_of(tmp_path, WORDS[kind], "stopped")
-    sweep, left = resuming.sweep, 3
+    sweep, left = resuming.remove_unused_files, 3
 
     def sweep_and_stop(*arguments):
         nonlocal left

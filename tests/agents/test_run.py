@@ -16,12 +16,12 @@ import pytest
 
 import games
 import train
-from agents import checkpoint
-from agents import config as configs
-from agents import run as runs
-from agents.logs import Terminal
-from agents.resume import hold
-from agents.rollout import Arena
+from agents.core import tensor_file
+from agents.play.arena import GameArena
+from agents.training import config as configs
+from agents.training import trainer as runs
+from agents.training.logs import Terminal
+from agents.training.run_checkpoint import lock_run
 from games.errors import UserError
 from tests.short_runs import BOARD, BRIEF, PONG, REPEAT, ROOT, folder_of
 
@@ -57,8 +57,8 @@ def board(folder):
 def same_end(folder, other):
     """Does all that a run leaves behind agree, but for the times?"""
     for kind, path in (("checkpoint", runs.CHECKPOINT), ("agent", runs.AGENT)):
-        one, two = (checkpoint.load(each / path, kind)[0] for each in (folder, other))
-        assert checkpoint.digest(one) == checkpoint.digest(two), path
+        one, two = (tensor_file.load(each / path, kind)[0] for each in (folder, other))
+        assert tensor_file.digest(one) == tensor_file.digest(two), path
     assert lines(folder) == lines(other)
     one, two = board(folder), board(other)
     assert one.keys() == two.keys()
@@ -92,13 +92,13 @@ def uninterrupted(tmp_path_factory):
 @pytest.fixture
 def signal_after(monkeypatch):
     """`with signal_after(number, seconds):` that many seconds after a run's loop began, this process gets a signal."""
-    original = runs.Run.go
+    original = runs.Trainer.go
 
     @contextmanager
     def sending(number, seconds):
         timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
         before = signal.signal(number, lambda number, frame: None)  # should the run be over by then
-        monkeypatch.setattr(runs.Run, "go", lambda run: (timer.start(), original(run))[1])
+        monkeypatch.setattr(runs.Trainer, "go", lambda run: (timer.start(), original(run))[1])
         try:
             yield
         finally:
@@ -106,7 +106,7 @@ def signal_after(monkeypatch):
             if timer.ident:
                 timer.join()
             signal.signal(number, before)
-            monkeypatch.setattr(runs.Run, "go", original)
+            monkeypatch.setattr(runs.Trainer, "go", original)
 
     return sending
 
@@ -134,7 +134,7 @@ def test_stopped_run_resumes_to_the_same_weights(words, main, tmp_path, uninterr
 def test_a_run_stopped_in_any_iteration_resumes_to_the_same_weights(call, main, tmp_path, uninterrupted, monkeypatch):
     """In the middle of collecting: also in the very first iteration, whose first observation must not be lost."""
     whole, folder, count = uninterrupted(PONG), folder_of(tmp_path, PONG, "stopped"), 16 * (call - 1) + 5
-    original = Arena.step
+    original = GameArena.step
 
     def step(arena, actions):
         nonlocal count
@@ -143,17 +143,17 @@ def test_a_run_stopped_in_any_iteration_resumes_to_the_same_weights(call, main, 
             raise runs.Stop(signal.SIGINT)
         return original(arena, actions)
 
-    monkeypatch.setattr(Arena, "step", step)
+    monkeypatch.setattr(GameArena, "step", step)
     assert main(*PONG, "--name", "stopped", "--quiet")[0] == 130
     monkeypatch.undo()
     config = configs.read_config(folder)
-    runs.Run(games.load("pong"), config, folder, quiet=True, resume=True).go()
+    runs.Trainer(games.load("pong"), config, folder, quiet=True, resume=True).go()
     same_end(folder, whole)
 
 
 def test_a_signal_is_not_lost_where_nothing_can_be_raised(main, tmp_path, uninterrupted, monkeypatch):
     """Python drops what is raised inside a callback of C code; the run stops with the next iteration."""
-    whole, folder, original, left = uninterrupted(PONG), folder_of(tmp_path, PONG, "dropped"), Arena.step, 5
+    whole, folder, original, left = uninterrupted(PONG), folder_of(tmp_path, PONG, "dropped"), GameArena.step, 5
 
     def step(arena, actions):
         nonlocal left
@@ -163,7 +163,7 @@ def test_a_signal_is_not_lost_where_nothing_can_be_raised(main, tmp_path, uninte
                 signal.raise_signal(signal.SIGINT)
         return original(arena, actions)
 
-    monkeypatch.setattr(Arena, "step", step)
+    monkeypatch.setattr(GameArena, "step", step)
     assert main(*PONG, "--name", "dropped", "--quiet")[0] == 130
     assert main("--resume", folder, "--quiet")[0] == 0
     same_end(folder, whole)
@@ -221,7 +221,7 @@ def test_run_killed_ten_times_resumes_to_the_same_weights(words, tmp_path, unint
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(main, tmp_path, uninterrupted, monkeypatch):
     whole, folder = uninterrupted(PONG), folder_of(tmp_path, PONG, "early")
-    original = runs.Run._iterate
+    original = runs.Trainer._iterate
 
     def iterate(run):
         original(run)
@@ -229,32 +229,32 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(main, tmp_path, un
             run.log.flush()
             raise SystemExit  # as a kill: nothing is saved
 
-    monkeypatch.setattr(runs.Run, "_iterate", iterate)
+    monkeypatch.setattr(runs.Trainer, "_iterate", iterate)
     with pytest.raises(SystemExit):
         main(*PONG, "--name", "early", "--quiet")
     monkeypatch.undo()
     assert not (folder / runs.CHECKPOINT).exists()
     assert len(lines(folder)) == 2
-    runs.Run(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).go()
+    runs.Trainer(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).go()
     same_end(folder, whole)
 
 
 def test_what_a_killed_run_had_shown_beyond_its_checkpoint_is_shown_once(main, tmp_path, uninterrupted, monkeypatch):
     whole, folder = uninterrupted(PONG), folder_of(tmp_path, PONG, "shown")
-    original = runs.Run.evaluate
+    original = runs.Trainer.evaluate
 
     def evaluate(run):
         original(run)
         raise SystemExit  # as a kill: TensorBoard has been given what no checkpoint knows of
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.Run, "evaluate", evaluate)
+        patch.setattr(runs.Trainer, "evaluate", evaluate)
         with pytest.raises(SystemExit):
             main(*PONG, "--name", "shown", "--quiet")
     (folder / "checkpoints" / ".latest.safetensors.123.tmp").write_text("half of it")
-    saved = checkpoint.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"]
+    saved = tensor_file.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"]
     assert board(folder)["time/iterations"][-1][1] == lines(folder)[-2]["time/iterations"] > saved
-    runs.Run(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).go()
+    runs.Trainer(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).go()
     same_end(folder, whole)
 
 
@@ -287,7 +287,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path):
 
 def poisoned(monkeypatch, steps):
     """After so many steps of an arena, every reward is no number."""
-    original, left = Arena.step, steps
+    original, left = GameArena.step, steps
 
     def step(arena, actions):
         nonlocal left
@@ -295,7 +295,7 @@ def poisoned(monkeypatch, steps):
         reward, end = original(arena, actions)
         return (reward if left > 0 else reward * np.nan), end
 
-    monkeypatch.setattr(Arena, "step", step)
+    monkeypatch.setattr(GameArena, "step", step)
 
 
 def test_a_reward_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(main, tmp_path, monkeypatch):
@@ -304,32 +304,32 @@ def test_a_reward_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
     assert code == 2
     assert "is not a number" in error
     assert "Traceback" not in error
-    tensors, meta = checkpoint.load(folder_of(tmp_path, PONG, "nan") / runs.CHECKPOINT, "checkpoint")
+    tensors, meta = tensor_file.load(folder_of(tmp_path, PONG, "nan") / runs.CHECKPOINT, "checkpoint")
     assert meta["iteration"] == 8, "the last one saved before"
     assert all(tensor.isfinite().all() for name, tensor in tensors.items() if name.startswith(("network.", "optimizer.")))
 
 
 def test_a_full_disk_stops_the_run_and_keeps_what_was_saved(main, tmp_path, monkeypatch):
     saves = []
-    original = checkpoint.write_bytes
+    original = tensor_file.write_bytes
 
     def write(path, data):
         if path.name == "latest.safetensors":
             saves.append(path)
             if len(saves) == 3:
-                monkeypatch.setattr(checkpoint.os, "fsync", no_space)
+                monkeypatch.setattr(tensor_file.os, "fsync", no_space)
         original(path, data)
 
     def no_space(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "write_bytes", write)
+    monkeypatch.setattr(tensor_file, "write_bytes", write)
     code, _, error = main(*PONG, "--name", "full", "--quiet")
     assert code == 2
     assert "No space left" in error
     monkeypatch.undo()
     folder = folder_of(tmp_path, PONG, "full")
-    assert checkpoint.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"] == 8
+    assert tensor_file.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"] == 8
     assert os.listdir(folder / "checkpoints").count("latest.safetensors") == 1
     assert not [name for name in os.listdir(folder / "checkpoints") if name.endswith(".tmp")]
 
@@ -343,7 +343,7 @@ def test_weights_to_begin_with_that_were_never_kept_are_not_done_without(main, t
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.Run, "begin_from", interrupted)
+        patch.setattr(runs.Trainer, "begin_from", interrupted)
         patch.setattr(train.shutil, "rmtree", lambda *_, **__: None)  # after a kill nobody tidies up
         assert main(*words, "--steps", "600", "--name", "second", "--init-from", agent)[0] == 130
     code, _, error = main(REPEAT, "--resume", folder)
@@ -401,7 +401,7 @@ def test_the_terminal_is_given_back_also_where_the_log_cannot_be_closed(main, tm
     assert (code, error) == (2, "error: No space left on device\n")
     assert len(closed) == 1
     assert signal.getsignal(signal.SIGINT) == before
-    hold(tmp_path / "repeat" / "full").release()
+    lock_run(tmp_path / "repeat" / "full").release()
 
 
 # --- a user's own game ---
@@ -436,13 +436,13 @@ def test_weights_to_begin_with_survive_an_early_kill(main, tmp_path, monkeypatch
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.Run, "_iterate", killed)
+        patch.setattr(runs.Trainer, "_iterate", killed)
         with pytest.raises(SystemExit):
             main(*words, "--name", "second", "--init-from", agent)
     folder = tmp_path / "repeat" / "second"
-    run = runs.Run(games.load(REPEAT), configs.read_config(folder), folder, quiet=True, resume=True)
-    expected, _ = checkpoint.load(agent, "agent")
-    assert checkpoint.digest(run.learner.network.state_dict()) == checkpoint.digest(expected)
+    run = runs.Trainer(games.load(REPEAT), configs.read_config(folder), folder, quiet=True, resume=True)
+    expected, _ = tensor_file.load(agent, "agent")
+    assert tensor_file.digest(run.learner.network.state_dict()) == tensor_file.digest(expected)
     run.log.close()
 
 

@@ -11,11 +11,11 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
 
 import games
-from agents import sb3
-from agents.policy import Agent, build, describe
-from agents.sb3 import SparringVecEnv
-from agents.settings import AgentSettings
-from games.env import SparringEnv
+from agents.bridges.sb3 import environment as sb3_environment
+from agents.bridges.sb3.environment import SparringVecEnv
+from agents.core.settings import AgentSettings
+from agents.play.agent import Agent, build_network, describe_agent
+from games.envs.gymnasium import SparringEnv
 from games.errors import UserError
 
 BOARD = Path(__file__).parents[1] / "toys" / "passes.py"
@@ -120,7 +120,7 @@ def test_maskable_ppo_takes_the_masks_and_never_tries_what_they_forbid():
 def test_a_saved_agent_can_be_the_opponent(tmp_path):
     settings = AgentSettings(observation="objects", stack=1, network="mlp", temperature=1.0)
     game = games.load("pong")
-    Agent(game, describe(game, settings, "ppo"), build(game, settings)).save(tmp_path / "agent.safetensors")
+    Agent(game, describe_agent(game, settings, "ppo"), build_network(game, settings)).save(tmp_path / "agent.safetensors")
     envs = SparringVecEnv("pong", 3, observation="objects", opponent=str(tmp_path / "agent.safetensors"))
     envs.seed(1)
     first = envs.reset()
@@ -145,7 +145,7 @@ def test_wrappers_leave_the_shared_info_empty(short_pong):
         _, _, dones, infos = envs.step(np.ones(4, int))
         if dones.any():
             assert all(info["episode"]["l"] == 20 for info in infos)
-    assert sb3.RUNNING_INFO == {}
+    assert sb3_environment.RUNNING_INFO == {}
 
 
 def test_attributes_of_an_environment_are_the_batchs():

@@ -21,14 +21,17 @@ from gymnasium import spaces
 import games
 import play
 import train
-from agents import config as configs
-from agents import match
-from agents.policy import build
-from agents.sb3 import SparringVecEnv, agent, settings
-from agents.sb3.learner import Sb3Learner, environments
-from agents.sb3.networks import optimizer_settings, policy_settings
-from agents.settings import AgentSettings
-from games.batch import EXTERNAL, Batch
+from agents import participants
+from agents.bridges.sb3 import agent
+from agents.bridges.sb3.environment import SparringVecEnv
+from agents.core.settings import AgentSettings
+from agents.play import match
+from agents.play.agent import build_network
+from agents.training import config as configs
+from agents.training.sb3 import settings
+from agents.training.sb3.learner import Sb3Learner, environments
+from agents.training.sb3.networks import optimizer_settings, policy_settings
+from games.engine.batch import EXTERNAL, Batch
 from games.errors import UserError
 from ui.match import Match
 
@@ -225,19 +228,19 @@ def test_its_networks_are_as_large_as_ours(network, name):
     smaller = {"buffer_size": 10} if name == "DQN" else {"n_steps": 2, "batch_size": 2}
     policy = CLASSES[name](kind, envs, policy_kwargs=policy_settings(ours), device="cpu", **smaller).policy
     theirs = policy.q_net if name == "DQN" else policy
-    mine = build(pong, ours, "dqn" if name == "DQN" else "ppo")
+    mine = build_network(pong, ours, "dqn" if name == "DQN" else "ppo")
     assert sum(one.numel() for one in theirs.parameters()) == sum(one.numel() for one in mine.parameters())
 
 
 def test_optimisers_have_the_settings_of_ours():
-    from agents.learner import optimizer
+    from agents.algorithms.learner import make_optimizer
 
     for name in ("adam", "adamw", "rmsprop", "sgd", "adagrad"):
         ours, _ = configs.resolve(
             games.load("pong"), "ppo", {"optimizer": name, "weight_decay": 0.01, "momentum": 0.5 * (name == "sgd")}, None
         )
-        weights = [{"params": list(build(games.load("pong"), ours).parameters())}]
-        mine = optimizer(weights, ours, torch.device("cpu"))
+        weights = [{"params": list(build_network(games.load("pong"), ours).parameters())}]
+        mine = make_optimizer(weights, ours, torch.device("cpu"))
         kwargs = optimizer_settings(ours)
         theirs = kwargs["optimizer_class"](weights, lr=ours.learning_rate, **kwargs["optimizer_kwargs"])
         assert type(theirs) is type(mine)
@@ -382,7 +385,7 @@ def test_a_seated_agent_does_what_predict_does(lively, name, seat):
     """What it sees, mirrored or not, its masks, its delay, and its memory where episodes begin."""
     folder = lively(name)
     game = games.load(WORDS[name][0])
-    one = match.participant(str(folder), game, trusted={}).agent
+    one = participants.participant(str(folder), game, trusted={}).agent
     envs = same_view(game, read(folder), seat)
     told = Told(name, CLASSES[name].load(folder / "agent.zip", device="cpu"), envs)
     batch = Batch(game, 6, 5, bots=[EXTERNAL, 0.5][:: 1 - 2 * seat])
@@ -404,7 +407,7 @@ def test_a_seated_agent_does_what_predict_does(lively, name, seat):
 
 def test_the_memory_of_a_seat_is_empty_where_an_episode_begins(lively):
     pong, path = games.load("pong"), lively("RecurrentPPO")
-    one = match.participant(str(path), pong, trusted={}).agent
+    one = participants.participant(str(path), pong, trusted={}).agent
     model = sb3_contrib.RecurrentPPO.load(path / "agent.zip", device="cpu")
     batch = Batch(pong, 4, 5, bots=[EXTERNAL, 0.5])
     player = one.player(batch, [(env, 0) for env in range(4)])
@@ -427,7 +430,7 @@ def test_the_memory_of_a_seat_is_empty_where_an_episode_begins(lively):
 
 def test_a_seat_never_tries_what_its_masks_forbid(lively):
     game = games.load(BOARD)
-    one = match.participant(str(lively("MaskablePPO")), game, trusted={}).agent
+    one = participants.participant(str(lively("MaskablePPO")), game, trusted={}).agent
     batch = Batch(game, 8, 5, bots=[EXTERNAL, 0.5])
     player = one.player(batch, [(env, 0) for env in range(8)])
     batch.reset()
@@ -508,7 +511,7 @@ def test_a_hostile_file_is_no_opponent(hostile, tmp_path):
 def test_the_best_at_hand_is_never_such_a_file(trained, tmp_path, monkeypatch):
     folder, _ = trained("PPO")
     monkeypatch.setattr(match, "ZOO", tmp_path)
-    assert match.best_at_hand(games.load("pong"), folder.parent.parent) == "bot"
+    assert participants.best_at_hand(games.load("pong"), folder.parent.parent) == "bot"
 
 
 def test_trust_without_such_a_file_is_a_mistake():
@@ -570,9 +573,9 @@ def test_a_bare_file_plays_and_one_of_a_run_does_so_as_its_config_says(trained, 
     bare.write_bytes((folder / "agent.zip").read_bytes())
     words = ["pong", bare, "bot", "--headless", "--games", 2, "--trust-pickle"]
     assert call(play, *words)[0] == 0
-    assert match.participant(str(bare), games.load("pong"), trusted={"delay": "6"}).agent.info.settings.delay == 6
+    assert participants.participant(str(bare), games.load("pong"), trusted={"delay": "6"}).agent.info.settings.delay == 6
     step = next((folder / "checkpoints").glob("step-*.zip"))
-    assert match.participant(str(step), games.load("pong"), trusted={}).agent.info.settings.delay == 6
+    assert participants.participant(str(step), games.load("pong"), trusted={}).agent.info.settings.delay == 6
     code, _, err = call(play, "pong", folder, "bot", "--headless", "--trust-pickle", "--set", "delay=0")
     assert code == 2
     assert "stands in the config.json beside it" in err

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import train
-from agents import seeds, signals
-from agents.seeds import Job, Jobs, Stopped, last_lines, mean_interval, summary
+from agents.core import signals
+from agents.training import seeds
+from agents.training.seeds import Job, Jobs, Stopped, last_lines, mean_interval, summary
 from games.errors import UserError
 
 # A run that writes its result after so many seconds, or is stopped; both leave a line in a common file.
@@ -130,9 +131,9 @@ def test_the_end_of_a_terminal_ends_a_run_unless_nohup_has_it_ignored():
     before = signal.getsignal(signal.SIGHUP)
     try:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        assert signals.ending() == [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+        assert signals.ending_signals() == [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        assert signals.ending() == [signal.SIGINT, signal.SIGTERM]
+        assert signals.ending_signals() == [signal.SIGINT, signal.SIGTERM]
     finally:
         signal.signal(signal.SIGHUP, before)
 

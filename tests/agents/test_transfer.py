@@ -4,13 +4,13 @@ import pytest
 import torch
 
 import games
-from agents import checkpoint
-from agents import config as configs
-from agents import run as runs
-from agents.networks import ActorCritic
-from agents.normal import Scale
-from agents.ppo import PPO, PPOSettings
-from agents.settings import AgentSettings
+from agents.algorithms.ppo import PPO, PPOSettings
+from agents.core import tensor_file
+from agents.core.settings import AgentSettings
+from agents.networks.network import ActorCritic
+from agents.networks.normalization import ValueNorm
+from agents.training import config as configs
+from agents.training import trainer as runs
 from tests.short_runs import FAST, ROOT, folder_of
 
 BRIEF = [*FAST, "--envs", "16", "--quiet"]
@@ -26,12 +26,12 @@ def teacher(main, tmp_path):
 
 def weights(path, kind="agent"):
     prefix = "network." if kind == "checkpoint" else ""
-    tensors, _ = checkpoint.load(path, kind)
+    tensors, _ = tensor_file.load(path, kind)
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def test_what_fits_is_copied_and_what_does_not_is_said(teacher, main, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs.Run, "_iterate", lambda run: (_ for _ in ()).throw(SystemExit))
+    monkeypatch.setattr(runs.Trainer, "_iterate", lambda run: (_ for _ in ()).throw(SystemExit))
     words = [word for word in BOARD if word != "--quiet"]
     same = ["--observation", "pixels", "--set", "stack=2", "--set", "patch=6", "--set", "channels=16"]
     with pytest.raises(SystemExit):
@@ -142,7 +142,7 @@ def test_values_stay_what_they_are_when_their_unit_changes():
 
 def test_the_unit_is_right_far_from_zero_too():
     torch.manual_seed(0)
-    scale, layer = Scale(), torch.nn.Linear(1, 1)
+    scale, layer = ValueNorm(), torch.nn.Linear(1, 1)
     for _ in range(20):
         scale.update(1e4 + torch.randn(500), layer)
         assert scale.mean.item() == pytest.approx(1e4, rel=1e-4)

@@ -3,8 +3,10 @@
 import pytest
 
 import games
-from agents.match import ZOO, Participant, participant, play
-from agents.policy import Agent
+from agents.participants import ZOO, participant
+from agents.play.agent import Agent
+from agents.play.match import play_match
+from agents.play.seats import Participant
 
 AGENTS = sorted(ZOO.glob("*/*.safetensors"))
 
@@ -20,5 +22,5 @@ def test_a_shipped_agent_plays_as_its_file_says(path):
     assert path.stat().st_size < 1 << 20
     low, high = agent.info.score["interval" if game.players == 2 else "return_interval"]
     rivals = [participant("bot", game)] if game.players == 2 else []
-    score = play(game, [Participant("agent", agent=agent), *rivals], 200, seed=77, threads=2).score
+    score = play_match(game, [Participant("agent", agent=agent), *rivals], 200, seed=77, threads=2).score
     assert low - 0.07 * abs(low) <= score <= high + 0.07 * abs(high), "200 games of it, three deviations"

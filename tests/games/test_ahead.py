@@ -1,4 +1,4 @@
-"""What `games.ahead` compiles in another process is what `Batch` and `View` then use here."""
+"""What `games.engine.precompile` compiles in another process is what `Batch` and `View` then use here."""
 
 import os
 import subprocess
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from games import ahead
-from games.batch import Batch
+from games.engine import precompile
+from games.engine.batch import Batch
+from games.engine.loader import COMPILING
+from games.engine.view import OBSERVATIONS, View
 from games.errors import UserError
-from games.game import COMPILING
-from games.view import OBSERVATIONS, View
 
 ROOT = Path(__file__).parent.parent.parent
 TALLY = (Path(__file__).parent / "tally.py").read_text("utf-8")
@@ -28,20 +28,20 @@ def test_what_was_compiled_ahead_is_not_compiled_again(make_game, cache, monkeyp
     game = make_game(TALLY, f"tally_{observation}")
     monkeypatch.setenv("SPARRING_CACHE", str(cache))
     loops = ("step_slice", f"{observation}_slice")
-    assert ahead.begin(game, *loops)
+    assert precompile.compile_in_background(game, *loops)
     batch = Batch(game, 3, threads=2)
     View(batch, [(0, 0), (1, 0), (2, 0)], observation, size=12, stack=2).observe()
     batch.close()
     for loop in loops:
         stats = getattr(game.kernel, loop).stats
         assert (len(stats.cache_hits), len(stats.cache_misses)) == (1, 0), loop
-    assert not ahead.begin(game, *loops)
+    assert not precompile.compile_in_background(game, *loops)
 
 
 def test_what_does_not_compile_there_is_told_here(make_game, cache, monkeypatch):
     game = make_game(TALLY.replace("rewards[seat] += actions[seat]", "rewards[seat] += actions"), "wrong")
     monkeypatch.setenv("SPARRING_CACHE", str(cache))
-    assert ahead.begin(game, "step_slice")
+    assert precompile.compile_in_background(game, "step_slice")
     with pytest.raises(UserError, match=r"wrong\.py"):
         Batch(game, 1)
     assert (game.path, "step_slice") not in COMPILING
@@ -53,7 +53,7 @@ def test_a_folder_called_games_where_one_stands_is_not_taken_for_ours(make_game,
     monkeypatch.chdir(tmp_path)
     game = make_game(TALLY, "tally_elsewhere")
     monkeypatch.setenv("SPARRING_CACHE", str(cache))
-    assert ahead.begin(game, "step_slice")
+    assert precompile.compile_in_background(game, "step_slice")
     assert COMPILING[game.path, "step_slice"]() == 0
     assert game.is_compiled("step_slice")
 
@@ -62,7 +62,7 @@ def test_nobody_compiles_on_when_the_caller_has_ended(cache, tmp_path):
     path = tmp_path / "tally.py"
     path.write_text(TALLY, "utf-8")
     code = (
-        "import sys, games\nfrom games import ahead\nfrom games.game import COMPILING\n"
+        "import sys, games\nfrom games import ahead\nfrom games.engine.loader import COMPILING\n"
         "ahead.begin(games.load(sys.argv[1]), 'step_slice')\nprint([wait.__self__.pid for wait in COMPILING.values()][0])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -10,9 +10,9 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import NormalizeObservation, RecordEpisodeStatistics
 
 import games
-from games.env import Seat, SparringEnv, SparringVectorEnv
+from games.engine.view import View
+from games.envs.gymnasium import SeatEnv, SparringEnv, SparringVectorEnv
 from games.errors import UserError
-from games.view import View
 
 SAME_STEP, NEXT_STEP, DISABLED = AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED
 SEEDS = [5, 3, 11, 8]
@@ -144,7 +144,7 @@ def test_the_step_after_an_end_ignores_its_action(cut):
 
 
 def test_held_rows_stay_as_they_are_whatever_happens_to_the_others(cut):
-    seat = Seat(cut, ENVS, observation="objects")
+    seat = SeatEnv(cut, ENVS, observation="objects")
     rows, names = np.arange(ENVS) % 2 == 0, ("states", "slots", "rewards", "end", "final", "returns", "ticks")
 
     def held():

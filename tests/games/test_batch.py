@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import games
-from games.batch import EXTERNAL, HELD_OUT, OUT_OF_TIME, OVER, RANDOM, RUNNING, Batch
+from games.engine.batch import EXTERNAL, HELD_OUT, OUT_OF_TIME, OVER, RANDOM, RUNNING, Batch
+from games.engine.view import View
 from games.errors import UserError
-from games.view import View
 
 ROOT = Path(__file__).parents[2]
 STAY, LEFT, RIGHT = 0, 1, 2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from games import load
-from games.batch import EXTERNAL, OVER, RANDOM, Batch
+from games.engine.batch import EXTERNAL, OVER, RANDOM, Batch
 
 STAY, LEFT, RIGHT = 0, 1, 2
 LINE = 76.25  # where the ball's centre meets the paddle: 78 less the ball's radius of 1.75

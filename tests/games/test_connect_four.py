@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from games import load
-from games.batch import OVER, RANDOM, RUNNING, Batch
+from games.engine.batch import OVER, RANDOM, RUNNING, Batch
 
 DRAWN = "116622474724427627655261647745511335513333"
 

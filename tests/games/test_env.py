@@ -14,10 +14,10 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 import games
-from games.batch import EXTERNAL, OVER, Batch
-from games.env import SparringEnv, SparringVectorEnv, register
+from games.engine.batch import EXTERNAL, OVER, Batch
+from games.engine.view import View
+from games.envs.gymnasium import SparringEnv, SparringVectorEnv, register
 from games.errors import UserError
-from games.view import View
 
 TOYS = Path(__file__).parents[1] / "toys"
 STAY, UP = 0, 1
@@ -80,7 +80,7 @@ def test_a_compiled_game_file_may_be_moved(short_pong, tmp_path):
         folder.mkdir()
         path = folder / short_pong.name
         path.write_bytes(short_pong.read_bytes())
-        code = f"from games.env import SparringEnv as Env; print(Env({str(path)!r}, observation='objects').reset()[0].shape)"
+        code = f"from games.envs.gymnasium import SparringEnv as Env; print(Env({str(path)!r}, observation='objects').reset()[0].shape)"
         assert python(code) == "(72,)"
 
 

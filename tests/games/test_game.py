@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import games
-from games import game as loader
-from games.batch import Batch
+from games.engine import loader
+from games.engine.batch import Batch
 from games.errors import UserError
 
 HERE = Path(__file__).parent
@@ -274,7 +274,9 @@ def draw(s, f, seat):
     rect(f, s.place, 0.0, 1.0, 1.0, ME)
 """
 
-WALK = "import sys, numpy as np, games; from games.batch import Batch; b = Batch(games.load(sys.argv[1]), 1, frame_skip=1);"
+WALK = (
+    "import sys, numpy as np, games; from games.engine.batch import Batch; b = Batch(games.load(sys.argv[1]), 1, frame_skip=1);"
+)
 WALK += "b.step(np.zeros((1, 1), int)); print(b.states['place'][0], len(b.kernel.step_slice.stats.cache_hits))"
 
 
@@ -308,7 +310,7 @@ def test_a_compiled_game_is_kept_and_never_stale(cache, tmp_path):
     assert walk(path) == (1.0, True), "the older one is still there"
 
 
-TWO = "import sys, numpy as np, games; from games.batch import Batch; a = sys.argv[1:];"
+TWO = "import sys, numpy as np, games; from games.engine.batch import Batch; a = sys.argv[1:];"
 TWO += "both = [Batch(games.load(path), 3, 1) for path in a];"
 TWO += "[b.step(np.zeros((3, 1), int)) for b in both]; print(*[b.states['place'].tolist() for b in both], sep='|')"
 

@@ -21,7 +21,7 @@ def test_there_is_no_golden_game_without_a_game():
 
 def test_a_golden_game_shows_a_change_of_any_field(toy):
     """The hash covers every field of the state."""
-    from games.batch import Batch
+    from games.engine.batch import Batch
 
     batch = Batch(toy("fog"), 1)
     seen = {golden.state_hash(batch.states[0])}

@@ -12,11 +12,11 @@ import pytest
 from pettingzoo.utils.conversions import parallel_to_aec
 
 import games
-from games.batch import OUT_OF_TIME, OVER, Batch
-from games.env import SparringEnv
+from games.engine.batch import OUT_OF_TIME, OVER, Batch
+from games.engine.view import View
+from games.envs.gymnasium import SparringEnv
+from games.envs.pettingzoo import SparringParallelEnv
 from games.errors import UserError
-from games.petting import SparringParallelEnv
-from games.view import View
 
 with warnings.catch_warnings():  # of PettingZoo about itself: its tests load one of its own games in a way it no longer likes
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -301,7 +301,7 @@ def test_observations_given_away_may_be_written_in(short_pong):
     ("settings", "words"),
     [
         ({"seat": 1}, "both seats"),
-        ({"opponent": "bot"}, "games.env"),
+        ({"opponent": "bot"}, "games.envs.gymnasium"),
         ({"observations": "pixels"}, "Did you mean 'observation'?"),
         ({"observation": "pixel"}, "Did you mean 'pixels'?"),
         ({"render_mode": "ansi"}, "Known: human, rgb_array"),
@@ -346,8 +346,8 @@ def test_settings_are_those_of_both_seats():
 
 def test_without_pettingzoo_one_is_told_how_to_install_it():
     code = (
-        "import sys; sys.modules['pettingzoo'] = None; import games, games.env\n"
-        "try:\n    import games.petting\nexcept games.env.UserError as error:\n    print(error)"
+        "import sys; sys.modules['pettingzoo'] = None; import games, games.envs.gymnasium\n"
+        "try:\n    import games.envs.pettingzoo\nexcept games.envs.gymnasium.UserError as error:\n    print(error)"
     )
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert 'pip install "sparring[pettingzoo]"' in said

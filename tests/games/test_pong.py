@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from games import load
-from games.batch import EXTERNAL, OVER, RANDOM, Batch
+from games.engine.batch import EXTERNAL, OVER, RANDOM, Batch
 
 STAY, UP, DOWN = 0, 1, 2
 FACE = 6.75  # where the ball's centre meets the left paddle: 5 and the ball's radius of 1.75

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from games import core, raster
+from games import core
+from games.engine import raster
 
 WHITE = int(raster.GREYS[core.ME])  # 255
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import games
-from agents import match, rollout
-from agents.settings import AgentSettings
-from games.batch import EXTERNAL, RANDOM, RUNNING, Batch, Workers
+from agents import participants
+from agents.core.settings import AgentSettings
+from games.engine.batch import EXTERNAL, RANDOM, RUNNING, Batch, Workers
+from games.engine.view import OBSERVATIONS, View, check_room
 from games.errors import UserError
-from games.view import OBSERVATIONS, View, check_room
 from ui.match import Board
 from ui.seats import Seat
 
@@ -237,6 +237,6 @@ def test_a_frame_that_does_not_fit_is_said_wherever_a_game_of_ones_own_is_traine
     with pytest.raises(UserError, match=r"made_up\.py: draw emits 5 shapes, and SHAPES is 4\.\nSet SHAPES = 5"):
         check_room(Batch(game, 1))
     with pytest.raises(UserError, match="Set SHAPES = 5"):
-        rollout.Arena(game, 1, 1, [match.participant("bot", game)], AgentSettings(), Workers(1))
+        GameArena(game, 1, 1, [participants.participant("bot", game)], AgentSettings(), Workers(1))
     with pytest.raises(UserError, match="Set SHAPES = 5"):
         Board(game, [Seat("scripted"), Seat("scripted")], 1)

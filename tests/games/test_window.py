@@ -9,10 +9,10 @@ import pygame
 import pytest
 
 import games
-from games.batch import EXTERNAL, RANDOM, Batch
 from games.core import BALL, DECOR, DISC, LINE, ME, RECT, TRIANGLE, WALL
-from games.view import View
-from games.window import DARK, GREY, Painter, Trail, distance
+from games.engine.batch import EXTERNAL, RANDOM, Batch
+from games.engine.view import View
+from games.render.renderer import DARK, GREY, Painter, Trail, distance
 
 MEAN, LARGEST = 0.3, 32  # grey levels: what rounding costs, on average over a picture and at a curve's edge
 
@@ -122,7 +122,7 @@ def test_the_colours_of_the_two_seats_differ_in_lightness_and_hue():
 def test_a_picture_needs_no_display_and_starts_nothing_of_pygame():
     code = (
         "import os; os.environ.pop('DISPLAY', None); os.environ['SDL_VIDEODRIVER'] = 'no such driver'\n"
-        "import games, pygame; from games.batch import Batch; from games.window import Painter\n"
+        "import games, pygame; from games.engine.batch import Batch; from games.render.renderer import Painter\n"
         "game = games.load('pong'); picture = Painter(game).picture(Batch(game, 1), size=300)\n"
         "assert picture.shape == (300, 300, 3) and picture.max() > 200 and not pygame.get_init()\n"
         "assert not pygame.display.get_init() and not pygame.mixer.get_init() and not pygame.font.get_init()\n"
@@ -162,7 +162,7 @@ def test_a_ball_put_elsewhere_draws_no_trail_across_the_court():
 
 def test_sprites_do_not_fill_the_memory(monkeypatch):
     game = games.load("pong")
-    monkeypatch.setattr("games.window.KEPT_PIXELS", 300_000)
+    monkeypatch.setattr("games.render.renderer.KEPT_PIXELS", 300_000)
     painter = Painter(game)
     for k in range(60):
         painted(painter, frame_of(game, (RECT, ME, 5.0, 5.0, 20.0 + 0.3 * k, 20.0)), 300)

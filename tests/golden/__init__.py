@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from games.batch import RUNNING, Batch
-from games.game import Game
+from games.engine.batch import RUNNING, Batch
+from games.engine.loader import Game
 
 FOLDER = Path(__file__).parent
 SEED = 7

@@ -7,12 +7,15 @@ import pytest
 import torch
 
 import games
-from agents import dqn, match, networks, ppo
-from agents.dqn import DQN, DQNSettings
-from agents.dqn_objective import Decided
-from agents.match import Participant, participant
-from agents.ppo import PPO, PPOSettings
-from agents.replay import Replay
+from agents.algorithms import dqn, ppo
+from agents.algorithms.dqn import DQN, DQNSettings
+from agents.algorithms.dqn_loss import Transitions
+from agents.algorithms.ppo import PPO, PPOSettings
+from agents.experience.replay import Replay
+from agents.networks import network as networks
+from agents.participants import participant
+from agents.play import match
+from agents.play.seats import Participant
 
 HERE = Path(__file__).parent
 FORBIDDEN = 10.0  # what `repeat` pays for an action that its mask forbids
@@ -49,7 +52,7 @@ def train(game, iterations, opponents=(), **changes):
 def test_it_says_what_it_sees(repeat):
     learner, paid = train(repeat, 30)
     assert paid[-1].mean() > 0.9
-    result = match.play(repeat, [Participant("agent", agent=learner.agent())], 200, seed=9)
+    result = match.play_match(repeat, [Participant("agent", agent=learner.agent())], 200, seed=9)
     assert result.score > 7.9
     assert paid[0].mean() == pytest.approx(0.5, abs=0.1), "at first it must guess"
 
@@ -60,7 +63,7 @@ def test_what_is_forbidden_is_never_done_however_tempting(repeat):
     for temperature in (0.0, 5.0):
         agent = learner.agent()
         agent.info.settings.temperature = temperature
-        result = match.play(repeat, [Participant("agent", agent=agent)], 100, seed=3)
+        result = match.play_match(repeat, [Participant("agent", agent=agent)], 100, seed=3)
         assert result.returns.max() <= 8
 
 
@@ -122,7 +125,7 @@ def train_dqn(game, iterations, **changes):
 
 
 def mean_return(game, learner, count=200):
-    return match.play(game, [Participant("agent", agent=learner.agent())], count, seed=9).score
+    return match.play_match(game, [Participant("agent", agent=learner.agent())], count, seed=9).score
 
 
 def test_ppo_with_a_memory_says_what_it_sees(repeat):
@@ -132,7 +135,7 @@ def test_ppo_with_a_memory_says_what_it_sees(repeat):
     assert 7.9 < mean_return(repeat, learner) <= 8
     agent = learner.agent()
     agent.info.settings.temperature = 5.0
-    result = match.play(repeat, [Participant("agent", agent=agent)], 100, seed=3)
+    result = match.play_match(repeat, [Participant("agent", agent=agent)], 100, seed=3)
     assert result.returns.max() <= 8 and result.score < 7.5, "any of the allowed ones"
 
 
@@ -143,14 +146,14 @@ def test_dqn_says_what_it_sees_and_never_does_what_is_forbidden(repeat, memory):
     assert mean_return(repeat, learner) > 7.9
     agent = learner.agent()
     agent.info.settings.epsilon = 0.5
-    result = match.play(repeat, [Participant("agent", agent=agent)], 100, seed=3)
+    result = match.play_match(repeat, [Participant("agent", agent=agent)], 100, seed=3)
     assert result.returns.max() <= 8
     assert result.score < 7.5, "half of its actions are any allowed ones"
 
 
 def test_without_masks_dqn_would_be_tempted(repeat, monkeypatch):
     monkeypatch.setattr(networks, "masked", lambda scores, mask: scores)
-    monkeypatch.setattr(dqn, "Decided", lambda *parts: Decided(*parts[:-1], None))
+    monkeypatch.setattr(dqn, "Transitions", lambda *parts: Transitions(*parts[:-1], None))
     _, paid, _ = train_dqn(repeat, 3, gamma=0.5)
     assert paid.mean() > 4
 
@@ -194,6 +197,6 @@ def test_a_game_of_turns_is_learned(opponent, least):
     for iterations in (0, 100):
         learner, _ = train(game, iterations, [rival], hidden=128, **sight, **pace)
         table = [Participant("agent", agent=learner.agent()), participant("random", game)]
-        scores.append(match.play(game, table, 400, seed=5).score)
+        scores.append(match.play_match(game, table, 400, seed=5).score)
     assert scores[0] < 0.65
     assert scores[1] > least

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import games
-from games.batch import Batch
+from games.engine.batch import Batch
+from games.engine.view import View
 from games.errors import UserError
-from games.view import View
-from speed import others
+from speed import env_baselines
 from speed.env import CartPole, Ticks
 
 
@@ -80,7 +80,7 @@ class Stands:
 
 
 def beside(make):
-    return others.row(Ticks(games.load("pong"), 8, "objects", 0, threads=1), make, "pong beside Somebody", 0.01, 2)
+    return env_baselines.row(Ticks(games.load("pong"), 8, "objects", 0, threads=1), make, "pong beside Somebody", 0.01, 2)
 
 
 def test_an_environment_of_others_has_a_figure_beside_ours():
@@ -108,13 +108,13 @@ def test_an_environment_that_is_not_installed_is_named_with_its_command():
 def test_a_compiled_part_that_is_not_there_is_an_import_error():
     for package in ("numpy", "no_such_package"):
         with pytest.raises(ImportError, match="has no compiled"):
-            others.extension(package, "ocean/pong/cy_pong")
+            env_baselines.extension(package, "ocean/pong/cy_pong")
 
 
-@pytest.mark.parametrize("kind", [others.MinAtar, others.Ale, others.Puffer])
+@pytest.mark.parametrize("kind", [env_baselines.MinAtar, env_baselines.Ale, env_baselines.Puffer])
 def test_what_is_installed_of_others_plays(kind):
     try:
         other = kind()
     except ImportError as error:
         pytest.skip(str(error))
-    others.moves(other)
+    env_baselines.moves(other)

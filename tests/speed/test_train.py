@@ -8,13 +8,13 @@ import pytest
 import torch
 
 import games
-from agents.dqn import DQNSettings
-from agents.encoders import ENCODERS
-from agents.policy import build
-from agents.ppo import PPO, PPOSettings
+from agents.algorithms.dqn import DQNSettings
+from agents.algorithms.ppo import PPO, PPOSettings
+from agents.networks.registry import ENCODERS
+from agents.play.agent import build_network
 from games.errors import UserError
-from speed.apart import Apart, Elsewhere, answer
-from speed.peers import NETWORKS, Ours, Sb3
+from speed.learner_baselines import NETWORKS, Ours, Sb3
+from speed.remote_peer import PeerProcess, RemotePeer, answer
 from speed.train import Contest, Learning, contest_rows, contests
 
 
@@ -94,7 +94,7 @@ def weights_for_sb3(network, settings):
 @pytest.mark.parametrize("name", ["patch", "small", "nature"])
 def test_the_peer_learns_with_the_same_network(name):
     game, chosen = games.load("pong"), settings(name)
-    ours = build(game, chosen)
+    ours = build_network(game, chosen)
     peer = Sb3(game, chosen, threads=1)
     theirs = peer.model.policy
     with torch.no_grad():
@@ -126,7 +126,7 @@ def test_both_sides_learn_from_as_many_decisions_in_as_many_steps():
 def test_recurrent_ppo_learns_with_the_same_network(name):
     """Over three decisions, an episode beginning at the second: the same probabilities, and as many parameters."""
     game, (settings, theirs) = games.load("pong"), chosen(name)
-    ours, peer = build(game, settings), Sb3(game, theirs[0], threads=1)
+    ours, peer = build_network(game, settings), Sb3(game, theirs[0], threads=1)
     policy = peer.model.policy
     with torch.no_grad():
         for mine, other in zip(ordered(ours), policy.parameters(), strict=True):
@@ -188,7 +188,7 @@ def updates(learner):
 def test_different_networks_are_no_comparison():
     ours, _ = chosen("dqn small")
     other = DQNSettings(**{**vars(ours), "network": "patch", "size": 36})
-    elsewhere = Elsewhere()
+    elsewhere = PeerProcess()
     try:
         with pytest.raises(UserError, match=r"networks .* differ"):
             list(contest_rows(games.load("pong"), Contest("odd", ours, [other]), 0.0, True, elsewhere))
@@ -199,7 +199,7 @@ def test_different_networks_are_no_comparison():
 def test_a_row_says_what_the_other_settings_of_the_peer_did():
     ours = settings("patch")
     others = [ours, settings("patch", n_envs=8)]
-    elsewhere = Elsewhere()
+    elsewhere = PeerProcess()
     try:
         row = next(contest_rows(games.load("pong"), Contest("two", ours, others), 0.0, True, elsewhere))
     finally:
@@ -212,9 +212,9 @@ def test_a_row_says_what_the_other_settings_of_the_peer_did():
 
 
 def test_a_peer_elsewhere_learns_there_and_ends_there():
-    elsewhere = Elsewhere()
+    elsewhere = PeerProcess()
     try:
-        peer = Apart(elsewhere, games.load("pong"), settings("patch"), 1, under_way=50)
+        peer = RemotePeer(elsewhere, games.load("pong"), settings("patch"), 1, under_way=50)
         assert elsewhere.ask("pid") != os.getpid() and peer.name == "Stable-Baselines3"
         before = peer.weights()
         assert peer.iterate() == 16 * 4 and peer.spent > 0

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import games
-from games.batch import Batch
+from games.engine.batch import Batch
+from games.engine.view import View
 from games.errors import UserError
-from games.view import View
-from speed import usual
+from speed import time_to_target
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +23,7 @@ def test_what_pygame_draws_is_what_agents_see():
     """The same picture for each seat, but for the edges of shapes: while the game moves and at its end."""
     batch = Batch(games.load("pong"), 8, seed=1)
     rows = [(env, env % 2) for env in range(8)]
-    drawn, painted = usual.Drawn(batch, rows, "pixels", 84, 4), View(batch, rows, "pixels", 84, 4)
+    drawn, painted = time_to_target.Drawn(batch, rows, "pixels", 84, 4), View(batch, rows, "pixels", 84, 4)
     chance = np.random.default_rng(1)
     for _ in range(60):
         batch.step(chance.integers(3, size=(8, 2)))
@@ -36,9 +36,9 @@ def test_what_pygame_draws_is_what_agents_see():
 def test_the_usual_environment_plays_whole_games_as_pygame_draws_them():
     before = signal.getsignal(signal.SIGINT)
     try:
-        env = usual.environment(1)
+        env = time_to_target.environment(1)
         seen, _ = env.reset(seed=1)
-        drawn = usual.Drawn(env.unwrapped.batch, [(0, 1)], "pixels", 84, 4)
+        drawn = time_to_target.Drawn(env.unwrapped.batch, [(0, 1)], "pixels", 84, 4)
         assert (seen == drawn.observe()[0].transpose(1, 2, 0)).all()
         for _ in range(3000):
             seen, _, over, cut, info = env.step(env.action_space.sample())
@@ -61,8 +61,10 @@ class Model:
 def watched(monkeypatch, scores, limit=1e9):
     """One who looks on, evaluating every 10 steps; what `scores` says is won."""
     results = iter(scores)
-    monkeypatch.setattr(usual.match, "play", lambda *_arguments, **_named: type("Result", (), {"score": next(results)}))
-    callback = usual.Watched(limit, 10, 4, lambda what: None)
+    monkeypatch.setattr(
+        time_to_target, "play_match", lambda *_arguments, **_named: type("Result", (), {"score": next(results)})
+    )
+    callback = time_to_target.Watched(limit, 10, 4, lambda what: None)
     callback.model, callback.locals = Model(), {"dones": np.array([1, 0]), "rewards": np.array([1.0, 0.0])}
     callback._on_training_start()
     return callback
@@ -99,7 +101,7 @@ def test_a_ctrl_c_that_a_compiled_callback_dropped_ends_it_at_the_next_step(monk
 
 def test_evaluations_of_the_usual_way_are_not_charged(monkeypatch):
     now = iter(range(0, 10_000, 100))
-    monkeypatch.setattr(usual, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(time_to_target, "perf_counter", lambda: next(now))
     callback = watched(monkeypatch, [0.5])
     assert callback.elapsed() == 100
     callback.num_timesteps = 10
@@ -112,12 +114,12 @@ def test_a_learner_the_usual_way_that_does_not_learn_has_no_time(monkeypatch):
     model = type("Learner", (), {"_n_updates": 4, "policy": type("Policy", (), {"parameters": staticmethod(list)})})
     callback.episodes = callback.rewards = 3
     with pytest.raises(UserError, match="no change of the weights"):
-        usual.check(callback, model, b"")
+        time_to_target.check(callback, model, b"")
     model._n_updates = 0  # stopped before it was to learn anything
-    usual.check(callback, model, b"")
+    time_to_target.check(callback, model, b"")
     callback.episodes = 0
     with pytest.raises(UserError, match="no end of an episode"):
-        usual.check(callback, model, b"other")
+        time_to_target.check(callback, model, b"other")
 
 
 # --- the processes --------------------------------------------------------------------------------------------------
@@ -150,10 +152,10 @@ def test_nobody_is_left_behind(signals, code):
 
 @pytest.mark.slow
 def test_a_killed_worker_does_not_hold_up_the_end():
-    envs = usual.SubprocVecEnv([usual.partial(usual.environment, k) for k in range(2)])
+    envs = time_to_target.SubprocVecEnv([time_to_target.partial(time_to_target.environment, k) for k in range(2)])
     envs.reset()
     os.kill(envs.processes[0].pid, signal.SIGSTOP)  # it owes an answer when it dies
     envs.step_async(np.zeros(2, int))
     envs.processes[0].kill()
-    usual.end(envs)
+    time_to_target.end(envs)
     assert not any(process.is_alive() for process in envs.processes)

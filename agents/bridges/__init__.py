@@ -1,0 +1,1 @@
+"""Other people's environments, agents and formats."""

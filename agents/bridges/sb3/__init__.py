@@ -1,0 +1,5 @@
+"""Stable-Baselines3 on our games, and its saved agents in our seats."""
+
+from agents.bridges.sb3.environment import SparringVecEnv
+
+__all__ = ["SparringVecEnv"]

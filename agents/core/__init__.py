@@ -1,0 +1,1 @@
+"""Settings, files, processes: the lowest floor, which knows nothing of networks."""

@@ -1,0 +1,17 @@
+"""The names of games on the command line: of ours, of a file, of a Gymnasium environment (`gym:CartPole-v1`)."""
+
+GYM = "gym:"
+
+
+def is_gym(name: str) -> bool:
+    """True for the name of a Gymnasium environment, as `gym:CartPole-v1`."""
+    return name.startswith(GYM)
+
+
+def bare_id(name: str) -> str:
+    """Gymnasium's own id of such a name.
+
+    >>> bare_id("gym:CartPole-v1")
+    'CartPole-v1'
+    """
+    return name.removeprefix(GYM)

@@ -1,0 +1,168 @@
+"""Files of tensors that are atomic, checksummed and cannot run code: safetensors, with a JSON text in its metadata.
+
+One format for agents and checkpoints. A file is written under a temporary name in its own folder, flushed to the disk and
+renamed, so that a crash or a full disk never harms the one that was there.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from games.errors import UserError
+
+if TYPE_CHECKING:  # what a file says is read before torch is there
+    from torch import Tensor
+
+FORMAT = 1  # of the metadata; raised when a reader of the old one would misread the new one
+SIGNATURE = "sparring"
+UNSEALED = "0" * 64  # stands where the checksum will, while it is computed
+LONGEST_HEADER = 10_000_000  # bytes; no file of ours needs a tenth of it
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file's content at once or not at all. `UserError` where the disk is full or the folder read-only."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise UserError(f"{path} could not be written: {error.strerror}.\nWhat was there before is untouched.") from error
+    finally:
+        with contextlib.suppress(OSError):  # it is there only if something went wrong; a signal may be what did
+            temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed in the middle have left in a folder and those below it."""
+    for left in folder.rglob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            left.unlink()
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def digest(tensors: "Mapping[str, Tensor]") -> str:
+    """SHA-256 over names, types, shapes and bytes, in the names' order."""
+    import torch
+
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+    return sha.hexdigest()
+
+
+def save(path: Path, tensors: "Mapping[str, Tensor]", meta: dict[str, Any], kind: str) -> None:
+    """Write tensors and a JSON-like dict. kind: "agent" or "checkpoint"."""
+    write_bytes(path, pack(tensors, meta, kind))
+
+
+def pack(tensors: "Mapping[str, Tensor]", meta: dict[str, Any], kind: str) -> bytes:
+    """What `save` writes."""
+    from safetensors.torch import save as to_bytes
+
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps({"format": FORMAT, "kind": kind, "sha256": UNSEALED, **meta})
+    data = to_bytes(plain, {SIGNATURE: text})
+    return data.replace(UNSEALED.encode(), _seal(data, UNSEALED).encode(), 1)
+
+
+def _seal(data: bytes, written: str) -> str:
+    """SHA-256 of a whole file, header and all, as it was before its checksum was `written` into it."""
+    before, _, after = data.partition(written.encode())
+    sha = hashlib.sha256(before)
+    sha.update(UNSEALED.encode())
+    sha.update(after)
+    return sha.hexdigest()
+
+
+def load(path: Path, kind: str) -> "tuple[dict[str, Tensor], dict[str, Any]]":
+    """Tensors and metadata of a file that `save` wrote; `UserError` says what is wrong with any other."""
+    return unpack(path, _read(path), kind)
+
+
+def load_metadata(path: Path, kind: str) -> dict[str, Any]:
+    """The same without the tensors, and without torch."""
+    return _sealed_metadata(path, _read(path), kind)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"There is no file {path}.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def unpack(path: Path, data: bytes, kind: str) -> "tuple[dict[str, Tensor], dict[str, Any]]":
+    """What `pack` gave, or a file of this path holds."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load as from_bytes
+
+    meta = _sealed_metadata(path, data, kind)
+    try:
+        return from_bytes(data), meta
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged: {error}.\nUse a copy, or an earlier checkpoint of its run.") from error
+
+
+def _sealed_metadata(path: Path, data: bytes, kind: str) -> dict[str, Any]:
+    """The metadata of a file of ours whose checksum matches."""
+    meta = _metadata(path, data)
+    if meta.get("format") != FORMAT:
+        raise UserError(
+            f"{path} has format {meta.get('format')}; this version of Sparring reads format {FORMAT}.\n"
+            "It was written by a newer version: update Sparring to use it."
+        )
+    if meta.get("kind") != kind:
+        raise UserError(f"{path} is a file of the kind '{meta.get('kind')}', not '{kind}'.")
+    written = meta.get("sha256")
+    if not isinstance(written, str) or len(written) != len(UNSEALED) or _seal(data, written) != written:
+        raise UserError(f"{path} is damaged: its checksum does not match.\nUse a copy, or an earlier checkpoint of its run.")
+    return meta
+
+
+def _metadata(path: Path, data: bytes) -> dict[str, Any]:
+    """The JSON text in a safetensors file's header, without trusting any of it."""
+    if data[:4] == b"PK\x03\x04":
+        raise UserError(
+            f"{path} is a zip file, as Stable-Baselines3 writes them: opening one can run code that is hidden in it.\n"
+            "Sparring's own agents are .safetensors files."
+        )
+    try:
+        length = int.from_bytes(data[:8], "little")
+        if not 2 <= length <= len(data) - 8:
+            raise ValueError("its header is cut off")
+        if length > LONGEST_HEADER:
+            raise ValueError("its header is too long")
+        header = json.loads(data[8 : 8 + length])
+        meta = json.loads(header["__metadata__"][SIGNATURE])
+        if not isinstance(meta, dict):
+            raise ValueError("its metadata is no object")
+        return meta
+    except KeyError:
+        raise UserError(f"{path} is not one of Sparring's: it lacks the metadata.") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} is none of Sparring's files, or is damaged: {error}.") from error
+
+
+def select_prefix(parts: "dict[str, Tensor]", prefix: str) -> "dict[str, Tensor]":
+    """Those whose names begin with a prefix, without it."""
+    return {name[len(prefix) :]: tensor for name, tensor in parts.items() if name.startswith(prefix)}

@@ -1,0 +1,1 @@
+"""What learners learn from: rollouts, replays, changed images."""

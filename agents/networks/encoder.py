@@ -1,0 +1,93 @@
+"""What every encoder has: from what an agent sees to features.
+
+An encoder stores observations its own way (`arrange`, once, when they are seen) and reads them in any precision
+(`forward`). Bytes become numbers between 0 and 1 by scaling the first layer's weights, not the images.
+"""
+
+from typing import TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agents.core.settings import AgentSettings
+from agents.networks.patches import to_patches
+
+BYTE_SCALE = 1.0 / 255.0
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
+
+
+def orthogonal(layer: Layer, gain: float) -> Layer:
+    """Orthogonal weights (Saxe et al. 2014), no bias: the start that PPO's reference implementations use."""
+    nn.init.orthogonal_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Encoder(nn.Module):
+    """Observations [B, stack, *frame] to features [B, self.features]."""
+
+    takes: tuple[str, ...] = ("pixels", "planes")  # observations
+    features: int
+    stored: tuple[int, ...]  # shape of an observation as it is stored; as it comes, unless an encoder says otherwise
+    square = 0  # side of the squares of pixels that it is stored in, each with all its channels; 0: numbers in a row
+
+    def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
+        super().__init__()
+        self.image = (int(np.prod(shape[:-2])), *shape[-2:])  # channels, height, width
+        self.stored = self.image if len(shape) > 2 else shape
+
+    def arrange(self, observation: np.ndarray) -> np.ndarray:
+        """How observations are stored: uint8 or float32 [B, *self.stored]."""
+        return observation.reshape(len(observation), *self.stored)
+
+    def store(self, x: Tensor) -> Tensor:
+        """`arrange` in torch's operations, [B, stack, *frame] to [B, *self.stored]: for graphs that leave Python."""
+        if not self.square:
+            return x.reshape(-1, *self.stored)
+        channels, height, width = self.image
+        side = self.square
+        squares = x.reshape(-1, channels, height // side, side, width // side, side).permute(0, 2, 4, 1, 3, 5)
+        return squares.reshape(-1, *self.stored)
+
+    def images(self, x: Tensor) -> Tensor:
+        """`store` undone: stored images [B, *self.stored] as [B, channels, height, width]."""
+        if not self.square:
+            return x.reshape(-1, *self.image)
+        channels, height, width = self.image
+        side = self.square
+        squares = x.reshape(-1, height // side, width // side, channels, side, side).permute(0, 3, 1, 4, 2, 5)
+        return squares.reshape(-1, *self.image)
+
+    def at_once(self, dtype: torch.dtype) -> int:
+        """Rows to learn from at once on a CPU: what the layers make of them should fit its cache."""
+        return 4096
+
+    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """Stored observations [B, *self.stored] to features [B, self.features], computed in `dtype`."""
+        raise TypeError(f"{type(self).__name__} has no forward")
+
+
+def dense(x: Tensor, layer: nn.Linear) -> Tensor:
+    """A linear layer in the precision of its input."""
+    return F.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
+
+
+def space_to_depth(images: np.ndarray, stored: tuple[int, ...], square: int) -> np.ndarray:
+    """uint8 [B, C, H, W] to [B, H / square, W / square, C * square²]: a convolution's first stride is then 1.
+
+    The sums stay the same (`over_squares`), and processors multiply wide channels faster than four.
+    """
+    height, width, channels = stored
+    squares = to_patches(images, square, np.empty((len(images), height * width, channels), np.uint8))
+    return squares.reshape(len(images), *stored)
+
+
+def kernel_over_depth(weight: Tensor, square: int) -> Tensor:
+    """Weights [out, C, kernel, kernel] as those over squares: [out, C * square², kernel / square, kernel / square]."""
+    out, channels, kernel, _ = weight.shape
+    across = kernel // square
+    weight = weight.reshape(out, channels, across, square, across, square).permute(0, 1, 3, 5, 2, 4)
+    return weight.reshape(out, -1, across, across)

@@ -1,0 +1,1 @@
+"""Agents in seats, matches between them, and their evaluation."""

@@ -1,0 +1,80 @@
+"""The protocol of whatever can take a seat of a game, and an agent in some seats of a batch."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.networks.network import reset_state
+from agents.play.agent_info import AgentInfo
+from games.engine.batch import Batch
+from games.engine.view import View
+
+
+class Policy(Protocol):
+    """What can take a seat: an `Agent`, or one of Stable-Baselines3's (`agents.bridges.sb3.agent`)."""
+
+    info: AgentInfo
+    generator: torch.Generator
+
+    def empty_state(self, rows: int) -> Tensor | None:
+        """What it remembers in so many rows before an episode begins; None without a memory."""
+
+    def decide(
+        self, observation: np.ndarray, masks: np.ndarray | None, state: Tensor | None = None
+    ) -> tuple[np.ndarray, Tensor | None]:
+        """int64 [B] for observations [B, stack, *frame] and masks [B, A]; and the memory's state after it."""
+
+    def player(self, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray) -> "SeatedAgent":
+        """Let it take rows (environment, seat) of a batch."""
+
+
+class SeatedAgent:
+    """An agent in some seats of a batch, with its own view of them and its own memory of each."""
+
+    def __init__(self, agent: Policy, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray):
+        self.agent, self.batch = agent, batch
+        seen = agent.info.settings
+        self.view = View(batch, rows, seen.observation, seen.size, seen.stack)
+        self.memory = agent.empty_state(self.view.rows)
+        self.episode = np.full(self.view.rows, -1, np.int64)  # that the memory is of
+        batch.frame_skip[self.view.envs, self.view.seats] = batch.game.frame_skip
+        batch.delay[self.view.envs, self.view.seats] = 0 if batch.game.turns else seen.delay
+
+    def act(self, actions: np.ndarray) -> None:
+        """Decide for the rows that are asked; writes world actions into [N, P]. Call it once before every `step`."""
+        asked = self.batch.asked[self.view.envs, self.view.seats] == 1
+        observation = self.view.observe()
+        if not asked.any():
+            return
+        rows = np.flatnonzero(asked)
+        chosen = np.zeros(self.view.rows, np.int64)
+        masks = self.view.masks()[rows] if self.batch.game.has_legal else None
+        chosen[rows], state = self.agent.decide(observation[rows], masks, self._remembered(rows))
+        if self.memory is not None and state is not None:
+            self.memory[torch.from_numpy(rows)] = state
+        self.view.act(chosen, actions)
+
+    def _remembered(self, rows: np.ndarray) -> Tensor | None:
+        """The memory of rows that are asked, empty where this is their first decision of an episode."""
+        if self.memory is None:
+            return None
+        running = self.batch.episode[self.view.envs[rows]]
+        begins, self.episode[rows] = running != self.episode[rows], running
+        return reset_state(self.memory[torch.from_numpy(rows)], torch.from_numpy(begins).to(self.memory.device))
+
+    def state(self) -> dict[str, Tensor]:
+        """What it needs to go on identically; copies."""
+        parts = {name: torch.from_numpy(array) for name, array in self.view.state().items()}
+        parts["generator"] = self.agent.generator.get_state()
+        if self.memory is not None:
+            parts |= {"memory": self.memory.clone(), "remembered": torch.from_numpy(self.episode.copy())}
+        return parts
+
+    def restore(self, parts: dict[str, Tensor]) -> None:
+        self.view.restore({name: parts[name].numpy() for name in ("last", "episode")})
+        self.agent.generator.set_state(parts["generator"])
+        if self.memory is not None:
+            self.memory, self.episode = parts["memory"].to(self.memory.device), parts["remembered"].numpy().copy()

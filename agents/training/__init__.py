@@ -1,0 +1,1 @@
+"""Runs: configuration, the loop, checkpoints, logs, many seeds."""

@@ -1,0 +1,385 @@
+"""What decides a run: its settings, resolved and checked, and the folder that keeps them."""
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import games
+from agents.algorithms import dqn, ppo
+from agents.algorithms.learner import CHOICES
+from agents.bridges.game_loader import load_game
+from agents.core import distributed, tensor_file
+from agents.core.game_names import is_gym
+from agents.core.settings import RANGES as AGENT_RANGES
+from agents.core.shell import command_line
+from agents.experience import augmentation
+from agents.networks import custom
+from agents.participants import PICKLED, file_of, folder_of, participant
+from agents.play.agent import Agent
+from agents.play.seats import Participant
+from games.engine.loader import Game
+from games.errors import UserError, nearest
+
+ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {  # learner, settings, Stable-Baselines3's
+    "ppo": (ppo.PPO, ppo.PPOSettings, ppo.SB3_PRESET),
+    "dqn": (dqn.DQN, dqn.DQNSettings, dqn.SB3_PRESET),
+}
+
+TRAINERS = ("sparring", "sb3")  # whose learners: ours, or Stable-Baselines3's
+
+
+@dataclass
+class RunSettings:
+    """What a run does beside learning. All counts are in steps (decisions of a learning seat), never in seconds."""
+
+    steps: int = 0  # to learn from; 0: the recipe's, or as many as the time limit allows
+    eval_every: int = 0  # steps between evaluations; 0: a tenth of the run
+    eval_games: int = 200  # of each evaluation, against the game's bot
+    final_games: int = 1000  # of the final one, of the best agent
+    checkpoint_every: int = 0  # steps between checkpoints; 0: a twentieth of the run
+    threads: int = 0  # that play and learn, each a slice of every batch; 0: as many as cores, at most 4; of each rank
+    gif: bool = True  # a short film of play at each evaluation, for TensorBoard
+
+
+@dataclass
+class Config:
+    """All that decides a run, resolved: config.json."""
+
+    game: str
+    game_version: int
+    game_digest: str | None  # of a user's own game, which is named again on resume
+    algorithm: str
+    seed: int
+    time_limit: float | None  # seconds, the command's start to its end
+    opponents: list[str]
+    opponent_digests: list[str | None]  # of agents' files, so that a resumed run meets the same
+    device: str
+    ranks: int = 1  # processes that train together, each with settings like these
+    game_file: str = ""  # of a user's own game, as it was named: shown to people, never opened
+    network_file: str = ""  # of a user's own network, likewise
+    copied: list[str] = field(default_factory=list)  # weights that --init-from took from an agent
+    freeze: str = ""  # encoder: it learns nothing
+    trainer: str = TRAINERS[0]
+    run: RunSettings = field(default_factory=RunSettings)
+    learner: Any = None  # the algorithm's settings
+
+    @property
+    def kind(self) -> str:
+        """Of its learner, as a run without a name is called after: ppo, or sb3-ppo."""
+        return self.algorithm if self.trainer == TRAINERS[0] else f"{self.trainer}-{self.algorithm}"
+
+
+# What only one of them makes use of, though agents' files keep it for all.
+OWNER = {"normalize_value": "ppo", "temperature": "ppo", "dueling": "dqn", "epsilon": "dqn"}
+WHY = {
+    "ppo": "dqn has no policy, only what actions are worth, learned off policy",
+    "dqn": "ppo learns on policy, from what it has just played; it keeps no replay and values no actions",
+}
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | None) -> tuple[Any, RunSettings]:
+    """Settings: the defaults, changed by the game's recipe, by a preset, by what the user chose, in this order."""
+    if algorithm not in ALGORITHMS:
+        raise UserError(f"There is no algorithm '{algorithm}'.\n{nearest(algorithm, ALGORITHMS)}")
+    _, settings_type, sb3 = ALGORITHMS[algorithm]
+    if preset not in (None, "sb3"):
+        raise UserError(f"There is no preset '{preset}'.\n{nearest(str(preset), ['sb3'])}")
+    recipe = {name: value for name, value in game.recipe.get(algorithm, {}).items() if name != "opponents"}
+    layers = [(f"the recipe of {game.name}", recipe), ("the preset", sb3 if preset else {}), ("", chosen)]
+    learner, run = settings_type(), RunSettings()
+    for source, values in layers:
+        for name, value in values.items():
+            _refuse_foreign(name, algorithm, f" in {source}" if source else "")
+            target = learner if hasattr(learner, name) else run
+            kinds = {f.name: type(f.default) for f in fields(target)}
+            if name not in kinds or name == "network_digest":
+                known = [f.name for f in (*fields(learner), *fields(run)) if f.name != "network_digest"]
+                place = f" in {source}" if source else ""
+                raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, known)}")
+            setattr(target, name, typed(name, value, kinds[name]))
+    if learner.memory != "none" and not _stack_goes_with_memory([values for _, values in layers]):
+        learner.stack = 1
+    if custom.is_file(chosen.get("network")):
+        network = custom.load(chosen["network"])
+        learner.network, learner.network_digest = network.name, network.digest
+    _check(learner, run)
+    augmentation.check(learner)
+    cores = max(1, (os.cpu_count() or 1) // distributed.local_processes())
+    run.threads = run.threads or min(4, cores)  # a resumed run needs as many, on another machine too
+    return learner, run
+
+
+def _refuse_foreign(name: str, algorithm: str, place: str) -> None:
+    """`UserError` for a setting that only another algorithm has: what it is, and why it cannot be."""
+    having = [other for other, (_, kind, _) in ALGORITHMS.items() if name in {f.name for f in fields(kind)}]
+    owner = OWNER.get(name) or (having[0] if len(having) == 1 else None)
+    if owner is not None and owner != algorithm:
+        raise UserError(
+            f"{name}{place} is a setting of {owner}, not of {algorithm}: {WHY[owner]}.\nLeave it out, or choose --algo {owner}."
+        )
+
+
+def _stack_goes_with_memory(layers: list[dict[str, Any]]) -> bool:
+    """Was the stack chosen together with the memory, or after it? One that a recipe or preset has for a network without a
+    memory is not meant for one with it, which sees single frames."""
+    chose = max(number for number, values in enumerate(layers) if "memory" in values)
+    return any("stack" in values for values in layers[chose:])
+
+
+def typed(name: str, value: Any, kind: type) -> Any:
+    """A setting's value, from Python or from the command line's text."""
+    try:
+        if kind is bool:
+            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
+        if kind is int:
+            if float(value) != int(float(value)):
+                raise ValueError
+            return int(float(value))
+        number = kind(value)
+        if kind is float and not math.isfinite(number):
+            raise ValueError
+        return number
+    except (KeyError, ValueError, OverflowError):
+        words = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        raise UserError(f"The setting {name} is {words}, not '{value}'.") from None
+
+
+# The range of each number; what is not listed is from 0 to no end.
+MANY = 1 << 20
+RANGES: dict[str, tuple[float, float]] = {
+    **AGENT_RANGES,
+    "n_envs": (1, MANY), "n_steps": (1, MANY), "batch_size": (2, MANY), "n_epochs": (1, 1000), "learning_rate": (0, 10),
+    "gamma": (0, 1), "gae_lambda": (0, 1), "clip_range": (1e-6, 10), "max_grad_norm": (1e-9, math.inf),
+    "reward_scale": (1e-9, math.inf), "augment_shift": (0, 64), "augment_intensity": (0, 0.5),
+    "momentum": (0, 1), "warmup": (0, 1), "copied_rate": (0, 100),
+    "train_freq": (1, MANY), "gradient_steps": (1, MANY), "buffer_size": (1, 1 << 40),
+    "n_step": (1, 1000), "alpha": (0, 1), "beta": (0, 1), "tau": (0, 1), "exploration_initial_eps": (0, 1),
+    "exploration_final_eps": (0, 1), "exploration_fraction": (0, 1), "sequence": (1, 4096), "burn_in": (0, 4096),
+    "eval_games": (1, MANY), "final_games": (1, MANY), "threads": (0, 256),
+}  # fmt: skip
+
+
+def _check(*settings: Any) -> None:
+    for one in settings:
+        for name, value in asdict(one).items():
+            if isinstance(value, (int, float)):
+                low, high = RANGES.get(name, (0, math.inf))
+                if not low <= value <= high:
+                    reach = f"from {low:g} to {high:g}" if math.isfinite(high) else f"{low:g} or more"
+                    raise UserError(f"The setting {name} is {value:g}; it must be {reach}.")
+            elif name in CHOICES and value not in CHOICES[name]:
+                raise UserError(f"The setting {name} is '{value}'.\n{nearest(value, CHOICES[name])}")
+
+
+# --- with whom, and on what ------------------------------------------------------------------------------------------
+
+
+def device_of(name: str) -> str:
+    """`auto`, `cpu`, `cuda` or `mps` as torch names it; `UserError` where this machine lacks it."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda", "mps"):
+        raise UserError(f"There is no device '{name}'.\n{nearest(name, ('auto', 'cpu', 'cuda', 'mps'))}")
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[name]:
+        raise UserError(
+            f"torch {torch.__version__} finds no {name} device here.\nUse --device cpu, or install a torch built for {name}."
+        )
+    return name
+
+
+def opponents_of(names: list[str], game: Game, device: str) -> list[Participant | None]:
+    """Opponents by their names; `self` is None: both seats learn."""
+    if game.players == 1:
+        if names:
+            raise UserError(f"{game.heading} has one seat, so there is no opponent to choose.")
+        return []
+    found: list[Participant | None] = []
+    for name in names:
+        if file_of(name).suffix == PICKLED:
+            raise UserError(
+                f"{name} is an agent of Stable-Baselines3's, which cannot be a training opponent: its file can run code.\n"
+                "Choose bot, bot:0.8, random, self, or an agent of ours."
+            )
+        one = None if name == "self" else participant(name, game, device)
+        if one is not None and one.human:
+            raise UserError("A person cannot be a training opponent.\nChoose bot, bot:0.8, random, self, or an agent.")
+        found.append(one)
+    return found
+
+
+def absolute_opponent(opponent: str) -> str:
+    """An opponent as config.json names it: an agent by its whole path, so that the run goes on from any folder."""
+    named = opponent in ("self", "human", "random", "bot") or opponent.startswith("bot:")
+    return opponent if named or not Path(opponent).exists() else str(Path(opponent).resolve())
+
+
+def digests(opponents: list[Participant | None]) -> list[str | None]:
+    """A SHA-256 of each opponent that is an agent."""
+    agents = [one.agent if one else None for one in opponents]
+    return [tensor_file.digest(agent.network.state_dict()) if isinstance(agent, Agent) else None for agent in agents]
+
+
+def resumed_game(config: Config, named: str | None) -> Game:
+    """The game of a run to go on with. No path in a config is opened: a user's own game is named again."""
+    if named is None and is_gym(config.game):
+        raise UserError(
+            f"This run plays '{config.game}', which is not ours.\nName it again: python train.py {config.game} --resume …"
+        )
+    if named is None and (config.game_digest is not None or config.game not in games.names()):
+        shown = config.game_file if str(config.game_file).isprintable() else ""
+        raise UserError(
+            f"This run plays '{config.game}', a game of your own.\n"
+            f"Name its file again: {command_line(['python', 'train.py', shown or f'./{config.game}.py'])} --resume …"
+        )
+    game = load_game(named or config.game)
+    if (game.name, game.version) != (config.game, config.game_version):
+        raise UserError(f"The run plays {config.game} version {config.game_version}, not {game.name} version {game.version}.")
+    if config.game_digest is not None and game.digest != config.game_digest:
+        raise UserError(f"{game.path.name} has changed since the run began; take back the edit, or begin a new run.")
+    return game
+
+
+def load_resumed_networks(config: Config, named: list[str], game: str | None, folder: Path) -> None:
+    """The networks of users' own that a run to go on with needs, its opponents' too: they are named again like a game."""
+    own_network, rivals = bool(config.learner.network_digest), any(config.opponent_digests)
+    if named and not all(custom.is_file(name) and (own_network or rivals) for name in named):
+        raise UserError(
+            "A resumed run keeps its settings: --network cannot be given, but for a file of your own that it needs."
+        )
+    for name in named:
+        custom.load(name)
+    again = command_line(["python", "train.py", *([game] if game else []), "--resume", folder])
+    shown = config.network_file if config.network_file.isprintable() else ""
+    named_again = command_line([shown]) if shown else "FILE"
+    custom.require(config.learner, "This run", "the run began", f"Name its file again: {again} --network {named_again}")
+
+
+def check_resumable(config: Config, game: Game) -> None:
+    """Is there all that a run goes on with? `UserError` where this machine lacks its device, or an opponent has changed."""
+    device_of(config.device)
+    if digests(opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
+        raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
+
+
+# --- folders ---------------------------------------------------------------------------------------------------------
+
+
+def new_folder(runs: Path, game: Game, algorithm: str, network: str, seed: int, name: str | None) -> Path:
+    """Make a run's folder; `UserError` where it exists already or cannot be made."""
+    folder = free_folder(runs, game, name or f"{unnamed(algorithm, network)}-s{seed}")
+    try:
+        for part in ("checkpoints", "videos"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made: {error.strerror}.\nChoose another place: --runs FOLDER") from error
+    return folder
+
+
+def unnamed(algorithm: str, network: str) -> str:
+    """What a run is called where the user gives no name, without its seed."""
+    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{algorithm}-{network}"
+
+
+def free_folder(runs: Path, game: Game, label: str) -> Path:
+    """Where a run of this name will be; `UserError` where there is one or none can be."""
+    if "/" in label or label.startswith("."):
+        raise UserError(f"'{label}' cannot be a run's name: it becomes a folder's.")
+    folder = folder_of(runs, game) / label
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            again = f"Go on with it by {command_line(['--resume', folder])}, or choose" if _may_go_on(folder) else "Choose"
+            raise UserError(f"{folder} holds a run already.\n{again} another --name.")
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made: {error.strerror}.\nChoose another place: --runs FOLDER") from error
+    return folder
+
+
+def _may_go_on(folder: Path) -> bool:
+    """Is there a run that `--resume` takes?"""
+    try:
+        return json.loads((folder / "config.json").read_text()).get("trainer", TRAINERS[0]) == TRAINERS[0]
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def write_config(folder: Path, config: Config) -> None:
+    tensor_file.write_bytes(folder / "config.json", (json.dumps(asdict(config), indent=2) + "\n").encode())
+
+
+def write_frame(folder: Path, config: Config) -> None:
+    """config.json, command.txt and system.json."""
+    write_config(folder, config)
+    line = f"{distributed.launcher(config.ranks, distributed.local_processes())} {command_line(sys.argv)}"
+    tensor_file.write_bytes(folder / "command.txt", (line + "\n").encode())
+    tensor_file.write_bytes(folder / "system.json", (json.dumps(_system(), indent=2) + "\n").encode())
+
+
+def _system() -> dict[str, Any]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {}
+    for package in ("sparring", "torch", "numpy", "numba", "gymnasium", "pygame-ce", "safetensors"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "commit": _commit(),
+        "versions": versions,
+    }
+
+
+def _commit() -> str | None:
+    """Of the code, where it lies in a repository and git is there."""
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
+        return found.stdout.strip() or None
+    except OSError:
+        return None
+
+
+def _read(kind: type, values: dict[str, Any]) -> Any:
+    """Settings from JSON, each of its own type."""
+    kinds = {f.name: type(f.default) for f in fields(kind)}
+    return kind(**{name: typed(name, value, kinds[name]) for name, value in values.items()})
+
+
+def read_config(folder: Path) -> Config:
+    """The config of a run's folder; `UserError` where there is none or it does not fit this version."""
+    path = folder / "config.json"
+    try:
+        values = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{folder} holds no run: it has no config.json.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read: {error}.") from error
+    return config_of(values, path)
+
+
+def config_of(values: dict[str, Any], path: Path) -> Config:
+    """A config from what its JSON says, found at some path."""
+    try:
+        learner = _read(ALGORITHMS[values["algorithm"]][1], values.pop("learner"))
+        run = _read(RunSettings, values.pop("run"))
+        config = Config(learner=learner, run=run, **values)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(f"{path} was written by another version of Sparring: {error}.") from error
+    _check(config.learner, config.run)
+    return config

@@ -1,0 +1,288 @@
+"""Learning curves of runs: `python -m agents.plot` draws them.
+
+The mean over the runs of the same game and learner (algorithm, network, memory, observation, trainer), whatever their seeds,
+and its 95 % interval by Student's t. A curve ends where the first of its runs ends.
+"""
+
+import io
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agents.core.shell import command_line
+from agents.training.seeds import student
+from games import heading
+from games.errors import UserError, nearest
+
+FORMATS = (".png", ".svg")
+OURS = "sparring"  # the first of `agents.training.config.TRAINERS`, which would load torch
+# Okabe & Ito's colours, which people who see few colours tell apart too; and a dash pattern for those who see none.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
+GREY = "#555555"
+PLACES = 300  # of a curve of runs that were not measured at the same steps
+LABELS = {
+    "eval/win_rate": "games won against the bot",
+    "eval/mean_reward": "return of an evaluation",
+    "rollout/ep_rew_mean": "return in training",
+    "rollout/win_rate": "games won in training",
+    "rollout/ep_len_mean": "decisions of an episode",
+    "time/fps": "steps per second",
+}
+
+
+class NothingYet(UserError):
+    """A run that was stopped before its first number of this kind."""
+
+
+class Group(NamedTuple):
+    """Whose runs are means of one another, whatever their seeds."""
+
+    game: str
+    algorithm: str
+    network: str
+    memory: str = "none"
+    observation: str = "pixels"
+    trainer: str = OURS
+
+
+@dataclass
+class Curve:
+    """One run's numbers of one kind."""
+
+    group: Group
+    x: np.ndarray  # float64 [points], rising: steps, or seconds of training
+    y: np.ndarray  # float64 [points]
+    rate: bool  # y is a share of games won
+
+
+@dataclass
+class Band:
+    """The mean of several runs and its interval, all float64 [points]."""
+
+    x: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    runs: int
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def read(folder: Path, tag: str, by: str) -> Curve:
+    """A run's curve; `UserError` where the folder holds no run, is damaged, or has no such numbers."""
+    group, lines = _group(folder), _lines(folder / "progress.jsonl")
+    points: dict[float, float] = {}
+    elapsed = 0.0
+    for numbers in lines:
+        elapsed = float(numbers.get("time/time_elapsed") or elapsed)  # an evaluation comes right after its iteration
+        value = numbers.get(tag)
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            points[float(numbers["step"]) if by == "steps" else elapsed] = float(value)
+    if not points:
+        known = {name for numbers in lines for name in numbers if "/" in name}
+        if known and tag not in known:
+            raise UserError(f"{folder} has no numbers '{tag}'.\n{nearest(tag, known)}")
+        again = f"\nGo on with it: {command_line(['python', 'train.py', '--resume', folder])}" if group.trainer == OURS else ""
+        raise NothingYet(f"{folder} has no '{tag}' yet.{again}")
+    x = sorted(points)
+    rate = "win_rate" in tag or (tag == "eval/score" and any("eval/win_rate" in numbers for numbers in lines))
+    return Curve(group, np.array(x), np.array([points[at] for at in x]), rate)
+
+
+def _group(folder: Path) -> Group:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text())
+        learner = config["learner"]
+        known = {name: learner[name] for name in ("memory", "observation") if name in learner}
+        found = Group(config["game"], config["algorithm"], learner["network"], **known, trainer=config.get("trainer", OURS))
+    except FileNotFoundError:
+        raise UserError(f"{folder} holds no run: it has no config.json.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{path} is damaged: {type(error).__name__}: {error}.") from error
+    if not all(isinstance(part, str) for part in found):
+        raise UserError(f"{path} is damaged: its {', '.join(Group._fields)} are no names.")
+    return found
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines; a last one that a kill cut off is left out."""
+    try:
+        whole, _, _ = path.read_bytes().rpartition(b"\n")
+    except FileNotFoundError:
+        raise NothingYet(f"{path.parent} has no progress.jsonl: its run has not begun.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    found = []
+    for number, line in enumerate(whole.splitlines(), 1):
+        try:
+            one = json.loads(line)
+            float(one["step"])
+            float(one.get("time/time_elapsed") or 0.0)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise UserError(f"{path} is damaged in line {number}.") from None
+        found.append(one)
+    return found
+
+
+# --- means ----------------------------------------------------------------------------------------------------------
+
+
+def band(curves: Sequence[Curve]) -> Band:
+    """The mean of some runs where all of them have been, and its 95 % interval (none of a single run).
+
+    >>> runs = [Curve(Group("pong", "ppo", "patch"), np.array([0.0, 10.0]), np.array(y), False) for y in ([0, 2], [2, 8])]
+    >>> found = band(runs)
+    >>> found.mean.tolist(), (found.high - found.mean).round(1).tolist()  # 12.706 · √2 / √2, 12.706 · √18 / √2
+    ([1.0, 5.0], [12.7, 38.1])
+    """
+    first, last = max(curve.x[0] for curve in curves), min(curve.x[-1] for curve in curves)
+    if first > last:
+        raise UserError(f"These runs of {' '.join(curves[0].group)} have no stretch in common.\nPlot fewer of them.")
+    x = np.unique(np.concatenate([curve.x for curve in curves]))
+    x = x[(x >= first) & (x <= last)]
+    if len(x) > PLACES and any(len(curve.x) != len(x) for curve in curves):
+        x = np.linspace(first, last, PLACES)
+    y = np.stack([np.interp(x, curve.x, curve.y) for curve in curves])  # [runs, points]
+    mean, half = y.mean(0), np.zeros(len(x))
+    if len(curves) > 1:
+        half = student(len(curves)) * y.std(0, ddof=1) / math.sqrt(len(curves))
+    least, most = (0.0, 1.0) if curves[0].rate else (-math.inf, math.inf)
+    return Band(x, mean, (mean - half).clip(least, most), (mean + half).clip(least, most), len(curves))
+
+
+def bands(curves: Sequence[Curve]) -> dict[str, dict[str, Band]]:
+    """By game, and by what learned it."""
+    groups: dict[Group, list[Curve]] = {}
+    for curve in curves:
+        groups.setdefault(curve.group, []).append(curve)
+    found: dict[str, dict[str, Band]] = {}
+    for group, runs in groups.items():
+        found.setdefault(group.game, {})[named(group, groups)] = band(runs)
+    return found
+
+
+def named(group: Group, others: Iterable[Group]) -> str:
+    """A learner as legends call it: with what it sees where another differs in that alone.
+
+    >>> named(Group("pong", "dqn", "patch", "lstm"), []), named(Group("pong", "ppo", "patch", trainer="sb3"), [])
+    ('dqn, patch + lstm', 'sb3 ppo, patch')
+    """
+    name = f"{'' if group.trainer == OURS else f'{group.trainer} '}{group.algorithm}, {group.network}"
+    name += "" if group.memory == "none" else f" + {group.memory}"
+    alike = {other for other in others if other._replace(observation=group.observation) == group}
+    return f"{name}, {group.observation}" if len(alike) > 1 else name
+
+
+def mark(game: str, tag: str, rate: bool) -> float | None:
+    """What a game's own recipe is to reach, where this is what the mark is of."""
+    import games
+
+    if game not in games.names() or tag not in ("eval/score", "eval/win_rate" if rate else "eval/mean_reward"):
+        return None
+    one = games.load(game)
+    return float(one.mark[1]) if (one.players == 2) == rate else None
+
+
+# --- drawing --------------------------------------------------------------------------------------------------------
+
+
+STYLE: Any = {
+    "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY, "axes.grid": True,
+    "grid.color": "#E4E4E4", "axes.axisbelow": True, "legend.frameon": False, "svg.hashsalt": "sparring",
+}  # fmt: skip
+
+
+def draw(curves: Sequence[Curve], tag: str, by: str, kind: str) -> bytes:
+    """A picture of curves. kind: png or svg."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise UserError('Curves are drawn with matplotlib, which is not installed.\npip install "sparring[plot]"') from error
+    out = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure(curves, tag, by).savefig(out, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
+    return out.getvalue()
+
+
+def figure(curves: Sequence[Curve], tag: str, by: str) -> Any:
+    """matplotlib's figure of curves, a panel for each game."""
+    from matplotlib.figure import Figure
+
+    found = bands(curves)
+    rates = {curve.group[0]: curve.rate for curve in curves}
+    names = sorted({name for drawn in found.values() for name in drawn})  # each in one colour, in all panels
+    made = Figure(figsize=(1.2 + 5.6 * len(found), 4.2), layout="constrained")
+    panels = made.subplots(1, len(found), squeeze=False)[0]
+    for axes, (game, drawn) in zip(panels, found.items(), strict=True):
+        end = max(float(one.x[-1]) for one in drawn.values())
+        unit = "steps" if by == "steps" else "hours" if end >= 7200 else "minutes" if end >= 300 else "seconds"
+        for name, one in sorted(drawn.items()):
+            label = f"{name} ({one.runs} seed{'s'[: one.runs - 1]})"
+            _draw(axes, names.index(name), label, one, one.x / {"hours": 3600, "minutes": 60}.get(unit, 1))
+        goal = mark(game, tag, rates[game])
+        if goal is not None:
+            axes.axhline(goal, color=GREY, linestyle="--", linewidth=1.2, label="the game's mark", zorder=1)
+        axes.legend(loc="best")
+        _label(axes, game, tag, unit, rates[game])
+    return made
+
+
+def _draw(axes: Any, number: int, label: str, one: Band, x: np.ndarray) -> None:
+    colour, dash = COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
+    dot = "o" if len(x) <= 40 else None
+    axes.plot(x, one.mean, color=colour, linestyle=dash, linewidth=1.8, marker=dot, markersize=3.5, label=label)
+    if one.runs > 1:
+        axes.fill_between(x, one.low, one.high, color=colour, alpha=0.18, linewidth=0)
+
+
+def _label(axes: Any, game: str, tag: str, unit: str, rate: bool) -> None:
+    from matplotlib.ticker import EngFormatter, PercentFormatter
+
+    axes.set_title(game if ":" in game else heading(game), loc="left", fontweight="bold")
+    same = ("eval/win_rate" if rate else "eval/mean_reward") if tag == "eval/score" else tag
+    axes.set_ylabel(LABELS.get(same, tag))
+    if rate:
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set_ylim(-0.02, 1.02)
+    axes.set_xlim(left=0.0)
+    axes.set_xlabel("steps" if unit == "steps" else f"training time ({unit})")
+    if unit == "steps":
+        axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+
+
+def write(out: Path, runs: Sequence[Path], tag: str = "eval/score", by: str = "steps") -> None:
+    """Draw the curves of some runs' folders into a file."""
+    if out.suffix.lower() not in FORMATS:
+        raise UserError(f"A curve is drawn into a file that ends in {' or '.join(FORMATS)}, not '{out.name}'.")
+    folders = list(dict.fromkeys(run.resolve() for run in runs))  # each once, or it would count twice
+    picture = draw(_begun(folders, tag, by), tag, by, out.suffix.lower()[1:])
+    try:
+        out.write_bytes(picture)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror}.") from error
+
+
+def _begun(folders: Sequence[Path], tag: str, by: str) -> list[Curve]:
+    """The curves of those runs that have one; the others are named, and an error where none is left."""
+    curves, empty = [], []
+    for folder in folders:
+        try:
+            curves.append(read(folder, tag, by))
+        except NothingYet as error:
+            empty.append(error)
+    if not curves:
+        raise empty[0]
+    for one in empty:
+        print(f"Left out: {str(one).splitlines()[0]}", file=sys.stderr)
+    return curves

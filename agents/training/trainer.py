@@ -1,0 +1,449 @@
+"""A run: the loop that every learner shares. Collect, update, log, evaluate, save; stop and go on."""
+
+import contextlib
+import json
+import math
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.core import signals, tensor_file
+from agents.core.distributed import ProcessGroup, Stop
+from agents.participants import participant
+from agents.play.agent import Agent
+from agents.play.match import play_match
+from agents.play.policy import Policy
+from agents.play.seats import Participant
+from agents.play.table import TOGETHER
+from agents.play.trainable import trainable
+from agents.training import budget, run_checkpoint
+from agents.training.config import ALGORITHMS, Config, opponents_of
+from agents.training.logs import Log, Silent, Terminal
+from agents.training.run_checkpoint import CHECKPOINT, lock_run
+from games.engine.loader import Game
+from games.errors import UserError
+
+AGENT = "agent.safetensors"
+RESULTS = "results.json"  # of a run that has finished
+
+
+class Trainer:
+    """One training run in its folder; where several ranks train together, each has one, and rank 0 the folder."""
+
+    agent_file = AGENT
+
+    def __init__(
+        self,
+        game: Game,
+        config: Config,
+        folder: Path,
+        *,
+        quiet: bool = False,
+        started: float | None = None,
+        callback: Callable[["Trainer", dict[str, float]], None] | None = None,
+        resume: bool = False,
+        ranks: ProcessGroup | None = None,
+    ):
+        """started: time.perf_counter() at the command's start. callback: called with the run and its numbers after each
+        iteration. resume: go on from the folder's checkpoint. ranks: who trains together; without, it trains by itself."""
+        self.game, self.config, self.folder, self.callback = game, config, folder, callback
+        self.ranks = ranks or ProcessGroup()
+        self.started = time.perf_counter() if started is None else started
+        self.threads = config.run.threads or 1
+        self.ranks.check_device(config.device)
+        self.learner = self._learner()
+        self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
+        self.collected = 0  # steps of the latest iteration
+        self.best: float | None = None  # what the best agent so far reaches at least (95 %)
+        self.evaluation: dict[str, Any] = {}
+        self.evaluated = -1  # at which step
+
+        self.recent: list[float] = []
+        self.pace: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
+        leads = self.ranks.rank == 0
+        self.lock = lock_run(folder) if leads else None
+        if resume and leads:
+            tensor_file.sweep(folder)
+        position = self._restore() if resume else 0
+        self.log = Log(folder, position, self.learner.steps) if leads else Silent()
+        if not self.learner.steps:
+            what = {"game": game.name, "trainer": config.trainer, "algo": config.algorithm, "seed": config.seed}
+            self.log.settings({**what, **asdict(config.learner)})
+        title = f"{game.name} {config.algorithm} {config.learner.network}"
+        self.terminal = Terminal(quiet or not leads, title)
+        self.tail = 3.0  # seconds kept for the last evaluations, where the time is limited
+        self.wave: float | None = None  # seconds that a full wave of an evaluation's games takes, once it was measured
+        self.ranks.meet()  # all have one
+
+    def _learner(self) -> Any:
+        """Who learns: what `agents.algorithms.learner.Learner` is to a run."""
+        config = self.config
+        learner, _, _ = ALGORITHMS[config.algorithm]
+        opponents = opponents_of(config.opponents, self.game, config.device)
+        made = learner(self.game, config.learner, config.seed, opponents, config.device, self.threads, self.ranks)
+        if config.copied or config.freeze:
+            made.arrange(config.copied, freeze=bool(config.freeze))
+        if config.freeze and not config.copied:
+            made.remarks.append("The encoder stays as it begins, at random: nothing is copied into it (--init-from)")
+        if config.learner.copied_rate != 1.0 and not config.copied:
+            rate = f"copied_rate={config.learner.copied_rate:g}"
+            made.remarks.append(f"{rate} does nothing here: nothing is copied (--init-from)")
+        return made
+
+    def begin_from(self, weights: dict[str, torch.Tensor]) -> None:
+        """Take weights of an agent's, into the first checkpoint too: a run killed before the next one goes on with them."""
+        self.learner.begin_from(weights)
+        self._save(self._state())
+
+    # --- the loop ---
+
+    def go(self) -> dict[str, Any]:
+        """Train to the end; the final evaluation. `Stop` where a signal came, with the run saved."""
+        handlers = {number: signal.signal(number, self._signalled) for number in signals.ending_signals()}
+        self.safe: tuple = ()
+        try:
+            while self.progress() < 1.0:
+                if self.ranks.rank == 0:
+                    (self.folder / RESULTS).unlink(missing_ok=True)  # of a run that had finished and goes on
+                self.safe = self._state()
+                self.ranks.meet()
+                self._iterate()
+            return self._finish()
+        except Stop:
+            if self.safe:
+                self._save(self.safe)
+            raise
+        except FloatingPointError as error:
+            raise self._not_finite(str(error)) from error
+        finally:
+            try:
+                self.close()
+            finally:
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+
+    def close(self) -> None:
+        """Give back what it holds: the terminal, its threads, the log's files and the folder; each, whatever goes wrong."""
+        with contextlib.ExitStack() as closing:  # the last one first
+            if self.lock is not None:
+                closing.callback(self.lock.release)
+            for one in (self.log, self.learner, self.terminal):
+                closing.callback(one.close)
+
+    def _signalled(self, number: int, frame: Any) -> None:
+        for each in signals.ending_signals():
+            signal.signal(each, self._signalled_again)
+        self.ranks.interrupt(number)
+
+    def _signalled_again(self, number: int, frame: Any) -> None:
+        """Who cannot wait until it is saved has it ended at once."""
+        self.terminal.leave()
+        os._exit(128 + number)
+
+    def elapsed(self) -> float:
+        """Seconds of this and earlier sittings."""
+        return self.spent + time.perf_counter() - self.started
+
+    def progress(self) -> float:
+        """0 to 1: of the steps, or where there is no number of them, of the time; 1 too where the time is over."""
+        by_steps = self.learner.steps / self.config.run.steps if self.config.run.steps else 0.0
+        limit = self.config.time_limit
+        if limit is None:
+            return min(1.0, by_steps)
+        by_time = self.ranks.first(self.elapsed() / max(limit - self.tail, 1e-9))
+        return min(1.0, by_time) if by_time >= 1.0 or not self.config.run.steps else min(1.0, by_steps)
+
+    def _iterate(self) -> None:
+        before = self.learner.steps
+        metrics = self.learner.iterate(self.progress)
+        self.iteration += 1
+        self.collected = self.learner.steps - before
+        self._guard(metrics)
+        numbers = self._numbers(before, metrics)
+        self.log.scalars(self.learner.steps, numbers)
+        self._keep_time()
+        done = self.progress()
+        self.terminal.progress(done, {"steps": self.learner.steps, **numbers}, self._eta(done))
+        if self.callback is not None:
+            self.callback(self, numbers)
+        total = self.config.run.steps
+        if done >= 1.0:
+            return  # `_finish` evaluates and saves
+        every = self.config.run.eval_every or (max(1, total // 10) if total else 500_000)
+        if self.learner.steps // every > before // every:
+            self.ranks.alone(self.evaluate)
+        every = self.config.run.checkpoint_every or (max(1, total // 20) if total else 500_000)
+        if self.learner.steps // every > before // every:
+            self._save(self._state())
+
+    def _eta(self, done: float) -> float:
+        """Seconds left at the pace since the first iteration, in which things were still being compiled."""
+        now = time.perf_counter()
+        if self.pace is None:
+            self.pace = (now, done)
+        began, at_first = self.pace
+        return (now - began) * (1 - done) / (done - at_first) if done > at_first else math.inf
+
+    def _guard(self, metrics: dict[str, float]) -> None:
+        bad = [name for name, value in metrics.items() if not math.isfinite(value) and name != "train/explained_variance"]
+        if bad or not np.isfinite(self.learner.returns).all():
+            raise self._not_finite(", ".join(bad) or "a reward")
+
+    def _not_finite(self, what: str) -> UserError:
+        told = what in ("a reward", "an observation")
+        return UserError(
+            f"Training stopped at step {self.learner.steps:,}: {what} is not a number.\n"
+            f"What is saved in {self.folder} is of before.\n"
+            f"{'It is what the game gave.' if told else 'Try a lower --set learning_rate=…'}"
+        )
+
+    def _numbers(self, before: int, metrics: dict[str, float]) -> dict[str, float]:
+        """What TensorBoard and progress.jsonl show of an iteration; SB3's tags where it has one."""
+        learner = self.learner
+        spent = learner.seconds
+        steps, seconds = learner.steps - before, spent["iteration"]
+        numbers: dict[str, float] = {}
+        self.recent = (self.recent + learner.returns)[-500:]
+        if self.recent:
+            numbers["rollout/ep_rew_mean"] = float(np.mean(self.recent))
+            if self.game.players == 2:
+                returns = np.array(self.recent)
+                numbers["rollout/win_rate"] = float(((returns > 0) + 0.5 * (returns == 0)).mean())
+        if learner.lengths:
+            numbers["rollout/ep_len_mean"] = float(np.mean(learner.lengths)) / self.game.frame_skip
+        return {
+            **numbers,
+            **metrics,
+            "time/fps": steps / seconds,
+            "time/iterations": self.iteration,
+            "time/time_elapsed": self.elapsed(),
+            "time/total_timesteps": learner.steps,
+            **{f"perf/{name}_seconds": value for name, value in spent.items()},
+        }
+
+    # --- evaluation ---
+
+    def evaluate(self, last: bool = False) -> None:
+        """Play against the fixed yardstick, keep the agent if it is the best so far. last: of the run."""
+        began = time.perf_counter()
+        agent = self.learner.agent()
+        seed = self.config.seed * 1_000_003 + self.learner.steps
+        limit = self.config.time_limit or math.inf
+        games = self._affordable(self.config.run.eval_games, 0.4 * self._left() if last else budget.BETWEEN * limit)
+        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads)
+        summary = result.summary()
+        seconds = time.perf_counter() - began
+        self.wave = seconds / budget.cost(games)
+        self._keep_time()
+        self.evaluation = summary
+        score = result.score
+        agent.info.score = summary
+        agent.save(self.folder / "checkpoints" / f"step-{self.learner.steps:010d}{Path(self.agent_file).suffix}")
+        if self.best is None or score >= self.best:  # as good as the best, as far as so many games can tell: the later one
+            agent.save(self.folder / self.agent_file)
+        low = summary["interval" if self.game.players == 2 else "return_interval"][0]
+        self.best = low if self.best is None else max(self.best, low)
+        self.log.scalars(self.learner.steps, _eval_numbers(summary, seconds))
+        if self.config.run.gif:
+            self._film(agent, seed)
+        self.log.flush()
+        self.evaluated = self.learner.steps
+        self.terminal.evaluation = f"last evaluation: {verdict(summary)}"
+        self.terminal.say(evaluation_line(self.learner.steps, summary))
+
+    def _left(self) -> float:
+        """Seconds left for evaluations."""
+        return math.inf if self.config.time_limit is None else self.config.time_limit - self.elapsed() - 0.5 * budget.REST
+
+    def _expected_wave(self) -> float:
+        """Seconds that a full wave of games takes: as measured, before that as training lets expect."""
+        if self.wave is not None:
+            return self.wave
+        learner = self.learner
+        decision = learner.seconds["collect"] / max(self.collected, 1)
+        ticks = 1.5 * float(np.mean(learner.lengths)) if learner.lengths else self.game.max_ticks
+        return decision * TOGETHER * min(ticks, self.game.max_ticks) / self.game.frame_skip
+
+    def _affordable(self, games: int, seconds: float) -> int:
+        """So many of the games as there is time for: all where the run's time is not limited."""
+        return games if math.isinf(seconds) else budget.affordable(games, seconds, self._expected_wave())
+
+    def _keep_time(self) -> None:
+        """Where the time is limited, keep enough for the last evaluations, for a film and for another iteration."""
+        if self.config.time_limit is not None and (self.iteration > 1 or self.wave is not None):  # the first one compiles
+            matches = [self.config.run.eval_games, *[self.config.run.final_games] * (1 + self._mark_is_apart())]
+            more = self.learner.seconds["iteration"] + (1.0 if self.config.run.gif else 0.0)
+            limit = self.config.time_limit
+            self.tail = min(budget.kept(matches, self._expected_wave(), limit) + more, 0.5 * limit)
+
+    def _table(self, agent: Policy) -> list[Participant]:
+        own = Participant("agent", agent=agent)
+        return [own, participant("bot", self.game)] if self.game.players == 2 else [own]
+
+    def _film(self, agent: Policy, seed: int) -> None:
+        pictures, fps = trainable(self.game).record_episode(self._table(agent), seed)
+        if not pictures:
+            return
+        data = self.log.gif(self.learner.steps, "eval/play", pictures, fps)
+        tensor_file.write_bytes(self.folder / "videos" / f"step-{self.learner.steps:010d}.gif", data)
+
+    def _finish(self) -> dict[str, Any]:
+        """The last evaluation, the final one of the best agent, and what a reader wants to know; on rank 0."""
+        final: dict[str, Any] = {}
+        self.ranks.alone(lambda: final.update(self._judge()))
+        self._save(self._state())
+        if final:
+            final["seconds"] = round(self.elapsed(), 2)
+            tensor_file.write_bytes(self.folder / RESULTS, (json.dumps(final, indent=2) + "\n").encode())
+        return final
+
+    def _judge(self) -> dict[str, Any]:
+        """What results.json says, but for the time it took."""
+        if self.evaluated != self.learner.steps:
+            self.evaluate(last=True)
+        agent = self._best()
+        seed = self.config.seed * 1_000_003 + 500_009  # games that no evaluation has seen
+        share = 0.5 if self._mark_is_apart() else 1.0
+        games = self._affordable(self.config.run.final_games, share * self._left())
+        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads)
+        summary = {**result.summary(), "seats": [self.agent_file, *result.seats[1:]]}
+        agent.info.score = {**summary, "mark": list(self.game.mark)}
+        agent.save(self.folder / self.agent_file)
+        return {
+            "agent": str(self.folder / self.agent_file),
+            "agent_steps": agent.info.steps,
+            "evaluations": len(list((self.folder / "checkpoints").glob("step-*"))),
+            "steps": self.learner.steps,
+            "evaluation": summary,
+            "planned_games": self.config.run.final_games,
+            **self._mark(agent, result.score, seed),
+            "time_limit": self.config.time_limit,
+            "out_of_time": self.config.time_limit is not None and not self._has_all_steps(),
+        }
+
+    def _has_all_steps(self) -> bool:
+        return 0 < self.config.run.steps <= self.learner.steps
+
+    def _best(self) -> Any:
+        """The agent of the best evaluation so far."""
+        return Agent.load(self.folder / self.agent_file, self.game, self.config.device)
+
+    def _mark_is_apart(self) -> bool:
+        """Does the game's mark name another opponent than the evaluations'?"""
+        return self.game.players == 2 and self.game.mark[0] not in ("bot", "bot:0.5")
+
+    def _mark(self, agent: Policy, score: float, seed: int) -> dict[str, Any]:
+        """The game's mark, and whether the agent reaches it. score: in the final evaluation."""
+        against, wanted = self.game.mark
+        if wanted is None:  # an environment that names none
+            return {}
+        if self._mark_is_apart():
+            games = self._affordable(self.config.run.final_games, self._left())
+            table = [Participant("agent", agent=agent), participant(against, self.game)]
+            score = play_match(self.game, table, games, seed + 1, threads=self.threads).score
+        return {"mark": [against, wanted], "mark_score": score, "reached": bool(score >= wanted)}
+
+    # --- checkpoints ---
+
+    def _state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        tensors, learner = self.learner.state()
+        meta = {
+            "learner": learner,
+            "iteration": self.iteration,
+            "seconds": self.elapsed(),
+            "best": self.best,
+            "evaluation": self.evaluation,
+            "evaluated": self.evaluated,
+            "recent": self.recent,
+            "position": self.log.position(),
+        }
+        return tensors, meta
+
+    def _save(self, state: tuple[dict[str, torch.Tensor], dict[str, Any]]) -> None:
+        self.log.flush()  # a checkpoint never knows of lines that are not on the disk
+        run_checkpoint.save_checkpoint(self.folder, self.learner, state, self.ranks)
+
+    def _restore(self) -> int:
+        """Go on from the latest checkpoint, or from the beginning where there is none; position in progress.jsonl."""
+        meta = run_checkpoint.restore_checkpoint(self.folder, self.learner, self.ranks)
+        if meta is None and self.config.copied:
+            raise UserError(
+                f"{self.folder} was stopped before it had kept the weights that it was to begin with.\n"
+                "Begin it anew: the same command with --init-from, and another --name."
+            )
+        if meta is None or self.ranks.rank:
+            return 0
+        try:
+            self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
+            self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]
+            return meta["position"]
+        except KeyError as error:
+            raise UserError(f"{self.folder / CHECKPOINT} does not fit the run's config.json: {error}.") from error
+
+
+def finished(folder: Path, config: Config) -> dict[str, Any] | None:
+    """The results of a run that has nothing left to do, as its config stands now; else None."""
+    try:
+        final = json.loads((folder / RESULTS).read_text())
+        steps, limit = config.run.steps, config.time_limit
+        timed = limit is not None and final.get("out_of_time", True)  # results of older runs do not say
+        by_time = timed and limit <= max(final["time_limit"] or 0.0, final["seconds"])
+        return final if by_time or (steps and final["steps"] >= steps) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def summary_lines(final: dict[str, Any]) -> list[str]:
+    """A run's results, in lines for people."""
+    evaluation, count = final["evaluation"], final["evaluations"]
+    best = f"the best of {count} evaluations, at step" if count > 1 else "after step"
+    lines = [f"Final:  {verdict(evaluation)}", f"        {best} {final['agent_steps']:,}, in {final['seconds']:.1f} s"]
+    if evaluation["games"] < final["planned_games"]:
+        lines.append(f"        {evaluation['games']} games instead of {final['planned_games']:,}, to keep the time limit")
+    if "mark" in final:
+        against, wanted = final["mark"]
+        rate = "win_rate" in evaluation
+        what = f"{wanted:.0%} against {against}" if rate else f"return {wanted:g}"
+        score = f"{final['mark_score']:.1%}" if rate else f"{final['mark_score']:.2f}"
+        lines.append(f"Mark:   {what}: {'reached' if final['reached'] else 'not reached'} ({score})")
+    return lines
+
+
+def evaluation_line(steps: int, summary: dict[str, Any]) -> str:
+    """An evaluation in a line of 80 columns at most."""
+    return f"{steps:>10,} steps  {verdict(summary)}"
+
+
+def verdict(summary: dict[str, Any]) -> str:
+    """An evaluation in a few words."""
+    if "win_rate" in summary:
+        low, high = summary["interval"]
+        return f"won {summary['win_rate']:.1%} of {summary['games']} games against bot (95 %: {low:.1%} to {high:.1%})"
+    low, high = summary["return_interval"]
+    return f"return {summary['mean_return']:.2f} over {summary['games']} games (95 %: {low:.2f} to {high:.2f})"
+
+
+def _eval_numbers(summary: dict[str, Any], seconds: float) -> dict[str, float]:
+    if "win_rate" in summary:
+        low, high = summary["interval"]
+        own = {"eval/win_rate": summary["win_rate"], "eval/win_rate_low": low, "eval/win_rate_high": high}
+        return {
+            **own,
+            "eval/mean_reward": summary["mean_return"][0],
+            "eval/score": summary["win_rate"],
+            "perf/eval_seconds": seconds,
+        }
+    mean = summary["mean_return"]
+    return {
+        "eval/mean_reward": mean,
+        "eval/std_reward": summary["std_return"],
+        "eval/score": mean,
+        "perf/eval_seconds": seconds,
+    }

@@ -1,0 +1,202 @@
+"""`Batch`: N copies of a game that advance together. Rules only; `games.engine.view` says what seats see of them."""
+
+import json
+import struct
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from games import core
+from games.engine.loader import Game
+from games.errors import UserError
+
+RUNNING, OVER, OUT_OF_TIME = 0, 1, 2
+EXTERNAL, RANDOM = -2.0, -1.0  # in `bots`: decided by the caller; by chance. 0 to 1: the skill of the game's own bot
+LONGEST_DELAY = 60  # ticks
+HELD_OUT = 1_000_000_000  # levels from this number on are for tests
+_MAGIC = b"SPARBAT1"
+
+
+class Workers:
+    """Shares a range out among threads by slices: for work that releases the GIL, as compiled loops and torch do."""
+
+    def __init__(self, threads: int = 1, initializer: Callable[[], None] | None = None):
+        """initializer: called once in each thread but the caller's."""
+        self.threads = max(1, threads)
+        self._pool = ThreadPoolExecutor(self.threads - 1, "worker", initializer) if self.threads > 1 else None
+
+    def run(self, count: int, call: Callable[[int, int, int], Any]) -> list[Any]:
+        """`call(lo, hi, k)` for slices k of range(count); what each gave, in order."""
+        if self._pool is None or count < 2 * self.threads:
+            return [call(0, count, 0)]
+        edges = [count * k // self.threads for k in range(self.threads + 1)]
+        futures = [self._pool.submit(call, edges[k], edges[k + 1], k) for k in range(1, self.threads)]
+        return [call(edges[0], edges[1], 0), *(future.result() for future in futures)]
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+
+class Batch:
+    """N copies of a game.
+
+    After construction and after each `step`, the arrays hold (N environments, P seats):
+
+    `states` structured [N]: the games as they stand; where an episode ended, the next one has begun.
+    `asked`   uint8 [N, P]: this seat's caller decides now.
+    `rewards` float64 [N, P]: what a seat earned since it was last asked (0 while it waits; at an end, all that is due).
+    `end`     uint8 [N]: 0 running, 1 over by the rules, 2 out of time. At an end, valid until the next `step`:
+    `final`   structured [N]: the state the episode ended in; `returns` float64 [N, P] and `ticks` int32 [N] of all of it.
+
+    Episode k of environment i is the same whatever the batch's size or thread count, and however earlier ones went.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        num_envs: int,
+        seed: int = 0,
+        *,
+        bots: Any = EXTERNAL,
+        frame_skip: Any = None,
+        delay: Any = 0,
+        opening: tuple[int, int] = (0, 0),
+        levels: int | Sequence[int] | np.ndarray | None = None,
+        env_ids: Sequence[int] | np.ndarray | None = None,
+        threads: int | Workers = 1,
+    ):
+        """
+        bots: who decides for each seat, broadcast to [N, P]: `EXTERNAL` (the caller), `RANDOM`, or a bot's skill 0-1.
+        frame_skip: ticks between a seat's decisions, broadcast to [N, P]; by default the game's. Games with `asks` ignore it.
+        delay: ticks until a seat's decision takes effect, 0-60, broadcast to [N, P]. Turns take effect at once.
+        opening: the fewest and the most ticks (plies, in a game of turns) with which chance opens an episode for all seats.
+        levels: train on the levels 0 … levels-1, or on those listed; None: on any below 1,000,000,000.
+        env_ids: numbers of the environments, 0 … N-1 by default; two with the same number play the same episodes.
+        """
+        if num_envs < 1:
+            raise UserError(f"A batch needs one environment at least, not {num_envs}.")
+        self.game, self.num_envs, self.seed = game, num_envs, int(seed)
+        self.kernel = game.kernel
+        shape = (num_envs, game.players)
+        self.slots = np.zeros(num_envs, self.kernel.SLOT)
+        self.bots[:] = bots
+        self.frame_skip[:] = game.frame_skip if frame_skip is None else frame_skip
+        self.delay[:] = 0 if game.turns else delay
+        self.slots["fewest"], self.slots["most"] = opening
+        if not 0 <= opening[0] <= opening[1]:
+            raise UserError(f"An opening has from {opening[0]} to {opening[1]} ticks; that is no range.")
+        if self.delay.min() < 0 or self.delay.max() > LONGEST_DELAY:
+            raise UserError(f"A delay is from 0 to {LONGEST_DELAY} ticks.")
+        if self.frame_skip.min() < 1:
+            raise UserError("A frame skip is one tick at least.")
+        if levels is None:
+            self.levels = np.zeros(0, np.int64)
+        else:
+            self.levels = np.arange(levels) if isinstance(levels, int) else np.asarray(levels, np.int64)
+            if not len(self.levels):
+                raise UserError("A batch needs one level at least.")
+        self.env_ids = np.arange(num_envs) if env_ids is None else np.asarray(env_ids, np.int64)
+        self.workers = threads if isinstance(threads, Workers) else Workers(threads)
+
+        self.states = np.zeros(num_envs, game.state)
+        self.final = np.zeros(num_envs, game.state)
+        self.rewards = np.zeros(shape)
+        self.end = np.zeros(num_envs, np.uint8)
+        self.returns = np.zeros(shape)
+        self.ticks = np.zeros(num_envs, np.int32)
+        self.reset()
+
+    @property
+    def asked(self) -> np.ndarray:
+        """uint8 [N, P]: this seat's caller decides now. Set it to 1 to let a person act who is not asked (`HANDS`)."""
+        return self.slots["asked"]
+
+    @property
+    def bots(self) -> np.ndarray:
+        """float64 [N, P]: who decides for each seat; may be changed at any time, also for one environment."""
+        return self.slots["bot"]
+
+    @property
+    def frame_skip(self) -> np.ndarray:
+        """int32 [N, P]: ticks between a seat's decisions."""
+        return self.slots["skip"]
+
+    @property
+    def delay(self) -> np.ndarray:
+        """int32 [N, P]: ticks until a seat's decision takes effect."""
+        return self.slots["delay"]
+
+    @property
+    def episode(self) -> np.ndarray:
+        """int64 [N]: number of the running episode."""
+        return self.slots["episode"]
+
+    def reset(self, episode: int | None = None) -> None:
+        """Begin every environment anew, at episode `episode` (0 by default)."""
+        self.slots["episode"] = 0 if episode is None else episode
+        self._run(np.zeros((self.num_envs, self.game.players), np.int64), self.game.max_ticks, begin=True)
+
+    def step(self, actions: np.ndarray, max_ticks: int | None = None) -> None:
+        """Advance every environment until one of its callers' seats is asked again or its episode ends.
+
+        actions: int64 [N, P] world actions; read where a seat was asked. What a seat cannot do it does not do.
+        max_ticks: stop after so many ticks at the latest (1: the window's way).
+        """
+        actions = np.ascontiguousarray(actions, np.int64).reshape(self.num_envs, self.game.players)
+        self._run(actions, self.game.max_ticks if max_ticks is None else max_ticks, begin=False)
+
+    def _run(self, actions: np.ndarray, limit: int, begin: bool) -> None:
+        games = (self.states, self.slots, self.env_ids, np.uint64(self.seed), self.levels)
+        out = (self.rewards, self.end, self.final, self.returns, self.ticks)
+        step = self.kernel.step_slice
+        self.workers.run(self.num_envs, lambda lo, hi, k: step(lo, hi, *games, limit, begin, actions, *out))
+
+    # --- snapshots ---
+
+    def snapshot(self) -> bytes:
+        """All that the batch will ever depend on, as bytes: `restore` goes on identically, in another process too."""
+        arrays = self._arrays()
+        head = json.dumps(
+            {
+                "game": self.game.name,
+                "version": self.game.version,
+                "num_envs": self.num_envs,
+                "seed": self.seed,
+                "levels": len(self.levels),
+                "sizes": [array.nbytes for array in arrays],
+            }
+        ).encode()
+        return _MAGIC + struct.pack("<I", len(head)) + head + b"".join(array.tobytes() for array in arrays)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go on from a snapshot of a batch of the same game, size and number of levels."""
+        if snapshot[: len(_MAGIC)] != _MAGIC:
+            raise UserError("This is not a snapshot of a batch.")
+        start = len(_MAGIC) + 4
+        (length,) = struct.unpack("<I", snapshot[len(_MAGIC) : start])
+        head = json.loads(snapshot[start : start + length])
+        mine = {"game": self.game.name, "version": self.game.version, "num_envs": self.num_envs, "levels": len(self.levels)}
+        for key, value in mine.items():
+            if head[key] != value:
+                raise UserError(f"The snapshot's {key} is {head[key]}, this batch's is {value}.")
+        at, self.seed = start + length, head["seed"]
+        for array in self._arrays():
+            part = np.frombuffer(snapshot, array.dtype, array.size, at)
+            array[...] = part.reshape(array.shape)
+            at += array.nbytes
+
+    def _arrays(self) -> list[np.ndarray]:
+        return [
+            self.states, self.slots, self.final, self.rewards, self.end, self.returns, self.ticks, self.env_ids, self.levels,
+        ]  # fmt: skip
+
+    def record(self, env: int = 0, final: bool = False):
+        """One environment's state with its fields as attributes of Python's own types: for `hud`, replays and tests."""
+        return core.PlainRecord(self.final if final else self.states, env)
+
+    def close(self) -> None:
+        self.workers.close()

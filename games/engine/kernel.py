@@ -1,0 +1,290 @@
+"""The engine's compiled loops. `games.compile_game` loads this file once for each game, under a name of its own, with
+the game's functions and constants as the globals listed below, so that numba inlines a game into its loops.
+
+`*_slice` functions work on environments or rows lo … hi-1 and release the GIL: threads share a batch by slices.
+"""
+
+import numpy as np
+
+from games.core import at, engine_jit, fraction, mix, u64
+from games.engine import raster
+
+# Given by the loader before this file runs; named here for the reader and the type checker.
+GAME: dict
+step, reset, build, draw, legal, asks, bot = (GAME[name] for name in ("step", "reset", "build", "draw", "legal", "asks", "bot"))
+HAS_ASKS: bool = GAME["HAS_ASKS"]  # seats decide when `asks` says so, and a decision lasts one tick
+HAS_BUILD: bool = GAME["HAS_BUILD"]
+PLAYERS: int = GAME["PLAYERS"]
+NUM_ACTIONS: int = GAME["NUM_ACTIONS"]
+MAX_TICKS: int = GAME["MAX_TICKS"]
+SHAPES: int = GAME["SHAPES"]
+ROWS, COLUMNS = GAME["GRID"] or (0, 0)
+MIRRORED: bool = GAME["MIRRORED"]
+
+PATIENCE = 1000  # episodes in a row that never ask a caller's seat; then one call gives up
+RING = 64  # ticks a delayed decision can wait, and one more
+NOTHING = -2  # an empty place in the ring
+NO_ACTION = -1
+EXTERNAL = -2.0  # in `bots`: this seat's decisions come from the caller
+RANDOM = -1.0  # in `bots`: any legal action; from 0 to 1: the skill of the game's bot
+RUNNING, OVER, OUT_OF_TIME = 0, 1, 2
+
+# What the engine keeps of one environment beside the game's state. All that a tick needs is in here, scratch too:
+# handing arrays from function to function would count references, which costs more than the work.
+SLOT = np.dtype([
+    ("episode", "i8"),                      # number of the running episode
+    ("held", "i2", (PLAYERS,)),             # the action in effect
+    ("waiting", "u1", (PLAYERS,)),          # decisions that have not taken effect
+    ("asked", "u1", (PLAYERS,)),            # this seat's caller owes a decision
+    ("due", "i4", (PLAYERS,)),              # tick of the seat's next decision (not with `asks`)
+    ("decisions", "i4", (PLAYERS,)),        # decisions since the episode began
+    ("earned", "f8", (PLAYERS,)),           # reward since the seat was last asked
+    ("returns", "f8", (PLAYERS,)),          # reward since the episode began
+    ("bot", "f8", (PLAYERS,)),              # who decides: EXTERNAL, RANDOM, or the skill of the game's bot
+    ("fewest", "i4"), ("most", "i4"),       # ticks of chance that an episode may open with
+    ("opening", "i4"),                      # and this one does
+    ("skip", "i4", (PLAYERS,)),             # ticks between decisions
+    ("delay", "i4", (PLAYERS,)),            # ticks until a decision takes effect
+    ("acting", "i8", (PLAYERS,)),           # scratch: the actions of this tick
+    ("reward", "f8", (PLAYERS,)),           # scratch: the rewards of this tick
+    ("mask", "u1", (NUM_ACTIONS,)),         # scratch: what a seat may try
+    ("ring", "i2", (PLAYERS, RING)),        # the waiting decisions, by tick % RING
+])  # fmt: skip
+
+
+@engine_jit
+def start_episode(s, slot, env_id, seed, levels):
+    """Level, stream and state of episode `slot.episode` of environment `env_id`."""
+    source = mix(mix(mix(seed) ^ u64(env_id)) ^ u64(slot.episode))
+    if len(levels):
+        s.level = levels[int(mix(source ^ 1) % u64(len(levels)))]
+    else:
+        s.level = int(mix(source ^ 1) % u64(1_000_000_000))
+    s.tick = 0
+    s.over = 0
+    if HAS_BUILD:
+        s.rng = mix(u64(s.level) ^ 0x5DEECE66D5DEECE6)
+        build(s)
+    s.rng = source
+    reset(s)
+    slot.opening = slot.fewest + int(mix(source ^ 2) % u64(slot.most - slot.fewest + 1))
+    for seat in range(PLAYERS):
+        slot.held[seat] = NO_ACTION if HAS_ASKS else 0
+        slot.waiting[seat] = 0
+        slot.due[seat] = 0
+        slot.asked[seat] = 0
+        slot.earned[seat] = 0.0
+        slot.returns[seat] = 0.0
+        slot.decisions[seat] = 0
+        for k in range(RING):
+            slot.ring[seat, k] = NOTHING
+
+
+@engine_jit
+def is_asked(s, slot, seat):
+    """Does this seat decide now? Called once a tick."""
+    if HAS_ASKS:
+        return asks(s, seat) and slot.waiting[seat] == 0
+    if s.tick != slot.due[seat]:
+        return False
+    slot.due[seat] = s.tick + slot.skip[seat]
+    return True
+
+
+@engine_jit
+def submit(s, slot, seat, action):
+    """A seat's decision: takes effect after its delay."""
+    slot.decisions[seat] += 1
+    delay = slot.delay[seat]
+    if delay == 0 and slot.waiting[seat] == 0:
+        slot.held[seat] = action
+    else:
+        slot.ring[seat, (s.tick + delay) % RING] = action
+        slot.waiting[seat] += 1
+
+
+@engine_jit
+def scripted(s, slot, seat):
+    """The decision of the game's bot, or of chance."""
+    if slot.bot[seat] >= 0.0 and s.tick >= slot.opening:
+        return int(bot(s, seat, slot.bot[seat]))
+    mask = slot.mask
+    mask[:] = 1
+    legal(s, seat, mask)
+    chance = fraction(mix(u64(s.rng) ^ mix(u64(s.tick * 2 + seat) ^ 0x9E3779B97F4A7C15)))
+    count = 0
+    for action in range(NUM_ACTIONS):
+        count += mask[action]
+    nth = int(chance * count)
+    for action in range(NUM_ACTIONS):
+        if mask[action]:
+            if nth == 0:
+                return action
+            nth -= 1
+    return NO_ACTION
+
+
+@engine_jit
+def tick(s, slot):
+    """One tick of the game."""
+    for seat in range(PLAYERS):
+        if slot.waiting[seat]:
+            place = s.tick % RING
+            if slot.ring[seat, place] != NOTHING:
+                slot.held[seat] = slot.ring[seat, place]
+                slot.ring[seat, place] = NOTHING
+                slot.waiting[seat] -= 1
+        slot.acting[seat] = slot.held[seat]
+        if HAS_ASKS:
+            slot.held[seat] = NO_ACTION
+        slot.reward[seat] = 0.0
+    step(s, slot.acting, slot.reward)
+    s.tick += 1
+    for seat in range(PLAYERS):
+        slot.earned[seat] += slot.reward[seat]
+        slot.returns[seat] += slot.reward[seat]
+
+
+@engine_jit
+def ask(s, slot):
+    """Let the scripted seats decide. True where a caller's seat is asked (or, where all are scripted, any seat)."""
+    caller = False
+    external = False
+    scripted_asked = False
+    for seat in range(PLAYERS):
+        external = external or slot.bot[seat] == EXTERNAL
+        if not is_asked(s, slot, seat):
+            continue
+        if slot.bot[seat] == EXTERNAL and s.tick >= slot.opening:
+            slot.asked[seat] = 1
+            caller = True
+        else:
+            submit(s, slot, seat, scripted(s, slot, seat))
+            scripted_asked = True
+    return caller if external else scripted_asked
+
+
+@engine_jit
+def end_of(s):
+    if s.over:
+        return OVER
+    return OUT_OF_TIME if s.tick >= MAX_TICKS else RUNNING
+
+
+@engine_jit(cache=True)
+def step_slice(
+    lo, hi, states, slots, env_ids, seed, levels, limit, begin, actions, rewards, end, final, returns, ticks
+):  # fmt: skip
+    """Advance each environment by one decision, or by `limit` ticks if that comes first (`Batch.step`).
+
+    `begin`: start the episode that each slot names instead. An episode that ends before it has asked a caller's seat
+    (a scripted seat may begin) is followed by the next, so that one call never reports two ends.
+    """
+    for i in range(lo, hi):
+        s, slot = at(states, i), at(slots, i)
+        ended = RUNNING
+        fresh = begin  # the slot's episode is yet to start
+        if not begin:
+            for seat in range(PLAYERS):
+                if slot.asked[seat]:
+                    slot.asked[seat] = 0
+                    submit(s, slot, seat, actions[i, seat])
+        left, patience = limit, PATIENCE
+        while True:
+            if fresh:
+                start_episode(s, slot, env_ids[i], seed, levels)
+                fresh = False
+                if patience == 0:
+                    break
+            else:
+                tick(s, slot)
+                left -= 1
+                ending = end_of(s)
+                if ending != RUNNING:
+                    if ended == RUNNING and not begin:
+                        ended = ending
+                        final[i] = states[i]
+                        ticks[i] = s.tick
+                        for seat in range(PLAYERS):
+                            returns[i, seat] = slot.returns[seat]
+                            rewards[i, seat] = slot.earned[seat]
+                    slot.episode += 1
+                    patience -= 1
+                    fresh = True
+                    left = limit
+                    continue
+            if ask(s, slot) or left <= 0:
+                break
+        end[i] = ended
+        if ended == RUNNING:
+            for seat in range(PLAYERS):
+                rewards[i, seat] = 0.0
+                if slot.asked[seat]:
+                    rewards[i, seat] = slot.earned[seat]
+                    slot.earned[seat] = 0.0
+
+
+@engine_jit(cache=True)
+def mask_slice(lo, hi, states, slots, envs, seats, masks):
+    """What each row's seat may try; all 0 for a seat that is not asked."""
+    for r in range(lo, hi):
+        s, slot, seat = at(states, envs[r]), at(slots, envs[r]), seats[r]
+        mask = masks[r]
+        if slot.asked[seat]:
+            mask[:] = 1
+            legal(s, seat, mask)
+        else:
+            mask[:] = 0
+
+
+# --- what a seat sees -----------------------------------------------------------------------------------------------
+
+
+@engine_jit
+def compose(s, f, seat, people):
+    """The display list of a state as a seat sees it (-1: a spectator); `people` keeps the decor."""
+    f.count = 0
+    f.flip = 1 if MIRRORED and seat == 1 else 0
+    f.people = people
+    if ROWS:
+        f.grid[:] = 0
+    draw(s, f, seat)
+    if ROWS and f.flip:
+        for row in range(ROWS):
+            for column in range(COLUMNS // 2):
+                other = COLUMNS - 1 - column
+                f.grid[row, column], f.grid[row, other] = f.grid[row, other], f.grid[row, column]
+
+
+@engine_jit(cache=True)
+def frame_slice(lo, hi, states, envs, seats, frames, people):
+    """Display lists, one a row, for windows and checks."""
+    for r in range(lo, hi):
+        compose(at(states, envs[r]), at(frames, r), seats[r], people)
+
+
+@engine_jit(cache=True)
+def pixels_slice(lo, hi, states, envs, seats, frames, scratch, out):
+    """Into the newest of uint8 [rows, stack, size, size]: grey levels, area coverage. `frames`, `scratch`: one each a slice."""
+    f = at(frames, 0)
+    for r in range(lo, hi):
+        compose(at(states, envs[r]), f, seats[r], 0)
+        raster.paint(f, ROWS, COLUMNS, scratch, out[r, -1])
+
+
+@engine_jit(cache=True)
+def planes_slice(lo, hi, states, envs, seats, frames, scratch, out):
+    """Into the newest of uint8 [rows, stack, roles, size, size]: coverage of each role, 0-255."""
+    f = at(frames, 0)
+    for r in range(lo, hi):
+        compose(at(states, envs[r]), f, seats[r], 0)
+        raster.paint_planes(f, ROWS, COLUMNS, scratch, out[r, -1])
+
+
+@engine_jit(cache=True)
+def objects_slice(lo, hi, states, envs, seats, frames, scratch, out):
+    """Into the newest of float32 [rows, stack, SHAPES * 6 + tiles]: see `raster.list_objects`."""
+    f = at(frames, 0)
+    for r in range(lo, hi):
+        compose(at(states, envs[r]), f, seats[r], 0)
+        raster.list_objects(f, SHAPES, ROWS, COLUMNS, out[r, -1])

@@ -1,0 +1,338 @@
+"""A game file, loaded: its contract checked and given defaults, its kernel compiled and cached."""
+
+import ast
+import atexit
+import functools
+import hashlib
+import importlib.util
+import inspect
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+from games import core, heading
+from games.engine import contract
+from games.errors import UserError
+
+HERE = Path(__file__).parent
+GAMES = HERE.parent  # the package: nothing in it belongs to a user's own game
+KERNEL = HERE / "kernel.py"
+ENGINE = (KERNEL, GAMES / "core.py", HERE / "raster.py", HERE / "loader.py")
+_IMPORTED = time.time()
+COMPILING: dict[tuple[Path, str], Callable[[], Any]] = {}  # a game's file and a loop that is compiled elsewhere; waits for it
+CACHED_VERSIONS = 8  # compiled versions kept of a game; older ones are pruned
+
+
+@core.jit
+def _no_build(s):
+    pass
+
+
+@core.jit
+def _all_legal(s, seat, mask):
+    pass
+
+
+@core.jit
+def _always(s, seat):
+    return True
+
+
+@dataclass
+class Game:
+    """One game file. `DESIGN` of the file: see CONTRIBUTING.md; every name of the contract is an attribute here."""
+
+    module: types.ModuleType
+    name: str  # the file's name without .py
+    path: Path
+    shown: str  # the path as the user typed it
+    tree: ast.Module = field(repr=False)  # of its text
+    shipped: bool  # one of the kit's own
+    players: int
+    seats: tuple[str, ...]  # their names
+    actions: list[str]
+    keys: tuple[dict[str, str], ...]
+    hands: list[str]  # actions that only people have, numbered after `actions`
+    spots: Any  # function-free: list of rectangles for each action, or None
+    frame_skip: int
+    max_ticks: int
+    turns: bool
+    version: int
+    state: np.dtype
+    mirror: tuple[tuple[str, str], ...] | None  # None: every seat sees the world as it is
+    shapes: int
+    grid: tuple[int, int] | None
+    mark: tuple[str, float]
+    recipe: dict[str, dict[str, Any]]
+    has_asks: bool
+    has_legal: bool  # not every action is always allowed
+    has_build: bool
+    functions: dict[str, Any] = field(repr=False)
+
+    @property
+    def title(self) -> str:
+        """ConnectFour, of connect_four."""
+        return self.heading.replace(" ", "")
+
+    @property
+    def heading(self) -> str:
+        """Connect Four, of connect_four: for people."""
+        return heading(self.name)
+
+    @property
+    def env_id(self) -> str:
+        """The id it is registered under with Gymnasium."""
+        return f"Sparring/{self.title}-v{self.version}"
+
+    @property
+    def doc(self) -> str:
+        """Rule, reward, end."""
+        return inspect.cleandoc(self.module.__doc__ or "")
+
+    @property
+    def num_actions(self) -> int:
+        return len(self.actions)
+
+    @property
+    def swap(self) -> np.ndarray:
+        """int64 [A]: what each action is called in a mirrored view, and back."""
+        swap = np.arange(self.num_actions)
+        for one, other in self.mirror or ():
+            i, j = self.actions.index(one), self.actions.index(other)
+            swap[i], swap[j] = j, i
+        return swap
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of all in the game's file that an agent sees or earns by: an agent of a user's own game remembers it.
+
+        Of a file of the user's own that it imports too; not of comments, docstrings, `hud`, RECIPE, MARK, KEYS and SPOTS.
+        """
+        own = Path(str(self.module.__file__)).resolve()
+        files = [file for file in _sources(self.module) if file.suffix == ".py" and file.resolve() != own]
+        others = [file for file in files if not file.resolve().is_relative_to(GAMES)]
+        return contract.digest([self.tree, *(ast.parse(file.read_bytes()) for file in sorted(others, key=lambda f: f.name))])
+
+    def hud(self, s) -> tuple[str, str, str]:
+        """Left, middle and right text beside the picture; `s` is a state record."""
+        if hasattr(self.module, "hud"):
+            return self.module.hud(s)
+        return "", "", ""
+
+    @functools.cached_property
+    def kernel(self) -> types.ModuleType:
+        """`games.engine.kernel`, compiled for this game."""
+        return _load_kernel(self)
+
+    def is_compiled(self, *loops: str) -> bool:
+        """Are these loops of the kernel in the cache, as `step_slice`, or do they take some seconds first?"""
+        folder = _cache_folder(self)
+        return all(any(folder.rglob(f"*.{loop}-*.nbc")) for loop in loops)
+
+    def frame_dtype(self) -> np.dtype:
+        return core.frame_dtype(self.shapes, self.grid)
+
+
+def load_file(path: Path, shipped: bool = False, shown: str | None = None) -> Game:
+    """Load a game file; `UserError` where it does not keep the contract. shown: its path as the user typed it."""
+    shown = shown or (path.name if shipped else str(path))
+    name = path.stem
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UserError(f"{shown}: a game's file is named in lower case, like my_game.py")
+    source = path.read_bytes()
+    tree = contract.parse(source, shown)
+    module = importlib.import_module(f"games.{name}") if shipped else run_file(path, f"sparring_game_{name}", source, shown)
+    contract.check_values(module, shown)
+    contract.check_text(tree, module, shown)
+    return _game(module, name, path.resolve(), shipped, shown, tree)
+
+
+def run_file(path: Path, name: str, source: bytes, shown: str) -> types.ModuleType:
+    """The module of a user's own file, under a name of our own; a file that has not changed runs once."""
+    digest = hashlib.sha256(source).hexdigest()[:12]  # not of its place: compiled code names the module
+    module_name = f"{name}_{digest}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise contract.not_loaded(error, module, shown) from error
+    return module
+
+
+def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown: str, tree: ast.Module) -> Game:
+    """The names of a module that keeps the contract, and the defaults of those it leaves out."""
+    get = functools.partial(getattr, module)
+    players, mirror = get("PLAYERS"), get("MIRROR", None)
+    like = ("left", "right") if mirror is not None else ("player 1", "player 2")
+    return Game(
+        module=module,
+        name=name,
+        path=path,
+        shown=shown,
+        tree=tree,
+        shipped=shipped,
+        players=players,
+        seats=tuple(get("SEATS", like if players == 2 else ("player",))),
+        actions=list(get("ACTIONS")),
+        keys=tuple(get("KEYS")),
+        hands=list(get("HANDS", [])),
+        spots=get("SPOTS", None),
+        frame_skip=get("FRAME_SKIP", 4),
+        max_ticks=get("MAX_TICKS"),
+        turns=bool(get("TURNS", False)),
+        version=get("VERSION"),
+        state=get("STATE"),
+        mirror=None if mirror is None else tuple(mirror),
+        shapes=get("SHAPES", 64),
+        grid=get("GRID", None),
+        mark=tuple(get("MARK")),
+        recipe=dict(get("RECIPE")),
+        has_asks=hasattr(module, "asks"),
+        has_legal=hasattr(module, "legal"),
+        has_build=hasattr(module, "build"),
+        functions=_functions(module, shown),
+    )
+
+
+def _functions(module: types.ModuleType, shown: str) -> dict[str, Any]:
+    """What the kernel calls, compiled or to be compiled."""
+    functions = {name: getattr(module, name) for name in ("reset", "step", "draw", "bot")}
+    for name, default in (("build", _no_build), ("legal", _all_legal), ("asks", _always)):
+        functions[name] = getattr(module, name, default)
+    for name, function in functions.items():
+        if not core.PLAIN and not isinstance(function, numba.core.dispatcher.Dispatcher):
+            raise contract.wrong(shown, f"the function {name} lacks its @jit.")
+    return functions
+
+
+# --- the compiled kernel --------------------------------------------------------------------------------------------
+
+
+def _sources(module: types.ModuleType) -> set[Path]:
+    """The files that a game's compiled code depends on: its own, and those of what it names, as far as that goes."""
+    libraries = tuple(str(Path(m.__file__ or "").parent) for m in (np, numba, os))
+    found: set[Path] = set()
+    queue = [module]
+    while queue:
+        current = queue.pop()
+        file = getattr(current, "__file__", None)
+        if not file or Path(file) in found or file.startswith(libraries):
+            continue
+        found.add(Path(file))
+        for value in vars(current).values():
+            if isinstance(value, types.ModuleType):
+                queue.append(value)
+            else:
+                owner = sys.modules.get(getattr(value, "__module__", None) or "")
+                if owner is not None and owner is not current:
+                    queue.append(owner)
+    return found
+
+
+def _cache_root() -> Path:
+    """Where compiled games are kept: SPARRING_CACHE, else the user's cache folder, else a temporary one."""
+    named = os.environ.get("SPARRING_CACHE")
+    if named:
+        return Path(named)
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root = base / "sparring"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if os.access(root, os.W_OK):
+            return root
+    except OSError:
+        pass
+    return Path(tempfile.gettempdir()) / f"sparring-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+
+
+def _cache_folder(game: Game) -> Path:
+    """A folder named by a hash of all that the compiled code depends on, so that it can never be stale."""
+    digest = hashlib.sha256()
+    files = sorted({*ENGINE, *_sources(game.module)})
+    for file in files:
+        digest.update(f"{file.name}\0".encode() + file.read_bytes())
+    digest.update(f"{game.module.__name__} {numba.__version__} {np.__version__} {platform.python_version()}".encode())
+    root = _cache_root()
+    folder = root / f"{game.name}-{digest.hexdigest()[:16]}"
+    try:
+        if any(file.stat().st_mtime > _IMPORTED for file in files if file != game.path):
+            return _throw_away_folder()  # what is in memory is older than the file that was hashed
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
+        others = sorted(root.glob(f"{game.name}-" + "[0-9a-f]" * 16), key=lambda f: f.stat().st_mtime, reverse=True)
+        for old in others[CACHED_VERSIONS:]:
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError:
+        return _throw_away_folder()
+    return folder
+
+
+def _throw_away_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="sparring-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _load_kernel(game: Game) -> types.ModuleType:
+    folder = _cache_folder(game)
+    name = f"games.engine.kernel_{folder.name.replace('-', '_')}"
+    spec = importlib.util.spec_from_file_location(name, KERNEL)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    vars(module)["GAME"] = {
+        **game.functions,
+        "HAS_ASKS": game.has_asks,
+        "HAS_BUILD": game.has_build,
+        "PLAYERS": game.players,
+        "NUM_ACTIONS": game.num_actions,
+        "MAX_TICKS": game.max_ticks,
+        "SHAPES": game.shapes,
+        "GRID": game.grid,
+        "MIRRORED": game.mirror is not None,
+    }
+    sys.modules[name] = module
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        numba.config.CACHE_DIR = before
+    for value in list(vars(module).values()):
+        if isinstance(value, numba.core.dispatcher.Dispatcher) and value.__module__ == name:
+            _in_plain_words(game, value)
+    return module
+
+
+def _now() -> None:
+    """Wait for nothing."""
+
+
+def _in_plain_words(game: Game, loop: Any) -> None:
+    """Compile a loop of the kernel once nobody else does (`games.engine.precompile`); say in a `UserError` what does not compile."""
+    compile_it = loop.compile
+
+    def compile_or_tell(signature):
+        COMPILING.pop((game.path, loop.__name__), _now)()
+        try:
+            return compile_it(signature)
+        except numba.core.errors.NumbaError as error:
+            raise contract.not_compiled(error, game.tree, game.path, game.shown) from error
+
+    loop.compile = compile_or_tell

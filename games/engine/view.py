@@ -1,0 +1,185 @@
+"""`View`: what seats see of a batch, as arrays. Each agent owns one, so agents that see differently share a batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from games.core import AGENT_ROLES
+from games.engine.batch import OVER, Batch
+from games.engine.loader import Game
+from games.engine.raster import OBJECT
+from games.errors import UserError, nearest
+
+OBSERVATIONS = ("pixels", "planes", "objects")
+
+
+def frame_shape(game: Game, observation: str, size: int) -> tuple[int, ...]:
+    """Of one frame: (size, size) pixels, (roles, size, size) planes, (numbers,) objects."""
+    if observation == "pixels":
+        return (size, size)
+    if observation == "planes":
+        return (AGENT_ROLES, size, size)
+    if observation == "objects":
+        rows, columns = game.grid or (0, 0)
+        return (game.shapes * OBJECT + rows * columns,)
+    raise UserError(f"There is no observation '{observation}'.\n{nearest(observation, OBSERVATIONS)}")
+
+
+def check_room(batch: Batch) -> None:
+    """`UserError` where a frame of a user's own game holds more shapes than it says: what is beyond would not be seen.
+
+    Of the first environment as it stands now; `games.check` looks at whole episodes.
+    """
+    game = batch.game
+    if game.shipped:
+        return
+    frames = np.zeros(game.players, game.frame_dtype())
+    rows = np.arange(game.players)
+    batch.kernel.frame_slice(0, game.players, batch.states, np.zeros_like(rows), rows, frames, 0)
+    most = int(frames["count"].max())
+    if most > game.shapes:
+        raise UserError(
+            f"{game.shown}: draw emits {most} shapes, and SHAPES is {game.shapes}.\nSet SHAPES = {most}, or what is the most."
+        )
+
+
+class View:
+    """What the rows (environment, seat) of a batch see: the newest `stack` frames of each, oldest first.
+
+    `observe` gives [R, stack, *frame]: uint8 for pixels and planes, float32 for objects; frames from before an episode
+    began are zeros. Actions and masks of a mirrored seat are in the view's words; `to_world` turns them back.
+    """
+
+    def __init__(
+        self,
+        batch: Batch,
+        rows: Sequence[tuple[int, int]] | np.ndarray,
+        observation: str = "pixels",
+        size: int = 84,
+        stack: int = 4,
+    ):
+        """rows: [R, 2] environment and seat of each row. size: of pixels and planes, 8 to 256. stack: frames, 1 to 16."""
+        if not 8 <= size <= 256:
+            raise UserError(f"An observation's size is from 8 to 256, not {size}.")
+        if not 1 <= stack <= 16:
+            raise UserError(f"A stack is from 1 to 16 frames, not {stack}.")
+        self.batch, self.game = batch, batch.game
+        self.observation, self.size, self.stack = observation, size, stack
+        pairs = np.asarray(rows, np.int64).reshape(-1, 2)
+        self.envs, self.seats = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+        self.rows = len(pairs)
+        # The usual case, for which slices do: one and the same seat of every environment.
+        whole = np.array_equal(self.envs, np.arange(batch.num_envs)) and len(set(self.seats.tolist())) == 1
+        self._seat = int(self.seats[0]) if whole else None
+        self.frame = frame_shape(self.game, observation, size)
+        self.shape = (stack, *self.frame)
+        self.dtype = np.dtype(np.float32 if observation == "objects" else np.uint8)
+        threads = batch.workers.threads
+        self._frames = np.zeros(threads, self.game.frame_dtype())
+        self._scratch = np.zeros((threads, size + 8))
+        self._paint = getattr(batch.kernel, f"{observation}_slice")
+        self._episode = np.full(self.rows, -1, np.int64)  # the episode that a row's stack belongs to
+        self._last = np.zeros((self.rows, *self.shape), self.dtype)
+        self._mirrored = (self.seats == 1) if self.game.mirror else np.zeros(self.rows, bool)
+        self._swap = self.game.swap
+
+    def paint(self, states: np.ndarray, envs: np.ndarray, seats: np.ndarray) -> np.ndarray:
+        """Single frames of any states, [R, *frame]."""
+        out = np.zeros((len(envs), *self.frame), self.dtype)
+        self._paint_into(states, envs, seats, out[:, None])
+        return out
+
+    def _paint_into(self, states, envs, seats, out) -> None:
+        self.batch.workers.run(
+            len(envs),
+            lambda lo, hi, k: self._paint(lo, hi, states, envs, seats, self._frames[k : k + 1], self._scratch[k], out),
+        )
+
+    def observe(self, out: np.ndarray | None = None) -> np.ndarray:
+        """What every row sees now, [R, stack, *frame]; a row that is not asked keeps what it saw when it was.
+
+        (Zeros, where it has not been asked in this episode.) Call it once after each `step`. `out`: write there; it must
+        stay as it is until the next call.
+        """
+        last = self._last
+        if out is None:
+            out = last if self.stack == 1 else np.empty_like(last)
+        if self._seat is None:
+            asked, episode = self.batch.asked[self.envs, self.seats] == 1, self.batch.episode[self.envs]
+        else:
+            asked, episode = self.batch.asked[:, self._seat] == 1, self.batch.episode.copy()
+        new, self._episode = episode != self._episode, episode
+        if self.stack > 1:
+            out[:, :-1] = last[:, 1:]
+            out[new, :-1] = 0
+        if asked.all():
+            self._paint_into(self.batch.states, self.envs, self.seats, out)
+        else:
+            waiting = ~asked
+            if out is not last:
+                out[waiting] = last[waiting]
+            out[waiting & new] = 0
+            rows = np.flatnonzero(asked)
+            out[rows, -1] = self.paint(self.batch.states, self.envs[rows], self.seats[rows])
+        self._last = out
+        return out
+
+    def forget(self, rows: np.ndarray | slice = slice(None)) -> None:
+        """Empty every stack, or those of some rows: after `batch.reset`, which may begin the same episode again."""
+        self._episode[rows] = -1
+
+    def newest(self) -> np.ndarray:
+        """What `observe` gave last."""
+        return self._last
+
+    def final(self, rows: np.ndarray) -> np.ndarray:
+        """What rows saw when their episode was cut, [len(rows), stack, *frame]. Call it between `step` and `observe`."""
+        out = np.zeros((len(rows), *self.shape), self.dtype)
+        if self.stack > 1:
+            out[:, :-1] = self._last[rows, 1:]
+        out[:, -1] = self.paint(self.batch.final, self.envs[rows], self.seats[rows])
+        return out
+
+    def final_masks(self, rows: np.ndarray) -> np.ndarray:
+        """uint8 [len(rows), A], in the view's words: what rows could try in a state that time ran out in; 0 at an end."""
+        batch, envs, seats = self.batch, self.envs[rows], self.seats[rows]
+        masks = np.zeros((len(rows), self.game.num_actions), np.uint8)
+        slots: Any = np.zeros(len(rows), batch.slots.dtype)
+        slots["asked"] = 1
+        batch.kernel.mask_slice(0, len(rows), batch.final[envs], slots, np.arange(len(rows)), seats, masks)
+        masks[batch.end[envs] == OVER] = 0
+        mirrored = self._mirrored[rows]
+        masks[mirrored] = masks[mirrored][:, self._swap]
+        return masks
+
+    def masks(self) -> np.ndarray:
+        """uint8 [R, A], in the view's words: what each row may try; all 0 for one that is not asked."""
+        masks = np.zeros((self.rows, self.game.num_actions), np.uint8)
+        self.batch.workers.run(
+            self.rows,
+            lambda lo, hi, k: self.batch.kernel.mask_slice(
+                lo, hi, self.batch.states, self.batch.slots, self.envs, self.seats, masks
+            ),
+        )
+        if self._mirrored.any():
+            masks[self._mirrored] = masks[self._mirrored][:, self._swap]
+        return masks
+
+    def to_world(self, actions: np.ndarray) -> np.ndarray:
+        """int64 [R]: the rows' actions, from the view's words to the world's."""
+        if self._mirrored.any():
+            return np.where(self._mirrored, self._swap[actions], actions)
+        return actions
+
+    def act(self, actions: np.ndarray, into: np.ndarray) -> None:
+        """Write the rows' actions, in the view's words, into a batch's [N, P]."""
+        into[self.envs, self.seats] = self.to_world(actions)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a snapshot must hold to go on: the newest stack and the episodes it belongs to."""
+        return {"last": self._last.copy(), "episode": self._episode.copy()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self._last = np.array(state["last"], self.dtype)
+        self._episode = np.array(state["episode"], np.int64)

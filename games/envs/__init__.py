@@ -1,0 +1,1 @@
+"""The standard APIs over every game: Gymnasium's and PettingZoo's."""

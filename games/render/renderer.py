@@ -1,0 +1,474 @@
+"""A display list as people see it: a Pygame surface of any size, antialiased, with a layer of effects on top.
+
+Everything is painted from one idea, the signed distance to a shape's edge (negative inside): its coverage of a pixel
+is the shape itself, its fall-off outside is the glow, its slope inside the bevel. A shape's picture is made once as a
+small sprite and kept; a frame is then a few dozen blits. No display is needed and nothing of Pygame is started.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+import numpy as np
+import pygame
+
+from games.core import BALL, DECOR, DISC, GONE, LINE, RECT, TRIANGLE, WORLD
+from games.engine.batch import Batch
+from games.engine.loader import Game
+from games.engine.raster import GREYS
+
+Colour = tuple[int, int, int]
+
+STEPS = 8  # a sprite's place inside its pixel is kept in eighths
+KEPT_PIXELS = 24_000_000  # of sprites in a painter's memory, about 100 MB at the worst
+GREY_SCALE = 8  # the check against `pixels` paints so many times larger
+
+ADD = pygame.BLEND_RGB_ADD
+
+LARGEST_COIN = 12.0  # world units, a radius: a larger disc is a ground, not a coin
+
+TRAIL = 10  # frames that a ball's trail is long
+JUMP = 8.0  # world units: a ball that moved further in a frame was put there, it did not fly
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the effects dress a role. Lengths in world units."""
+
+    round: float = 0.0  # radius of corners
+    gap: float = 0.0  # kept free along the edge, so that neighbours stand apart
+    bevel: float = 0.0  # lighter above, darker below, 0 to 1
+    glow: float = 0.0  # strength of the light around it, 0 to 1
+    reach: float = 4.0  # how far that light is seen
+    shadow: float = 0.0  # strength of the shadow below it, 0 to 1
+
+
+FLAT = Look()
+
+
+@dataclass(frozen=True, eq=False)
+class Theme:
+    """Colours of all role + tone codes, the background's two ends, and the looks of the roles (by code // 4)."""
+
+    colours: tuple[Colour, ...]  # by code, 36 of them
+    top: Colour
+    bottom: Colour
+    looks: tuple[Look, ...] = field(default=(FLAT,) * 9)
+
+    def colour(self, code: int) -> Colour:
+        return self.colours[min(code, len(self.colours) - 1)]
+
+
+# Blue against orange stays apart for every kind of colour blindness; the other roles differ in lightness as well.
+DARK = Theme(
+    colours=(
+        *((0, 0, 0),) * 4,
+        (62, 190, 255), (34, 146, 224), (138, 216, 255), (24, 104, 176),  # me
+        (255, 146, 64), (226, 108, 36), (255, 188, 128), (176, 82, 28),  # other
+        (255, 252, 240), (255, 226, 150), (200, 220, 255), (176, 180, 196),  # ball
+        (86, 98, 138), (66, 76, 112), (112, 126, 170), (48, 56, 86),  # wall
+        (255, 209, 84), (126, 214, 148), (176, 148, 255), (255, 166, 201),  # item
+        (255, 84, 120), (226, 58, 104), (255, 132, 132), (170, 44, 92),  # danger
+        (110, 231, 168), (64, 196, 160), (176, 244, 190), (40, 140, 120),  # goal
+        (40, 50, 80), (30, 38, 64), (56, 68, 104), (22, 28, 50),  # decor
+    ),
+    top=(17, 23, 42),
+    bottom=(11, 15, 30),
+    looks=(
+        FLAT,
+        Look(round=0.9, bevel=0.35, glow=0.34, reach=5.0),  # me
+        Look(round=0.9, bevel=0.35, glow=0.34, reach=5.0),  # other
+        Look(round=0.9, glow=0.55, reach=5.5),  # ball
+        Look(round=0.6, gap=0.14, bevel=0.3, shadow=0.45, reach=1.2),  # wall
+        Look(round=0.7, gap=0.18, bevel=0.4, glow=0.18, reach=3.0),  # item
+        Look(round=0.7, gap=0.18, bevel=0.4, glow=0.26, reach=3.5),  # danger
+        Look(round=0.7, gap=0.18, bevel=0.4, glow=0.22, reach=3.5),  # goal
+        Look(round=0.5),  # decor
+    ),
+)  # fmt: skip
+
+# The agent's own grey levels: what `grey_picture` compares with.
+GREY = Theme(colours=tuple((int(g), int(g), int(g)) for g in GREYS), top=(0, 0, 0), bottom=(0, 0, 0))
+
+
+# --- signed distances -----------------------------------------------------------------------------------------------
+
+
+def box_distance(x: np.ndarray, y: np.ndarray, half_w: float, half_h: float, radius: float) -> np.ndarray:
+    """Signed distance to a box around the origin with rounded corners.
+
+    >>> box_distance(np.array([0.0, 5.0]), np.array([0.0, 0.0]), 2.0, 1.0, 0.0).tolist()
+    [-1.0, 3.0]
+    """
+    qx, qy = np.abs(x) - (half_w - radius), np.abs(y) - (half_h - radius)
+    outside = np.hypot(np.maximum(qx, 0.0), np.maximum(qy, 0.0))
+    return outside + np.minimum(np.maximum(qx, qy), 0.0) - radius
+
+
+def triangle_distance(x: np.ndarray, y: np.ndarray, corners: np.ndarray, radius: float) -> np.ndarray:
+    """Signed distance to a triangle, its corners rounded by shrinking it towards the middle of its inner circle."""
+    sides = np.array([np.hypot(*(corners[(k + 1) % 3] - corners[(k + 2) % 3])) for k in range(3)])
+    (ax, ay), (bx, by), (cx, cy) = corners
+    twice_area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    if abs(twice_area) < 1e-9:
+        return np.full(np.broadcast_shapes(x.shape, y.shape), 1e9)
+    inner = abs(twice_area) / sides.sum()
+    radius = min(radius, 0.6 * inner)
+    middle = (sides[:, None] * corners).sum(0) / sides.sum()
+    corners = middle + (corners - middle) * (1.0 - radius / inner)
+    if twice_area < 0:
+        corners = corners[::-1]
+    nearest = np.full(np.broadcast_shapes(x.shape, y.shape), np.inf)
+    inside = np.ones(nearest.shape, bool)
+    for k in range(3):
+        (px, py), (qx, qy) = corners[k], corners[(k + 1) % 3]
+        ex, ey = qx - px, qy - py
+        along = np.clip(((x - px) * ex + (y - py) * ey) / (ex * ex + ey * ey), 0.0, 1.0)
+        nearest = np.minimum(nearest, (x - px - along * ex) ** 2 + (y - py - along * ey) ** 2)
+        inside &= (y - py) * ex - (x - px) * ey >= 0.0
+    return np.where(inside, -1.0, 1.0) * np.sqrt(nearest) - radius
+
+
+def distance(kind: int, xy: tuple[float, ...], x: np.ndarray, y: np.ndarray, radius: float = 0.0) -> np.ndarray:
+    """Signed distance of points to a shape of a display list, all in pixels. `x` [1, w], `y` [h, 1]; gives [h, w]."""
+    if kind == DISC:
+        return np.hypot(x - xy[0], y - xy[1]) - xy[2]
+    if kind == RECT:
+        half_w, half_h = 0.5 * xy[2], 0.5 * xy[3]
+        return box_distance(x - xy[0] - half_w, y - xy[1] - half_h, half_w, half_h, min(radius, half_w, half_h))
+    if kind == LINE:
+        dx, dy = xy[2] - xy[0], xy[3] - xy[1]
+        length = max(float(np.hypot(dx, dy)), 1e-9)
+        ux, uy = dx / length, dy / length
+        mx, my = x - 0.5 * (xy[0] + xy[2]), y - 0.5 * (xy[1] + xy[3])
+        half_w, half_h = 0.5 * length, 0.5 * xy[4]
+        return box_distance(mx * ux + my * uy, my * ux - mx * uy, half_w, half_h, min(radius, half_w, half_h))
+    return triangle_distance(x, y, np.array(xy, np.float64).reshape(3, 2), radius)
+
+
+def bounds(kind: int, xy: tuple[float, ...]) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of a shape."""
+    if kind == RECT:
+        return xy[0], xy[1], xy[0] + xy[2], xy[1] + xy[3]
+    if kind == DISC:
+        return xy[0] - xy[2], xy[1] - xy[2], xy[0] + xy[2], xy[1] + xy[2]
+    if kind == LINE:
+        w = 0.5 * xy[4]
+        return min(xy[0], xy[2]) - w, min(xy[1], xy[3]) - w, max(xy[0], xy[2]) + w, max(xy[1], xy[3]) + w
+    return min(xy[0::2]), min(xy[1::2]), max(xy[0::2]), max(xy[1::2])
+
+
+def shift(kind: int, xy: tuple[float, ...], dx: float, dy: float) -> tuple[float, ...]:
+    """A shape moved."""
+    if kind in (RECT, DISC):
+        return xy[0] + dx, xy[1] + dy, *xy[2:]
+    if kind == LINE:
+        return xy[0] + dx, xy[1] + dy, xy[2] + dx, xy[3] + dy, xy[4]
+    return tuple(v + (dx if k % 2 == 0 else dy) for k, v in enumerate(xy))
+
+
+USED = {RECT: 4, DISC: 3, LINE: 5, TRIANGLE: 6}  # numbers of `xy` that a kind has
+
+
+# --- sprites --------------------------------------------------------------------------------------------------------
+
+
+def centres(w: int, h: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixel centres: x [1, w] and y [h, 1]."""
+    return np.arange(w, dtype=np.float32)[None] + 0.5, np.arange(h, dtype=np.float32)[:, None] + 0.5
+
+
+def surface_of(colour: np.ndarray, alpha: np.ndarray) -> pygame.Surface:
+    """A surface with per-pixel alpha. colour: [h, w, 3] or [3], 0-255. alpha: [h, w], 0-1."""
+    h, w = alpha.shape
+    bgra = np.empty((h, w, 4), np.uint8)
+    bgra[..., :3] = np.clip(np.asarray(colour)[..., ::-1] + 0.5, 0, 255)
+    bgra[..., 3] = np.clip(alpha * 255.0 + 0.5, 0, 255)
+    return pygame.image.frombuffer(bgra.tobytes(), (w, h), "BGRA")
+
+
+def light_of(colour: Colour, strength: np.ndarray) -> pygame.Surface:
+    """A surface to be added to what it is put on. strength: [h, w], 0-1."""
+    return surface_of(np.asarray(colour, np.float32) * strength[..., None], np.ones_like(strength))
+
+
+def body_sprite(kind: int, xy: tuple[float, ...], w: int, h: int, colour: Colour, look: Look, scale: float) -> pygame.Surface:
+    """A shape on a transparent ground of w × h pixels, dressed as its look says. `scale`: pixels in a world unit."""
+    x, y = centres(w, h)
+    edge = distance(kind, xy, x, y, look.round * scale) + look.gap * scale
+    if kind == RECT and look is FLAT:  # exact coverage: a thin bar is as faint as it should be
+        across = np.clip(np.minimum(x + 0.5, xy[0] + xy[2]) - np.maximum(x - 0.5, xy[0]), 0.0, 1.0)
+        down = np.clip(np.minimum(y + 0.5, xy[1] + xy[3]) - np.maximum(y - 0.5, xy[1]), 0.0, 1.0)
+        return surface_of(np.array(colour), across * down)
+    cover = np.clip(0.5 - edge, 0.0, 1.0)
+    if not look.bevel:
+        return surface_of(np.array(colour), cover)
+    _, top, _, bottom = bounds(kind, xy)
+    height = 0.5 - np.clip((y - top) / max(bottom - top, 1.0), 0.0, 1.0)  # 0.5 above … -0.5 below
+    rim = np.clip(1.0 + edge / (0.7 * scale), 0.0, 1.0)  # 1 at the edge, 0 further in than 0.7 units
+    light = 1.0 + look.bevel * height * (0.45 + 0.9 * rim)
+    if kind == DISC:  # a coin: a raised ring, a face that is a little darker; on a large one it would look like a zone
+        face = np.clip(0.5 - edge - 0.26 * xy[2], 0.0, 1.0)
+        coin = np.clip((LARGEST_COIN - xy[2] / scale) / 4.0, 0.0, 1.0)  # fades out: a disc may grow or shrink
+        light = light * (1.0 - 0.35 * look.bevel * coin * face)
+    shade = np.asarray(colour, np.float32) * light[..., None]
+    glare = np.clip(light - 1.0, 0.0, 1.0)[..., None]
+    return surface_of(shade + (255.0 - shade) * 0.5 * glare, cover)
+
+
+def halo_sprite(kind: int, xy: tuple[float, ...], w: int, h: int, colour: Colour, look: Look, scale: float) -> pygame.Surface:
+    """The light around a shape (to be added), or else the shadow of it."""
+    x, y = centres(w, h)
+    outside = np.maximum(distance(kind, xy, x, y, look.round * scale), 0.0)
+    fall = np.clip(1.0 - outside / (look.reach * scale), 0.0, 1.0)
+    if look.glow:
+        return light_of(colour, look.glow * fall**3)
+    return surface_of(np.zeros(3), look.shadow * fall * fall * (3.0 - 2.0 * fall))
+
+
+def backdrop(size: tuple[int, int], top: Colour, bottom: Colour) -> pygame.Surface:
+    """An opaque surface that goes from one colour at its top to another at its bottom, without visible bands."""
+    w, h = size
+    down = np.linspace(0.0, 1.0, h)[:, None, None]
+    fade = np.asarray(top) * (1.0 - down) + np.asarray(bottom) * down  # [h, 1, 3]
+    grain = np.zeros((4, 4))
+    if top != bottom:  # a regular grain of half a step hides where one shade ends
+        grain = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16.0 - 0.5
+    strip = fade + np.tile(grain, (h // 4 + 1, 1))[:h, :, None]  # [h, 4, 3]: the pattern repeats every 4 columns
+    ground = pygame.Surface(size, 0, 32)
+    column = surface_of(strip, np.ones((h, 4)))
+    ground.blit(column, (0, 0))
+    done = 4
+    while done < w:  # double what is there until it is full
+        ground.blit(ground.subsurface((0, 0, min(done, w - done), h)).copy(), (done, 0))
+        done *= 2
+    return ground
+
+
+class Trail:
+    """Where balls have been in the last frames: a painter draws it as a fading streak. One for each window."""
+
+    def __init__(self) -> None:
+        self.paths: dict[int, deque[tuple[float, float]]] = {}
+
+    def add(self, frame: np.ndarray) -> None:
+        """Remember the balls of a frame. Call it once for each one shown."""
+        f = frame[0]
+        here = {}
+        for row in range(min(int(f["count"]), len(f["kind"]))):
+            if f["kind"][row] == DISC and f["code"][row] // 4 == BALL // 4:
+                x, y = float(f["xy"][row, 0]), float(f["xy"][row, 1])
+                path = self.paths.get(row, deque(maxlen=TRAIL))
+                if path and np.hypot(x - path[-1][0], y - path[-1][1]) > JUMP:
+                    path.clear()
+                path.append((x, y))
+                here[row] = path
+        self.paths = here
+
+    def clear(self) -> None:
+        self.paths = {}
+
+
+# --- the painter ----------------------------------------------------------------------------------------------------
+
+
+class Painter:
+    """Paints one game's display lists. Keeps sprites, so use one painter for many frames.
+
+    >>> from games import load
+    >>> game = load("pong")
+    >>> Painter(game).picture(Batch(game, 1), size=200).shape
+    (200, 200, 3)
+    """
+
+    def __init__(self, game: Game):
+        self.game = game
+        self.grid = game.grid
+        self._sprites: OrderedDict[tuple, pygame.Surface] = OrderedDict()
+        self._pixels = 0  # in those sprites
+        self._canvas: pygame.Surface | None = None
+
+    def frame(self, batch: Batch, env: int = 0, seat: int = -1, final: bool = False) -> np.ndarray:
+        """The display list of one environment as a seat sees it (-1: a spectator), decor included; structured [1].
+
+        final: of the state in which the last episode ended.
+        """
+        frames = np.zeros(1, self.game.frame_dtype())
+        states = batch.final if final else batch.states
+        batch.kernel.frame_slice(0, 1, states, np.array([env]), np.array([seat]), frames, 1)
+        return frames
+
+    def paint(
+        self,
+        surface: pygame.Surface,
+        frame: np.ndarray,
+        theme: Theme = DARK,
+        effects: bool = True,
+        decor: bool = True,
+        trail: Trail | None = None,
+    ) -> None:
+        """Paint a frame over a square surface, whatever its size.
+
+        effects: round corners, bevels, glow and shadows; without them the shapes are exact. decor: False leaves out
+        what is for people only. trail: paths of the balls, drawn with the effects.
+        """
+        f = frame[0]
+        size = surface.get_width()
+        surface.blit(self._ground(f, size, theme, effects), (0, 0))
+        count = min(int(f["count"]), len(f["kind"]))
+        shapes = list(zip(f["kind"][:count].tolist(), f["code"][:count].tolist(), f["xy"][:count].tolist(), strict=True))
+        scale = size / WORLD
+        run: list[tuple[int, int, tuple[float, ...]]] = []  # neighbours of one role: first all halos, then all bodies
+        for row, (kind, code, numbers) in enumerate(shapes):
+            if kind == GONE or (code >= DECOR and not decor):
+                continue
+            if run and run[-1][1] // 4 != code // 4:
+                self._run(surface, run, theme, effects, scale)
+                run = []
+            if effects and trail and row in trail.paths:
+                self._trail(surface, trail.paths[row], numbers[2] * scale, theme.colour(code), theme.looks[code // 4], scale)
+            run.append((kind, code, tuple(v * scale for v in numbers[: USED[kind]])))
+        self._run(surface, run, theme, effects, scale)
+
+    def picture(
+        self,
+        batch: Batch,
+        env: int = 0,
+        seat: int = -1,
+        size: int = 420,
+        theme: Theme = DARK,
+        effects: bool = True,
+        final: bool = False,
+    ) -> np.ndarray:
+        """uint8 [size, size, 3]: red, green, blue; for `rgb_array`, videos and GIFs."""
+        if self._canvas is None or self._canvas.get_width() != size:
+            self._canvas = pygame.Surface((size, size), 0, 32)
+        self.paint(self._canvas, self.frame(batch, env, seat, final), theme, effects)
+        data = pygame.image.tobytes(self._canvas, "RGB")
+        return np.frombuffer(data, np.uint8).reshape(size, size, 3).copy()
+
+    def grey_picture(self, frame: np.ndarray, size: int = 84) -> np.ndarray:
+        """uint8 [size, size]: the people's picture in the agent's grey levels, painted eight times as large and averaged.
+
+        Without decor and effects it equals the agent's `pixels` but for rounding: `games.check` compares them.
+        """
+        large = size * GREY_SCALE
+        canvas = pygame.Surface((large, large), 0, 32)
+        self.paint(canvas, frame, GREY, effects=False, decor=False)
+        red = np.frombuffer(pygame.image.tobytes(canvas, "RGB"), np.uint8)[::3]
+        blocks = red.reshape(size, GREY_SCALE, size, GREY_SCALE).mean((1, 3))
+        return (blocks + 0.5).astype(np.uint8)
+
+    # --- parts of a frame ---
+
+    def _ground(self, f, size: int, theme: Theme, effects: bool) -> pygame.Surface:
+        """Background and tiles; made again only when the tiles change."""
+        tiles = f["grid"].tobytes() if self.grid else b""
+        key = ("ground", theme, size, effects)
+        kept = self._sprites.get((*key, tiles))
+        if kept:
+            return kept
+        for old in [k for k in self._sprites if k[:4] == key]:  # tiles change for good: keep one ground only
+            self._forget(old)
+        if not self.grid:
+            return self._keep((*key, tiles), backdrop((size, size), theme.top, theme.bottom))
+        bare = ("backdrop", theme, size)
+        ground = (self._sprites.get(bare) or self._keep(bare, backdrop((size, size), theme.top, theme.bottom))).copy()
+        self._tiles(ground, f["grid"], theme, effects)
+        return self._keep((*key, tiles), ground)
+
+    def _tiles(self, surface: pygame.Surface, grid: np.ndarray, theme: Theme, effects: bool) -> None:
+        rows, columns = grid.shape
+        size = surface.get_width()
+
+        def edge(k: int, n: int) -> float:  # on whole pixels for people: no seams between neighbours
+            return float(round(k * size / n)) if effects else k * size / n
+
+        tiles = []
+        for row in range(rows):
+            for column in range(columns):
+                if code := int(grid[row, column]):
+                    x, y = edge(column, columns), edge(row, rows)
+                    tiles.append((RECT, code, (x, y, edge(column + 1, columns) - x, edge(row + 1, rows) - y)))
+        if effects:  # the brightest light counts, or it would be noon between neighbours
+            light = pygame.Surface((size, size), 0, 32)
+            for kind, code, xy in tiles:
+                look = theme.looks[code // 4]
+                if look.glow or look.shadow:
+                    self._halo(light if look.glow else surface, kind, code, xy, theme, look, size / WORLD, pygame.BLEND_RGB_MAX)
+            surface.blit(light, (0, 0), special_flags=ADD)
+        for kind, code, xy in tiles:
+            self._body(surface, kind, code, xy, theme, theme.looks[code // 4] if effects else FLAT, size / WORLD)
+
+    def _run(self, surface: pygame.Surface, run, theme: Theme, effects: bool, scale: float) -> None:
+        """Shapes that belong together, numbers in pixels: first their halos, then they themselves."""
+        if effects:
+            for kind, code, xy in run:
+                look = theme.looks[code // 4]
+                if look.glow or look.shadow:
+                    self._halo(surface, kind, code, xy, theme, look, scale)
+        for kind, code, xy in run:
+            self._body(surface, kind, code, xy, theme, theme.looks[code // 4] if effects else FLAT, scale)
+
+    def _body(self, surface, kind: int, code: int, xy, theme: Theme, look: Look, scale: float) -> None:
+        left, top, right, bottom = bounds(kind, xy)
+        x, y = int(left) - 1, int(top) - 1
+        numbers = tuple(int(v * STEPS + 0.5) for v in shift(kind, xy, -x, -y))
+        key = ("body", theme, look, kind, code, numbers)
+        sprite = self._sprites.get(key)
+        if sprite is None:
+            w, h = int(right) - x + 2, int(bottom) - y + 2
+            exact = tuple(v / STEPS for v in numbers)
+            sprite = self._keep(key, body_sprite(kind, exact, w, h, theme.colour(code), look, scale))
+        surface.blit(sprite, (x, y))
+
+    def _halo(self, surface, kind: int, code: int, xy, theme: Theme, look: Look, scale: float, blend: int = ADD) -> None:
+        reach = int(look.reach * scale) + 2
+        left, top, right, bottom = bounds(kind, xy)
+        x, y = round(left) - reach, round(top) - reach
+        numbers = tuple(round(v) for v in shift(kind, xy, reach - left, reach - top))
+        key = ("halo", theme, look, kind, code, numbers)
+        sprite = self._sprites.get(key)
+        if sprite is None:
+            w, h = int(right - left) + 2 * reach + 1, int(bottom - top) + 2 * reach + 1
+            sprite = self._keep(key, halo_sprite(kind, numbers, w, h, theme.colour(code), look, scale))
+        if look.glow:
+            surface.blit(sprite, (x, y), special_flags=blend)
+        else:
+            surface.blit(sprite, (x, y + round(0.5 * look.reach * scale)))
+
+    def _trail(self, surface, path, radius: float, colour: Colour, look: Look, scale: float) -> None:
+        """A streak that thins out and fades, along where the ball has been."""
+        points = [(x * scale, y * scale) for x, y in path]
+        for k in range(len(points) - 1):
+            (ax, ay), (bx, by) = points[k], points[k + 1]
+            parts = min(max(round(np.hypot(bx - ax, by - ay) / max(0.3 * radius, 1.0)), 1), 8)  # close enough to flow together
+            for part in range(parts):
+                age = (len(path) - 1 - k - part / parts) / TRAIL  # 0: now, 1: the oldest
+                r = max(round(radius * (1.0 - 0.55 * age)), 1)
+                light = round(24 * look.glow * (1.0 - age) ** 2) / 100  # few levels: few sprites
+                x, y = ax + part / parts * (bx - ax), ay + part / parts * (by - ay)
+                sprite = self._dot(colour, r, light)
+                surface.blit(sprite, (round(x) - sprite.get_width() // 2, round(y) - sprite.get_height() // 2), None, ADD)
+
+    def _dot(self, colour: Colour, r: int, light: float) -> pygame.Surface:
+        """A soft dot of light."""
+        key = ("dot", colour, r, light)
+        sprite = self._sprites.get(key)
+        if sprite is None:
+            x, y = centres(2 * r + 1, 2 * r + 1)
+            fall = np.clip(1.0 - np.hypot(x - r - 0.5, y - r - 0.5) / r, 0.0, 1.0)
+            sprite = self._keep(key, light_of(colour, light * np.sqrt(fall)))
+        return sprite
+
+    # --- memory ---
+
+    def _keep(self, key: tuple, sprite: pygame.Surface) -> pygame.Surface:
+        self._sprites[key] = sprite
+        self._pixels += sprite.get_width() * sprite.get_height()
+        while self._pixels > KEPT_PIXELS and len(self._sprites) > 1:
+            self._forget(next(iter(self._sprites)))
+        return sprite
+
+    def _forget(self, key: tuple) -> None:
+        old = self._sprites.pop(key)
+        self._pixels -= old.get_width() * old.get_height()
