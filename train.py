@@ -113,7 +113,7 @@ def follow(ranks) -> int:
     from agents.training import config as configs
     from agents.training import trainer as runs
 
-    words = ranks.share(None)
+    words = ranks.broadcast_json(None)
     config = configs.config_of(words["config"], Path(words["folder"]) / "config.json")
     for file in words["networks"]:
         custom.load(file)
@@ -123,7 +123,7 @@ def follow(ranks) -> int:
     if words["begins_from"]:
         run.begin_from({})  # rank 0's
     try:
-        run.go()
+        run.train()
     except runs.Stop as stop:
         return 128 + stop.number
     return 0
@@ -157,7 +157,7 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     watched = options.runs if fresh else folder.parent.parent
     run.terminal.say(f"Watch:  {command_line(['tensorboard', '--logdir', watched])}\n")
     try:
-        final = run.go()
+        final = run.train()
     except runs.Stop as stop:
         tell_stopped(options, run)
         return 128 + stop.number
@@ -178,7 +178,7 @@ def begun(options: argparse.Namespace, game, config, folder: Path, ranks):
     begins_from = fresh and bool(options.init_from)
     told = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
     try:
-        ranks.share({**told, "networks": cli_config.networks_named(options, config), "begins_from": begins_from})
+        ranks.broadcast_json({**told, "networks": cli_config.networks_named(options, config), "begins_from": begins_from})
         quiet = options.quiet or options.json
         run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
         if begins_from:
@@ -316,7 +316,7 @@ def train_seeds(options: argparse.Namespace) -> int:
     jobs = seeds.of_seeds(Path(__file__), vars(options), folders, silent or together > 1)
     side_by_side = together > 1 and not silent  # then they print nothing themselves
     try:
-        seeds.Jobs(jobs, together, silent or together > 1, seeds.tell if side_by_side else None).go()
+        seeds.Jobs(jobs, together, silent or together > 1, seeds.tell if side_by_side else None).train()
     except seeds.Stopped as stop:
         own_game = None if game.shipped else options.game
         again = seeds.how_to_go_on(jobs, vars(options), own_game, cli_config.networks_named(options, config))

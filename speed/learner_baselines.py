@@ -128,11 +128,11 @@ class Ours:
             self.learner = ppo.PPO(game, settings, 1, [*opponents], threads=threads)
         else:
             self.learner = dqn.DQN(game, settings, 1, [*opponents], threads=threads)
-            self.learner.rounds = -(-CHUNK // (self.learner.rows * settings.train_freq))
+            self.learner.rounds = -(-CHUNK // (self.learner.collector.rows * settings.train_freq))
         chance = np.random.default_rng(1)
         for _ in range(under_way):
-            self.learner.arena.step(chance.integers(game.num_actions, size=self.learner.arena.view.rows))
-        while isinstance(settings, DQNSettings) and not self.learner.updates:
+            self.learner.collector.arena.step(chance.integers(game.num_actions, size=self.learner.collector.rows))
+        while isinstance(settings, DQNSettings) and not self.learner.stepper.updates:
             self.iterate()
 
     def iterate(self) -> int:

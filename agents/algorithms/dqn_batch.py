@@ -1,71 +1,203 @@
-"""What a gradient step of DQN looks at: all of it but the network that learns, so that it can be got ready beforehand."""
+"""The batch of a DQN gradient step: what was sampled, seen and valued by the target network, and how it is built.
+
+All of it but the learning network's own Q, so that it can be computed ahead for several steps: the target network stands
+still meanwhile.
+"""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from agents.algorithms.dqn_loss import Transitions
-from agents.experience.augmentation import Change
+from agents.algorithms.gradient import micro_batches
+from agents.experience.augmentation import Change, changed
+from agents.experience.replay import Replay
+from agents.networks.network import Network, segments
+from games.engine.batch import Workers
+
+if TYPE_CHECKING:
+    from agents.algorithms.dqn import DQNSettings
 
 
 class ReplaySample(NamedTuple):
-    """What a gradient step learns from, and how what was seen is changed before."""
+    """The entries that a gradient step learns from, and how their observations are augmented."""
 
-    row: np.ndarray  # as `SampledEntries` has them
-    entry: np.ndarray
-    weight: np.ndarray
+    row: np.ndarray  # int64 [B], as `SampledEntries` has them
+    entry: np.ndarray  # int64 [B]
+    weight: np.ndarray  # float32 [B]
     change: Change | None = None
-    later: Change | None = None  # of the states that are valued, where they are not of the same sequence
+    next_change: Change | None = None  # of the next states, where they are not of the same sequence
 
-    def of(self, lo: int, hi: int) -> "ReplaySample":
-        """Some of it."""
-        changes = (None if one is None else one.of(slice(lo, hi)) for one in (self.change, self.later))
+    def slice(self, lo: int, hi: int) -> "ReplaySample":
+        """Entries lo … hi-1."""
+        changes = (None if one is None else one.of(slice(lo, hi)) for one in (self.change, self.next_change))
         return ReplaySample(self.row[lo:hi], self.entry[lo:hi], self.weight[lo:hi], *changes)
 
 
 class BurnIn(NamedTuple):
-    """Of sequences, beside what is seen in them: what is needed to know a network's memory. All [B, …]."""
+    """What a recurrent network needs beside a sequence's observations. All [B, …]."""
 
-    begins: Tensor  # bool [B, sequence + n_step]: an episode's first decisions
-    ahead: Tensor  # int64 [B, sequence]: entries from a decision to the state that is valued after it
-    burned: Tensor  # what was seen in the entries that only warm the memory up, [B, burn_in, *encoder.stored]
-    burned_begins: np.ndarray  # bool [B, burn_in]
-    state: Tensor  # the memory before these
+    starts: Tensor  # bool [B, sequence + n_step]: an episode's first decisions
+    ahead: Tensor  # int64 [B, sequence]: entries from a decision to its next state
+    observation: Tensor  # of the entries that only warm the memory up, [B, burn_in, *encoder.stored]
+    observation_starts: np.ndarray  # bool [B, burn_in]
+    state: Tensor  # the recurrent state before these
 
-    def of(self, lo: int, hi: int) -> "BurnIn":
-        """Some of it."""
-        begins, ahead, burned, state = (one[lo:hi] for one in (self.begins, self.ahead, self.burned, self.state))
-        return BurnIn(begins, ahead, burned, self.burned_begins[lo:hi], state)
+    def slice(self, lo: int, hi: int) -> "BurnIn":
+        """Sequences lo … hi-1."""
+        starts, ahead, observation, state = (one[lo:hi] for one in (self.starts, self.ahead, self.observation, self.state))
+        return BurnIn(starts, ahead, observation, self.observation_starts[lo:hi], state)
 
 
 class DQNBatch(NamedTuple):
-    """All that a gradient step looks at, but the network that learns. Seen is as the encoder stores it, and changed."""
+    """Everything that a gradient step reads but the learning network. Observations are as the encoder stores them."""
 
-    seen: Tensor  # [B, …] where something was decided; [B, sequence + n_step, …] with a memory
-    later: Tensor | None  # [B, …] in the states that are valued, where the network that learns looks there too
-    value: Tensor  # Q of the target network in the states that are valued, [B, A] or [B, sequence, A]
-    decided: Transitions  # [B] or [B * sequence]
-    past: BurnIn | None = None
+    observation: Tensor  # [B, …] before the decisions; with a memory of all entries, [B, sequence + n_step, …]
+    next_observation: Tensor | None  # [B, …], where the learning network looks there too (double DQN)
+    target_q: Tensor  # the target network's Q of the next states, [B, A] or [B, sequence, A]
+    transitions: Transitions  # [B] or [B * sequence]
+    burn_in: BurnIn | None = None
 
-    def of(self, lo: int, hi: int) -> "DQNBatch":
-        """Some of it."""
-        each = len(self.decided.action) // len(self.seen)
+    def slice(self, lo: int, hi: int) -> "DQNBatch":
+        """Samples lo … hi-1."""
+        each = len(self.transitions.action) // len(self.observation)
         return DQNBatch(
-            self.seen[lo:hi],
-            None if self.later is None else self.later[lo:hi],
-            self.value[lo:hi],
-            self.decided.of(lo * each, hi * each),
-            None if self.past is None else self.past.of(lo, hi),
+            self.observation[lo:hi],
+            None if self.next_observation is None else self.next_observation[lo:hi],
+            self.target_q[lo:hi],
+            self.transitions.slice(lo * each, hi * each),
+            None if self.burn_in is None else self.burn_in.slice(lo, hi),
         )
 
 
-def doubling_slices(count: int, most: int) -> Iterator[tuple[int, int]]:
-    """0 … count-1 in parts, first of one, then of twice as many each time, up to a most: so that the first is there soon.
+class BatchBuilder:
+    """Builds the batches of gradient steps from a replay, on several threads."""
 
-    >>> list(doubled(8, 4)), list(doubled(3, 0))
+    def __init__(
+        self,
+        replay: Replay,
+        target: Network,
+        settings: "DQNSettings",
+        device: torch.device,
+        dtype: torch.dtype,
+        workers: Workers,
+        micro_batch_size: int,
+    ):
+        """target: the target network. micro_batch_size: samples of one forward pass, about."""
+        self.replay, self.target, self.encoder, self.settings = replay, target, target.encoder, settings
+        self.device, self.dtype, self.workers, self.micro_batch_size = device, dtype, workers, micro_batch_size
+
+    def build(self, samples: Sequence[ReplaySample]) -> list[DQNBatch]:
+        """The batches of some gradient steps.
+
+        After this round's decisions they are the same as before them: the replay has `slack` for them.
+        """
+        joint: ReplaySample = concatenated(samples)
+
+        def part(lo: int, hi: int, worker: int) -> DQNBatch:
+            with torch.no_grad():
+                return concatenated(
+                    [self._build(joint.slice(*edges)) for edges in micro_batches(lo, hi, self.micro_batch_size)]
+                )
+
+        count = len(joint.row)
+        whole: DQNBatch = concatenated(self.workers.run(count, part))
+        each = count // len(samples)
+        return [whole.slice(lo, lo + each) for lo in range(0, count, each)]
+
+    def _build(self, sample: ReplaySample) -> DQNBatch:
+        if self.target.memory is not None:
+            return self._build_sequences(sample)
+        row, entry = sample.row, sample.entry
+        next_entry, transitions = self._transitions(row, entry, sample.weight)
+        observation = changed(self._observation(row, entry), sample.change, self.encoder)
+        next_observation = changed(self._observation(row, next_entry), sample.next_change, self.encoder)
+        target_q = self.target(next_observation, self.dtype)[0]
+        return DQNBatch(observation, next_observation if self.settings.double else None, target_q, transitions)
+
+    def _build_sequences(self, sample: ReplaySample) -> DQNBatch:
+        """All observations of a sequence are augmented alike."""
+        settings, replay = self.settings, self.replay
+        assert replay.state is not None
+        burn_in, learned, length = settings.burn_in, settings.sequence, settings.sequence + settings.n_step
+        row, entry = np.repeat(sample.row, learned), consecutive(sample.entry + burn_in, learned)
+        next_entry, transitions = self._transitions(row, entry, np.repeat(sample.weight, learned))
+        observation, starts = self._stretch(sample, burn_in + length)
+        before = BurnIn(
+            self._tensor(starts[:, burn_in:]),
+            self._tensor((next_entry - entry).reshape(-1, learned)),
+            observation[:, :burn_in],
+            starts[:, :burn_in],
+            self._tensor(replay.state[sample.row, sample.entry % replay.size // replay.period]),
+        )
+        batch = DQNBatch(observation[:, burn_in:], None, torch.empty(0), transitions, before)
+        return batch._replace(target_q=q_ahead(sequence_q(self.target, batch, self.dtype), before.ahead))
+
+    def _stretch(self, sample: ReplaySample, length: int) -> tuple[Tensor, np.ndarray]:
+        """Observations of so many entries of each sequence, [B, length, *encoder.stored], and which start an episode."""
+        row, entry = np.repeat(sample.row, length), consecutive(sample.entry, length)
+        x = self._observation(row, entry)
+        if sample.change is not None:
+            each = torch.arange(len(sample.row), device=self.device).repeat_interleave(length)
+            x = changed(x, sample.change.of(each), self.encoder)
+        starts = self.replay.at("age", row, entry) == 0
+        return x.unflatten(0, (-1, length)), starts.reshape(-1, length)
+
+    def _transitions(self, row: np.ndarray, entry: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, Transitions]:
+        """The entries of the next states of some entries, int64 [B], and the transitions to them."""
+        at = self.replay.at
+        next_entry, reward, discount = self.replay.n_step_return(row, entry)
+        mask = None if self.replay.mask is None else at("mask", row, next_entry)
+        return next_entry, Transitions(at("action", row, entry), reward, discount, weight, at("real", row, entry), mask)
+
+    def _observation(self, row: np.ndarray, entry: np.ndarray) -> Tensor:
+        return torch.from_numpy(self.encoder.to_storage(self.replay.observation(row, entry))).to(self.device)
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+
+# --- sequences --------------------------------------------------------------------------------------------------------
+
+
+def sequence_q(network: Network, batch: DQNBatch, dtype: torch.dtype) -> Tensor:
+    """A network's Q of all entries of sequences that a loss looks at, [B, sequence + n_step, A].
+
+    Its memory begins with the burn-in (Kapturowski et al. 2019): from the state that acting had there, without gradients,
+    since these entries only bring a state that was kept a while ago up to date.
+    """
+    burn_in = batch.burn_in
+    assert burn_in is not None
+    starts, state = burn_in.starts, burn_in.state
+    if burn_in.observation.shape[1]:
+        x = burn_in.observation.transpose(0, 1).flatten(0, 1)  # in the order of time
+        with torch.no_grad():
+            state = network.state_after(x, burn_in.observation_starts.T, state, dtype)
+    q, _ = network(batch.observation.flatten(0, 1), dtype, segments(torch.ones_like(starts.T), starts.T, state))
+    return q.unflatten(0, starts.shape)
+
+
+def q_ahead(q: Tensor, ahead: Tensor) -> Tensor:
+    """Of Q [B, sequence + n_step, A] that of the entries `ahead` [B, sequence] after each of the first, [B, sequence, A]."""
+    place = torch.arange(ahead.shape[1], device=q.device) + ahead
+    return q.gather(1, place[:, :, None].expand(-1, -1, q.shape[2]))
+
+
+def consecutive(entry: np.ndarray, length: int) -> np.ndarray:
+    """So many entries from each of some on, [B * length]."""
+    return (entry[:, None] + np.arange(length)).reshape(-1)
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def doubling_slices(count: int, most: int) -> Iterator[tuple[int, int]]:
+    """The edges of slices of range(count), first one long, then twice as long each time, up to a most: the first is ready soon.
+
+    >>> list(doubling_slices(8, 4)), list(doubling_slices(3, 0))
     ([(0, 1), (1, 3), (3, 7), (7, 8)], [(0, 1), (1, 2), (2, 3)])
     """
     lo, size = 0, 1

@@ -1,5 +1,10 @@
-"""Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347): the mathematics, then the learner."""
+"""Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347), in the order of the paper.
 
+Collect → advantages → minibatches → loss → gradient step. The loss is in `ppo_loss`; `collector` steps the games,
+`gradient` takes the gradient steps.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -8,72 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.algorithms.learner import Learner, LearnerSettings
-from agents.algorithms.ppo_loss import TERMS as OF_LOSS
-from agents.algorithms.ppo_loss import Minibatch, loss_gradient
+from agents.algorithms import ppo_loss, ppo_loss_compiled
+from agents.algorithms.gradient import SliceLoss, StepResult
+from agents.algorithms.learner import Learner
+from agents.algorithms.ppo_loss import Minibatch, PPOTerms
+from agents.algorithms.settings import LearnerSettings
 from agents.core.distributed import ProcessGroup
+from agents.experience import augmentation
 from agents.experience.rollout import Rollout, truncated_rows
-from agents.networks.network import Segments, masked, reset_state, sample, segments
-from agents.play.agent import build_network
+from agents.networks.network import ActorCritic, Segments, masked, sample, segments
 from agents.play.seats import Participant
 from games.engine.loader import Game
 
-# --- the mathematics ------------------------------------------------------------------------------------------------
-
-
-def advantages(
-    reward: Tensor,
-    value: Tensor,
-    asked: Tensor,
-    end: Tensor,
-    cut_value: Tensor,
-    last_value: Tensor,
-    gamma: float,
-    gae_lambda: float,
-) -> tuple[Tensor, Tensor]:
-    """Generalised advantage estimation (Schulman et al. 2016, arXiv:1506.02438). All [T, R], but last_value [R].
-
-        δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ)        Aₜ = δₜ + γ λ Aₜ₊₁
-
-    sₜ₊₁ is the row's next decision, whatever others did in between; rₜ all it earned until then. Where an episode is over,
-    V(sₜ₊₁) and Aₜ₊₁ are 0; where the time limit cut it, V(sₜ₊₁) is the value of the state it was cut in. `last_value`
-    belongs to the decision after the last slot; a row without one (nan) leaves its last decision open.
-
-    Returns the advantages and where they are known. One row, γ = 0.5, λ = 1: a decision worth 1 pays 0, the next, worth 3,
-    pays 4 and ends. δ₁ = 4 − 3 = 1, δ₀ = 0 + 0.5 · 3 − 1 = 0.5, A₀ = 0.5 + 0.5 · 1 = 1.
-
-    >>> column = lambda *x: torch.tensor(x, dtype=torch.float32)[:, None]
-    >>> reward, value, end, none = column(0, 4), column(1, 3), column(0, 1), column(0, 0)
-    >>> a, known = advantages(reward, value, none == 0, end, none, torch.zeros(1), 0.5, 1.0)
-    >>> a.flatten().tolist(), known.flatten().tolist()
-    ([1.0, 1.0], [True, True])
-    """
-    result, known = torch.zeros_like(value), torch.zeros_like(asked)
-    open_ended = last_value.isnan()
-    next_value = torch.where(open_ended, 0.0, last_value)
-    next_advantage = torch.zeros_like(next_value)
-    closed = ~open_ended  # the outcome of the row's latest decision is known
-    earned = torch.zeros_like(next_value)
-    for t in reversed(range(len(reward))):
-        ended = end[t] != 0
-        next_value = torch.where(ended, torch.where(end[t] == 2, cut_value[t], 0.0), next_value)
-        next_advantage = torch.where(ended, 0.0, next_advantage)
-        earned = reward[t] + torch.where(ended, 0.0, earned)
-        closed = closed | ended
-        delta = earned + gamma * next_value - value[t]
-        result[t] = delta + gamma * gae_lambda * next_advantage
-        known[t] = asked[t] & closed
-        next_value = torch.where(asked[t], value[t], next_value)
-        next_advantage = torch.where(known[t], result[t], torch.where(asked[t], 0.0, next_advantage))
-        earned = torch.where(asked[t], 0.0, earned)
-        closed = closed | asked[t]
-    return result, known
-
-
-TERMS = (*OF_LOSS, "grad_norm")  # what is reported of each gradient step, beside the learning rate
-
-
-# --- the settings ---------------------------------------------------------------------------------------------------
+# --- settings -------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -101,6 +53,59 @@ SB3_PRESET: dict[str, Any] = {
     "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
 }  # fmt: skip
 
+FILE_NAMES = {"truncated_value": "cut_value"}  # of the rollout's tensors in checkpoints, where they differ
+
+# --- advantages -----------------------------------------------------------------------------------------------------
+
+
+def advantages(
+    reward: Tensor,
+    value: Tensor,
+    asked: Tensor,
+    end: Tensor,
+    truncated_value: Tensor,
+    last_value: Tensor,
+    gamma: float,
+    gae_lambda: float,
+) -> tuple[Tensor, Tensor]:
+    """Generalised advantage estimation (Schulman et al. 2016, arXiv:1506.02438). All [T, R], but last_value [R].
+
+        δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ)        Aₜ = δₜ + γ λ Aₜ₊₁
+
+    sₜ₊₁ is the row's next decision, whatever others did in between; rₜ all it earned until then. Where an episode is over,
+    V(sₜ₊₁) and Aₜ₊₁ are 0; where the time limit truncated it, V(sₜ₊₁) is the value of the state it was truncated in.
+    `last_value` belongs to the decision after the last slot; a row without one (nan) leaves its last decision pending.
+
+    Returns the advantages and where they are valid. One row, γ = 0.5, λ = 1: a decision worth 1 pays 0, the next, worth 3,
+    pays 4 and ends. δ₁ = 4 − 3 = 1, δ₀ = 0 + 0.5 · 3 − 1 = 0.5, A₀ = 0.5 + 0.5 · 1 = 1.
+
+    >>> column = lambda *x: torch.tensor(x, dtype=torch.float32)[:, None]
+    >>> reward, value, end, none = column(0, 4), column(1, 3), column(0, 1), column(0, 0)
+    >>> a, valid = advantages(reward, value, none == 0, end, none, torch.zeros(1), 0.5, 1.0)
+    >>> a.flatten().tolist(), valid.flatten().tolist()
+    ([1.0, 1.0], [True, True])
+    """
+    result, valid = torch.zeros_like(value), torch.zeros_like(asked)
+    pending = last_value.isnan()
+    next_value = torch.where(pending, 0.0, last_value)
+    next_advantage = torch.zeros_like(next_value)
+    resolved = ~pending  # the outcome of the row's latest decision is known
+    rewards = torch.zeros_like(next_value)  # since the row's decision
+    for t in reversed(range(len(reward))):
+        ended = end[t] != 0
+        next_value = torch.where(ended, torch.where(end[t] == 2, truncated_value[t], 0.0), next_value)
+        next_advantage = torch.where(ended, 0.0, next_advantage)
+        rewards = reward[t] + torch.where(ended, 0.0, rewards)
+        resolved = resolved | ended
+        delta = rewards + gamma * next_value - value[t]
+        result[t] = delta + gamma * gae_lambda * next_advantage
+        valid[t] = asked[t] & resolved
+        next_value = torch.where(asked[t], value[t], next_value)
+        next_advantage = torch.where(valid[t], result[t], torch.where(asked[t], 0.0, next_advantage))
+        rewards = torch.where(asked[t], 0.0, rewards)
+        resolved = resolved | asked[t]
+    return result, valid
+
 
 # --- the learner ----------------------------------------------------------------------------------------------------
 
@@ -108,7 +113,9 @@ SB3_PRESET: dict[str, Any] = {
 class PPO(Learner):
     """Learns a policy and a value from what it has just played. `collect`, then `update`: one iteration."""
 
-    algorithm, terms = "ppo", TERMS
+    algorithm, terms_type = "ppo", PPOTerms
+    settings: PPOSettings
+    network: ActorCritic
 
     def __init__(
         self,
@@ -118,179 +125,198 @@ class PPO(Learner):
         opponents: list[Participant | None],
         device: str = "cpu",
         threads: int = 1,
-        ranks: ProcessGroup | None = None,
+        group: ProcessGroup | None = None,
     ):
-        super().__init__(
-            game, settings, seed, opponents, device, threads, lambda: build_network(game, settings, self.algorithm), ranks
-        )
-        encoder = self.network.encoder
-        self.piece = encoder.at_once(self.dtype) if self.device.type == "cpu" else 2 * settings.batch_size  # of a backward pass
-        stored = torch.uint8 if self.arena.view.dtype == np.uint8 else torch.float32
+        super().__init__(game, settings, seed, opponents, device, threads, group)
+        encoder, on_cpu = self.network.encoder, self.device.type == "cpu"
+        self.micro_batch_size = encoder.micro_batch_size(self.dtype) if on_cpu else 2 * settings.batch_size
+        self.loss_gradient = (ppo_loss_compiled if on_cpu else ppo_loss).loss_gradient
+        stored = torch.uint8 if self.collector.arena.view.dtype == np.uint8 else torch.float32
         self.rollout = Rollout.empty(
-            settings.n_steps, self.rows, encoder.stored, stored, game.num_actions, self.masks, self.device
+            settings.n_steps,
+            self.collector.rows,
+            encoder.stored,
+            stored,
+            game.num_actions,
+            self.collector.has_masks,
+            self.device,
         )
-        self.last_value = torch.zeros(self.rows, device=self.device)
-        self.first = self.before = self.memory  # memory before each row's first decision of the rollout, and before its latest
+        self.last_value = torch.zeros(self.collector.rows, device=self.device)
+        # The recurrent state before each row's first decision of the rollout, and before its latest; None without a memory.
+        self.first_state = self.latest_state = self.collector.memory
+
+    def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
+        """One iteration; its numbers for TensorBoard. progress: of the run, 0 to 1."""
+        began = perf_counter()
+        self.collect()
+        collected = perf_counter()
+        metrics = self.update(progress())
+        now, collector = perf_counter(), self.collector
+        self.seconds = {
+            "iteration": now - began, "collect": collected - began, "update": now - collected,
+            "environment": collector.environment_seconds, "acting": collector.acting_seconds,
+        }  # fmt: skip
+        collector.gather_episodes()
+        return metrics
 
     # --- collect ---
 
     def collect(self) -> None:
-        """Play `n_steps` decisions in every environment."""
-        self.begin_iteration()
-        with self.playing():
+        """Play `n_steps` decisions in every environment, into slots 1 … n_steps of the rollout."""
+        self.collector.begin_iteration()
+        with self.collector.counting_steps():
             for t in range(1, self.settings.n_steps + 1):
-                self._play(t)
-            self.steps += int(self.rollout.asked[1:].sum())
-        _, value, _ = self._forward(self.seen().to(self.device), reset_state(self.memory, self.begins()))
-        asked = torch.from_numpy(self.arena.asked()).to(self.device)
+                self._decide(t)
+        observation, state = self.collector.observation().to(self.device), self.collector.recurrent_state()
+        _, value, _ = self.collector.forward(self.network, observation, state)
+        asked = torch.from_numpy(self.collector.asked()).to(self.device)
         self.last_value = torch.where(asked, value, float("nan"))
 
-    def _forward(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Logits, values and the memory after, without gradients, the rows shared out among the threads."""
-
-        def part(lo: int, hi: int, k: int) -> tuple[Tensor, Tensor, Tensor | None]:
-            with torch.inference_mode():
-                return self.network.step(x[lo:hi], None if state is None else state[lo:hi], self.dtype)
-
-        logits, values, after = zip(*self.workers.run(len(x), part), strict=True)
-        return torch.cat(logits), torch.cat(values), None if state is None else torch.cat(after)
-
-    def _play(self, t: int) -> None:
-        """One decision of every learning row, into slot t."""
-        roll, view = self.rollout, self.arena.view
-        began = perf_counter()
-        asked = self.arena.asked()
-        roll.observation[t] = self.seen()
+    def _decide(self, t: int) -> None:
+        """One decision of every row, into slot t."""
+        roll, collector = self.rollout, self.collector
+        asked, masks = collector.asked(), collector.masks()
+        roll.observation[t] = collector.observation()
         roll.asked[t] = torch.from_numpy(asked)
-        roll.start[t] = self.begins()
-        mask = None
-        if roll.mask is not None:
-            roll.mask[t] = torch.from_numpy(view.masks())
-            mask = roll.mask[t]
-        before = reset_state(self.memory, roll.start[t])
-        logits, roll.value[t], after = self._forward(roll.observation[t], before)
-        self.remember(asked, after)
-        if before is not None and self.before is not None:
-            self.before = torch.where(roll.asked[t, :, None, None], before, self.before)
-        logits = masked(logits, mask)
+        roll.start[t] = collector.starts()
+        if roll.mask is not None and masks is not None:
+            roll.mask[t] = torch.from_numpy(masks)
+        state = collector.recurrent_state()
+        logits, roll.value[t], state_after = collector.forward(self.network, roll.observation[t], state)
+        collector.store_state(asked, state_after)
+        if state is not None and self.latest_state is not None:
+            self.latest_state = torch.where(roll.asked[t, :, None, None], state, self.latest_state)
+        logits = masked(logits, None if roll.mask is None else roll.mask[t])
         action = sample(logits, self.generator)
         roll.action[t] = action
         roll.log_prob[t] = logits.log_softmax(1).gather(1, action[:, None]).squeeze(1)
-        chosen = action.cpu().numpy()
-        acted = perf_counter()
-        reward, end = self.arena.step(chosen)
-        roll.reward[t] = torch.from_numpy(self.earned(reward))
-        roll.end[t] = torch.from_numpy(end)
-        if end.any():
-            self.note_ends()
-            self._value_cuts(t, truncated_rows(end))
-        self._seen = self.observe()
-        self.seconds["acting"] += acted - began
-        self.seconds["environment"] += perf_counter() - acted
+        reward, end = collector.step(action.cpu().numpy())
+        roll.reward[t], roll.end[t] = torch.from_numpy(reward), torch.from_numpy(end)
+        self._value_truncated(t, truncated_rows(end))
+        collector.observe()
 
-    def _value_cuts(self, t: int, cut: np.ndarray) -> None:
-        """Value the states in which the time limit cut the episodes of some rows."""
-        if len(cut):
-            final = torch.from_numpy(self.network.encoder.arrange(self.final(cut))).to(self.device)
-            rows = torch.from_numpy(cut)
-            _, value, _ = self._forward(final, None if self.memory is None else self.memory[rows])
-            self.rollout.cut_value[t, rows] = value
+    def _value_truncated(self, t: int, truncated: np.ndarray) -> None:
+        """Value the states in which the time limit truncated the episodes of some rows."""
+        if len(truncated):
+            frames = self.network.encoder.to_storage(self.collector.final_frames(truncated))
+            rows, memory = torch.from_numpy(truncated), self.collector.memory
+            state = None if memory is None else memory[rows]
+            _, value, _ = self.collector.forward(self.network, torch.from_numpy(frames).to(self.device), state)
+            self.rollout.truncated_value[t, rows] = value
 
     # --- update ---
 
     def update(self, progress: float) -> dict[str, float]:
-        """Learn from the rollout. progress: of the run, 0 to 1, for schedules. Returns what TensorBoard shows."""
+        """Learn from the rollout; the numbers for TensorBoard. progress: of the run, 0 to 1, for schedules."""
         settings, roll = self.settings, self.rollout
-        rate = self.set_rate(progress)
-        advantage, known = advantages(
-            roll.reward, roll.value, roll.asked, roll.end, roll.cut_value, self.last_value, settings.gamma, settings.gae_lambda
+        learning_rate = self.stepper.set_learning_rate(progress)
+        advantage, valid = advantages(
+            roll.reward,
+            roll.value,
+            roll.asked,
+            roll.end,
+            roll.truncated_value,
+            self.last_value,
+            settings.gamma,
+            settings.gae_lambda,
         )
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
         flat["advantage"], flat["target"] = advantage.flatten(), (advantage + roll.value).flatten()
+        target, value = flat["target"][valid.flatten()], flat["value"][valid.flatten()]
         if self.network.scale is not None:
-            self.network.scale.update(flat["target"][known.flatten()], self.network.value, self.ranks)
-        sums, count = torch.zeros(len(TERMS), device=self.device), 0
-        for units in (units for _ in range(settings.n_epochs) for units in self._minibatches(known)):
-            terms = self._learn(flat, known, units)
-            sums, count = sums + terms, count + 1
-            if settings.target_kl > 0 and terms[TERMS.index("approx_kl")] > 1.5 * settings.target_kl:
+            self.network.scale.update(target, self.network.value, self.group)
+        results: list[StepResult[PPOTerms]] = []
+        for items in self._epochs(valid):
+            results.append(self._gradient_step(flat, valid, items))
+            if settings.target_kl > 0 and results[-1].terms.approx_kl > 1.5 * settings.target_kl:
                 break
-        target, value = flat["target"][known.flatten()], flat["value"][known.flatten()]
-        explained = (1 - self.ranks.variance(target - value) / (self.ranks.variance(target) + 1e-8)).item()
-        means = [*(sums / max(count, 1)).tolist(), explained]
-        self._carry(known)
-        names = (*TERMS, "explained_variance")
-        metrics = {f"train/{name}": mean for name, mean in zip(names, means, strict=True)}
-        metrics["train/entropy_loss"] = -metrics.pop("train/entropy")
+        unexplained = self.group.variance(target - value) / (self.group.variance(target) + 1e-8)
+        self._carry_pending(valid)
         return {
-            **metrics,
-            "train/learning_rate": rate,
+            **self._means(results),
+            "train/explained_variance": (1 - unexplained).item(),
+            "train/learning_rate": learning_rate,
             "train/clip_range": settings.clip_range,
-            "train/n_updates": self.updates,
+            "train/n_updates": self.stepper.updates,
         }
 
-    def _minibatches(self, known: Tensor) -> tuple[Tensor, ...]:
-        """A random division of the decisions into equal parts of about `batch_size`; with memory, of the rows.
+    def _means(self, results: list[StepResult[PPOTerms]]) -> dict[str, float]:
+        """The means of the steps' terms, by TensorBoard's names."""
+        names = (*PPOTerms._fields, "grad_norm")
+        rows = [torch.stack([*result.terms, result.grad_norm]) for result in results]
+        means = torch.stack(rows).mean(0).tolist() if rows else [0.0] * len(names)
+        metrics = {f"train/{name}": mean for name, mean in zip(names, means, strict=True)}
+        metrics["train/entropy_loss"] = -metrics.pop("train/entropy")
+        return metrics
 
-        As many on every rank; where one has too little for that, its last ones are empty.
+    def _epochs(self, valid: Tensor) -> Iterator[Tensor]:
+        """The minibatches of all epochs, each epoch a new random division."""
+        for _ in range(self.settings.n_epochs):
+            yield from self._minibatches(valid)
+
+    def _minibatches(self, valid: Tensor) -> tuple[Tensor, ...]:
+        """A random division of the items into equal parts of about `batch_size` decisions, int64 [items] each.
+
+        An item is a decision (its place in the flattened rollout), or with a memory a row (all its decisions, in their order).
+        There are as many parts in every process; where one has too few items for that, its last ones are empty.
         """
-        units = known.flatten().nonzero().squeeze(1) if self.memory is None else known.any(0).nonzero().squeeze(1)
-        order = torch.randperm(len(units), generator=self.generator, device=self.device)
-        own = self.ranks.numbers(int(known.sum()), len(units))
-        parts = max(1, round(int(own[:, 0].sum()) / (self.settings.batch_size * self.ranks.size)))
-        most = int(own[:, 1].max())
-        return units[order].tensor_split(min(parts, most)) if most else ()
+        items = valid.flatten().nonzero().squeeze(1) if self.first_state is None else valid.any(0).nonzero().squeeze(1)
+        order = torch.randperm(len(items), generator=self.generator, device=self.device)
+        counts = self.group.gather_numbers(int(valid.sum()), len(items))
+        parts = max(1, round(int(counts[:, 0].sum()) / (self.settings.batch_size * self.group.size)))
+        most = int(counts[:, 1].max())
+        return items[order].tensor_split(min(parts, most)) if most else ()
 
-    def _decisions(self, known: Tensor, units: Tensor) -> tuple[Tensor, Tensor, Segments | None]:
-        """Some units of `_minibatches`: their decisions in the flattened rollout, the number of each one's unit here, and how
-        they follow each other."""
-        if self.first is None:
-            return units, torch.arange(len(units), device=self.device), None
-        unit, time = known[:, units].T.nonzero(as_tuple=True)  # row by row, each in the order of time
-        of = segments(known[:, units], self.rollout.start[:, units], self.first[units])
-        return time * self.rows + units[unit], unit, of
+    def _decisions(self, valid: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Segments | None]:
+        """The decisions of some items of `_minibatches`: their indices in the flattened rollout [B], the number of each
+        one's item [B], and with a memory how they follow each other."""
+        if self.first_state is None:
+            return items, torch.arange(len(items), device=self.device), None
+        item, time = valid[:, items].T.nonzero(as_tuple=True)  # row by row, each in the order of time
+        sequence = segments(valid[:, items], self.rollout.start[:, items], self.first_state[items])
+        return time * self.collector.rows + items[item], item, sequence
 
-    def _learn(self, flat: dict[str, Tensor], known: Tensor, units: Tensor) -> Tensor:
-        """One gradient step on some units, and on those of the other ranks; the numbers that `TERMS` names, as one tensor."""
-        settings, scale = self.settings, self.network.scale
-        chosen, _, _ = self._decisions(known, units)
-        change = self.changes(len(units))  # the same for all decisions of a row that are learned from in order
-        count, middle, spread = self.ranks.moments(flat["advantage"][chosen])
+    def _gradient_step(self, flat: dict[str, Tensor], valid: Tensor, items: Tensor) -> StepResult[PPOTerms]:
+        """One gradient step on some items, together with those of the other processes."""
+        settings, encoder, value_norm = self.settings, self.network.encoder, self.network.scale
+        indices, _, _ = self._decisions(valid, items)
+        change = augmentation.draw(settings, encoder, len(items), self.generator)  # the same for all decisions of an item
+        count, adv_mean, adv_std = self.group.moments(flat["advantage"][indices])
         if not settings.normalize_advantage:
-            middle, spread = torch.zeros(()), torch.ones(())
-        moments, unit = (middle, spread + 1e-8), 1.0 if scale is None else scale.deviation
+            adv_mean, adv_std = torch.zeros(()), torch.ones(())
+        value_scale = 1.0 if value_norm is None else value_norm.deviation
 
-        def loss(lo: int, hi: int) -> tuple[list[Tensor], list[Tensor], Tensor]:
-            some, number, of = self._decisions(known, units[lo:hi])
-            observation = flat["observation"].index_select(0, some)
+        def loss(lo: int, hi: int) -> SliceLoss:
+            indices, number, sequence = self._decisions(valid, items[lo:hi])
+            observation = flat["observation"].index_select(0, indices)
             if change is not None:
-                observation = self.changed(observation, change.of(lo + number))
-            logits, value = self.network(observation, self.dtype, of)
-            by_logits, by_value, terms = loss_gradient(logits, value, Minibatch(flat, some, moments, unit, settings))
-            return [logits, value], [by_logits / count, by_value / count], terms / count
+                observation = augmentation.changed(observation, change.of(lo + number), encoder)
+            logits, value = self.network(observation, self.dtype, sequence)
+            minibatch = Minibatch(flat, indices, adv_mean, adv_std + 1e-8, value_scale, settings)
+            dlogits, dvalue, terms = self.loss_gradient(logits.detach(), value.detach(), minibatch)
+            return SliceLoss([logits, value], [dlogits / count, dvalue / count], terms / count)
 
-        at_once = self.piece if self.memory is None else max(1, self.piece // len(known))
-        terms, norm = self.gradient_step(len(units), at_once, loss)
-        return torch.cat([terms, norm[None]])
+        size = self.micro_batch_size if self.first_state is None else max(1, self.micro_batch_size // len(valid))
+        return self.stepper.step(len(items), size, loss)
 
-    def _carry(self, known: Tensor) -> None:
-        """Decisions whose outcome is still open go on in the next rollout."""
+    def _carry_pending(self, valid: Tensor) -> None:
+        """Decisions whose outcome is still pending go on in the next rollout's slot 0."""
         roll = self.rollout
-        slots = torch.arange(len(known), device=self.device)[:, None]
-        still_open = roll.asked & ~known
-        roll.carry(still_open.any(0), (slots * still_open).amax(0))
-        if self.memory is not None and self.before is not None:
-            self.first = torch.where(still_open.any(0)[:, None, None], self.before, self.memory)
+        slots = torch.arange(len(valid), device=self.device)[:, None]
+        pending = roll.asked & ~valid
+        roll.carry(pending.any(0), (slots * pending).amax(0))
+        if self.collector.memory is not None and self.latest_state is not None:
+            self.first_state = torch.where(pending.any(0)[:, None, None], self.latest_state, self.collector.memory)
 
     # --- checkpoints ---
 
-    def own_state(self) -> dict[str, Tensor]:
-        carried = {f"carried.{name}": tensor[0] for name, tensor in self.rollout.fields().items()}
-        memories = {"first": self.first, "before": self.before}
-        return carried | {name: tensor for name, tensor in memories.items() if tensor is not None}
+    def algorithm_state(self) -> dict[str, Tensor]:
+        carried = {f"carried.{FILE_NAMES.get(name, name)}": tensor[0] for name, tensor in self.rollout.fields().items()}
+        states = {"first": self.first_state, "before": self.latest_state}
+        return carried | {name: tensor for name, tensor in states.items() if tensor is not None}
 
-    def restore_own(self, tensors: dict[str, Tensor]) -> None:
+    def restore_algorithm_state(self, tensors: dict[str, Tensor]) -> None:
         for name, tensor in self.rollout.fields().items():
-            tensor[0] = tensors[f"carried.{name}"]
-        if self.first is not None:
-            self.first, self.before = tensors["first"].to(self.device), tensors["before"].to(self.device)
+            tensor[0] = tensors[f"carried.{FILE_NAMES.get(name, name)}"]
+        if self.first_state is not None:
+            self.first_state, self.latest_state = tensors["first"].to(self.device), tensors["before"].to(self.device)

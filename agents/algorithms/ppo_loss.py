@@ -1,37 +1,39 @@
-"""PPO's objective (Schulman et al. 2017, arXiv:1707.06347): its terms, and its gradient by what the network says.
+"""PPO's loss (Schulman et al. 2017, arXiv:1707.06347) in torch's operations: the reference, on any device.
 
-The terms are written in torch's operations; `by_torch` takes the gradient of their sum, on any device. On a CPU `compiled`
-gives the same in one pass over the minibatch: two threads that learn side by side wait for each other at every one of the
-fifty small operations, forth and back, which together took a third of their time with a small network.
+`ppo_loss_compiled` gives the same on a CPU in one pass over the minibatch.
 """
 
-import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numba
-import numpy as np
 import torch
 from torch import Tensor
 
 from agents.networks.network import masked
 
-TERMS = ("policy_gradient_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "loss")  # means, of a minibatch
+if TYPE_CHECKING:
+    from agents.algorithms.ppo import PPOSettings
+
+
+class PPOTerms(NamedTuple):
+    """The numbers to report of a loss, scalars: means over a minibatch."""
+
+    policy_gradient_loss: Tensor
+    value_loss: Tensor
+    entropy: Tensor
+    approx_kl: Tensor  # Schulman's low-variance estimate of KL(π_old, π)
+    clip_fraction: Tensor  # of the ratios, those that were clipped
+    loss: Tensor
 
 
 class Minibatch(NamedTuple):
     """Decisions [B] of a rollout, and how they are learned from."""
 
-    flat: dict[str, Tensor]  # the rollout: action, log_prob, value, advantage, target [N], and mask [N, A] where there are any
-    some: Tensor  # int64 [B]: those of it
-    moments: tuple[Tensor, Tensor]  # the mean and the deviation that advantages are normalised by
-    unit: Any  # that values are measured in
-    settings: Any  # PPO's: clip_range, clip_range_vf, vf_coef, ent_coef
-
-
-Gradient = tuple[Tensor, Tensor, Tensor]  # by logits [B, A] and by values [B], and the terms
-
-
-# --- the terms ------------------------------------------------------------------------------------------------------
+    rollout: dict[str, Tensor]  # action, log_prob, value, advantage, target [N], and mask [N, A] where there are any
+    indices: Tensor  # int64 [B]: of the decisions in it
+    adv_mean: Tensor  # advantages are normalised by these
+    adv_std: Tensor
+    value_scale: Any  # the unit of the value loss
+    settings: "PPOSettings"
 
 
 def policy_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip_range: float) -> Tensor:
@@ -44,7 +46,8 @@ def policy_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip_
     -0.2
     """
     ratio = (log_prob - old_log_prob).exp()
-    return -torch.min(ratio * advantage, ratio.clamp(1 - clip_range, 1 + clip_range) * advantage).mean()
+    unclipped, clipped = ratio * advantage, ratio.clamp(1 - clip_range, 1 + clip_range) * advantage
+    return -torch.min(unclipped, clipped).mean()
 
 
 def value_loss(value: Tensor, old_value: Tensor, target: Tensor, clip_range: float) -> Tensor:
@@ -59,112 +62,34 @@ def value_loss(value: Tensor, old_value: Tensor, target: Tensor, clip_range: flo
 
 
 def entropy(log_probs: Tensor) -> Tensor:
-    """−Σ p log p of each row; log_probs [B, A] may hold −inf."""
+    """−Σ p log p of each row [B]; log_probs [B, A] may hold −inf."""
     return -(log_probs.exp() * log_probs.clamp(min=-1e9)).sum(1)
 
 
-# --- their sum, and its gradient --------------------------------------------------------------------------------------
+def loss_gradient(logits: Tensor, value: Tensor, minibatch: Minibatch) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of a minibatch's loss by the network's logits [B, A] and values [B], and the `PPOTerms` as a tensor [6].
 
+        loss = policy_loss + vf_coef · value_loss − ent_coef · entropy
 
-def loss_gradient(logits: Tensor, value: Tensor, decided: Minibatch) -> Gradient:
-    """Of the loss of decisions, by the logits [B, A] and the values [B] that the network says for them now.
-
-    Gradients and terms are sums, not means.
+    Gradients and terms are sums over the decisions, not means.
     """
-    by = compiled if logits.device.type == "cpu" else by_torch
-    return by(logits.detach(), value.detach(), decided)
-
-
-def by_torch(logits: Tensor, value: Tensor, decided: Minibatch) -> Gradient:
-    """`gradient` of the terms above."""
-    flat, some, moments, unit, settings = decided
+    rollout, indices, adv_mean, adv_std, value_scale, settings = minibatch
     names = ("action", "log_prob", "value", "advantage", "target", "mask")
-    batch = {name: flat[name].index_select(0, some) for name in names if name in flat}
+    batch = {name: rollout[name].index_select(0, indices) for name in names if name in rollout}
     with torch.enable_grad():
         logits, value = logits.requires_grad_(), value.requires_grad_()
         log_probs = masked(logits, batch.get("mask")).log_softmax(1)
         log_prob = log_probs.gather(1, batch["action"][:, None]).squeeze(1)
-        policy = policy_loss(log_prob, batch["log_prob"], (batch["advantage"] - moments[0]) / moments[1], settings.clip_range)
-        values = value_loss(value / unit, batch["value"] / unit, batch["target"] / unit, settings.clip_range_vf)
-        spread = entropy(log_probs).mean()
-        loss = policy + settings.vf_coef * values - settings.ent_coef * spread
-        by_logits, by_value = torch.autograd.grad(len(some) * loss, [logits, value])
+        advantage = (batch["advantage"] - adv_mean) / adv_std
+        policy = policy_loss(log_prob, batch["log_prob"], advantage, settings.clip_range)
+        values = value_loss(
+            value / value_scale, batch["value"] / value_scale, batch["target"] / value_scale, settings.clip_range_vf
+        )
+        mean_entropy = entropy(log_probs).mean()
+        loss = policy + settings.vf_coef * values - settings.ent_coef * mean_entropy
+        dlogits, dvalue = torch.autograd.grad(len(indices) * loss, [logits, value])
     log_ratio = (log_prob - batch["log_prob"]).detach()
-    kl = (log_ratio.exp() - 1 - log_ratio).mean()  # Schulman's low-variance estimate
-    clipped = ((log_ratio.exp() - 1).abs() > settings.clip_range).float().mean()
-    terms = torch.stack([policy.detach(), values.detach(), spread.detach(), kl, clipped, loss.detach()])
-    return by_logits, by_value, len(some) * terms
-
-
-def compiled(logits: Tensor, value: Tensor, decided: Minibatch) -> Gradient:
-    """`gradient` in one pass."""
-    flat, some, moments, unit, settings = decided
-    by_logits, by_value, terms = torch.empty_like(logits), torch.empty_like(value), torch.zeros(len(TERMS), dtype=torch.float64)
-    mask = flat["mask"].numpy() if "mask" in flat else np.empty((0, logits.shape[1]), np.uint8)
-    rollout = [flat[name].numpy() for name in ("action", "log_prob", "value", "advantage", "target")]
-    coefficients = (settings.clip_range, settings.clip_range_vf, settings.vf_coef, settings.ent_coef)
-    numbers = np.array([*moments, unit, *coefficients], np.float32)
-    _gradient(
-        logits.contiguous().numpy(), value.contiguous().numpy(), some.numpy(), mask, *rollout, numbers,
-        by_logits.numpy(), by_value.numpy(), terms.numpy(),
-    )  # fmt: skip
-    return by_logits, by_value, terms.float()
-
-
-@numba.njit(nogil=True, cache=True)
-def _gradient(logits, values, some, mask, action, log_prob, old, advantage, target, numbers, by_logits, by_value, terms):
-    middle, spread, unit, clip = numbers[0], numbers[1], numbers[2], numbers[3]
-    clip_value, value_share, entropy_share = numbers[4], numbers[5], numbers[6]
-    actions = logits.shape[1]
-    one = np.float32(1.0)
-    logs, share = np.empty(actions, np.float32), np.empty(actions, np.float32)  # of each action: log p and p
-    for b in range(len(some)):
-        at = some[b]
-        anything = True  # allowed
-        if len(mask):
-            anything = False
-            for a in range(actions):
-                anything = anything or mask[at, a] != 0
-        most = np.float32(-np.inf)
-        for a in range(actions):
-            barred = len(mask) > 0 and anything and mask[at, a] == 0
-            logs[a] = np.float32(-np.inf) if barred else logits[b, a]
-            most = max(most, logs[a])
-        total = np.float32(0.0)
-        for a in range(actions):
-            logs[a] -= most
-            share[a] = math.exp(logs[a])
-            total += share[a]
-        beyond = math.log(total)
-        disorder = np.float32(0.0)
-        for a in range(actions):
-            share[a] /= total
-            logs[a] -= beyond
-            if share[a] > 0:
-                disorder -= share[a] * logs[a]
-
-        log_ratio = logs[action[at]] - log_prob[at]
-        ratio = math.exp(log_ratio)
-        gain = (advantage[at] - middle) / spread
-        free, bound = ratio * gain, min(max(ratio, one - clip), one + clip) * gain
-        slope = np.float32(0.0) if bound < free else -gain * ratio  # of the loss by the action's logarithm
-        for a in range(actions):
-            by_logits[b, a] = slope * ((one if a == action[at] else np.float32(0.0)) - share[a])
-            if share[a] > 0:
-                by_logits[b, a] += entropy_share * share[a] * (logs[a] + disorder)
-
-        error = (values[b] - target[at]) / unit
-        moves = one
-        if clip_value > 0:
-            moved = (values[b] - old[at]) / unit
-            error = (old[at] - target[at]) / unit + min(max(moved, -clip_value), clip_value)
-            moves = one if abs(moved) <= clip_value else np.float32(0.0)
-        by_value[b] = value_share * np.float32(2.0) * error * moves / unit
-
-        policy = -bound if bound < free else -free
-        terms[0] += policy
-        terms[1] += error * error
-        terms[2] += disorder
-        terms[3] += ratio - one - log_ratio
-        terms[4] += abs(ratio - one) > clip
-        terms[5] += policy + value_share * error * error - entropy_share * disorder
+    approx_kl = (log_ratio.exp() - 1 - log_ratio).mean()
+    clip_fraction = ((log_ratio.exp() - 1).abs() > settings.clip_range).float().mean()
+    terms = PPOTerms(policy.detach(), values.detach(), mean_entropy.detach(), approx_kl, clip_fraction, loss.detach())
+    return dlogits, dvalue, len(indices) * torch.stack(terms)

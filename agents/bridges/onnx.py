@@ -54,9 +54,9 @@ class Graph(nn.Module):
         self, observation: Tensor, mask: Tensor | None = None, memory: Tensor | None = None, start: Tensor | None = None
     ) -> tuple[Tensor, ...]:
         state = None if memory is None or start is None else reset_state(memory, start)
-        scores, value, after = self.network.step(self.network.encoder.store(observation), state)
+        scores, value, after = self.network.step(self.network.encoder.to_storage_torch(observation), state)
         scores = masked(scores, mask)
-        found = (scores, self.network.worth(scores, value), scores.argmax(1))
+        found = (scores, self.network.state_value(scores, value), scores.argmax(1))
         return found if after is None else (*found, after)
 
 
@@ -115,7 +115,7 @@ def _write(agent: Agent, path: Path) -> None:
     inputs, outputs = names_of(agent)
     example = next(trainable(agent.game).observations(agent, GAMES, DECISIONS))
     if agent.network.memory is not None:
-        example["memory"] = agent.network.memory.empty(2).numpy()
+        example["memory"] = agent.network.memory.initial_state(2).numpy()
     given = {name: torch.from_numpy(example[name][:2]) for name in inputs}  # in the order of the names
     batch = torch.export.Dim("batch")
     torch.onnx.export(
@@ -127,7 +127,7 @@ def _write(agent: Agent, path: Path) -> None:
 def compare(agent: Agent, session: Any) -> Comparison:
     """A graph beside the agent, each with its own memory, over whole games."""
     inputs, _ = names_of(agent)
-    ours = theirs = agent.empty_state(GAMES)
+    ours = theirs = agent.initial_state(GAMES)
     greedy = agent.info.settings.temperature == agent.info.settings.epsilon == 0
     worst, same, count = 0.0, 0, 0
     for seen in trainable(agent.game).observations(agent, GAMES, DECISIONS):
@@ -159,7 +159,7 @@ def latency(agent: Agent, path: Path) -> dict[str, float]:
     inputs, _ = names_of(agent)
     seen = next(trainable(agent.game).observations(agent, GAMES, DECISIONS))
     given = {name: seen[name][:1] for name in inputs if name in seen}
-    state = agent.empty_state(1)
+    state = agent.initial_state(1)
     if state is not None:
         given["memory"] = state.numpy()
     torch.set_num_threads(1)

@@ -44,13 +44,13 @@ class Lost(Exception):
 class ProcessGroup:
     """This process among those that train together."""
 
-    def __init__(self, rank: int = 0, size: int = 1, local: int = 0, here: int = 1, store: Any = None):
-        """local: its number among those on this machine. here: how many these are. store: where all meet."""
-        self.rank, self.size, self.local, self.here, self.store = rank, size, local, here, store
+    def __init__(self, rank: int = 0, size: int = 1, local: int = 0, local_size: int = 1, store: Any = None):
+        """local: its number among those on this machine. local_size: how many these are. store: where all meet."""
+        self.rank, self.size, self.local, self.local_size, self.store = rank, size, local, local_size, store
         self.signal = 0  # that came, and that the others have not been told of yet
         self._interruptible = size == 1
 
-    def seed(self, seed: int) -> int:
+    def own_seed(self, seed: int) -> int:
         """This rank's own, for what is to differ: rank 0's is the seed itself."""
         return seed if self.rank == 0 else int(np.random.SeedSequence([seed, self.rank]).generate_state(1, np.uint64)[0] >> 1)
 
@@ -63,12 +63,12 @@ class ProcessGroup:
 
     # --- what all have together; every rank calls it ---
 
-    def numbers(self, *own: float) -> Tensor:
+    def gather_numbers(self, *own: float) -> Tensor:
         """Some numbers of each rank, float64 [size, len(own)]."""
         mine = torch.tensor(own, dtype=torch.float64)
-        return torch.stack(self.each(mine))
+        return torch.stack(self.all_gather(mine))
 
-    def each(self, mine: Tensor) -> list[Tensor]:
+    def all_gather(self, mine: Tensor) -> list[Tensor]:
         """A tensor of every rank's, of one shape, in the order of ranks."""
         if self.size == 1:
             return [mine]
@@ -77,15 +77,15 @@ class ProcessGroup:
             dist.all_gather(found, mine)
         return found
 
-    def summed(self, numbers: Tensor) -> Tensor:
+    def all_reduce(self, numbers: Tensor) -> Tensor:
         """The sums over ranks of some numbers [n]. `Stop` where a signal has come to one of them."""
         if self.size == 1:
             return numbers
         flat = torch.cat([numbers, numbers.new_full((1,), float(self.signal != 0))])
         with _others():
             dist.all_reduce(flat)
-        if flat.device.type == "cpu" and flat[-1] > 0:  # elsewhere asking would hold everything up; see `meet`
-            self.meet()
+        if flat.device.type == "cpu" and flat[-1] > 0:  # elsewhere asking would hold everything up; see `raise_signals`
+            self.raise_signals()
         return flat[:-1]
 
     def mean(self, x: Tensor) -> Tensor:
@@ -122,15 +122,15 @@ class ProcessGroup:
 
     # --- what rank 0 decides ---
 
-    def first(self, value: float) -> float:
+    def broadcast_number(self, value: float) -> float:
         """Rank 0's."""
         if self.size == 1:
             return value
         decided = torch.tensor([value], dtype=torch.float64)
-        self.same([decided])
+        self.broadcast([decided])
         return decided.item()
 
-    def same(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Fill tensors with those of rank 0."""
         if self.size > 1:
             with _others():
@@ -139,17 +139,17 @@ class ProcessGroup:
                     dist.broadcast(whole, 0)
                     tensor.copy_(whole)
 
-    def share(self, values: dict[str, Any] | None) -> dict[str, Any]:
+    def broadcast_json(self, values: dict[str, Any] | None) -> dict[str, Any]:
         """Rank 0's JSON-like dict; the others give None."""
         if self.size == 1:
             return values or {}
         data = torch.frombuffer(bytearray(json.dumps(values).encode()), dtype=torch.uint8)
-        length = int(self.first(len(data)))
+        length = int(self.broadcast_number(len(data)))
         text = data if self.rank == 0 else torch.empty(length, dtype=torch.uint8)
-        self.same([text])
+        self.broadcast([text])
         return json.loads(text.numpy().tobytes())
 
-    def alone(self, call: Callable[[], None]) -> None:
+    def on_rank_0(self, call: Callable[[], None]) -> None:
         """Rank 0 does something that may take a while, and that a signal breaks off; the others wait until it has."""
         if self.size == 1:
             return call()
@@ -160,18 +160,18 @@ class ProcessGroup:
                 self._interruptible = False
             except Stop as stop:
                 self._interruptible, self.signal = False, stop.number
-        self.meet()
+        self.raise_signals()
 
     # --- bytes, to and from rank 0 ---
 
-    def collect(self, data: bytes) -> list[bytes]:
+    def gather_bytes(self, data: bytes) -> list[bytes]:
         """On rank 0, what the others gave, in the order of ranks; on those, nothing."""
         if self.rank:
             self._send(data, 0)
             return []
         return [self._receive(rank) for rank in range(1, self.size)]
 
-    def hand_out(self, each: Sequence[bytes]) -> bytes:
+    def scatter_bytes(self, each: Sequence[bytes]) -> bytes:
         """What rank 0 gave for this one: it has some for each of the others, which give nothing."""
         if self.rank:
             return self._receive(0)
@@ -205,9 +205,9 @@ class ProcessGroup:
         if self._interruptible:
             raise Stop(number)
 
-    def meet(self) -> None:
+    def raise_signals(self) -> None:
         """`Stop` on all ranks, where a signal has come to one of them."""
-        number = int(self.numbers(self.signal).max()) if self.size > 1 else self.signal
+        number = int(self.gather_numbers(self.signal).max()) if self.size > 1 else self.signal
         if number:
             self.signal = 0
             raise Stop(number)

@@ -56,7 +56,7 @@ def changed(x: Tensor, change: Change | None, encoder: Encoder) -> Tensor:
     if change is None:
         return x
     if change.offset is not None:
-        x = encoder.store(shifted(encoder.images(x), change.offset))
+        x = encoder.to_storage_torch(shifted(encoder.from_storage(x), change.offset))
     if change.factor is not None:  # not cut off at white: networks read any number
         x = x.float() * change.factor.reshape(-1, *[1] * (x.ndim - 1))
     return x

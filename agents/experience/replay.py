@@ -29,7 +29,7 @@ class SampledEntries:
     row: np.ndarray  # int64 [B]
     entry: np.ndarray  # int64 [B]
     weight: np.ndarray  # float32 [B]: against the bias of prioritised sampling, 1 without it
-    unit: float = 1.0  # what the weights are in: the greatest of (the chance to be drawn)^-beta
+    largest_weight: float = 1.0  # before they were divided by it: the greatest of (the chance to be drawn)^-beta
 
 
 @dataclass
@@ -133,14 +133,14 @@ class Replay(ReplayLayout):
             for late in (last, last - self.window + self.stack):  # its frame is new; its stack is being overwritten
                 self._set(rows, late, np.zeros(len(rows)))
 
-    def remember(self, rows: np.ndarray, state: np.ndarray) -> None:
+    def store_state(self, rows: np.ndarray, state: np.ndarray) -> None:
         """The memory's state [E, …] before the decisions that rows are about to add, where it is to be kept."""
         assert self.state is not None
         at = self.count[rows] % self.size
         due = at % self.period == 0
         self.state[rows[due], at[due] // self.period] = state[due]
 
-    def pay(self, rows: np.ndarray, reward: np.ndarray, end: np.ndarray) -> None:
+    def add_reward(self, rows: np.ndarray, reward: np.ndarray, end: np.ndarray) -> None:
         """What the latest entries of rows [E] have earned since, and whether their episodes have ended (0, 1 over, 2 cut)."""
         at = (self.count[rows] - 1) % self.size
         self.reward[rows, at] += reward.astype(np.float32)
@@ -176,9 +176,9 @@ class Replay(ReplayLayout):
 
     def sample(self, chance: np.ndarray, beta: float = 1.0) -> SampledEntries:
         """One for each of `chance`, float64 [B] in [0, 1): all alike, or in proportion to their priorities."""
-        return self._alike(chance) if self.tree is None else self._by_priority(chance, beta)
+        return self._sample_uniform(chance) if self.tree is None else self._sample_prioritized(chance, beta)
 
-    def _alike(self, chance: np.ndarray) -> SampledEntries:
+    def _sample_uniform(self, chance: np.ndarray) -> SampledEntries:
         first, last = self._range()
         edges = np.cumsum(np.maximum(last - first + 1, 0))
         nth = (chance * edges[-1]).astype(np.int64)
@@ -186,17 +186,17 @@ class Replay(ReplayLayout):
         entry = (last[row] - (edges[row] - 1 - nth)) * self.period
         return SampledEntries(row, entry, np.ones(len(row), np.float32))
 
-    def _by_priority(self, chance: np.ndarray, beta: float) -> SampledEntries:
+    def _sample_prioritized(self, chance: np.ndarray, beta: float) -> SampledEntries:
         assert self.tree is not None
         leaf, priority = self.tree.find((np.arange(len(chance)) + chance) / len(chance))  # stratified, as the paper does
         each = self.size // self.period
         row, place = leaf // each, leaf % each * self.period
         newest = self.count[row] - 1
         weight = priority**-beta
-        unit = weight.max() * self.tree.total() ** beta
-        return SampledEntries(row, newest - (newest - place) % self.size, (weight / weight.max()).astype(np.float32), unit)
+        largest = weight.max() * self.tree.total() ** beta
+        return SampledEntries(row, newest - (newest - place) % self.size, (weight / weight.max()).astype(np.float32), largest)
 
-    def rate(self, row: np.ndarray, entry: np.ndarray, priority: np.ndarray) -> None:
+    def update_priorities(self, row: np.ndarray, entry: np.ndarray, priority: np.ndarray) -> None:
         """New priorities of what was sampled, all above 0; what can no longer be sampled since then has none."""
         if self.tree is not None:
             self.greatest = max(self.greatest, float(priority.max()))
@@ -211,7 +211,7 @@ class Replay(ReplayLayout):
         """The stacks of entries [B], [B, stack, *frame]; zeros from before an episode began."""
         return gather_stacks(self.frames, self.age, row, entry, self.stack)
 
-    def followed(self, row: np.ndarray, entry: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def n_step_return(self, row: np.ndarray, entry: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """n-step returns of entries [B]: the entry to be valued after them, what was earned, and the value's discount."""
         return n_step_return(row, entry, self.reward, self.end, self.n_step, self.gamma)
 

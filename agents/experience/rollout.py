@@ -25,7 +25,7 @@ class Rollout:
     start: Tensor  # bool [T+1, R]: the slot's decision is the first of an episode
     reward: Tensor  # float32 [T+1, R]: what arrived after the slot's step
     end: Tensor  # uint8 [T+1, R]: 0 running, 1 over, 2 out of time
-    cut_value: Tensor  # float32 [T+1, R]: value of the state an episode was cut in, where end is 2
+    truncated_value: Tensor  # float32 [T+1, R]: value of the state an episode was truncated in, where end is 2
 
     @classmethod
     def empty(
@@ -44,7 +44,7 @@ class Rollout:
             start=zeros(of=torch.bool),
             reward=zeros(),
             end=zeros(of=torch.uint8),
-            cut_value=zeros(),
+            truncated_value=zeros(),
         )
 
     def fields(self) -> dict[str, Tensor]:
@@ -67,5 +67,5 @@ class Rollout:
 
 
 def truncated_rows(end: np.ndarray) -> np.ndarray:
-    """The rows whose episode was cut by the time limit."""
+    """The rows whose episode was truncated by the time limit."""
     return np.flatnonzero(end == OUT_OF_TIME)

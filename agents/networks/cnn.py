@@ -37,7 +37,7 @@ class Patch(Encoder):
         self.last = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
         self.features = settings.hidden
 
-    def arrange(self, observation: np.ndarray) -> np.ndarray:
+    def to_storage(self, observation: np.ndarray) -> np.ndarray:
         flat = observation.reshape(len(observation), *self.image)
         return to_patches(flat, self.patch, np.empty((len(flat), *self.stored), np.uint8))
 
@@ -92,10 +92,10 @@ class Convolutions(Encoder):
         self.hidden = orthogonal(nn.Linear(channels * height * width, self.units), 2**0.5)
         self.features = self.units
 
-    def arrange(self, observation: np.ndarray) -> np.ndarray:
+    def to_storage(self, observation: np.ndarray) -> np.ndarray:
         return space_to_depth(observation.reshape(len(observation), *self.image), self.stored, self.square)
 
-    def at_once(self, dtype: torch.dtype) -> int:
+    def micro_batch_size(self, dtype: torch.dtype) -> int:
         return 128 if dtype == torch.float32 else 512
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, height / square, width / square, channels * square²]
@@ -129,7 +129,7 @@ class Tiny(Convolutions):
     layers = ((16, 3, 1),)
     units = 128
 
-    def at_once(self, dtype: torch.dtype) -> int:
+    def micro_batch_size(self, dtype: torch.dtype) -> int:
         return 512  # its one convolution makes little of a row: fewer passes cost less
 
 
@@ -145,6 +145,10 @@ class Mlp(Encoder):
         self.first = orthogonal(nn.Linear(self.stored[0], settings.hidden), 2**0.5)
         self.second = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
         self.features = settings.hidden
+
+    @property
+    def running_norm(self) -> RunningNorm | None:
+        return self.normal
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, stack * numbers]
         x = x if self.normal is None else self.normal(x)

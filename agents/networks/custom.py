@@ -162,8 +162,8 @@ def _examples(made: Encoder, shape: tuple[int, ...], settings: AgentSettings) ->
     """Three observations, as they are stored."""
     chance = np.random.default_rng(0)
     if settings.observation == "objects":
-        return torch.from_numpy(made.arrange(chance.normal(size=(3, *shape)).astype(np.float32)))
-    return torch.from_numpy(made.arrange(chance.integers(0, 256, (3, *shape), np.uint8)))
+        return torch.from_numpy(made.to_storage(chance.normal(size=(3, *shape)).astype(np.float32)))
+    return torch.from_numpy(made.to_storage(chance.integers(0, 256, (3, *shape), np.uint8)))
 
 
 def _try(own: CustomNetwork, made: Encoder, x: Tensor, dtype: torch.dtype, sight: str) -> None:

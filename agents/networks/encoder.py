@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.core.settings import AgentSettings
+from agents.networks.normalization import RunningNorm
 from agents.networks.patches import to_patches
 
 BYTE_SCALE = 1.0 / 255.0
@@ -39,11 +40,16 @@ class Encoder(nn.Module):
         self.image = (int(np.prod(shape[:-2])), *shape[-2:])  # channels, height, width
         self.stored = self.image if len(shape) > 2 else shape
 
-    def arrange(self, observation: np.ndarray) -> np.ndarray:
+    @property
+    def running_norm(self) -> RunningNorm | None:
+        """The running statistics that it normalises observations by; None where it does not."""
+        return None
+
+    def to_storage(self, observation: np.ndarray) -> np.ndarray:
         """How observations are stored: uint8 or float32 [B, *self.stored]."""
         return observation.reshape(len(observation), *self.stored)
 
-    def store(self, x: Tensor) -> Tensor:
+    def to_storage_torch(self, x: Tensor) -> Tensor:
         """`arrange` in torch's operations, [B, stack, *frame] to [B, *self.stored]: for graphs that leave Python."""
         if not self.square:
             return x.reshape(-1, *self.stored)
@@ -52,7 +58,7 @@ class Encoder(nn.Module):
         squares = x.reshape(-1, channels, height // side, side, width // side, side).permute(0, 2, 4, 1, 3, 5)
         return squares.reshape(-1, *self.stored)
 
-    def images(self, x: Tensor) -> Tensor:
+    def from_storage(self, x: Tensor) -> Tensor:
         """`store` undone: stored images [B, *self.stored] as [B, channels, height, width]."""
         if not self.square:
             return x.reshape(-1, *self.image)
@@ -61,7 +67,7 @@ class Encoder(nn.Module):
         squares = x.reshape(-1, height // side, width // side, channels, side, side).permute(0, 3, 1, 4, 2, 5)
         return squares.reshape(-1, *self.image)
 
-    def at_once(self, dtype: torch.dtype) -> int:
+    def micro_batch_size(self, dtype: torch.dtype) -> int:
         """Rows to learn from at once on a CPU: what the layers make of them should fit its cache."""
         return 4096
 

@@ -63,7 +63,7 @@ class Memory(nn.Module):
         for name, parameter in self.lstm.named_parameters():
             (nn.init.orthogonal_ if "weight" in name else nn.init.zeros_)(parameter)
 
-    def empty(self, rows: int, device: torch.device | str = "cpu") -> Tensor:
+    def initial_state(self, rows: int, device: torch.device | str = "cpu") -> Tensor:
         """The state of rows whose episode begins."""
         return torch.zeros(rows, 2 * self.layers, self.features, device=device)
 
@@ -127,7 +127,7 @@ class Network(nn.Module):
         """Features float32 [B, F] to a score of each action [B, A] and the value [B]."""
         raise TypeError(f"{type(self).__name__} has no heads")
 
-    def worth(self, scores: Tensor, value: Tensor) -> Tensor:
+    def state_value(self, scores: Tensor, value: Tensor) -> Tensor:
         """What states are worth [B], by their scores [B, A], minus infinity for what is not allowed, and the heads' values."""
         return value
 
@@ -151,14 +151,14 @@ class Network(nn.Module):
             features, state = self.memory.step(features, state)
         return *self.heads(features.float()), state
 
-    def after(self, x: Tensor, begins: np.ndarray, state: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """The memory's state after T decisions of B rows: x [T * B, *encoder.stored] in the order of time, begins bool [T, B].
+    def state_after(self, x: Tensor, starts: np.ndarray, state: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """The memory's state after T decisions of B rows: x [T * B, *encoder.stored] in the order of time, starts bool [T, B].
 
         Of each row only what follows its last beginning counts; rows in which that is at the same place go together.
         """
         assert self.memory is not None
-        features, result = self.encoder(x, dtype).unflatten(0, begins.shape), torch.empty_like(state)
-        place = (begins * np.arange(1, len(begins) + 1)[:, None]).max(0)  # of the last beginning, from 1; 0: there is none
+        features, result = self.encoder(x, dtype).unflatten(0, starts.shape), torch.empty_like(state)
+        place = (starts * np.arange(1, len(starts) + 1)[:, None]).max(0)  # of the last beginning, from 1; 0: there is none
         for last in np.unique(place):
             rows = torch.from_numpy(np.flatnonzero(place == last)).to(x.device)
             known = state[rows] if last == 0 else torch.zeros_like(state[rows])
@@ -200,7 +200,7 @@ class ActionValues(Network):
             q = self.value(features) + q - q.mean(1, keepdim=True)
         return q, q.max(1).values
 
-    def worth(self, scores: Tensor, value: Tensor) -> Tensor:
+    def state_value(self, scores: Tensor, value: Tensor) -> Tensor:
         return scores.max(1).values
 
     def choose(self, scores: Tensor, mask: Tensor | None, settings: AgentSettings, generator: torch.Generator) -> Tensor:

@@ -105,7 +105,7 @@ class ValueNorm(nn.Module):
         True
         """
         ranks = ranks or ProcessGroup()
-        if not ranks.numbers(len(target)).any():
+        if not ranks.gather_numbers(len(target)).any():
             return
         middle = ranks.mean(target)
         variance = ranks.mean((target - middle).square())

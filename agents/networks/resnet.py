@@ -96,10 +96,10 @@ class Impala(Encoder):
 
     square = 1
 
-    def arrange(self, observation: np.ndarray) -> np.ndarray:
+    def to_storage(self, observation: np.ndarray) -> np.ndarray:
         return space_to_depth(observation.reshape(len(observation), *self.image), self.stored, self.square)
 
-    def at_once(self, dtype: torch.dtype) -> int:
+    def micro_batch_size(self, dtype: torch.dtype) -> int:
         return 32 if dtype == torch.float32 else 64
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, height, width, channels]
@@ -159,10 +159,10 @@ class Mobile(Encoder):
         self.hidden = orthogonal(nn.Linear(inputs * height * width, UNITS), 2**0.5)
         self.features = UNITS
 
-    def arrange(self, observation: np.ndarray) -> np.ndarray:
+    def to_storage(self, observation: np.ndarray) -> np.ndarray:
         return space_to_depth(observation.reshape(len(observation), *self.image), self.stored, self.square)
 
-    def at_once(self, dtype: torch.dtype) -> int:
+    def micro_batch_size(self, dtype: torch.dtype) -> int:
         return 64 if dtype == torch.float32 else 128
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, height / square, width / square, channels * square²]

@@ -73,8 +73,8 @@ class Trace(TorchDispatchMode):
 def layers(network: Network, shape: tuple[int, ...]) -> list[Layer]:
     """The layers of a network for observations [stack, *frame], in the order in which a decision uses them."""
     observation = np.zeros((1, *shape), np.float32 if len(shape) == 2 else np.uint8)
-    stored = torch.from_numpy(network.encoder.arrange(observation))
-    state = None if network.memory is None else network.memory.empty(1)
+    stored = torch.from_numpy(network.encoder.to_storage(observation))
+    state = None if network.memory is None else network.memory.initial_state(1)
     with torch.no_grad(), Trace(network) as trace:
         network.step(stored, state)
     return [_layer(network, name, cost, trace.shapes[name]) for name, cost in trace.costs.items()]

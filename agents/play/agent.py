@@ -85,21 +85,21 @@ class Agent:
         masks = None if mask is None else np.asarray(mask)[None] if single else np.asarray(mask)
         begins = torch.from_numpy(np.broadcast_to(start, len(batch)).copy()).to(self.device)
         if self._state is None or len(self._state) != len(batch):
-            self._state = self.empty_state(len(batch))
+            self._state = self.initial_state(len(batch))
         actions, self._state = self.decide(batch, masks, reset_state(self._state, begins))
         actions = actions + trainable(self.game).first_action
         return int(actions[0]) if single else actions
 
-    def empty_state(self, rows: int) -> Tensor | None:
+    def initial_state(self, rows: int) -> Tensor | None:
         """What an agent with a memory remembers in so many rows before an episode begins; None without one."""
-        return None if self.network.memory is None else self.network.memory.empty(rows, self.device)
+        return None if self.network.memory is None else self.network.memory.initial_state(rows, self.device)
 
     def decide(
         self, observation: np.ndarray, masks: np.ndarray | None, state: Tensor | None = None
     ) -> tuple[np.ndarray, Tensor | None]:
         """int64 [B] for a view's observations [B, stack, *frame] and masks [B, A]; and the memory's state after it.
 
-        state: of the memory before it, as this or `empty_state` gave it.
+        state: of the memory before it, as this or `initial_state` gave it.
         """
         with torch.inference_mode():
             logits, _, state = self._step(observation, state)
@@ -121,12 +121,12 @@ class Agent:
         with torch.inference_mode():
             logits, values, _ = self._step(observation, state)
             logits = masked(logits, self._tensor(masks))
-            return logits.softmax(1).cpu().numpy(), self.network.worth(logits, values).cpu().numpy()
+            return logits.softmax(1).cpu().numpy(), self.network.state_value(logits, values).cpu().numpy()
 
     def _step(self, observation: np.ndarray, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-        stored = torch.from_numpy(self.network.encoder.arrange(observation))
+        stored = torch.from_numpy(self.network.encoder.to_storage(observation))
         if state is None:
-            state = self.empty_state(len(observation))
+            state = self.initial_state(len(observation))
         return self.network.step(stored.to(self.device), state, self.dtype)
 
     def _tensor(self, masks: np.ndarray | None) -> Tensor | None:

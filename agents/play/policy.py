@@ -19,7 +19,7 @@ class Policy(Protocol):
     info: AgentInfo
     generator: torch.Generator
 
-    def empty_state(self, rows: int) -> Tensor | None:
+    def initial_state(self, rows: int) -> Tensor | None:
         """What it remembers in so many rows before an episode begins; None without a memory."""
 
     def decide(
@@ -38,7 +38,7 @@ class SeatedAgent:
         self.agent, self.batch = agent, batch
         seen = agent.info.settings
         self.view = View(batch, rows, seen.observation, seen.size, seen.stack)
-        self.memory = agent.empty_state(self.view.rows)
+        self.memory = agent.initial_state(self.view.rows)
         self.episode = np.full(self.view.rows, -1, np.int64)  # that the memory is of
         batch.frame_skip[self.view.envs, self.view.seats] = batch.game.frame_skip
         batch.delay[self.view.envs, self.view.seats] = 0 if batch.game.turns else seen.delay

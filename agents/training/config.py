@@ -15,7 +15,7 @@ import torch
 
 import games
 from agents.algorithms import dqn, ppo
-from agents.algorithms.learner import CHOICES
+from agents.algorithms.settings import CHOICES
 from agents.bridges.game_loader import load_game
 from agents.core import distributed, tensor_file
 from agents.core.game_names import is_gym

@@ -45,11 +45,11 @@ def save_checkpoint(folder: Path, learner: Learner, state: State, ranks: Process
     tensors, meta = state
     path = folder / CHECKPOINT
     if ranks.rank:
-        ranks.collect(_packed(learner, tensors))
+        ranks.gather_bytes(_packed(learner, tensors))
         return
-    more, beside = learner.write_beside(lambda name, frames: _put(path.parent, name, frames), tensors)
+    more, beside = learner.write_large_state(lambda name, frames: _put(path.parent, name, frames), tensors)
     whole, besides = {**tensors, **more}, []
-    for rank, data in enumerate(ranks.collect(b""), 1):
+    for rank, data in enumerate(ranks.gather_bytes(b""), 1):
         theirs, told = tensor_file.unpack(Path(f"rank{rank}"), data, "rank")
         for name, content in select_prefix(theirs, FILE).items():
             _write(path.parent / f"rank{rank}" / name, content.numpy().tobytes())
@@ -57,7 +57,7 @@ def save_checkpoint(folder: Path, learner: Learner, state: State, ranks: Process
         besides.append(told["beside"])
     tensor_file.save(path, whole, {**meta, "beside": beside, "ranks": besides}, "checkpoint")
     for rank, told in enumerate([beside, *besides]):
-        remove_unused_files(path.parent / f"rank{rank}" if rank else path.parent, learner.files_beside(told))
+        remove_unused_files(path.parent / f"rank{rank}" if rank else path.parent, learner.large_files(told))
 
 
 def restore_checkpoint(folder: Path, learner: Learner, ranks: ProcessGroup) -> dict[str, Any] | None:
@@ -66,19 +66,19 @@ def restore_checkpoint(folder: Path, learner: Learner, ranks: ProcessGroup) -> d
     place = path.parent
     try:
         if ranks.rank:
-            data = ranks.hand_out(())
+            data = ranks.scatter_bytes(())
             if not data:
                 return None
             tensors, meta = tensor_file.unpack(Path(f"rank{ranks.rank}"), data, "rank")
         elif not path.exists():
-            ranks.hand_out([b""] * (ranks.size - 1))
+            ranks.scatter_bytes([b""] * (ranks.size - 1))
             return None
         else:
             tensors, meta = tensor_file.load(path, "checkpoint")
-            ranks.hand_out([_of_rank(place, rank, learner, tensors, meta) for rank in range(1, ranks.size)])
+            ranks.scatter_bytes([_of_rank(place, rank, learner, tensors, meta) for rank in range(1, ranks.size)])
         learner.restore(tensors, meta["learner"])
         kept = select_prefix(tensors, FILE)
-        learner.read_beside(lambda name: _get(place, name, kept if ranks.rank else None), tensors, meta["beside"])
+        learner.read_large_state(lambda name: _get(place, name, kept if ranks.rank else None), tensors, meta["beside"])
         return meta
     except (KeyError, IndexError, RuntimeError, ValueError) as error:
         raise UserError(f"{path} does not fit the run's config.json: {error}.") from error
@@ -94,16 +94,16 @@ def _packed(learner: Learner, tensors: dict[str, Tensor]) -> bytes:
     def put(name: str, frames: dict[str, Tensor]) -> None:
         files[FILE + name] = _bytes(tensor_file.pack(frames, {}, "replay"))
 
-    more, beside = learner.write_beside(put, tensors)
-    own = {name: tensor for name, tensor in tensors.items() if not name.startswith(learner.common)}
+    more, beside = learner.write_large_state(put, tensors)
+    own = {name: tensor for name, tensor in tensors.items() if not name.startswith(learner.shared_tensors)}
     return tensor_file.pack({**own, **more, **files}, {"beside": beside}, "rank")
 
 
 def _of_rank(place: Path, rank: int, learner: Learner, tensors: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
     """What that rank needs of a checkpoint: what is the same for all, its own, and its files."""
-    common = {name: tensor for name, tensor in tensors.items() if name.startswith(learner.common)}
+    common = {name: tensor for name, tensor in tensors.items() if name.startswith(learner.shared_tensors)}
     beside = meta["ranks"][rank - 1]
-    files = {FILE + name: _bytes(_read(place / f"rank{rank}" / name)) for name in learner.files_beside(beside)}
+    files = {FILE + name: _bytes(_read(place / f"rank{rank}" / name)) for name in learner.large_files(beside)}
     own = select_prefix(tensors, f"rank{rank}.")
     return tensor_file.pack({**common, **own, **files}, {"learner": meta["learner"], "beside": beside}, "rank")
 

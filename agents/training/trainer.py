@@ -80,7 +80,7 @@ class Trainer:
         self.terminal = Terminal(quiet or not leads, title)
         self.tail = 3.0  # seconds kept for the last evaluations, where the time is limited
         self.wave: float | None = None  # seconds that a full wave of an evaluation's games takes, once it was measured
-        self.ranks.meet()  # all have one
+        self.ranks.raise_signals()  # all have one
 
     def _learner(self) -> Any:
         """Who learns: what `agents.algorithms.learner.Learner` is to a run."""
@@ -89,7 +89,7 @@ class Trainer:
         opponents = opponents_of(config.opponents, self.game, config.device)
         made = learner(self.game, config.learner, config.seed, opponents, config.device, self.threads, self.ranks)
         if config.copied or config.freeze:
-            made.arrange(config.copied, freeze=bool(config.freeze))
+            made.set_trainable(config.copied, freeze=bool(config.freeze))
         if config.freeze and not config.copied:
             made.remarks.append("The encoder stays as it begins, at random: nothing is copied into it (--init-from)")
         if config.learner.copied_rate != 1.0 and not config.copied:
@@ -104,7 +104,7 @@ class Trainer:
 
     # --- the loop ---
 
-    def go(self) -> dict[str, Any]:
+    def train(self) -> dict[str, Any]:
         """Train to the end; the final evaluation. `Stop` where a signal came, with the run saved."""
         handlers = {number: signal.signal(number, self._signalled) for number in signals.ending_signals()}
         self.safe: tuple = ()
@@ -113,7 +113,7 @@ class Trainer:
                 if self.ranks.rank == 0:
                     (self.folder / RESULTS).unlink(missing_ok=True)  # of a run that had finished and goes on
                 self.safe = self._state()
-                self.ranks.meet()
+                self.ranks.raise_signals()
                 self._iterate()
             return self._finish()
         except Stop:
@@ -157,7 +157,7 @@ class Trainer:
         limit = self.config.time_limit
         if limit is None:
             return min(1.0, by_steps)
-        by_time = self.ranks.first(self.elapsed() / max(limit - self.tail, 1e-9))
+        by_time = self.ranks.broadcast_number(self.elapsed() / max(limit - self.tail, 1e-9))
         return min(1.0, by_time) if by_time >= 1.0 or not self.config.run.steps else min(1.0, by_steps)
 
     def _iterate(self) -> None:
@@ -178,7 +178,7 @@ class Trainer:
             return  # `_finish` evaluates and saves
         every = self.config.run.eval_every or (max(1, total // 10) if total else 500_000)
         if self.learner.steps // every > before // every:
-            self.ranks.alone(self.evaluate)
+            self.ranks.on_rank_0(self.evaluate)
         every = self.config.run.checkpoint_every or (max(1, total // 20) if total else 500_000)
         if self.learner.steps // every > before // every:
             self._save(self._state())
@@ -297,7 +297,7 @@ class Trainer:
     def _finish(self) -> dict[str, Any]:
         """The last evaluation, the final one of the best agent, and what a reader wants to know; on rank 0."""
         final: dict[str, Any] = {}
-        self.ranks.alone(lambda: final.update(self._judge()))
+        self.ranks.on_rank_0(lambda: final.update(self._judge()))
         self._save(self._state())
         if final:
             final["seconds"] = round(self.elapsed(), 2)

@@ -160,7 +160,7 @@ def trained(folder, what, words):
     def iterate_and_tell(run):
         iterate(run)
         state = run.learner.state()[0]
-        common = {name: tensor for name, tensor in state.items() if name.startswith(run.learner.common)}
+        common = {name: tensor for name, tensor in state.items() if name.startswith(run.learner.shared_tensors)}
         with open(folder / f"weights {rank}", "a") as file:
             file.write(f"{run.learner.steps} {run.learner.updates} {tensor_file.digest(common)}\n")
 

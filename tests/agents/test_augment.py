@@ -43,7 +43,7 @@ def made(name, **changes):
 def test_what_was_stored_can_be_seen_as_images_again(name):
     one, _ = made(name)
     seen = images(SHAPES[name])
-    assert (one.images(torch.from_numpy(one.arrange(seen))).numpy() == seen.reshape(6, *one.image)).all()
+    assert (one.images(torch.from_numpy(one.to_storage(seen))).numpy() == seen.reshape(6, *one.image)).all()
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -51,7 +51,7 @@ def test_a_shift_is_a_crop_of_the_padded_image_and_all_frames_move_together(name
     one, settings = made(name, augment="shift", augment_shift=3)
     seen, side = images(SHAPES[name], 40), SHAPES[name][-1]
     change = draw(settings, one, 40, torch.Generator().manual_seed(1))
-    moved = one.images(changed(torch.from_numpy(one.arrange(seen)), change, one)).numpy()
+    moved = one.images(changed(torch.from_numpy(one.to_storage(seen)), change, one)).numpy()
     places = set()
     for k, picture in enumerate(seen.reshape(40, -1, side, side)):
         down, right = change.offset[k].tolist()
@@ -75,7 +75,7 @@ def test_every_shift_is_as_likely_and_its_size_goes_with_the_images():
 @pytest.mark.parametrize("kind", ["intensity", "both"])
 def test_intensity_is_one_factor_of_each_stack_within_two_deviations(kind):
     one, settings = made("patch", augment=kind, augment_intensity=0.1)
-    stored = torch.from_numpy(one.arrange(images(SHAPES["patch"], 5000))) // 2 + 100
+    stored = torch.from_numpy(one.to_storage(images(SHAPES["patch"], 5000))) // 2 + 100
     change = draw(settings, one, 5000, torch.Generator().manual_seed(3))
     found = changed(stored, change, one)
     still = changed(stored, Change(change.offset, None), one)
@@ -141,7 +141,7 @@ def test_ppo_learns_from_shifted_images_and_acts_on_those_that_are(memory, monke
     learner.collect()
     seen = learner.rollout.observation[1:].flatten(0, 1).clone()
     assert seen.dtype == torch.uint8
-    assert torch.equal(learner.seen(), torch.from_numpy(one.arrange(learner.arena.view.newest())))
+    assert torch.equal(learner.seen(), torch.from_numpy(one.to_storage(learner.arena.view.newest())))
     given = listen(learner, monkeypatch)
     learner.update(0.0)
     known = {picture.numpy().tobytes() for picture in seen}

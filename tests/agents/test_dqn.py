@@ -109,7 +109,7 @@ class Diary:
                 break
         else:
             final = self.of[row][time + settings.n_step][:2]
-        seen = torch.from_numpy(learner.network.encoder.arrange(final[0][None]))
+        seen = torch.from_numpy(learner.network.encoder.to_storage(final[0][None]))
         target, online = (network(seen)[0][0].tolist() for network in (learner.target, learner.network))
         allowed = [action for action in range(3) if final[1][action]]
         best = max(allowed, key=lambda action: (online if settings.double else target)[action])
@@ -148,7 +148,7 @@ def test_targets_are_those_of_a_plain_loop_with_masks_ends_and_time_outs(hasty, 
         _, (_, error, _) = gradient_of(learner, sampled)
         for time in range(50):
             seen, _, action, _, end, _ = diary.of[row][time]
-            q = learner.network(torch.from_numpy(learner.network.encoder.arrange(seen[None])))[0][0, action].item()
+            q = learner.network(torch.from_numpy(learner.network.encoder.to_storage(seen[None])))[0][0, action].item()
             assert error[time].item() == pytest.approx(q - diary.goal(learner, row, time), abs=1e-3)
             ends.add(int(end))
             tried += 1
@@ -229,7 +229,7 @@ def test_a_sequences_errors_are_those_of_its_decisions(hasty):
         state, q = torch.from_numpy(replay.state[row, entry % replay.size // replay.period])[None], []
         for at in range(entry, entry + 7):
             state = torch.zeros_like(state) if replay.age[row, at % replay.size] == 0 else state
-            stored = network.encoder.arrange(replay.observation(np.array([row]), np.array([at])))
+            stored = network.encoder.to_storage(replay.observation(np.array([row]), np.array([at])))
             scores, _, state = network.step(torch.from_numpy(stored), state)
             q.append(scores[0].tolist())
         for place in range(2, 6):
@@ -474,7 +474,7 @@ def test_a_checkpoint_waits_for_what_goes_on_beside(hasty, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         learner._round()
     assert not done
-    learner.write_beside(lambda name, frames: done or pytest.fail("not yet"), tensors)
+    learner.write_large_state(lambda name, frames: done or pytest.fail("not yet"), tensors)
     assert done
     learner.close()
 

@@ -71,7 +71,7 @@ def test_a_layer_that_is_called_like_any_module_is_seen_too():
             super().__init__()
             self.norm, self.linear = nn.LayerNorm(18), nn.Linear(18, 128)
 
-        def arrange(self, observation):
+        def to_storage(self, observation):
             return observation.reshape(len(observation), 18)
 
         def forward(self, x, dtype):
@@ -95,7 +95,7 @@ def test_the_size_of_the_file_is_that_of_the_file(tmp_path):
 
 def test_a_network_that_was_described_decides_as_before():
     network = ActorCritic((2, 36, 36), 3, AgentSettings())
-    stored = torch.from_numpy(network.encoder.arrange(np.full((1, 2, 36, 36), 7, np.uint8)))
+    stored = torch.from_numpy(network.encoder.to_storage(np.full((1, 2, 36, 36), 7, np.uint8)))
     before = network(stored)[0]
     layers(network, (2, 36, 36))
     assert torch.equal(network(stored)[0], before)

@@ -121,14 +121,14 @@ def test_a_player_remembers_each_row_by_itself_and_nothing_of_the_last_game(name
     rows = [(env, seat) for env in range(6) for seat in range(2)]
     player, heard = agent.player(batch, rows), listen(agent, monkeypatch)
     actions, begun, ends = np.zeros((6, 2), np.int64), np.full(12, -1), 0
-    states = [agent.empty_state(1) for _ in rows]
+    states = [agent.initial_state(1) for _ in rows]
     for _ in range(90):
         asked = np.flatnonzero(batch.asked[player.view.envs, player.view.seats])
         player.act(actions)
         seen, _, _, after = heard.pop()
         for place, row in enumerate(asked):
             episode = batch.episode[rows[row][0]]
-            state = states[row] if begun[row] == episode else agent.empty_state(1)
+            state = states[row] if begun[row] == episode else agent.initial_state(1)
             begun[row] = episode
             states[row] = agent._step(seen[place : place + 1], state)[2].detach()
             assert torch.allclose(states[row][0], after[place], atol=1e-5)
@@ -150,7 +150,7 @@ def test_a_saved_agent_remembers_as_before_and_act_forgets_where_it_is_told_to(a
     for row in range(3):
         alone, state = Agent.load(tmp_path / "agent.safetensors"), None
         for t in range(30):
-            state = agent.empty_state(1) if starts[t, row] else state
+            state = agent.initial_state(1) if starts[t, row] else state
             chosen, state = agent.decide(seen[t, row].reshape(1, 2, -1), None, state)
             assert alone.act(seen[t, row], start=bool(starts[t, row])) == chosen[0] == together[t][row]
     assert len({tuple(one) for one in together}) > 3
@@ -215,8 +215,8 @@ def test_a_state_that_time_cut_is_valued_with_what_was_remembered(changed):
     learner.collect()
     roll, network = learner.rollout, learner.network
     assert (roll.end[5] == 2).all() and (roll.end[:5] == 0).all(), "five decisions an episode"
-    state = network.memory.empty(6)
+    state = network.memory.initial_state(6)
     for t in range(1, 6):
         state = network.step(roll.observation[t], state)[2]
-    value = network.step(torch.from_numpy(network.encoder.arrange(finals[0])), state)[1]
+    value = network.step(torch.from_numpy(network.encoder.to_storage(finals[0])), state)[1]
     assert torch.allclose(roll.cut_value[5], value, atol=1e-5)

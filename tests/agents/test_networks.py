@@ -35,7 +35,7 @@ def observations(shape, count=5, seed=0):
 def test_every_encoder_gives_a_policy_and_a_value(name):
     settings, shape = SHAPES[name]
     network = ActorCritic(shape, 4, settings)
-    stored = torch.from_numpy(network.encoder.arrange(observations(shape)))
+    stored = torch.from_numpy(network.encoder.to_storage(observations(shape)))
     assert stored.shape[1:] == network.encoder.stored
     logits, value = network(stored)
     assert logits.shape == (5, 4)
@@ -54,7 +54,7 @@ def test_bfloat16_computes_nearly_the_same(name):
     settings, shape = SHAPES[name]
     torch.manual_seed(0)
     network = ActorCritic(shape, 4, settings)
-    stored = torch.from_numpy(network.encoder.arrange(observations(shape, 64)))
+    stored = torch.from_numpy(network.encoder.to_storage(observations(shape, 64)))
     with torch.no_grad():
         _, exact = network(stored)
         _, short = network(stored, torch.bfloat16)
@@ -67,7 +67,7 @@ def test_bytes_are_numbers_from_0_to_1_to_a_network(name):
     """A white picture makes features of the order of one, not of hundreds."""
     settings, shape = SHAPES[name]
     made = make_encoder(shape, settings)
-    white = torch.from_numpy(made.arrange(np.full((1, *shape), 255, np.uint8)))
+    white = torch.from_numpy(made.to_storage(np.full((1, *shape), 255, np.uint8)))
     assert 0.01 < made(white, torch.float32).max() < 30
 
 
@@ -124,7 +124,7 @@ def test_what_does_not_go_together_is_said(changes, shape, says):
 @pytest.mark.parametrize(("name", "smallest"), [("impala", 9), ("mobile", 12)])
 def test_the_size_that_the_advice_names_is_enough(name, smallest):
     made = make_encoder((2, smallest, smallest), AgentSettings(network=name, size=smallest))
-    rows = torch.from_numpy(made.arrange(observations((2, smallest, smallest))))
+    rows = torch.from_numpy(made.to_storage(observations((2, smallest, smallest))))
     assert made(rows, torch.float32).shape == (5, made.features)
     assert made.hidden.in_features == 32 * 2 * 2
 
@@ -135,7 +135,7 @@ def test_gradients_reach_every_parameter(name, dtype):
     settings, shape = SHAPES[name]
     torch.manual_seed(0)
     network = ActorCritic(shape, 4, settings)
-    logits, value = network(torch.from_numpy(network.encoder.arrange(observations(shape, 16))), dtype)
+    logits, value = network(torch.from_numpy(network.encoder.to_storage(observations(shape, 16))), dtype)
     (logits.square().sum() + value.square().sum()).backward()
     for which, parameter in network.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, which
@@ -166,7 +166,7 @@ def test_the_residual_encoders_are_what_their_papers_draw(name, plain):
     torch.manual_seed(0)
     made, images = make_encoder(shape, settings), observations(shape)
     with torch.no_grad():
-        ours = made(torch.from_numpy(made.arrange(images)), torch.float32)
+        ours = made(torch.from_numpy(made.to_storage(images)), torch.float32)
         assert torch.allclose(ours.double(), plain(made, images), atol=1e-4)
 
 

@@ -78,7 +78,7 @@ class Twins:
         masks, actions = chance.integers(0, 2, (len(rows), ACTIONS)), chance.integers(0, ACTIONS, len(rows))
         states = chance.normal(size=(ROWS, 2, 3)).astype(np.float32)
         if self.replay.state is not None:
-            self.replay.remember(rows, states[rows])
+            self.replay.store_state(rows, states[rows])
         self.replay.add(rows, frames, actions, self.age[rows], mask=masks)
         for k, row in enumerate(rows):
             told = {"frame": frames[k], "action": actions[k], "mask": masks[k], "state": states[row]}
@@ -91,7 +91,7 @@ class Twins:
         reward = self.chance.normal(size=ROWS)
         end = self.chance.choice([RUNNING, OVER, OUT_OF_TIME], ROWS, p=[0.8, 0.1, 0.1])
         rows = np.flatnonzero(self.open)
-        self.replay.pay(rows, reward[rows], end[rows])
+        self.replay.add_reward(rows, reward[rows], end[rows])
         for row in rows:
             latest = self.lists.of[row][-1]
             latest["reward"], latest["end"] = latest["reward"] + reward[row], end[row]
@@ -111,7 +111,7 @@ class Twins:
         for _ in range(late):
             self.step()
         priority = self.chance.random(len(sampled.row)) * 3.0 + 0.01
-        self.replay.rate(sampled.row, sampled.entry, priority)
+        self.replay.update_priorities(sampled.row, sampled.entry, priority)
         self.lists.greatest = max(self.lists.greatest, priority.max())
         for row, number, one in zip(sampled.row.tolist(), sampled.entry.tolist(), priority, strict=True):
             self.lists.priority[row, number] = one
@@ -143,7 +143,7 @@ class Twins:
         assert self.everything() == found
         for begin, number in found:
             span = np.arange(number, number + replay.sequence)
-            row, after, earned, discount = np.full(len(span), begin), *replay.followed(np.full(len(span), begin), span)
+            row, after, earned, discount = np.full(len(span), begin), *replay.n_step_return(np.full(len(span), begin), span)
             seen, told = replay.observation(row, span), [lists.of[begin][at] for at in span]
             for k, at in enumerate(span):
                 assert (seen[k] == lists.stacked(begin, at)).all()

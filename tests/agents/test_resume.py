@@ -85,7 +85,7 @@ def stopped_after(steps, monkeypatch, place=(GameArena, "step")):
 
 
 def resume(folder, game):
-    runs.Trainer(games.load(game), configs.read_config(folder), folder, quiet=True, resume=True).go()
+    runs.Trainer(games.load(game), configs.read_config(folder), folder, quiet=True, resume=True).train()
 
 
 @pytest.mark.parametrize("kind", WORDS)
@@ -128,7 +128,7 @@ def test_stopped_after_its_last_checkpoint_it_goes_back_and_ends_the_same(kind, 
 
 def test_killed_between_its_replays_file_and_its_checkpoint_it_ends_the_same(main, tmp_path, uninterrupted, monkeypatch):
     (whole, _), folder, left = uninterrupted("dqn"), folder_of(tmp_path, WORDS["dqn"], "killed"), 4
-    write = runs.ALGORITHMS["dqn"][0].write_beside
+    write = runs.ALGORITHMS["dqn"][0].write_large_state
 
     def write_and_die(*arguments):
         nonlocal left
@@ -139,7 +139,7 @@ def test_killed_between_its_replays_file_and_its_checkpoint_it_ends_the_same(mai
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.ALGORITHMS["dqn"][0], "write_beside", write_and_die)
+        patch.setattr(runs.ALGORITHMS["dqn"][0], "write_large_state", write_and_die)
         with pytest.raises(SystemExit):
             main(*WORDS["dqn"], "--name", "killed", "--quiet")
     resume(folder, "pong")

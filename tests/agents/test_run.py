@@ -147,7 +147,7 @@ def test_a_run_stopped_in_any_iteration_resumes_to_the_same_weights(call, main, 
     assert main(*PONG, "--name", "stopped", "--quiet")[0] == 130
     monkeypatch.undo()
     config = configs.read_config(folder)
-    runs.Trainer(games.load("pong"), config, folder, quiet=True, resume=True).go()
+    runs.Trainer(games.load("pong"), config, folder, quiet=True, resume=True).train()
     same_end(folder, whole)
 
 
@@ -235,7 +235,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(main, tmp_path, un
     monkeypatch.undo()
     assert not (folder / runs.CHECKPOINT).exists()
     assert len(lines(folder)) == 2
-    runs.Trainer(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).go()
+    runs.Trainer(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).train()
     same_end(folder, whole)
 
 
@@ -254,7 +254,7 @@ def test_what_a_killed_run_had_shown_beyond_its_checkpoint_is_shown_once(main, t
     (folder / "checkpoints" / ".latest.safetensors.123.tmp").write_text("half of it")
     saved = tensor_file.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"]
     assert board(folder)["time/iterations"][-1][1] == lines(folder)[-2]["time/iterations"] > saved
-    runs.Trainer(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).go()
+    runs.Trainer(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).train()
     same_end(folder, whole)
 
 

@@ -133,7 +133,7 @@ def test_a_checkpoint_goes_on_with_two_rates_and_fits_no_other_weights(optimizer
 
 def test_values_stay_what_they_are_when_their_unit_changes():
     network = ActorCritic((2, 12, 12), 3, AgentSettings(size=12, normalize_value=True))
-    stored = torch.from_numpy(network.encoder.arrange(torch.randint(256, (5, 2, 12, 12), dtype=torch.uint8).numpy()))
+    stored = torch.from_numpy(network.encoder.to_storage(torch.randint(256, (5, 2, 12, 12), dtype=torch.uint8).numpy()))
     before = network(stored)[1]
     network.scale.update(torch.tensor([100.0, 300.0]), network.value)
     torch.testing.assert_close(network(stored)[1], before, rtol=1e-4, atol=1e-4)

@@ -102,7 +102,7 @@ def test_the_peer_learns_with_the_same_network(name):
             other.copy_(mine)
     seen = np.random.default_rng(1).integers(256, size=(5, chosen.stack, chosen.size, chosen.size), dtype=np.uint8)
     with torch.no_grad():
-        logits, values = ours(torch.from_numpy(ours.encoder.arrange(seen)))
+        logits, values = ours(torch.from_numpy(ours.encoder.to_storage(seen)))
         distribution = theirs.get_distribution(torch.from_numpy(seen)).distribution
         torch.testing.assert_close(distribution.logits, logits.log_softmax(1), rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(theirs.predict_values(torch.from_numpy(seen))[:, 0], values, rtol=1e-4, atol=1e-5)
@@ -137,13 +137,13 @@ def test_recurrent_ppo_learns_with_the_same_network(name):
     else:
         seen = chance.integers(256, size=(3, 4, *shape), dtype=np.uint8)
     states = (torch.zeros(1, 4, 256), torch.zeros(1, 4, 256))
-    memory = ours.memory.empty(4)
+    memory = ours.memory.initial_state(4)
     for time in range(3):
         begins = torch.full((4,), float(time == 1))
         with torch.no_grad():
             found, states = policy.get_distribution(torch.from_numpy(seen[time]), states, begins)
             memory = torch.zeros_like(memory) if time == 1 else memory
-            stored = torch.from_numpy(ours.encoder.arrange(seen[time].reshape(4, settings.stack, *shape[1:] or shape)))
+            stored = torch.from_numpy(ours.encoder.to_storage(seen[time].reshape(4, settings.stack, *shape[1:] or shape)))
             logits, _, memory = ours.step(stored, memory)
         torch.testing.assert_close(found.distribution.logits, logits.log_softmax(1), rtol=1e-4, atol=1e-5)
 

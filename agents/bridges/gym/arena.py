@@ -227,7 +227,7 @@ class GymPlayer:
         self.chance = np.random.default_rng([seed, EVALUATING])
         if self.agent is not None:
             self.view = GymObservations(game.lens, rows, self.agent.info.settings)
-            self.memory = self.agent.empty_state(rows)
+            self.memory = self.agent.initial_state(rows)
 
     def see(self, rows: np.ndarray, raw: list[Any], begins: np.ndarray) -> None:
         """Rows have new observations; with some (bool, of them) an episode begins."""

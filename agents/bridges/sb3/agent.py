@@ -44,7 +44,7 @@ class Sb3Agent:
         self.masked = "action_masks" in signature(policy.predict).parameters
         self.generator = torch.Generator().manual_seed(0)  # draws nothing; a player's state has one
 
-    def empty_state(self, rows: int) -> Tensor | None:
+    def initial_state(self, rows: int) -> Tensor | None:
         """What its LSTM remembers before an episode begins: float32 [rows, 2 * layers, size], None without one."""
         return None if self.lstm is None else torch.zeros(rows, 2 * self.lstm.num_layers, self.lstm.hidden_size)
 
@@ -54,7 +54,7 @@ class Sb3Agent:
         """int64 [B] for a view's observations [B, stack, *frame] and masks [B, A]; and the memory's state after it."""
         seen = observation.reshape(len(observation), *self.policy.observation_space.shape)
         if self.lstm is not None:
-            before = self.empty_state(len(seen)) if state is None else state
+            before = self.initial_state(len(seen)) if state is None else state
             assert before is not None
             known = tuple(part.numpy() for part in before.transpose(0, 1).chunk(2))  # hidden and cell, [layers, B, size]
             begins = np.zeros(len(seen), bool)  # where an episode does, the state is empty already

@@ -12,8 +12,9 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from torch import Tensor
 
-from agents.algorithms.dqn import AT_LEAST
-from agents.algorithms.learner import scheduled_rate, setting_remarks
+from agents.algorithms.dqn import MIN_DECISIONS
+from agents.algorithms.gradient import scheduled_rate
+from agents.algorithms.settings import setting_remarks
 from agents.bridges.sb3.agent import Sb3Agent
 from agents.bridges.sb3.environment import SparringVecEnv
 from agents.core.memory_check import check_replay_memory
@@ -130,7 +131,7 @@ class Sb3Learner:
         for follower in self.followers:
             follower.progress = progress()
         watch, began = Watch(self.game.frame_skip), perf_counter()
-        decisions = AT_LEAST if self.algorithm == "dqn" else 1  # PPO plays a whole rollout anyway
+        decisions = MIN_DECISIONS if self.algorithm == "dqn" else 1  # PPO plays a whole rollout anyway
         try:
             self.model.learn(decisions, watch, log_interval=None, reset_num_timesteps=self.steps == 0)
         except ValueError as error:  # a distribution whose numbers are none

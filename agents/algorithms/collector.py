@@ -1,0 +1,202 @@
+"""The collector: a learner's seats in many copies of a game, with their observations, recurrent states and finished episodes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.core.distributed import ProcessGroup
+from agents.core.tensor_file import select_prefix
+from agents.experience.vec_game import VecGame
+from agents.networks.network import Network, reset_state
+from agents.networks.normalization import RunningNorm
+from games.engine.batch import Workers
+
+
+def check_finite(observation: np.ndarray) -> np.ndarray:
+    """Observations as they are; FloatingPointError where one is not finite, before it is learned from."""
+    if observation.dtype != np.uint8 and not np.isfinite(observation).all():
+        raise FloatingPointError("an observation")
+    return observation
+
+
+class Collector:
+    """Acts in many copies of a game. R rows, each a seat of one environment, learn; arrays and tensors are [R, …].
+
+    One decision: `observation`, `starts`, `masks` and `recurrent_state` say what there is to decide on; `store_state` keeps
+    what a memory holds after it; `step` plays the actions; after that `observe`, once.
+    """
+
+    def __init__(
+        self,
+        arena: VecGame,
+        network: Network,
+        reward_scale: float,
+        device: torch.device,
+        dtype: torch.dtype,
+        workers: Workers,
+        group: ProcessGroup,
+    ):
+        """network: its encoder says how observations are stored. dtype: that networks compute in."""
+        self.arena, self.encoder, self.reward_scale = arena, network.encoder, reward_scale
+        self.device, self.dtype, self.workers, self.group = device, dtype, workers, group
+        self.rows = arena.view.rows
+        self.has_masks = arena.masked
+        self.steps = 0  # decisions so far, of all processes
+        self.returns: list[float] = []  # of the episodes that ended in this iteration
+        self.lengths: list[int] = []  # their ticks
+        self.acting_seconds = self.environment_seconds = 0.0  # of this iteration
+        self.memory: Tensor | None = None if network.memory is None else network.memory.initial_state(self.rows, device)
+        self.episode = np.full(self.rows, -1, np.int64)  # the episode that the memory of each row is of
+        self.norm = self.encoder.running_norm  # statistics of observations; None where they are not normalised
+        # What this process has seen since the last merge, where there are several.
+        self.unmerged = RunningNorm(len(self.norm.mean)) if self.norm is not None and group.size > 1 else None
+        self._observation: Tensor | None = None
+        self._clock = perf_counter()
+
+    def close(self) -> None:
+        self.arena.close()
+
+    def begin_iteration(self) -> None:
+        """Forget the last iteration's episodes and times; from now on observations are normalised by all seen before."""
+        if self.norm is not None:
+            if self.unmerged is not None:
+                self.norm.merge(self.group.all_gather(self.unmerged.summary()))
+                self.unmerged = RunningNorm(len(self.norm.mean))
+            self.norm.settle()
+        self.returns, self.lengths = [], []
+        self.acting_seconds = self.environment_seconds = 0.0
+
+    def freeze_norm(self) -> None:
+        """Normalise by what is known now for ever."""
+        self.norm = self.unmerged = None
+
+    # --- before a decision ---
+
+    def asked(self) -> np.ndarray:
+        """bool [R]: rows that decide now; in a game of turns the others wait."""
+        return self.arena.asked()
+
+    def observation(self) -> Tensor:
+        """The latest observations as the encoder stores them, [R, *encoder.stored], on the CPU."""
+        return self.observe() if self._observation is None else self._observation
+
+    def observe(self) -> Tensor:
+        """Take the observations after a step; see `observation`."""
+        raw, to_storage = check_finite(self.arena.view.observe()), self.encoder.to_storage
+        if self.norm is not None:
+            (self.norm if self.unmerged is None else self.unmerged).watch(torch.from_numpy(raw[self.asked()]).flatten(1))
+        parts = self.workers.run(len(raw), lambda lo, hi, k: torch.from_numpy(to_storage(raw[lo:hi])))
+        self._observation = parts[0] if len(parts) == 1 else torch.cat(parts)
+        now = perf_counter()
+        self.environment_seconds += now - self._clock
+        self._clock = now
+        return self._observation
+
+    def starts(self) -> Tensor:
+        """bool [R]: rows whose next decision is the first of an episode."""
+        return torch.from_numpy(self.arena.episodes() != self.episode).to(self.device)
+
+    def masks(self) -> np.ndarray | None:
+        """uint8 [R, A]: actions that are allowed; None where all always are."""
+        return self.arena.view.masks() if self.has_masks else None
+
+    def recurrent_state(self) -> Tensor | None:
+        """The memory's state before the next decision, zeros where an episode starts; None without a memory."""
+        return reset_state(self.memory, self.starts())
+
+    def forward(self, network: Network, observation: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """A network's heads for stored observations [B, …] and the state after, without gradients; threads share the rows."""
+
+        def part(lo: int, hi: int, worker: int) -> tuple[Tensor, Tensor, Tensor | None]:
+            with torch.inference_mode():
+                return network.step(observation[lo:hi].to(self.device), None if state is None else state[lo:hi], self.dtype)
+
+        scores, values, after = zip(*self.workers.run(len(observation), part), strict=True)
+        return torch.cat(scores), torch.cat(values), None if state is None else torch.cat(after)
+
+    # --- a decision ---
+
+    def store_state(self, asked: np.ndarray, after: Tensor | None) -> None:
+        """Keep the memory's state after the decisions of rows that were asked, as of their running episodes."""
+        self.episode = np.where(asked, self.arena.episodes(), self.episode)
+        if self.memory is not None and after is not None:
+            self.memory = torch.where(torch.from_numpy(asked).to(self.device)[:, None, None], after, self.memory)
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Play actions [R]: scaled rewards float32 [R], ends uint8 [R] (0 running, 1 terminated, 2 truncated)."""
+        now = perf_counter()
+        self.acting_seconds += now - self._clock
+        self._clock = now
+        self.steps += int(self.asked().sum())
+        reward, end = self.arena.step(actions)
+        if end.any():
+            returns, lengths = self.arena.finished()
+            self.returns += returns
+            self.lengths += lengths
+        return self._scale_reward(reward), end
+
+    def _scale_reward(self, reward: np.ndarray) -> np.ndarray:
+        """Raw rewards [R] times `reward_scale`, float32; FloatingPointError where one is not finite, before it is kept."""
+        with np.errstate(over="ignore"):  # of what is too large for float32 too
+            scaled = (reward * self.reward_scale).astype(np.float32)
+        if not np.isfinite(scaled).all():
+            raise FloatingPointError("a reward")
+        return scaled
+
+    def final_frames(self, rows: np.ndarray) -> np.ndarray:
+        """The last observations of rows whose episode was truncated, [B, stack, *frame]; between `step` and `observe`."""
+        return check_finite(self.arena.view.final(rows))
+
+    @contextmanager
+    def counting_steps(self) -> Iterator[None]:
+        """Around this process's decisions of an iteration: after them `steps` counts those of all processes.
+
+        Where one of them has met a number that is not finite, all raise: nobody waits for a process that is gone.
+        """
+        before, bad = self.steps, None
+        self._clock = perf_counter()
+        try:
+            yield
+        except FloatingPointError as error:
+            bad = error
+        counts = self.group.gather_numbers(self.steps - before, bad is not None)
+        if counts[:, 1].any():
+            raise bad or FloatingPointError("what another rank met")
+        self.steps = before + int(counts[:, 0].sum())
+
+    def gather_episodes(self) -> None:
+        """On rank 0: add the episodes that ended in other processes."""
+        if self.group.size > 1:
+            for data in self.group.gather_bytes(np.array([self.returns, self.lengths], np.float64).tobytes()):
+                returns, lengths = np.frombuffer(data, np.float64).reshape(2, -1)
+                self.returns += returns.tolist()
+                self.lengths += lengths.astype(int).tolist()
+
+    # --- checkpoints ---
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that `restore` needs to go on identically."""
+        self.observation()  # the first one belongs to the state
+        tensors = {f"arena.{name}": tensor for name, tensor in self.arena.state().items()}
+        tensors["episode"] = torch.from_numpy(self.episode)
+        if self.memory is not None:
+            tensors["memory"] = self.memory
+        if self.unmerged is not None:
+            tensors["fresh"] = self.unmerged.summary()
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> str | None:
+        """Go on from a state; a line for the user where that is not quite as if nothing had happened."""
+        remark = self.arena.restore(select_prefix(tensors, "arena."))
+        self.episode = tensors["episode"].numpy().copy()
+        if self.memory is not None:
+            self.memory = tensors["memory"].to(self.device)
+        if self.unmerged is not None:
+            self.unmerged = RunningNorm(len(self.unmerged.mean))
+            self.unmerged.merge([tensors["fresh"]])
+        self._observation = torch.from_numpy(self.encoder.to_storage(self.arena.view.newest()))
+        return remark

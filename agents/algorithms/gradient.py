@@ -1,0 +1,182 @@
+"""Gradient steps: the loss of a minibatch in slices on several threads, summed over processes, clipped, and applied."""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from math import cos, isfinite, pi
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from agents.algorithms.settings import CHOICES, LearnerSettings
+from agents.core.distributed import ProcessGroup
+from games.engine.batch import Workers
+from games.errors import UserError, nearest
+
+Terms = TypeVar("Terms", bound=tuple)
+
+
+class SliceLoss(NamedTuple):
+    """The loss of a slice of a minibatch: where its gradients enter the network, and numbers to report."""
+
+    outputs: list[Tensor]  # of the network
+    gradients: list[Tensor]  # of the loss, by each of the outputs
+    terms: Tensor  # [K]: this slice's share of each number to report
+
+
+class StepResult(NamedTuple, Generic[Terms]):
+    """One gradient step: its loss's terms and its gradient's norm before clipping; tensors, so that nothing waits for them."""
+
+    terms: Terms  # a named tuple of scalars, over the whole minibatch of all processes
+    grad_norm: Tensor
+
+
+LossFunction = Callable[[int, int], SliceLoss]  # of the items lo … hi-1 of a minibatch
+
+
+def scheduled_rate(rate: float, schedule: str, warmup: float, progress: float) -> float:
+    """The learning rate at some progress (0 to 1) of a run.
+
+    >>> [scheduled_rate(1.0, "linear", 0.0, p) for p in (0.0, 0.25, 1.0)], scheduled_rate(1.0, "constant", 0.5, 0.25)
+    ([1.0, 0.75, 0.0], 0.5)
+    """
+    left = max(0.0, 1.0 - progress)
+    share = {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * cos(pi * left)}[schedule]
+    return rate * share * (min(1.0, progress / warmup) if warmup > 0 else 1.0)
+
+
+def make_optimizer(parameters: list[dict[str, Any]], settings: LearnerSettings, device: torch.device) -> torch.optim.Optimizer:
+    """torch's optimiser of the name in the settings, over groups of parameters; fused kernels where it has them."""
+    name, rate, decay, eps = settings.optimizer, settings.learning_rate, settings.weight_decay, settings.optimizer_eps
+    fused = device.type in ("cpu", "cuda")
+    if name == "adam":
+        return torch.optim.Adam(parameters, rate, eps=eps, weight_decay=decay, fused=fused)
+    if name == "adamw":
+        return torch.optim.AdamW(parameters, rate, eps=eps, weight_decay=decay, fused=fused)
+    if name == "rmsprop":
+        return torch.optim.RMSprop(parameters, rate, alpha=0.99, eps=eps, weight_decay=decay, momentum=settings.momentum)
+    if name == "sgd":
+        return torch.optim.SGD(parameters, rate, weight_decay=decay, momentum=settings.momentum, fused=fused)
+    if name == "adagrad":
+        return torch.optim.Adagrad(parameters, rate, weight_decay=decay)
+    raise UserError(f"There is no optimizer '{name}'.\n{nearest(name, CHOICES['optimizer'])}")
+
+
+def micro_batches(lo: int, hi: int, size: int) -> Iterator[tuple[int, int]]:
+    """The edges of slices of a range, about `size` long and nearly alike.
+
+    >>> list(micro_batches(10, 17, 2)), list(micro_batches(0, 3, 8))
+    ([(10, 11), (11, 13), (13, 15), (15, 17)], [(0, 3)])
+    """
+    count = max(1, round((hi - lo) / size))
+    return pairwise(lo + (hi - lo) * k // count for k in range(count + 1))
+
+
+class GradientStepper(Generic[Terms]):
+    """Takes gradient steps on a network: one optimiser, gradients averaged over threads and processes."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: LearnerSettings,
+        device: torch.device,
+        workers: Workers,
+        group: ProcessGroup,
+        terms_type: type[Terms],
+    ):
+        """terms_type: the named tuple of what a loss reports."""
+        self.network, self.settings, self.device = network, settings, device
+        self.workers, self.group, self.terms_type = workers, group, terms_type
+        self.updates = 0  # gradient steps so far
+        self.parameters: list[nn.Parameter] = []  # that learn
+        self.gradient = torch.empty(0)  # of all of them, one after the other
+        self.set_trainable([], freeze=False)
+
+    def set_trainable(self, copied: list[str], freeze: bool) -> None:
+        """Begin with a new optimiser: parameters named in `copied` learn at `copied_rate`; freeze: the encoder not at all."""
+        named = [(name, one) for name, one in self.network.named_parameters() if not (freeze and name.startswith("encoder."))]
+        for one in self.network.parameters():
+            one.requires_grad = not freeze
+        for _, one in named:
+            one.requires_grad = True
+        self.parameters = [one for _, one in named]
+        sizes = [one.numel() for one in self.parameters]
+        self.gradient = torch.zeros(sum(sizes), device=self.device)
+        for parameter, part in zip(self.parameters, self.gradient.split(sizes), strict=True):
+            parameter.grad = part.view(parameter.shape)  # fused optimisers go by the place in memory, whatever the strides
+        groups = [
+            {"params": [one for name, one in named if name not in copied], "share": 1.0},
+            {"params": [one for name, one in named if name in copied], "share": self.settings.copied_rate},
+        ]
+        self.optimizer = make_optimizer([group for group in groups if group["params"]], self.settings, self.device)
+
+    def set_learning_rate(self, progress: float) -> float:
+        """Follow the schedule to some progress (0 to 1) of the run; the learning rate now in force."""
+        settings = self.settings
+        rate = scheduled_rate(settings.learning_rate, settings.schedule, settings.warmup, progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["share"]
+        return rate
+
+    def step(self, count: int, micro_batch_size: int, loss: LossFunction) -> StepResult[Terms]:
+        """Take one step on the sum of `loss(lo, hi)` over slices of a minibatch.
+
+        count: items of this process's minibatch, which may be 0; sums are those of all processes.
+        micro_batch_size: items of one backward pass, about.
+        Raises FloatingPointError, and changes nothing, where the loss or a gradient is not finite (on a CPU).
+        """
+        num_terms = len(self.terms_type._fields)  # type: ignore[attr-defined]
+
+        def slice_sums(lo: int, hi: int, worker: int) -> Tensor:
+            """Gradients and terms of a thread's share, [parameters + terms]."""
+            sums: Tensor | None = None
+            for start, stop in micro_batches(lo, hi, micro_batch_size):
+                outputs, gradients, terms = loss(start, stop)
+                new = (*torch.autograd.grad(outputs, self.parameters, gradients), terms)
+                flat = torch.cat([one.flatten() for one in new])
+                sums = flat if sums is None else sums.add_(flat)
+            assert sums is not None
+            return sums
+
+        nothing = [] if count else [self.gradient.new_zeros(len(self.gradient) + num_terms)]
+        sums, *others = nothing or self.workers.run(count, slice_sums)
+        for other in others:
+            sums += other
+        gradient, terms = self.group.all_reduce(sums).split([len(self.gradient), num_terms])
+        norm = torch.linalg.vector_norm(gradient)
+        if self.device.type == "cpu" and not isfinite(norm + terms.sum()):  # elsewhere asking would hold everything up
+            self.gradient.copy_(gradient)
+            raise FloatingPointError(self._not_finite(terms))  # before clipping, which makes all of them NaN
+        torch.mul(gradient, (self.settings.max_grad_norm / (norm + 1e-6)).clamp(max=1.0), out=self.gradient)
+        self.optimizer.step()
+        self.updates += 1
+        return StepResult(self.terms_type(*terms.unbind()), norm)
+
+    def _not_finite(self, terms: Tensor) -> str:
+        """The first number of the last gradient step that is not finite, in words."""
+        for name, parameter in self.network.named_parameters():
+            if not parameter.isfinite().all():
+                return f"the weight {name}"
+        if not terms.isfinite().all():
+            return "the loss"
+        names = {id(parameter): name for name, parameter in self.network.named_parameters()}
+        bad = [names[id(one)] for one in self.parameters if one.grad is not None and not one.grad.isfinite().all()]
+        return f"the gradient of {bad[0]}" if bad else "the norm of the gradients"
+
+    # --- checkpoints ---
+
+    def state(self) -> dict[str, Tensor]:
+        """The optimiser's tensors, as `number of the parameter.slot`."""
+        slots = self.optimizer.state_dict()["state"].items()
+        return {f"{number}.{name}": tensor for number, each in slots for name, tensor in each.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take what `state` gave. `ValueError` where it is of other weights."""
+        slots: dict[int, dict[str, Tensor]] = {}
+        sizes = [one.numel() for group in self.optimizer.param_groups for one in group["params"]]
+        for name, tensor in tensors.items():
+            number, slot = int(name.split(".")[0]), name.split(".")[1]
+            if number >= len(sizes) or tensor.numel() not in (1, sizes[number]):
+                raise ValueError(f"the optimizer's {slot} is of other weights")
+            slots.setdefault(number, {})[slot] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
