@@ -33,12 +33,12 @@ class ReplaySample(NamedTuple):
 
     def slice(self, lo: int, hi: int) -> "ReplaySample":
         """Entries lo … hi-1."""
-        changes = (None if one is None else one.of(slice(lo, hi)) for one in (self.change, self.next_change))
+        changes = (None if field is None else field.of(slice(lo, hi)) for field in (self.change, self.next_change))
         return ReplaySample(self.row[lo:hi], self.entry[lo:hi], self.weight[lo:hi], *changes)
 
 
 class BurnIn(NamedTuple):
-    """What a recurrent network needs beside a sequence's observations. All [B, …]."""
+    """Inputs of a recurrent network beside a sequence's observations. All [B, …]."""
 
     starts: Tensor  # bool [B, sequence + n_step]: an episode's first decisions
     ahead: Tensor  # int64 [B, sequence]: entries from a decision to its next state
@@ -48,7 +48,7 @@ class BurnIn(NamedTuple):
 
     def slice(self, lo: int, hi: int) -> "BurnIn":
         """Sequences lo … hi-1."""
-        starts, ahead, observation, state = (one[lo:hi] for one in (self.starts, self.ahead, self.observation, self.state))
+        starts, ahead, observation, state = (field[lo:hi] for field in (self.starts, self.ahead, self.observation, self.state))
         return BurnIn(starts, ahead, observation, self.observation_starts[lo:hi], state)
 
 

@@ -33,7 +33,7 @@ class Transitions(NamedTuple):
 
     def slice(self, lo: int, hi: int) -> "Transitions":
         """Transitions lo … hi-1."""
-        action, reward, discount, weight, real = (one[lo:hi] for one in self[:5])
+        action, reward, discount, weight, real = (field[lo:hi] for field in self[:5])
         return Transitions(action, reward, discount, weight, real, None if self.mask is None else self.mask[lo:hi])
 
 
@@ -78,7 +78,7 @@ def loss_gradient(
 
     target_q, online_q: Q [B, A] of both networks in the next states; online_q: None where it is not double DQN.
     """
-    action, reward, discount, weight, real = (torch.from_numpy(one).to(q.device) for one in transitions[:-1])
+    action, reward, discount, weight, real = (torch.from_numpy(field).to(q.device) for field in transitions[:-1])
     mask = None if transitions.mask is None else torch.from_numpy(transitions.mask).to(q.device)
     target = reward + discount * next_value(target_q, online_q, mask)
     with torch.enable_grad():

@@ -99,7 +99,7 @@ class Sb3Learner:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             self.model = self._model(class_name(game, config.algorithm, config.learner), config)
-        self.remarks += [str(one.message).partition("\n")[0] for one in told if one.category is UserWarning]
+        self.remarks += [str(warning.message).partition("\n")[0] for warning in told if warning.category is UserWarning]
         self.model.set_logger(Logger(None, []))
 
     def _model(self, name: str, config: Config) -> Any:

@@ -47,7 +47,7 @@ NETWORKS = ("patch", "small", "nature", "mlp")  # that `agents.training.sb3.netw
 
 
 def arguments(algorithm: str, settings: Any) -> dict[str, Any]:
-    """What a learner of Stable-Baselines3's is given of our settings, by its names."""
+    """Our settings as arguments of a Stable-Baselines3 learner, by its names."""
     values = {theirs: getattr(settings, ours) for ours, theirs in ARGUMENTS[algorithm].items()}
     return {name: None if name in OFF_AT_ZERO and value == 0 else value for name, value in values.items()}
 
