@@ -5,7 +5,7 @@ still meanwhile.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -18,8 +18,14 @@ from agents.experience.replay import Replay
 from agents.networks.network import Network, segments
 from games.engine.batch import Workers
 
-if TYPE_CHECKING:
-    from agents.algorithms.dqn import DQNSettings
+
+class BatchSettings(Protocol):
+    """The settings that a batch depends on; `DQNSettings` has them."""
+
+    double: bool
+    n_step: int
+    burn_in: int
+    sequence: int
 
 
 class ReplaySample(NamedTuple):
@@ -80,7 +86,7 @@ class BatchBuilder:
         self,
         replay: Replay,
         target: Network,
-        settings: "DQNSettings",
+        settings: BatchSettings,
         device: torch.device,
         dtype: torch.dtype,
         workers: Workers,

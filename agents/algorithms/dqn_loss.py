@@ -61,7 +61,7 @@ def td_loss(q: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def priorities(td_error: np.ndarray, alpha: float) -> np.ndarray:
-    """The priorities of samples with temporal differences [B], or [B, T] of sequences (0.9 of the greatest, 0.1 of the mean)."""
+    """The priorities of temporal differences [B]; of sequences [B, T] by 0.9 of the greatest and 0.1 of the mean."""
     size = np.abs(td_error)
     if td_error.ndim == 2:
         size = 0.9 * size.max(1) + 0.1 * size.mean(1)

@@ -120,8 +120,8 @@ def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[Game, 
         raise UserError(NO_RESUME)
     if config.ranks != processes:
         raise UserError(
-            f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {processes} would go on"
-            f" with it.\nEach has environments of its own: "
+            f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {processes} would go "
+            f"on with it.\nEach has environments of its own: "
             f"{launcher(config.ranks)} {command_line(['train.py', '--resume', options.resume])}"
         )
     for name in KEPT:

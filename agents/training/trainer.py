@@ -52,7 +52,7 @@ class Trainer:
         group: ProcessGroup | None = None,
     ):
         """started: time.perf_counter() at the command's start. callback: called with the run and its numbers after each
-        iteration. resume: go on from the folder's checkpoint. group: the processes that train together; without, it trains by itself."""
+        iteration. resume: go on from the folder's checkpoint. group: the processes that train together; without, this one."""
         self.game, self.config, self.folder, self.callback = game, config, folder, callback
         self.group = group or ProcessGroup()
         self.started = time.perf_counter() if started is None else started

@@ -84,7 +84,7 @@ def environments(game: Game, config: Config, threads: int) -> SparringVecEnv:
 
 
 class Sb3Learner:
-    """One of theirs in our environments. `steps`, `returns`, `lengths` and `seconds` as of `agents.algorithms.learner.Learner`."""
+    """A learner of Stable-Baselines3 in our environments, with the attributes of `Learner` that a trainer reads."""
 
     def __init__(self, game: Game, config: Config, threads: int):
         torch.set_num_threads(threads)

@@ -43,7 +43,7 @@ class Extractor(BaseFeaturesExtractor):
 
 
 def policy_settings(settings: AgentSettings) -> dict[str, Any]:
-    """`policy_kwargs` of the network that `agents.networks.network` builds: the same layers, all heads straight on the last one."""
+    """`policy_kwargs` of the same network: the same layers, all heads straight on the last one."""
     return {"net_arch": [], **_encoder(settings), **_memory(settings)}
 
 
