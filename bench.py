@@ -21,7 +21,9 @@ EPILOG = """what is measured:
 Ours and the peer take turns within one run, so that whatever else the machine does hits both.
 Figures are the best turn of short ones (env), the median of long ones (train)."""
 
-# What there is to measure, each a module of `speed`, and the seconds of each measurement: a row, a network, the clock.
+# Each benchmark and its module.
+MODULES = {"env": "speed.env", "train": "speed.train", "play": "speed.play", "usual": "speed.time_to_target"}
+# Seconds of each measurement: a row of env, a network of train, the clock of play, a side of usual.
 SECONDS = {"env": 0.5, "train": 30.0, "play": 60.0, "usual": 3600.0}
 QUICK = {"env": 0.02, "train": 0.0, "play": 1.0, "usual": 1.0}
 
@@ -66,7 +68,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
     if options.only is not None and options.what != "train":
         raise UserError(f"--only chooses rows of train; {options.what} has none to choose from.")
     more = {"only": options.only} if options.only is not None else {}
-    module = importlib.import_module(f"speed.{options.what}")  # only now: torch and Stable-Baselines3 take seconds
+    module = importlib.import_module(MODULES[options.what])  # only now: torch and Stable-Baselines3 take seconds
     rows = module.measure(named, seconds, options.quick, **more)
     return list(rows) if options.json else show(rows)
 

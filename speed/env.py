@@ -125,7 +125,7 @@ def ours_of(game: Game, observation: str, size: int) -> Ticks:
 COMPILE = """
 import sys, time
 import numpy as np
-import games, games.ahead, games.batch, games.game, games.view
+import games, games.engine.batch, games.engine.precompile, games.engine.view
 wall, cpu = time.perf_counter(), time.process_time()
 game = games.load(sys.argv[1])
 if sys.argv[2] == "ahead":

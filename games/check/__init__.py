@@ -1,7 +1,7 @@
 """What every game must pass: `python -m games.check pong ./my_game.py` (no name: all that ship).
 
 A check is a function of a loaded game that raises `Failed` with what is wrong and where. `CHECKS` lists them; each is
-known to fail on a game broken on purpose (`tests/games/test_check.py`).
+known to fail on a game broken on purpose (`tests/games/check/test_check.py`).
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """PettingZoo's parallel API over every game for two: `SparringParallelEnv`, both seats played by the caller.
 
-    from games.petting import SparringParallelEnv
+    from games.envs.pettingzoo import SparringParallelEnv
 
     env = SparringParallelEnv("pong", observation="objects")
     observations, infos = env.reset(seed=1)

@@ -19,7 +19,7 @@ STAY, LEFT, RIGHT = 0, 1, 2
 
 @pytest.fixture(scope="module")
 def tally():
-    return games.load(Path(__file__).parent / "tally.py")
+    return games.load(Path(__file__).parents[1] / "tally.py")
 
 
 def single(view):
@@ -231,7 +231,7 @@ def test_settings_out_of_range_say_the_range(tally, settings, word):
 
 
 def test_a_frame_that_does_not_fit_is_said_wherever_a_game_of_ones_own_is_trained_or_shown(make_game):
-    text = (Path(__file__).parent / "race.py").read_text("utf-8")
+    text = (Path(__file__).parents[1] / "race.py").read_text("utf-8")
     check_room(Batch(make_game(text), 1))
     game = make_game(text.replace("SHAPES = 5", "SHAPES = 4"))
     with pytest.raises(UserError, match=r"made_up\.py: draw emits 5 shapes, and SHAPES is 4\.\nSet SHAPES = 5"):

@@ -19,7 +19,7 @@ from games.engine.view import View
 from games.envs.gymnasium import SparringEnv, SparringVectorEnv, register
 from games.errors import UserError
 
-TOYS = Path(__file__).parents[1] / "toys"
+TOYS = Path(__file__).parents[2] / "toys"
 STAY, UP = 0, 1
 OBSERVATIONS = ("pixels", "planes", "objects")
 
