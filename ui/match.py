@@ -7,7 +7,7 @@ import numpy as np
 
 from games.engine.batch import EXTERNAL, OUT_OF_TIME, RANDOM, RUNNING, Batch
 from games.engine.loader import Game
-from games.engine.view import check_room
+from games.engine.view import check_shapes
 from games.errors import UserError
 from ui.seats import Hands, Seat, SeatedPlayer, key_map
 
@@ -37,7 +37,7 @@ class Board:
             frame_skip=[[1 if seat.kind == "human" else game.frame_skip for seat in seats]],
         )
         people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
-        check_room(self.batch)
+        check_shapes(self.batch)
         self.view = people[0] if len(people) == 1 else -1  # one person: their own view; else the spectator's
         self.flipped = self.view == 1 and game.mirror is not None
         self.hands = {k: Hands(key_map(game, k, len(people) == 1)) for k in people}

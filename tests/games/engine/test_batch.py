@@ -361,7 +361,8 @@ def test_a_snapshot_goes_on_identically_in_another_process(tally, tmp_path):
     play(batch, 30)
     (tmp_path / "kept").write_bytes(batch.snapshot())
     program = (
-        "import sys, games, tests.games.engine.test_batch as t; from pathlib import Path; b = t.Batch(games.load(sys.argv[1]), 6);"
+        "import sys, games, tests.games.engine.test_batch as t; from pathlib import Path;"
+        "b = t.Batch(games.load(sys.argv[1]), 6);"
         "b.restore(Path(sys.argv[2]).read_bytes()); print(t.play(b, 40, seed=1)[-1])"
     )
     command = [sys.executable, "-c", program, str(tally.path), str(tmp_path / "kept")]

@@ -63,7 +63,8 @@ def test_nobody_compiles_on_when_the_caller_has_ended(cache, tmp_path):
     path.write_text(TALLY, "utf-8")
     code = (
         "import sys, games\nfrom games.engine import precompile\nfrom games.engine.loader import COMPILING\n"
-        "precompile.compile_in_background(games.load(sys.argv[1]), 'step_slice')\nprint([wait.__self__.pid for wait in COMPILING.values()][0])"
+        "precompile.compile_in_background(games.load(sys.argv[1]), 'step_slice')\n"
+        "print([wait.__self__.pid for wait in COMPILING.values()][0])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
     with pytest.raises(ProcessLookupError):

@@ -80,7 +80,10 @@ def test_a_compiled_game_file_may_be_moved(short_pong, tmp_path):
         folder.mkdir()
         path = folder / short_pong.name
         path.write_bytes(short_pong.read_bytes())
-        code = f"from games.envs.gymnasium import SparringEnv as Env; print(Env({str(path)!r}, observation='objects').reset()[0].shape)"
+        code = (
+            "from games.envs.gymnasium import SparringEnv as Env;"
+            f"print(Env({str(path)!r}, observation='objects').reset()[0].shape)"
+        )
         assert python(code) == "(72,)"
 
 
