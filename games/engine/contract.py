@@ -345,22 +345,22 @@ def _cause(text: str) -> str:
 # --- the digest -----------------------------------------------------------------------------------------------------
 
 
-def digest(trees: Iterable[ast.Module], ignored: Set[str] = NOT_IN_DIGEST) -> str:
-    """SHA-256 of everything that can change observations or rewards: not of comments, docstrings or the `ignored` names."""
+def digest(trees: Iterable[ast.Module], unseen: Set[str] = NOT_IN_DIGEST) -> str:
+    """SHA-256 of everything that can change observations or rewards: not of comments, docstrings or the `unseen` names."""
     sha = hashlib.sha256()
     for tree in trees:
         for node in tree.body:
-            if not _is_ignored(node, ignored):
+            if not _is_unseen(node, unseen):
                 sha.update("".join(_tokens(node)).encode())
     return sha.hexdigest()
 
 
-def _is_ignored(node: ast.stmt, ignored: Set[str]) -> bool:
+def _is_unseen(node: ast.stmt, unseen: Set[str]) -> bool:
     if isinstance(node, ast.FunctionDef):
-        return node.name in ignored
+        return node.name in unseen
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
     names = [target.id for target in targets if isinstance(target, ast.Name)]
-    return (bool(names) and len(names) == len(targets) and set(names) <= ignored) or _is_text(node)
+    return (bool(names) and len(names) == len(targets) and set(names) <= unseen) or _is_text(node)
 
 
 def _is_text(node: Any) -> bool:
