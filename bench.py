@@ -21,7 +21,9 @@ EPILOG = """what is measured:
 Ours and the peer take turns within one run, so that whatever else the machine does hits both.
 Figures are the best turn of short ones (env), the median of long ones (train)."""
 
-# What there is to measure, each a module of `speed`, and the seconds of each measurement: a row, a network, the clock.
+# Each benchmark and its module.
+MODULES = {"env": "speed.env", "train": "speed.train", "play": "speed.play", "usual": "speed.time_to_target"}
+# Seconds of each measurement: a row of env, a network of train, the clock of play, a side of usual.
 SECONDS = {"env": 0.5, "train": 30.0, "play": 60.0, "usual": 3600.0}
 QUICK = {"env": 0.02, "train": 0.0, "play": 1.0, "usual": 1.0}
 
@@ -56,29 +58,29 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def measure(options: argparse.Namespace) -> list[Row]:
-    """The rows, shown as they come unless JSON is wanted."""
+    """Measure and return the rows; they are shown one by one unless JSON is wanted."""
     if options.what not in SECONDS:
         raise UserError(f"There is no benchmark '{options.what}'.\n{nearest(options.what, SECONDS)}")
     if options.seconds is not None and not 0 < options.seconds <= 3600:
         raise UserError(f"--seconds is above 0 and at most 3600, not {options.seconds:g}.")
-    named = named_by(options)
+    measured = targets(options)
     seconds = options.seconds or (QUICK if options.quick else SECONDS)[options.what]
     if options.only is not None and options.what != "train":
         raise UserError(f"--only chooses rows of train; {options.what} has none to choose from.")
     more = {"only": options.only} if options.only is not None else {}
-    module = importlib.import_module(f"speed.{options.what}")  # only now: torch and Stable-Baselines3 take seconds
-    rows = module.measure(named, seconds, options.quick, **more)
+    module = importlib.import_module(MODULES[options.what])  # only now: torch and Stable-Baselines3 take seconds to import
+    rows = module.measure(measured, seconds, options.quick, **more)
     return list(rows) if options.json else show(rows)
 
 
-def named_by(options: argparse.Namespace) -> list:
-    """What is to be measured: games, or for `usual` the names of algorithms."""
+def targets(options: argparse.Namespace) -> list:
+    """The games to measure; for `usual` the names of the algorithms."""
     if options.what == "usual":
         return options.names
-    named = [games.load(name) for name in options.names or (games.names() if options.what == "env" else ["pong"])]
-    if options.what != "env" and len(named) > 1:
-        raise UserError(f"{options.what} takes one game, not {len(named)}.")
-    return named
+    loaded = [games.load(name) for name in options.names or (games.names() if options.what == "env" else ["pong"])]
+    if options.what != "env" and len(loaded) > 1:
+        raise UserError(f"{options.what} takes one game, not {len(loaded)}.")
+    return loaded
 
 
 if __name__ == "__main__":

@@ -7,12 +7,11 @@ from pathlib import Path
 from agents.core.shell import command_line
 from agents.play.agent_info import AgentInfo, peek
 from agents.play.seats import Participant
-from games.engine.batch import RANDOM
+from games.engine.bots import bot_skill
 from games.engine.loader import Game
 from games.errors import UserError, nearest
 
 PICKLED = ".zip"  # what Stable-Baselines3 saves: opening one runs whatever code is in it
-SCRIPTED = re.compile(r"random$|bot$|bot:")  # seats that need no agent
 SEATS = ("human", "bot", "bot:SKILL", "random", "PATH of an agent or a run")
 ZOO = Path(__file__).parent / "zoo"
 
@@ -25,10 +24,9 @@ def participant(text: str, game: Game, device: str = "cpu", trusted: dict[str, s
     """
     if text == "human":
         return Participant("human")
-    if text == "random":
-        return Participant("random", RANDOM)
-    if SCRIPTED.match(text):
-        return Participant(text, _skill(text))
+    skill = bot_skill(text)
+    if skill is not None:
+        return Participant(text, skill)
     path = agent_file(text, trusted is not None)
     if path.suffix != PICKLED:
         from agents.play.agent import Agent  # torch loads here
@@ -63,16 +61,6 @@ def file_of(text: str) -> Path:
         return path
     ours, theirs = path / "agent.safetensors", path / f"agent{PICKLED}"
     return theirs if theirs.exists() and not ours.exists() else ours
-
-
-def _skill(text: str) -> float:
-    try:
-        skill = 0.5 if text == "bot" else float(text[4:])
-    except ValueError:
-        skill = math.nan
-    if not 0.0 <= skill <= 1.0:
-        raise UserError(f"'{text}' names no bot: its skill is a number from 0 to 1, as in bot:0.8.")
-    return skill
 
 
 def folder_of(runs: Path, game: Game) -> Path:

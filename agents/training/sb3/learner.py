@@ -23,8 +23,8 @@ from agents.play.seats import OPENING
 from agents.training.config import Config
 from agents.training.sb3.networks import optimizer_settings, policy_settings
 from agents.training.sb3.settings import arguments, class_name, learner_class
+from games.engine.bots import bot_skill
 from games.engine.loader import Game
-from games.envs.seat_env import skill
 
 
 class Following:
@@ -75,10 +75,10 @@ def environments(game: Game, config: Config, threads: int) -> SparringVecEnv:
         stack=settings.stack, delay=0 if game.turns else settings.delay, threads=threads, **seats,
     )  # fmt: skip
     if game.turns:  # as ours: they would know few positions but their own
-        envs.batch.slots["fewest"], envs.batch.slots["most"] = 0, OPENING[1]
+        envs.batch.slots["opening_min"], envs.batch.slots["opening_max"] = 0, OPENING[1]
     if len(names) > 1:
         numbers = np.arange(settings.n_envs)
-        skills = np.array([skill(name) for name in names], np.float64)
+        skills = np.array([bot_skill(name) for name in names], np.float64)
         envs.batch.bots[numbers, 1 - envs.seat.seats] = skills[numbers // 2 % len(names)]  # each meets both seats
     return envs
 

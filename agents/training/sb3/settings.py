@@ -6,8 +6,8 @@ import stable_baselines3
 
 from agents.algorithms.learner import LearnerSettings
 from games.core import AGENT_ROLES
+from games.engine.bots import bot_skill
 from games.engine.loader import Game
-from games.envs.seat_env import skill
 from games.errors import UserError
 
 # Of each algorithm: setting of ours → argument of its own.
@@ -127,7 +127,7 @@ def opponents(game: Game, named: list[str], recipe: list[str], n_envs: int) -> l
     found = named or [name for name in recipe if name != "self"] or ["bot"][: game.players - 1]
     if "self" in found:
         raise UserError("Stable-Baselines3 has no self-play: only one seat learns.\nChoose bot, bot:0.8, random, or an agent.")
-    agents = [name for name in found if name != "human" and skill(name) is None]
+    agents = [name for name in found if name != "human" and bot_skill(name) is None]
     if agents and len(found) > 1:
         raise UserError("Against an agent, Stable-Baselines3 trains with that opponent alone: name one --opponent.")
     if agents and game.has_asks and n_envs > 1:

@@ -16,7 +16,7 @@ import games
 from games import check
 from games.check import contract, process
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ROOT = HERE.parents[1]
 RACE = (HERE / "race.py").read_text("utf-8")
 PASSES = (HERE.parent / "toys" / "passes.py").read_text("utf-8")
