@@ -11,14 +11,14 @@ import json
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the checkout, where `games` and `agents` are
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout, where `games` and `agents` are
 
 import numpy as np
 
-import games  # before Pygame, whose greeting it turns off
 import pygame
 from PIL import Image
 
+import games
 from agents.play.agent import Agent
 from games.core import TICKS_PER_SECOND
 from games.engine.batch import EXTERNAL, RUNNING, Batch

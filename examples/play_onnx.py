@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 import games
-from games.env import register
+from games.envs.gymnasium import register
 
 if len(sys.argv) < 3 or "--help" in sys.argv:
     sys.exit(__doc__)

@@ -50,7 +50,7 @@ def _always(s, seat):
 
 @dataclass
 class Game:
-    """One game file. `DESIGN` of the file: see CONTRIBUTING.md; every name of the contract is an attribute here."""
+    """One game file. `DESIGN` of the file: see docs/games.md; every name of the contract is an attribute here."""
 
     module: types.ModuleType
     name: str  # the file's name without .py
