@@ -87,6 +87,7 @@ class Not:
     slow = False
 
 
+TINY = ("--steps", "100", "--set", "n_steps=8", "--set", "batch_size=32", "--set", "n_epochs=1")  # of large networks
 SHORT, DESCRIBED = Run(tuple(FEW)), Run(("--describe",))
 FIGURES = r"(docs/figures|agents/zoo/README)\.md: "
 
@@ -98,7 +99,6 @@ RULES = [
     (r": python -m venv", Not("makes another virtual environment")),
     (r": python -m tests\.golden", Not("records golden games anew, in the checkout")),
     (r": pytest -k NAME$", Not("runs the tests that the reader chooses")),
-    (r": bash findings/", Not("needs the network")),
     (r"gym:(MinAtar|LunarLander)", Not("needs another package")),
     (r": python bench\.py (env|train|usual)( ppo| dqn)?$", Not("takes minutes or hours; tests/test_bench.py runs it, quickly")),
     (r": python bench\.py play$", Not("takes two minutes; the command below it is run")),
@@ -109,6 +109,7 @@ RULES = [
     (r": python train\.py --list", Run()),
     (r": python train\.py .*--describe", Run()),
     (FIGURES + r"python train\.py ", DESCRIBED),
+    (r": python train\.py .*--preset sb3", Run((*FEW, *TINY))),
     (r": python train\.py .*--seeds", Run(tuple(FEW), slow=True)),
     (r": python train\.py ", SHORT),
     (r": python play\.py .*--headless", Run(("--games", "10"))),
@@ -167,6 +168,7 @@ class Desk:
 
     def __init__(self, folder: Path):
         self.folder, self.named = folder, 0
+        self.made: dict[str, list[str]] = {}  # runs, and the words that made them
         for name in ("agents", "games", "ui", "speed", "examples", "train.py", "play.py", "bench.py"):
             (folder / name).symlink_to(ROOT / name)
         (folder / "docs").mkdir()  # not the checkout's: pictures are written there
@@ -187,11 +189,10 @@ class Desk:
     def train(self, run: str, words: list[str]) -> None:
         """A short run in this folder, unless there is one."""
         folder = self.folder / run
-        note = folder.with_name(f"{folder.name}.words")  # of how it was made: two pages may mean others by one name
-        if not folder.exists() or not note.exists() or note.read_text("utf-8") != str(words):
+        if not folder.exists() or self.made.get(run) != words:  # two pages may mean others by one name
             shutil.rmtree(folder, ignore_errors=True)
             self.call(shlex.join(["python", "train.py", *words, *FEW, "--name", folder.name]))
-            note.write_text(str(words), "utf-8")
+            self.made[run] = words
 
     def name(self, command: str) -> list[str]:
         """Words that name the run which a command begins, where it names none; one that it names is begun anew."""
@@ -200,7 +201,7 @@ class Desk:
             self.named += 1
             return ["--name", f"docs-{self.named}"]
         for old in glob.glob(f"{self.folder}/runs/*/{words[words.index('--name') + 1]}*"):
-            shutil.rmtree(old) if Path(old).is_dir() else Path(old).unlink()
+            shutil.rmtree(old)
         return []
 
     def call(self, command: str, apart: bool = False) -> str:
