@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from agents.networks.encoder import Encoder
+from agents.networks import Encoder
 
 
 class MyNet(Encoder):

@@ -1,4 +1,4 @@
-"""Networks of a user's own: a file with a class that builds on `agents.networks.Encoder`. CONTRIBUTING.md has an example.
+"""Networks of a user's own: a file with a class that builds on `agents.networks.Encoder`. docs/agents.md has an example.
 
 Such a file runs only where a person names it (`--network ./my_net.py`). Settings, and so agents' files and runs, keep its name
 and a SHA-256 of what it says; no path in them is followed. Who uses them names the file again, and it must say the same.
@@ -23,7 +23,7 @@ from games.engine import contract
 from games.engine.loader import run_file
 from games.errors import UserError
 
-POINTER = "CONTRIBUTING.md, 'A network of your own', has a whole one."
+POINTER = "docs/agents.md, 'A network of your own', has a whole one."
 CLOSE = 1e-3  # how much features may differ with the other rows of a batch, as a share of the greatest
 Made = TypeVar("Made")
 

@@ -47,7 +47,7 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 
 def contract_error(shown: str, what: str) -> UserError:
     """The error of a file that violates the contract. shown: its path as the user typed it, as everywhere in this file."""
-    return UserError(f"{shown}: {what}\nCONTRIBUTING.md says what a game file holds.")
+    return UserError(f"{shown}: {what}\ndocs/games.md says what a game file holds.")
 
 
 # --- before it runs -------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def _always(s, seat):
 
 @dataclass
 class Game:
-    """A loaded game file. Every name of the contract (see CONTRIBUTING.md) is an attribute."""
+    """A loaded game file. Every name of the contract (see docs/games.md) is an attribute."""
 
     module: types.ModuleType
     name: str  # the file's name without .py
