@@ -7,11 +7,11 @@ Is it slower than before?
     python bench.py since v0.1 --only weights             # do the learners still learn the same, to the last bit?
     python bench.py since HEAD --pairs 4                  # what has not been committed yet, against the commit
 
-Each command runs in a tree of its own, today's or the commit's (a temporary worktree), with compile caches of its own. Both take
-turns in pairs, today then then today …, so that whatever else the machine does hits both. A ratio above 1 says that today is
-better: faster, shorter, smaller. The ratio is the median of all pairs'; the interval is that of their geometric mean (95 %, by
-Student's t over the logarithms). "No slower" is said where the interval reaches 1 and begins at 0.95 or above; where it says that
-both are not told apart yet, more pairs will. A figure that has to be exact needs a machine with nothing else to do.
+Each command runs in a tree of its own, today's or the commit's (a temporary worktree), with compile caches of its own. Both
+take turns in pairs, today, then, then, today, …, so that whatever else the machine does hits both. A ratio above 1 says that
+today is better: faster, shorter, smaller. The ratio is the median of all pairs'; the interval is that of their geometric mean
+(95 %, by Student's t over the logarithms). "No slower" is said where the interval holds 1 and begins at 0.95 or above; where both
+are not told apart yet, more pairs will do it. A figure that has to be exact needs a machine with nothing else to do.
 
 Only what stays the same from commit to commit is used: the command lines, and the files in a run's folder.
 """
@@ -181,7 +181,9 @@ def prepare_mark(game: str, quick: bool, sides: Sides) -> Prepared:
             shutil.rmtree(runs, ignore_errors=True)
         final = json.loads(done.out)
         if not quick and not final["reached"]:
-            raise UserError(f"train.py {game} of {tree.name} does not reach the mark ({final['mark_score']:.3g}): no comparison.")
+            raise UserError(
+                f"train.py {game} of {tree.name} does not reach the mark ({final['mark_score']:.3g}): no comparison."
+            )
         return {f"mark {game}": (done.wall, "s")}
 
     if quick:

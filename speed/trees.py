@@ -1,4 +1,4 @@
-"""Two trees of the project side by side, today's and an older commit's: `commit_of`, `side_by_side`; commands in them: `Tree`."""
+"""Two trees of the project side by side, today's and an older commit's: `commit_of`, `side_by_side`; a command in one: `Tree`."""
 
 import json
 import os
@@ -108,8 +108,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def last_error(said: str) -> str:
     """What a command said of why it failed: our message, or the last line.
 
-    >>> last_error("warned\\nerror: No such game.\\nKnown: pong.\\n"), last_error("Traceback …\\nKeyError: 1\\n"), last_error("")
-    ('No such game.\\nKnown: pong.', 'KeyError: 1', 'It said nothing.')
+    >>> last_error("warned\\nerror: No such game.\\nKnown: pong.\\n"), last_error("Traceback …\\nKeyError: 1\\n")
+    ('No such game.\\nKnown: pong.', 'KeyError: 1')
     """
     _, found, message = f"\n{said}".rpartition("\nerror: ")
     return message.strip() if found else (said.strip().splitlines() or ["It said nothing."])[-1]
@@ -134,10 +134,14 @@ def git(*words: str, check: bool = True) -> str:
 def commit_of(revision: str) -> str:
     """The commit's whole name, of anything that `git rev-parse` takes; `UserError` where it is none."""
     if git("rev-parse", "--is-inside-work-tree", check=False) != "true":
-        raise UserError(f"{ROOT} is in no git repository, so there is no older commit to compare with.\nClone the project by git.")
+        raise UserError(
+            f"{ROOT} is in no git repository, so there is no older commit to compare with.\nClone the project by git."
+        )
     found = git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", check=False)
     if not found or revision.startswith("-"):
-        raise UserError(f"There is no commit '{revision}'.\nName one as git does: HEAD~3, a branch, a tag, or its first letters.")
+        raise UserError(
+            f"There is no commit '{revision}'.\nName one as git does: HEAD~3, a branch, a tag, or its first letters."
+        )
     return found
 
 
