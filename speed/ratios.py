@@ -28,7 +28,7 @@ def interval(found: Sequence[float]) -> tuple[float, float] | None:
 
     >>> low, high = interval([0.5, 1.0, 2.0])  # exp(0 ± 4.303 · ln 2 / √3)
     >>> round(low, 4), round(high, 4)
-    (0.1787, 5.5964)
+    (0.1787, 5.5958)
     """
     if len(found) < 2:
         return None

@@ -10,8 +10,8 @@ Is it slower than before?
 Each command runs in a tree of its own, today's or the commit's (a temporary worktree), with compile caches of its own. Both
 take turns in pairs, today, then, then, today, …, so that whatever else the machine does hits both. A ratio above 1 says that
 today is better: faster, shorter, smaller. The ratio is the median of all pairs'; the interval is that of their geometric mean
-(95 %, by Student's t over the logarithms). "No slower" is said where the interval holds 1 and begins at 0.95 or above; where both
-are not told apart yet, more pairs will do it. A figure that has to be exact needs a machine with nothing else to do.
+(95 %, by Student's t over the logarithms). "No slower" is said where the interval holds 1 and begins at 0.95 or above; where
+both are not told apart yet, more pairs will do it. An exact figure needs a machine with nothing else to do.
 
 Only what stays the same from commit to commit is used: the command lines, and the files in a run's folder.
 """

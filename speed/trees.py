@@ -1,4 +1,4 @@
-"""Two trees of the project side by side, today's and an older commit's: `commit_of`, `side_by_side`; a command in one: `Tree`."""
+"""Two trees of the project, today's and an older commit's: `commit_of`, `side_by_side`; `Tree` runs commands in one."""
 
 import json
 import os
