@@ -21,7 +21,7 @@ help:
 	@echo "make play GAME=pong     play against the best agent at hand"
 	@echo "make test               formatting, types, floors and tests, a few minutes"
 	@echo "make test-all           the slow proofs too"
-	@echo "make bench BENCH=env    measure speed: env, train, play or usual"
+	@echo "make bench BENCH=env    measure speed: env, train, play or usual; BENCH='since HEAD~3': than before"
 	@echo "make setup              only make .venv and install; the others do it by themselves"
 	@echo
 	@echo 'More arguments: ARGS="…", as in  make train GAME=pong ARGS="--seed 2"'

@@ -13,7 +13,7 @@ CORES = os.cpu_count() or 1
 
 @dataclasses.dataclass
 class Row:
-    """One figure. `ratio`: how many times better ours is than the peer's (faster, or shorter)."""
+    """One figure. `ratio`: how many times better ours is than the peer's (faster, or shorter); low, high: its interval."""
 
     name: str
     unit: str
@@ -22,6 +22,8 @@ class Row:
     peer_name: str | None = None
     ratio: float | None = None
     note: str = ""
+    low: float | None = None
+    high: float | None = None
 
     def beside(self, peer: float, name: str, less_is_better: bool = False) -> "Row":
         """Add the figure of a peer; returns the row itself."""
@@ -70,21 +72,22 @@ def quantile(values: list[float], fraction: float) -> float:
     return sorted(values)[min(len(values) - 1, int(fraction * len(values)))]
 
 
-def show(rows: Iterator[Row]) -> list[Row]:
-    """Print a table that grows with every row; returns the rows."""
+def show(rows: Iterator[Row], sides: tuple[str, str] = ("ours", "peer")) -> list[Row]:
+    """Print a table that grows with every row; returns the rows. sides: the headings of its two figures."""
     from rich.console import Console
     from rich.live import Live
     from rich.table import Table
 
     grid, shown = Table("", "unit", box=None, pad_edge=False), []
-    for heading in ("ours", "peer", "ratio"):
+    for heading in (*sides, "ratio"):
         grid.add_column(heading, justify="right", no_wrap=True)
     grid.add_column("note")
     console = Console(width=None if sys.stdout.isatty() else 200)
     with Live(grid, console=console, vertical_overflow="visible") as live:
         for row in rows:
             peer, ratio = (None if value is None else short(value) for value in (row.peer, row.ratio))
-            note = f"{row.note}; peer: {row.peer_name}" if row.peer_name else row.note
+            ratio = f"{row.ratio:.3f}" if row.low is not None else ratio  # the interval's figures
+            note = f"{row.note}; {sides[1]}: {row.peer_name}" if row.peer_name else row.note
             grid.add_row(row.name, row.unit, short(row.ours), peer or "", ratio or "", note)
             live.refresh()
             shown.append(row)

@@ -8,7 +8,7 @@ import pytest
 import bench
 from speed import train
 
-KEYS = {"name", "unit", "ours", "peer", "peer_name", "ratio", "note"}
+KEYS = {"name", "unit", "ours", "peer", "peer_name", "ratio", "note", "low", "high"}
 
 
 @pytest.fixture
