@@ -4,8 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from agents.seeds import student
-
+from agents.training.seeds import student
 from speed.rows import Row
 
 LESS = ("s", "MB")  # units of which less is better
@@ -33,8 +32,11 @@ def interval(found: Sequence[float]) -> tuple[float, float] | None:
     """
     if len(found) < 2:
         return None
-    logs = [math.log(ratio) for ratio in found]
-    mean, half = statistics.fmean(logs), student(len(logs)) * statistics.stdev(logs) / math.sqrt(len(logs))
+    log_ratios = [math.log(ratio) for ratio in found]
+    mean, half = (
+        statistics.fmean(log_ratios),
+        student(len(log_ratios)) * statistics.stdev(log_ratios) / math.sqrt(len(log_ratios)),
+    )
     return math.exp(mean - half), math.exp(mean + half)
 
 

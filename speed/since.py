@@ -27,9 +27,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from games.game import Game
-
 import games
+from games.engine.loader import Game
 from games.errors import UserError, nearest
 from speed import trees
 from speed.ratios import compared
@@ -43,7 +42,7 @@ TIMED = 3  # iterations that are, at least
 SAME = 50_000  # steps until weights are compared
 # Beside learning, a run does as little as it can; a checkpoint is kept at its end.
 BARE = ("eval_games=1", "final_games=1", "gif=false", f"eval_every={10**9}", f"checkpoint_every={10**9}", "threads=1")
-SILENT = [*("--device", "cpu", "--quiet"), *(word for one in BARE for word in ("--set", one))]
+SILENT = [*("--device", "cpu", "--quiet"), *(word for setting in BARE for word in ("--set", setting))]
 
 Sides = tuple[Tree, Tree]
 Figures = dict[str, tuple[float, str]]  # row → value, unit
@@ -78,26 +77,26 @@ def measure(
 
 def tasks(seconds: float, quick: bool) -> list[Task]:
     """All of them, in the order of the table."""
-    from speed.train import contests  # torch loads here
+    from speed.train import comparisons  # torch loads here
 
     learners = [(game, algorithm, memory) for game in GAMES for algorithm in ("ppo", "dqn") for memory in ("none", "lstm")]
     return [
         *(Task(f"start {program} --help", partial(prepare_start, program)) for program in ("train.py", "play.py")),
         *(Task(f"env {game}", partial(prepare_env, game, quick)) for game in GAMES),
         Task("play pong", partial(prepare_play, 64 if quick else 4096)),
-        *(Task(f"train {one.name}", partial(prepare_train, one, seconds)) for one in contests(quick)),
-        *(Task(weights_name(*one), rows=partial(weights_rows, *one, quick)) for one in learners),
+        *(Task(f"train {setting.name}", partial(prepare_train, setting, seconds)) for setting in comparisons(quick)),
+        *(Task(weights_name(*setting), rows=partial(weights_rows, *setting, quick)) for setting in learners),
         Task("mark pong", partial(prepare_mark, "pong", quick)),
     ]
 
 
-def choose(known: list[Task], only: str | None, mark: bool) -> list[Task]:
+def choose(tasks: list[Task], only: str | None, mark: bool) -> list[Task]:
     """Those whose names have all of the words; "mark" on request alone. `UserError` where there are none."""
-    words = set((only or "").split())
-    found = [one for one in known if words <= set(one.name.split())]
-    found = [one for one in found if mark or "mark" in words or not one.name.startswith("mark ")]
+    wanted = set((only or "").split())
+    found = [task for task in tasks if wanted <= set(task.name.split())]
+    found = [task for task in found if mark or "mark" in wanted or not task.name.startswith("mark ")]
     if not found:
-        raise UserError(f"There is no row '{only}'.\n{nearest(only or '', [one.name for one in known])}")
+        raise UserError(f"There is no row '{only}'.\n{nearest(only or '', [task.name for task in tasks])}")
     return found
 
 
@@ -106,7 +105,7 @@ def race(task: Task, sides: Sides, pairs: int) -> Iterator[Row]:
     assert task.prepare is not None
     turn, note = task.prepare(sides)
     found = alternate(turn, sides, pairs)
-    common = [name for name in found[0][0] if all(name in one for pair in found for one in pair)]
+    common = [name for name in found[0][0] if all(name in setting for pair in found for setting in pair)]
     if not common:
         raise UserError(f"{task.name}: the trees have no figure in common.")
     for name in common:
@@ -148,12 +147,12 @@ def prepare_start(program: str, sides: Sides) -> Prepared:
 
 def prepare_env(game: str, quick: bool, sides: Sides) -> Prepared:
     """The rows of `bench.py env`, but for those beside others' environments."""
-    words = ["bench.py", "env", game, "--quick", "--json", *([] if quick else ["--seconds", "0.5"])]
+    command = ["bench.py", "env", game, "--quick", "--json", *([] if quick else ["--seconds", "0.5"])]
 
     def turn(tree: Tree) -> Figures:
-        rows = json.loads(tree.run(words).out)["rows"]
-        own = {row["name"]: (row["ours"], row["unit"]) for row in rows if " beside " not in row["name"]}
-        return {f"env {name}" if name.startswith(game) else f"env {game} {name}": figure for name, figure in own.items()}
+        rows = json.loads(tree.run(command).out)["rows"]
+        figures = {row["name"]: (row["ours"], row["unit"]) for row in rows if " beside " not in row["name"]}
+        return {f"env {name}" if name.startswith(game) else f"env {game} {name}": figure for name, figure in figures.items()}
 
     return turn, "best of 2 turns"  # they warm up by themselves
 
@@ -222,18 +221,19 @@ def under_way(found: list[Iteration], starts: int) -> list[Iteration]:
 
     starts: decisions before the first gradient step. Some replays are ready later than that, so the gradient steps count too.
     """
-    updates = [None, *(one.updates for one in found)]
+    updates = [None, *(setting.updates for setting in found)]
     learning = [
-        one
-        for one, before in zip(found, updates[:-1], strict=True)
-        if one.before >= starts and (not starts or one.updates is None or (before is not None and one.updates > before > 0))
+        setting
+        for setting, before in zip(found, updates[:-1], strict=True)
+        if setting.before >= starts
+        and (not starts or setting.updates is None or (before is not None and setting.updates > before > 0))
     ]
     return learning[WARM:]
 
 
 def speed_of(timed: list[Iteration]) -> float:
     """Steps a second; `UserError` where nothing moved."""
-    steps, seconds = sum(one.after - one.before for one in timed), sum(one.seconds for one in timed)
+    steps, seconds = sum(setting.after - setting.before for setting in timed), sum(setting.seconds for setting in timed)
     if steps <= 0 or seconds <= 0:
         raise UserError("No steps were learned from.\nThe speed of something that does not work means nothing.")
     return steps / seconds
@@ -245,26 +245,26 @@ def train_words(game: Game, algorithm: str, settings: Any) -> list[str]:
     It names all that differ from the defaults, and all that the game's recipe would change.
     """
     plain, recipe = type(settings)(), game.recipe.get(algorithm, {})
-    words = ["train.py", game.name, "--algo", algorithm, "--network", settings.network, *SILENT]
-    words += ["--opponent", "bot"] if game.players == 2 else []
-    for name in (one.name for one in fields(settings) if one.name not in ("network", "network_digest")):
+    command = ["train.py", game.name, "--algo", algorithm, "--network", settings.network, *SILENT]
+    command += ["--opponent", "bot"] if game.players == 2 else []
+    for name in (field.name for field in fields(settings) if field.name not in ("network", "network_digest")):
         value = getattr(settings, name)
         with_memory = name == "stack" and settings.memory != "none"  # which would otherwise be 1
         if value != getattr(plain, name) or name in recipe or with_memory:
-            words += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
-    return words
+            command += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+    return command
 
 
 @contextmanager
-def trained(tree: Tree, words: list[str], steps: int) -> Iterator[tuple[Done, Path]]:
+def trained(tree: Tree, command: list[str], steps: int) -> Iterator[tuple[Done, Path]]:
     """A finished run of so many steps and its folder, which is then removed; `UserError` where it made fewer."""
     runs = tree.place / "runs"
     try:
-        done = tree.run([*words, "--runs", str(runs), "--name", "run", "--steps", str(steps)])
+        done = tree.run([*command, "--runs", str(runs), "--name", "run", "--steps", str(steps)])
         [results] = runs.glob("*/run/results.json")
         made = json.loads(results.read_text())["steps"]
         if made < steps:
-            raise UserError(f"{' '.join(words[:2])} of {tree.name} made {made:,} steps, not {steps:,}.")
+            raise UserError(f"{' '.join(command[:2])} of {tree.name} made {made:,} steps, not {steps:,}.")
         yield done, results.parent
     finally:
         shutil.rmtree(runs, ignore_errors=True)
@@ -273,38 +273,38 @@ def trained(tree: Tree, words: list[str], steps: int) -> Iterator[tuple[Done, Pa
 def prepare_train(contest: Any, seconds: float, sides: Sides) -> Prepared:
     """Steps a second that a learner learns from; seconds from the command to the end of its first iteration; its memory."""
     name = contest.name
-    words = train_words(games.load(contest.game or "pong"), name.split()[0], contest.ours)
+    command = train_words(games.load(contest.game or "pong"), name.split()[0], contest.ours)
     starts = getattr(contest.ours, "learning_starts", 0)
     least = starts + 4 * max(2048, contest.ours.n_envs * getattr(contest.ours, "n_steps", 1))
-    planned, others = zip(*(calibrate(tree, words, starts, least, seconds) for tree in sides), strict=True)
+    planned, results = zip(*(calibrate(tree, command, starts, least, seconds) for tree in sides), strict=True)
     steps = min(planned)  # the slower tree takes as long as is planned
 
     def turn(tree: Tree) -> Figures:
-        with trained(tree, words, steps) as (done, folder):
+        with trained(tree, command, steps) as (done, folder):
             lines = (folder / "progress.jsonl").read_text().splitlines()
             started = json.loads(lines[0])["time"] - done.began
             speed = speed_of(under_way(iterations(lines), starts))
         found: Figures = {f"train {name}": (speed, "steps/s"), f"train {name} start-up": (started, "s")}
         return found | ({} if done.memory is None else {f"train {name} memory": (done.memory / 1e6, "MB")})
 
-    note = f"1 thread, {steps:,} steps{different(*others)}"
+    note = f"1 thread, {steps:,} steps{different(*results)}"
     return turn, note if hasattr(trees.os, "wait4") else f"{note}; this system does not tell the memory"
 
 
-def calibrate(tree: Tree, words: list[str], starts: int, least: int, seconds: float) -> tuple[int, dict[str, Any]]:
+def calibrate(tree: Tree, command: list[str], starts: int, least: int, seconds: float) -> tuple[int, dict[str, Any]]:
     """How many steps a run needs for so many timed seconds, from a short one, which also fills the caches; its settings.
 
     least: steps of the short one; twice as many, and again, until it has learned enough to tell.
     """
     for doubled in range(6):
-        with trained(tree, words, least << doubled) as (_, folder):
+        with trained(tree, command, least << doubled) as (_, folder):
             found = iterations((folder / "progress.jsonl").read_text().splitlines())
             settings = json.loads((folder / "config.json").read_text()).get("learner", {})
         if timed := under_way(found, starts):
             each = timed[-1].after - timed[-1].before
             many = max(TIMED, math.ceil(speed_of(timed) * seconds / each))
             return timed[0].before + many * each, settings
-    raise UserError(f"{' '.join(words[:4])} of {tree.name} does not begin to learn within {least << doubled:,} steps.")
+    raise UserError(f"{' '.join(command[:4])} of {tree.name} does not begin to learn within {least << doubled:,} steps.")
 
 
 def different(today: dict[str, Any], then: dict[str, Any]) -> str:
@@ -326,11 +326,11 @@ def weights_name(game: str, algorithm: str, memory: str) -> str:
 
 def weights_rows(game: str, algorithm: str, memory: str, quick: bool, sides: Sides) -> Iterator[Row]:
     """Does a learner come to the same weights in both trees? 1: to the last bit."""
-    words = ["train.py", game, "--algo", algorithm, "--memory", memory, *SILENT]
-    words += ["--set", "learning_starts=500"] if quick and algorithm == "dqn" else []
+    command = ["train.py", game, "--algo", algorithm, "--memory", memory, *SILENT]
+    command += ["--set", "learning_starts=500"] if quick and algorithm == "dqn" else []
     steps, found = SAME // 5 if quick else SAME, []
     for tree in sides:
-        with trained(tree, words, steps) as (_, folder):
+        with trained(tree, command, steps) as (_, folder):
             found.append(fingerprint(folder / "checkpoints" / "latest.safetensors"))
     today, then = found
     said = f"the same weights, sha {today[:12]}" if today == then else f"OTHER WEIGHTS: sha {today[:12]}, then {then[:12]}"

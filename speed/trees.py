@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents import signals
+from agents.core.signals import ending_signals
 from games.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -64,14 +64,14 @@ class Tree:
         caches = {"SPARRING_CACHE": str(self.place / "games"), "NUMBA_CACHE_DIR": str(self.place / "loops")}
         return {**kept, **caches, "PYTHONPATH": str(self.root)}
 
-    def run(self, words: Sequence[str]) -> Done:
+    def run(self, command: Sequence[str]) -> Done:
         """Run a program of this tree, as `["train.py", "--help"]`; `UserError` where it fails, with what it said.
 
         Whatever interrupts this ends the command and all that it has begun.
         """
         self.place.mkdir(exist_ok=True)
         told, out, errors = (self.place / name for name in ("told.json", "out.txt", "errors.txt"))
-        program, *arguments = words
+        program, *arguments = command
         command = [sys.executable, "-I", "-S", "-c", LAUNCHER, str(told), sys.executable, str(self.root / program), *arguments]
         with open(out, "wb") as stdout, open(errors, "wb") as stderr:
             # Out of the terminal's reach: its Ctrl-C is for us, and what we have begun is then ended as a whole.
@@ -91,7 +91,7 @@ class Tree:
         took = json.loads(told.read_text()) if process.returncode == 0 else {"code": process.returncode}
         if took.pop("code"):
             said = last_error(errors.read_text(errors="replace"))
-            raise UserError(f"{' '.join(words[:2])} failed in the tree of {self.name}:\n{said}")
+            raise UserError(f"{' '.join(command[:2])} failed in the tree of {self.name}:\n{said}")
         return Done(**took, out=out.read_text(errors="replace"))
 
 
@@ -106,7 +106,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_error(said: str) -> str:
-    """What a command said of why it failed: our message, or the last line.
+    """The reason a command gave for its failure: our message, or the last line.
 
     >>> last_error("warned\\nerror: No such game.\\nKnown: pong.\\n"), last_error("Traceback …\\nKeyError: 1\\n")
     ('No such game.\\nKnown: pong.', 'KeyError: 1')
@@ -118,16 +118,16 @@ def last_error(said: str) -> str:
 # --- git ------------------------------------------------------------------------------------------------------------
 
 
-def git(*words: str, check: bool = True) -> str:
-    """What git says about the project's repository; `UserError` where it is not there or says no."""
+def git(*arguments: str, check: bool = True) -> str:
+    """The output of a git command in the project's repository; `UserError` where there is no git or it fails."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # of a hook we run in
-    command: list[Any] = ["git", "-C", ROOT, "-c", f"core.hooksPath={os.devnull}", *words]
+    command: list[Any] = ["git", "-C", ROOT, "-c", f"core.hooksPath={os.devnull}", *arguments]
     try:
         found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     except OSError as error:
         raise UserError("since compares with an older commit, and there is no git here.\nInstall git.") from error
     if check and found.returncode:
-        raise UserError(f"git {' '.join(words[:2])} failed:\n{last_error(found.stderr)}")
+        raise UserError(f"git {' '.join(arguments[:2])} failed:\n{last_error(found.stderr)}")
     return found.stdout.strip()
 
 
@@ -148,7 +148,7 @@ def commit_of(revision: str) -> str:
 @contextmanager
 def side_by_side(commit: str) -> Iterator[tuple[Tree, Tree]]:
     """Today's tree, and one of that commit, which is removed at the end whatever happens; with it all that both wrote."""
-    handlers = {number: signal.signal(number, stop) for number in signals.ending() if number != signal.SIGINT}
+    handlers = {number: signal.signal(number, stop) for number in ending_signals() if number != signal.SIGINT}
     place = Path(tempfile.mkdtemp(prefix="sparring-since-")).resolve()
     try:
         git("worktree", "add", "--quiet", "--detach", str(place / "tree"), commit)

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 from agents.config import OWNER
-from agents.dqn import DQNSettings
-from agents.ppo import PPOSettings
 from filelock import FileLock
 
 import bench
 import games
 import train
-from agents import plan
+from agents.algorithms.dqn import DQNSettings
+from agents.algorithms.ppo import PPOSettings
+from agents.training import cli_config
 from games.errors import UserError
 from speed import since, trees
 from speed.ratios import compared, interval, verdict
-from speed.train import contests
+from speed.train import comparisons
 
 # --- a project that takes no time -------------------------------------------------------------------------------------
 
@@ -201,10 +201,10 @@ def resolved(game, algorithm, settings):
     """The config that train.py would write for the command line of such settings."""
     program, *words = since.train_words(games.load(game), algorithm, settings)
     assert program == "train.py"
-    return plan.new(train.arguments().parse_args([*words, "--steps", "1000"]))[1]
+    return cli_config.new(train.arguments().parse_args([*words, "--steps", "1000"]))[1]
 
 
-@pytest.mark.parametrize("contest", contests(quick=False), ids=lambda contest: contest.name)
+@pytest.mark.parametrize("contest", comparisons(quick=False), ids=lambda contest: contest.name)
 def test_a_command_line_means_the_settings_of_its_contest(contest):
     config = resolved(contest.game or "pong", contest.name.split()[0], contest.ours)
     assert config.learner == contest.ours and config.opponents == ["bot"]
