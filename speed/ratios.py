@@ -33,10 +33,8 @@ def interval(found: Sequence[float]) -> tuple[float, float] | None:
     if len(found) < 2:
         return None
     log_ratios = [math.log(ratio) for ratio in found]
-    mean, half = (
-        statistics.fmean(log_ratios),
-        student(len(log_ratios)) * statistics.stdev(log_ratios) / math.sqrt(len(log_ratios)),
-    )
+    mean, std = statistics.fmean(log_ratios), statistics.stdev(log_ratios)
+    half = student(len(log_ratios)) * std / math.sqrt(len(log_ratios))
     return math.exp(mean - half), math.exp(mean + half)
 
 

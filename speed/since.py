@@ -84,8 +84,8 @@ def tasks(seconds: float, quick: bool) -> list[Task]:
         *(Task(f"start {program} --help", partial(prepare_start, program)) for program in ("train.py", "play.py")),
         *(Task(f"env {game}", partial(prepare_env, game, quick)) for game in GAMES),
         Task("play pong", partial(prepare_play, 64 if quick else 4096)),
-        *(Task(f"train {setting.name}", partial(prepare_train, setting, seconds)) for setting in comparisons(quick)),
-        *(Task(weights_name(*setting), rows=partial(weights_rows, *setting, quick)) for setting in learners),
+        *(Task(f"train {comparison.name}", partial(prepare_train, comparison, seconds)) for comparison in comparisons(quick)),
+        *(Task(weights_name(*learner), rows=partial(weights_rows, *learner, quick)) for learner in learners),
         Task("mark pong", partial(prepare_mark, "pong", quick)),
     ]
 
@@ -105,7 +105,7 @@ def race(task: Task, sides: Sides, pairs: int) -> Iterator[Row]:
     assert task.prepare is not None
     turn, note = task.prepare(sides)
     found = alternate(turn, sides, pairs)
-    common = [name for name in found[0][0] if all(name in setting for pair in found for setting in pair)]
+    common = [name for name in found[0][0] if all(name in figures for pair in found for figures in pair)]
     if not common:
         raise UserError(f"{task.name}: the trees have no figure in common.")
     for name in common:
@@ -221,19 +221,22 @@ def under_way(found: list[Iteration], starts: int) -> list[Iteration]:
 
     starts: decisions before the first gradient step. Some replays are ready later than that, so the gradient steps count too.
     """
-    updates = [None, *(setting.updates for setting in found)]
+    updates = [None, *(iteration.updates for iteration in found)]
     learning = [
-        setting
-        for setting, before in zip(found, updates[:-1], strict=True)
-        if setting.before >= starts
-        and (not starts or setting.updates is None or (before is not None and setting.updates > before > 0))
+        iteration
+        for iteration, before in zip(found, updates[:-1], strict=True)
+        if iteration.before >= starts
+        and (not starts or iteration.updates is None or (before is not None and iteration.updates > before > 0))
     ]
     return learning[WARM:]
 
 
 def speed_of(timed: list[Iteration]) -> float:
     """Steps a second; `UserError` where nothing moved."""
-    steps, seconds = sum(setting.after - setting.before for setting in timed), sum(setting.seconds for setting in timed)
+    steps, seconds = (
+        sum(iteration.after - iteration.before for iteration in timed),
+        sum(iteration.seconds for iteration in timed),
+    )
     if steps <= 0 or seconds <= 0:
         raise UserError("No steps were learned from.\nThe speed of something that does not work means nothing.")
     return steps / seconds

@@ -10,7 +10,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from agents.config import OWNER
 from filelock import FileLock
 
 import bench
@@ -19,6 +18,7 @@ import train
 from agents.algorithms.dqn import DQNSettings
 from agents.algorithms.ppo import PPOSettings
 from agents.training import cli_config
+from agents.training.config import OWNER
 from games.errors import UserError
 from speed import since, trees
 from speed.ratios import compared, interval, verdict
@@ -201,7 +201,7 @@ def resolved(game, algorithm, settings):
     """The config that train.py would write for the command line of such settings."""
     program, *words = since.train_words(games.load(game), algorithm, settings)
     assert program == "train.py"
-    return cli_config.new(train.arguments().parse_args([*words, "--steps", "1000"]))[1]
+    return cli_config.new_config(train.arguments().parse_args([*words, "--steps", "1000"]))[1]
 
 
 @pytest.mark.parametrize("contest", comparisons(quick=False), ids=lambda contest: contest.name)
