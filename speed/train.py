@@ -14,7 +14,7 @@ from agents.algorithms.ppo import PPOSettings
 from agents.networks.network import best_dtype
 from games.engine.loader import Game
 from games.errors import UserError, nearest
-from speed.learner_baselines import NETWORKS, Ours, Sb3, Settings
+from speed.learner_baselines import NETWORKS, AlgorithmSettings, Ours, Sb3
 from speed.remote_peer import PeerProcess, RemotePeer
 from speed.rows import CORES, Row, Signs, prove, take_turns, timed
 
@@ -29,8 +29,8 @@ class LearnerComparison:
     """One comparison: a row for each precision of ours. The peer uses the fastest of the settings `theirs`."""
 
     name: str
-    ours: Settings
-    theirs: list[Settings] = dataclasses.field(default_factory=list)  # empty: no peer
+    ours: AlgorithmSettings
+    theirs: list[AlgorithmSettings] = dataclasses.field(default_factory=list)  # empty: no peer
     game: str | None = None  # None: any game
 
 
@@ -171,7 +171,7 @@ def sides_of(game: Game, comparison: LearnerComparison, quick: bool, process: Pe
     fast = best_dtype(torch.device("cpu"), "auto") != torch.float32
     precisions = ("bf16", "fp32") if fast else ("fp32",)
     warm_start = 0 if game.has_legal else WARM_START
-    variants: list[tuple[str, Any, Settings, int]] = []  # (key, class, settings, largest number of threads)
+    variants: list[tuple[str, Any, AlgorithmSettings, int]] = []  # (key, class, settings, largest number of threads)
     for precision in precisions if comparison.theirs else precisions[:1]:
         variants.append((precision, Ours, dataclasses.replace(comparison.ours, precision=precision), min(CORES, 4)))
     variants += [(PEER, partial(RemotePeer, process), settings, CORES) for settings in comparison.theirs]
@@ -216,7 +216,7 @@ def games_played(side: TimedLearner) -> str:
     return f"{settings.n_envs} game{'s'[: settings.n_envs - 1]}{steps}"
 
 
-def common_settings(settings: Settings) -> str:
+def common_settings(settings: AlgorithmSettings) -> str:
     """A note on the settings that both sides share."""
     if isinstance(settings, PPOSettings):
         return f"{settings.n_epochs} × minibatches of {settings.batch_size}"
