@@ -152,7 +152,7 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None):
     """A participant for the window. Of an agent only the file's header is read here; torch loads once the window is open."""
     from agents.participants import agent_file, participant
     from games.engine.batch import RANDOM
-    from games.engine.bots import bot_skill
+    from games.engine.players import bot_skill
     from ui.seats import Seat
 
     if name == "human":

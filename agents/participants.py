@@ -7,8 +7,8 @@ from pathlib import Path
 from agents.core.shell import command_line
 from agents.play.agent_info import AgentInfo, peek
 from agents.play.seats import Participant
-from games.engine.bots import bot_skill
 from games.engine.loader import Game
+from games.engine.players import bot_skill
 from games.errors import UserError, nearest
 
 PICKLED = ".zip"  # what Stable-Baselines3 saves: opening one runs whatever code is in it

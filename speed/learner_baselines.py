@@ -51,14 +51,14 @@ class WarmStart(VecEnvWrapper):
         return seen, rewards, dones, infos
 
 
-Settings = PPOSettings | DQNSettings
+AlgorithmSettings = PPOSettings | DQNSettings
 CHUNK = 64  # the least number of decisions in an iteration of DQN
 
 
 class Sb3:
     """Stable-Baselines3's PPO or DQN, or sb3-contrib's RecurrentPPO, with our settings, on one compiled batch."""
 
-    def __init__(self, game: Game, settings: Settings, threads: int, warm_start: int = 0):
+    def __init__(self, game: Game, settings: AlgorithmSettings, threads: int, warm_start: int = 0):
         """threads: of torch. warm_start: random decisions in every game before learning begins."""
         self.settings, self.threads = settings, threads
         self.cpu_seconds = 0.0  # processor time of the last iteration: depends less on the machine's load than wall time
@@ -118,7 +118,7 @@ class Ours:
 
     name = "ours"
 
-    def __init__(self, game: Game, settings: Settings, threads: int, warm_start: int = 0):
+    def __init__(self, game: Game, settings: AlgorithmSettings, threads: int, warm_start: int = 0):
         """warm_start: random decisions in every game before learning begins."""
         opponents = [participant("bot", game)] if game.players == 2 else []
         self.settings, self.threads = settings, threads

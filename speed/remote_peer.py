@@ -11,13 +11,13 @@ from torch import Tensor
 import games
 from games.engine.loader import Game
 from games.errors import UserError
-from speed.learner_baselines import Sb3, Settings
+from speed.learner_baselines import AlgorithmSettings, Sb3
 
 
 class RemotePeer:
     """An `Sb3` in another process, with the same methods."""
 
-    def __init__(self, process: "PeerProcess", game: Game, settings: Settings, threads: int, warm_start: int = 0):
+    def __init__(self, process: "PeerProcess", game: Game, settings: AlgorithmSettings, threads: int, warm_start: int = 0):
         self.process, self.settings, self.threads, self.cpu_seconds = process, settings, threads, 0.0
         self.number, self.name = process.ask("make", str(game.path), settings, threads, warm_start)
 

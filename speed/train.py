@@ -14,7 +14,7 @@ from agents.algorithms.ppo import PPOSettings
 from agents.networks.network import best_dtype
 from games.engine.loader import Game
 from games.errors import UserError, nearest
-from speed.learner_baselines import NETWORKS, Ours, Sb3, Settings
+from speed.learner_baselines import NETWORKS, AlgorithmSettings, Ours, Sb3
 from speed.remote_peer import PeerProcess, RemotePeer
 from speed.rows import CORES, Row, Signs, prove, take_turns, timed
 
@@ -25,12 +25,12 @@ ALONE = 0.2  # fraction of a measurement's seconds if there is no peer
 
 
 @dataclasses.dataclass
-class Comparison:
+class LearnerComparison:
     """One comparison: a row for each precision of ours. The peer uses the fastest of the settings `theirs`."""
 
     name: str
-    ours: Settings
-    theirs: list[Settings] = dataclasses.field(default_factory=list)  # empty: no peer
+    ours: AlgorithmSettings
+    theirs: list[AlgorithmSettings] = dataclasses.field(default_factory=list)  # empty: no peer
     game: str | None = None  # None: any game
 
 
@@ -53,7 +53,7 @@ ROUNDS = {"ours": {"n_envs": 32, "train_freq": 1, "gradient_steps": 8}, 1: {"n_e
 ROUNDS[8] = {"n_envs": 8, "train_freq": 1, "gradient_steps": 2}
 
 
-def comparisons(quick: bool) -> list[Comparison]:
+def comparisons(quick: bool) -> list[LearnerComparison]:
     """All comparisons, in the order of the table."""
     few = {"n_envs": 32, "n_steps": 8, "batch_size": 128} if quick else {}
     less = {"learning_starts": 100} if quick else {}
@@ -67,24 +67,26 @@ def comparisons(quick: bool) -> list[Comparison]:
     found = []
     for network, recipe in NETWORKS.items():
         settings = ppo(**recipe, network=network)
-        found.append(Comparison(f"ppo {network}", settings, [settings]))
+        found.append(LearnerComparison(f"ppo {network}", settings, [settings]))
     for name, seen in (("mlp", OBJECTS), ("cnn", PIXELS)):
         recipe = {**seen, **LSTM, **PASSES}
-        found.append(Comparison(f"ppo lstm {name}", ppo(**recipe, **MANY), [ppo(**recipe, **FEW), ppo(**recipe, **MANY)]))
+        found.append(
+            LearnerComparison(f"ppo lstm {name}", ppo(**recipe, **MANY), [ppo(**recipe, **FEW), ppo(**recipe, **MANY)])
+        )
     for network in ("small", "nature"):
         seen = {name: NETWORKS[network][name] for name in ("size", "stack")}
         ours, *theirs = (dqn(**seen, **VANILLA, **rounds, network=network) for rounds in ROUNDS.values())
-        found.append(Comparison(f"dqn {network}", ours, [*theirs]))
+        found.append(LearnerComparison(f"dqn {network}", ours, [*theirs]))
     return [
         *found,
-        Comparison("ppo mlp", ppo(**OBJECTS)),
-        Comparison("ppo masked", ppo(**BOARD), game="connect_four"),
-        Comparison("ppo lstm masked", ppo(**BOARD, memory="lstm"), game="connect_four"),
-        Comparison("dqn patch", dqn()),
-        Comparison("dqn lstm mlp", dqn(**OBJECTS, memory="lstm")),
-        Comparison("dqn lstm cnn", dqn(**PIXELS, memory="lstm")),
-        Comparison("dqn masked", dqn(**BOARD), game="connect_four"),
-        Comparison("dqn lstm masked", dqn(**BOARD, memory="lstm"), game="connect_four"),
+        LearnerComparison("ppo mlp", ppo(**OBJECTS)),
+        LearnerComparison("ppo masked", ppo(**BOARD), game="connect_four"),
+        LearnerComparison("ppo lstm masked", ppo(**BOARD, memory="lstm"), game="connect_four"),
+        LearnerComparison("dqn patch", dqn()),
+        LearnerComparison("dqn lstm mlp", dqn(**OBJECTS, memory="lstm")),
+        LearnerComparison("dqn lstm cnn", dqn(**PIXELS, memory="lstm")),
+        LearnerComparison("dqn masked", dqn(**BOARD), game="connect_four"),
+        LearnerComparison("dqn lstm masked", dqn(**BOARD, memory="lstm"), game="connect_four"),
     ]
 
 
@@ -137,7 +139,9 @@ def measure(named: list[Game], seconds: float, quick: bool, only: str | None = N
         process.close()
 
 
-def comparison_rows(game: Game, comparison: Comparison, seconds: float, quick: bool, process: PeerProcess) -> Iterator[Row]:
+def comparison_rows(
+    game: Game, comparison: LearnerComparison, seconds: float, quick: bool, process: PeerProcess
+) -> Iterator[Row]:
     """A row for each precision, with the peer if there is one. All take turns, each with its best number of threads."""
     sides = sides_of(game, comparison, quick, process)
     if len({len(side.learner.weights()) for side in sides}) > 1:
@@ -162,12 +166,12 @@ def comparison_rows(game: Game, comparison: Comparison, seconds: float, quick: b
         yield Row(name, "steps/s", speeds[precision], note=note).beside(speeds[theirs.key], theirs.learner.name)
 
 
-def sides_of(game: Game, comparison: Comparison, quick: bool, process: PeerProcess) -> list[TimedLearner]:
+def sides_of(game: Game, comparison: LearnerComparison, quick: bool, process: PeerProcess) -> list[TimedLearner]:
     """Ours in each precision and theirs with each of their settings, each on one thread and on all."""
     fast = best_dtype(torch.device("cpu"), "auto") != torch.float32
     precisions = ("bf16", "fp32") if fast else ("fp32",)
     warm_start = 0 if game.has_legal else WARM_START
-    variants: list[tuple[str, Any, Settings, int]] = []  # (key, class, settings, largest number of threads)
+    variants: list[tuple[str, Any, AlgorithmSettings, int]] = []  # (key, class, settings, largest number of threads)
     for precision in precisions if comparison.theirs else precisions[:1]:
         variants.append((precision, Ours, dataclasses.replace(comparison.ours, precision=precision), min(CORES, 4)))
     variants += [(PEER, partial(RemotePeer, process), settings, CORES) for settings in comparison.theirs]
@@ -212,7 +216,7 @@ def games_played(side: TimedLearner) -> str:
     return f"{settings.n_envs} game{'s'[: settings.n_envs - 1]}{steps}"
 
 
-def common_settings(settings: Settings) -> str:
+def common_settings(settings: AlgorithmSettings) -> str:
     """A note on the settings that both sides share."""
     if isinstance(settings, PPOSettings):
         return f"{settings.n_epochs} × minibatches of {settings.batch_size}"

@@ -7,9 +7,10 @@ import numpy as np
 
 from games.engine.batch import EXTERNAL, OUT_OF_TIME, RANDOM, RUNNING, Batch
 from games.engine.loader import Game
+from games.engine.players import SeatPlayer
 from games.engine.view import check_shapes
 from games.errors import UserError
-from ui.seats import PlayerInput, Seat, SeatedPlayer, key_map
+from ui.seats import PlayerInput, Seat, key_map
 
 TURN_PACE = 24  # ticks before a machine's move in games of turns, so that people can follow
 
@@ -43,7 +44,7 @@ class Board:
         self.inputs = {k: PlayerInput(key_map(game, k, len(people) == 1)) for k in people}
         swap = [*game.swap.tolist(), *range(game.num_actions, game.num_actions + len(game.hands))]
         self._to_world = swap if self.flipped else list(range(len(swap)))  # from the actions a person sees to world actions
-        self._players: list[tuple[int, SeatedPlayer]] = [
+        self._players: list[tuple[int, SeatPlayer]] = [
             (k, seat.make(self.batch, [(0, k)])) for k, seat in enumerate(seats) if seat.kind == "agent" and seat.make
         ]
         self._actions = np.zeros((1, game.players), np.int64)

@@ -3,22 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
-
-import numpy as np
+from typing import Literal
 
 from games.core import WORLD
 from games.engine.batch import Batch
 from games.engine.loader import Game
+from games.engine.players import SeatPlayer
 
 QUEUED = 8  # presses that wait for their tick, at most
-
-
-class SeatedPlayer(Protocol):
-    """An agent that plays some rows (environment, seat) of a batch."""
-
-    def act(self, actions: np.ndarray) -> None:
-        """Write world actions into `actions`, int64 [N, P], for its rows that are asked (`Batch.asked`)."""
 
 
 @dataclass
@@ -28,7 +20,7 @@ class Seat:
     kind: Literal["human", "scripted", "agent"]
     name: str = ""  # shown beside the score
     skill: float | None = None  # scripted: the bot's skill, 0 to 1; None: any legal action
-    make: Callable[[Batch, Sequence[tuple[int, int]]], SeatedPlayer] | None = None  # agent: loads it for rows of a batch
+    make: Callable[[Batch, Sequence[tuple[int, int]]], SeatPlayer] | None = None  # agent: loads it for rows of a batch
     about: str = ""  # shown before the game: the agent's path and rating
 
     def __post_init__(self) -> None:

@@ -11,9 +11,9 @@ from games.check.definition import Failed, check
 from games.check.play import DECISIONS, Play
 from games.check.process import elsewhere, task
 from games.check.side_effects import check_letters
-from games.engine.bots import bot_skill
 from games.engine.contract import did_you_mean
 from games.engine.loader import Game
+from games.engine.players import bot_skill
 from games.errors import UserError
 
 # Keys with a meaning in every game's window, which a game must not use.

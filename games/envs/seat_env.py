@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Protocol, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from gymnasium import spaces
@@ -16,8 +16,8 @@ from gymnasium import spaces
 import games
 from games.core import TICKS_PER_SECOND, mix
 from games.engine.batch import EXTERNAL, RANDOM, RUNNING, Batch
-from games.engine.bots import bot_skill
 from games.engine.loader import Game
+from games.engine.players import SeatPlayer, bot_skill
 from games.engine.view import View
 from games.errors import UserError
 
@@ -25,13 +25,6 @@ LARGEST_SEED = 0xFFFFFFFFFFFFFFFF  # a batch's seed has 64 bits; the lowest 64 b
 PICTURE = 420  # width and height of `rgb_array`, pixels
 WINDOW = 672  # width and height of the window before it is resized, pixels
 FRAMES_A_PLY = 30  # frames for which the window shows each position of a game of turns
-
-
-class SeatPlayer(Protocol):
-    """A player of some rows (environment, seat) of a batch other than the caller's: a saved agent, for example."""
-
-    def act(self, actions: np.ndarray) -> None:
-        """Write a world action into `actions`, int64 [N, P], for each of its rows that is asked. Called before every step."""
 
 
 MakePlayer = Callable[[str, Batch, np.ndarray], SeatPlayer]  # (opponent's name, batch, rows [N, 2]) → player

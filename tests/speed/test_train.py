@@ -15,7 +15,7 @@ from agents.play.agent import build_network
 from games.errors import UserError
 from speed.learner_baselines import NETWORKS, Ours, Sb3
 from speed.remote_peer import PeerProcess, RemotePeer, answer
-from speed.train import Comparison, TimedLearner, comparison_rows, comparisons
+from speed.train import LearnerComparison, TimedLearner, comparison_rows, comparisons
 
 
 def nothing(*_arguments, **_named):
@@ -191,7 +191,7 @@ def test_different_networks_are_no_comparison():
     elsewhere = PeerProcess()
     try:
         with pytest.raises(UserError, match=r"networks .* differ"):
-            list(comparison_rows(games.load("pong"), Comparison("odd", ours, [other]), 0.0, True, elsewhere))
+            list(comparison_rows(games.load("pong"), LearnerComparison("odd", ours, [other]), 0.0, True, elsewhere))
     finally:
         elsewhere.close()
 
@@ -201,7 +201,7 @@ def test_a_row_says_what_the_other_settings_of_the_peer_did():
     others = [ours, settings("patch", n_envs=8)]
     elsewhere = PeerProcess()
     try:
-        row = next(comparison_rows(games.load("pong"), Comparison("two", ours, others), 0.0, True, elsewhere))
+        row = next(comparison_rows(games.load("pong"), LearnerComparison("two", ours, others), 0.0, True, elsewhere))
     finally:
         elsewhere.close()
     said = re.search(r"theirs fp32, (\d+) games × 4 .* \(with (\d+) games × 4 decisions [\d,]+ steps/s in a trial\)", row.note)

@@ -23,8 +23,8 @@ from agents.play.seats import OPENING
 from agents.training.config import Config
 from agents.training.sb3.networks import optimizer_settings, policy_settings
 from agents.training.sb3.settings import arguments, class_name, learner_class
-from games.engine.bots import bot_skill
 from games.engine.loader import Game
+from games.engine.players import bot_skill
 
 
 class Following:

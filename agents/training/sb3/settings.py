@@ -6,8 +6,8 @@ import stable_baselines3
 
 from agents.algorithms.learner import LearnerSettings
 from games.core import AGENT_ROLES
-from games.engine.bots import bot_skill
 from games.engine.loader import Game
+from games.engine.players import bot_skill
 from games.errors import UserError
 
 # Of each algorithm: setting of ours → argument of its own.

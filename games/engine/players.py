@@ -1,7 +1,18 @@
-"""The names of scripted players: "bot", "bot:0.8" and "random"."""
+"""Players of a batch's seats: the names of the scripted ones, and the interface of all others."""
+
+from typing import Protocol
+
+import numpy as np
 
 from games.engine.constants import RANDOM
 from games.errors import UserError
+
+
+class SeatPlayer(Protocol):
+    """A player of some rows (environment, seat) of a batch: a saved agent, for example."""
+
+    def act(self, actions: np.ndarray) -> None:
+        """Write a world action into `actions`, int64 [N, P], for each of its rows that is asked. Called before every step."""
 
 
 def bot_skill(name: str) -> float | None:
