@@ -62,12 +62,12 @@ class Learner:
             torch.manual_seed(seed)
             self.network = self._make_network().to(self.device)
         self._share_weights()
-        own_seed = self.group.own_seed(seed)  # no two processes play the same episodes
-        self.generator = torch.Generator(self.device).manual_seed(own_seed)
+        rank_seed = self.group.rank_seed(seed)  # no two processes play the same episodes
+        self.generator = torch.Generator(self.device).manual_seed(rank_seed)
         self.stepper: GradientStepper = GradientStepper(
             self.network, settings, self.device, self.workers, self.group, self.terms_type
         )
-        arena = trainable(game).make_arena(settings.n_envs, own_seed, opponents, settings, self.workers)
+        arena = trainable(game).make_arena(settings.n_envs, rank_seed, opponents, settings, self.workers)
         self.collector = Collector(
             arena, self.network, settings.reward_scale, self.device, self.dtype, self.workers, self.group
         )

@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from agents.networks.patches import widest
+from agents.networks.patches import widest_word
 
 
 @numba.njit(nogil=True, cache=True)
@@ -26,7 +26,7 @@ def gather_stacks(frames: np.ndarray, age: np.ndarray, row: np.ndarray, entry: n
     """
     rows, length, *frame = frames.shape
     flat = frames.reshape(rows, length, -1)
-    flat = flat.view(widest(flat.shape[2] * frames.itemsize))
+    flat = flat.view(widest_word(flat.shape[2] * frames.itemsize))
     out = np.empty((len(row), stack, flat.shape[2]), flat.dtype)
     _gather_stacks(flat, age, row, entry, out)
     return out.view(frames.dtype).reshape(len(row), stack, *frame)

@@ -20,6 +20,7 @@ from agents.bridges.game_loader import load_game
 from agents.core import distributed, tensor_file
 from agents.core.game_names import is_gym
 from agents.core.settings import RANGES as AGENT_RANGES
+from agents.core.settings import check_range, typed
 from agents.core.shell import command_line
 from agents.experience import augmentation
 from agents.networks import custom
@@ -137,24 +138,6 @@ def _stack_goes_with_memory(layers: list[dict[str, Any]]) -> bool:
     return any("stack" in values for values in layers[chose:])
 
 
-def typed(name: str, value: Any, kind: type) -> Any:
-    """A setting's value, from Python or from the command line's text."""
-    try:
-        if kind is bool:
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
-        if kind is int:
-            if float(value) != int(float(value)):
-                raise ValueError
-            return int(float(value))
-        number = kind(value)
-        if kind is float and not math.isfinite(number):
-            raise ValueError
-        return number
-    except (KeyError, ValueError, OverflowError):
-        words = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
-        raise UserError(f"The setting {name} is {words}, not '{value}'.") from None
-
-
 # The range of each number; what is not listed is from 0 to no end.
 MANY = 1 << 20
 RANGES: dict[str, tuple[float, float]] = {
@@ -174,10 +157,7 @@ def _check(*settings: Any) -> None:
     for one in settings:
         for name, value in asdict(one).items():
             if isinstance(value, (int, float)):
-                low, high = RANGES.get(name, (0, math.inf))
-                if not low <= value <= high:
-                    reach = f"from {low:g} to {high:g}" if math.isfinite(high) else f"{low:g} or more"
-                    raise UserError(f"The setting {name} is {value:g}; it must be {reach}.")
+                check_range(name, value, RANGES)
             elif name in CHOICES and value not in CHOICES[name]:
                 raise UserError(f"The setting {name} is '{value}'.\n{nearest(value, CHOICES[name])}")
 
