@@ -100,7 +100,7 @@ def _known(info: AgentInfo) -> bool:
         return True
     from agents.networks import custom  # torch loads here
 
-    return custom.known(info.settings)
+    return custom.is_available(info.settings)
 
 
 def _lowest(info: AgentInfo) -> float:

@@ -82,7 +82,7 @@ def dense(x: Tensor, layer: nn.Linear) -> Tensor:
 
 
 def space_to_depth(images: np.ndarray, stored: tuple[int, ...], square: int) -> np.ndarray:
-    """uint8 [B, C, H, W] to [B, H / square, W / square, C * square²]: a convolution whose stride was `square` then has stride 1.
+    """uint8 [B, C, H, W] to [B, H / square, W / square, C * square²], where a convolution of stride `square` has stride 1.
 
     `kernel_over_depth` gives the weights for the same sums; processors multiply many channels faster than four.
     """
