@@ -32,6 +32,7 @@ class AgentSettings:
 
 
 ALGORITHMS = ("ppo", "dqn")  # that an agent's file may name
+TRAINERS = ("sparring", "sb3")  # of runs: our learners, or Stable-Baselines3's
 
 # Range of each number in an agent's file, which is not trusted.
 RANGES: dict[str, tuple[float, float]] = {

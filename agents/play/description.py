@@ -12,10 +12,10 @@ from agents.networks.network import Network
 from agents.networks.summary import layers
 from agents.play.agent import Agent, build_network, describe_agent, frame_shape_of
 from agents.play.agent_info import AgentInfo
-from games.engine.loader import Game
+from agents.play.trainable import AnyGame
 
 
-def file_bytes(game: Game, info: AgentInfo, network: Network) -> int:
+def file_bytes(game: AnyGame, info: AgentInfo, network: Network) -> int:
     """The size of the agent's file, before it contains a score."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "agent.safetensors"
@@ -23,7 +23,7 @@ def file_bytes(game: Game, info: AgentInfo, network: Network) -> int:
         return path.stat().st_size
 
 
-def describe_network(game: Game, settings: AgentSettings, algorithm: str) -> dict[str, Any]:
+def describe_network(game: AnyGame, settings: AgentSettings, algorithm: str) -> dict[str, Any]:
     """The description of the network that settings make, as a JSON object."""
     network = build_network(game, settings, algorithm)
     shape = (settings.stack, *frame_shape_of(game, settings))

@@ -20,12 +20,13 @@ from agents.bridges.game_loader import load_game
 from agents.core import distributed, tensor_file
 from agents.core.game_names import is_gym
 from agents.core.settings import RANGES as AGENT_RANGES
-from agents.core.settings import check_range, typed
+from agents.core.settings import TRAINERS, check_range, typed
 from agents.core.shell import command_line
 from agents.experience import augmentation
 from agents.networks import custom
 from agents.participants import PICKLED, file_of, folder_of, participant
 from agents.play.agent import Agent
+from agents.play.agent_info import config_values
 from agents.play.seats import Participant
 from games.engine.loader import Game
 from games.errors import UserError, nearest
@@ -34,8 +35,6 @@ ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {  # learner, setting
     "ppo": (ppo.PPO, ppo.PPOSettings, ppo.SB3_PRESET),
     "dqn": (dqn.DQN, dqn.DQNSettings, dqn.SB3_PRESET),
 }
-
-TRAINERS = ("sparring", "sb3")  # whose learners: ours, or Stable-Baselines3's
 
 
 @dataclass
@@ -343,14 +342,7 @@ def _read(kind: type, values: dict[str, Any]) -> Any:
 
 def read_config(folder: Path) -> Config:
     """The config of a run's folder; `UserError` where there is none or it does not fit this version."""
-    path = folder / "config.json"
-    try:
-        values = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{folder} holds no run: it has no config.json.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read: {error}.") from error
-    return config_of(values, path)
+    return config_of(config_values(folder), folder / "config.json")
 
 
 def config_of(values: dict[str, Any], path: Path) -> Config:
