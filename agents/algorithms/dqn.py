@@ -31,8 +31,7 @@ from agents.experience.replay import Replay, ReplayLayout
 from agents.experience.rollout import truncated_rows
 from agents.networks.network import Network, epsilon_greedy
 from agents.play.seats import Participant
-from agents.play.trainable import trainable
-from games.engine.loader import Game
+from agents.play.trainable import AnyGame, trainable
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
@@ -94,7 +93,7 @@ class DQN(Learner):
 
     def __init__(
         self,
-        game: Game,
+        game: AnyGame,
         settings: DQNSettings,
         seed: int,
         opponents: list[Participant | None],

@@ -16,8 +16,7 @@ from agents.core.threads import keep_freed_memory, torch_workers
 from agents.networks.network import Network, best_dtype
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.seats import Participant
-from agents.play.trainable import trainable
-from games.engine.loader import Game
+from agents.play.trainable import AnyGame, trainable
 
 WriteFile = Callable[[str, dict[str, Tensor]], None]  # keeps tensors under a file's name
 ReadFile = Callable[[str], dict[str, Tensor]]
@@ -36,7 +35,7 @@ class Learner:
 
     def __init__(
         self,
-        game: Game,
+        game: AnyGame,
         settings: LearnerSettings,
         seed: int,
         opponents: list[Participant | None],

@@ -23,7 +23,7 @@ from agents.experience import augmentation
 from agents.experience.rollout import Rollout, truncated_rows
 from agents.networks.network import ActorCritic, Segments, masked, sample, segments
 from agents.play.seats import Participant
-from games.engine.loader import Game
+from agents.play.trainable import AnyGame
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ class PPO(Learner):
 
     def __init__(
         self,
-        game: Game,
+        game: AnyGame,
         settings: PPOSettings,
         seed: int,
         opponents: list[Participant | None],

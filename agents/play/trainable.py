@@ -43,7 +43,7 @@ class TrainableGame(Protocol):
         """Play games between participants, which have been checked; see `agents.play.match.play_match`."""
 
     def observations(self, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
-        """The inputs of an exported graph, without its memory, at each decision of an agent that plays all seats of its games."""
+        """The inputs of an exported graph but its memory, at each decision of an agent that plays all seats of its games."""
 
     def record_episode(self, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
         """Pictures uint8 [H, W, 3] of the beginning of an episode, none if it cannot be drawn, and their number per second."""

@@ -28,7 +28,7 @@ from agents.participants import PICKLED, file_of, folder_of, participant
 from agents.play.agent import Agent
 from agents.play.agent_info import config_values
 from agents.play.seats import Participant
-from games.engine.loader import Game
+from agents.play.trainable import AnyGame
 from games.errors import UserError, nearest
 
 ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {  # learner, settings, Stable-Baselines3's
@@ -88,7 +88,7 @@ WHY = {
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
-def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | None) -> tuple[Any, RunSettings]:
+def resolve(game: AnyGame, algorithm: str, chosen: dict[str, Any], preset: str | None) -> tuple[Any, RunSettings]:
     """Settings: the defaults, changed by the game's recipe, by a preset, by what the user chose, in this order."""
     if algorithm not in ALGORITHMS:
         raise UserError(f"There is no algorithm '{algorithm}'.\n{nearest(algorithm, ALGORITHMS)}")
@@ -178,7 +178,7 @@ def device_of(name: str) -> str:
     return name
 
 
-def opponents_of(names: list[str], game: Game, device: str) -> list[Participant | None]:
+def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participant | None]:
     """Opponents by their names; `self` is None: both seats learn."""
     if game.players == 1:
         if names:
@@ -210,7 +210,7 @@ def digests(opponents: list[Participant | None]) -> list[str | None]:
     return [tensor_file.digest(agent.network.state_dict()) if isinstance(agent, Agent) else None for agent in agents]
 
 
-def resumed_game(config: Config, named: str | None) -> Game:
+def resumed_game(config: Config, named: str | None) -> AnyGame:
     """The game of a run to go on with. No path in a config is opened: a user's own game is named again."""
     if named is None and is_gym(config.game):
         raise UserError(
@@ -245,7 +245,7 @@ def load_resumed_networks(config: Config, named: list[str], game: str | None, fo
     custom.require(config.learner, "This run", "the run began", f"Name its file again: {again} --network {named_again}")
 
 
-def check_resumable(config: Config, game: Game) -> None:
+def check_resumable(config: Config, game: AnyGame) -> None:
     """Is there all that a run goes on with? `UserError` where this machine lacks its device, or an opponent has changed."""
     device_of(config.device)
     if digests(opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
@@ -255,7 +255,7 @@ def check_resumable(config: Config, game: Game) -> None:
 # --- folders ---------------------------------------------------------------------------------------------------------
 
 
-def new_folder(runs: Path, game: Game, algorithm: str, network: str, seed: int, name: str | None) -> Path:
+def new_folder(runs: Path, game: AnyGame, algorithm: str, network: str, seed: int, name: str | None) -> Path:
     """Make a run's folder; `UserError` where it exists already or cannot be made."""
     folder = free_folder(runs, game, name or f"{unnamed(algorithm, network)}-s{seed}")
     try:
@@ -271,7 +271,7 @@ def unnamed(algorithm: str, network: str) -> str:
     return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{algorithm}-{network}"
 
 
-def free_folder(runs: Path, game: Game, label: str) -> Path:
+def free_folder(runs: Path, game: AnyGame, label: str) -> Path:
     """Where a run of this name will be; `UserError` where there is one or none can be."""
     if "/" in label or label.startswith("."):
         raise UserError(f"'{label}' cannot be a run's name: it becomes a folder's.")
