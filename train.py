@@ -316,7 +316,7 @@ def train_seeds(options: argparse.Namespace) -> int:
     jobs = seeds.of_seeds(Path(__file__), vars(options), folders, silent or together > 1)
     side_by_side = together > 1 and not silent  # then they print nothing themselves
     try:
-        seeds.Jobs(jobs, together, silent or together > 1, seeds.tell if side_by_side else None).train()
+        seeds.Jobs(jobs, together, silent or together > 1, seeds.tell if side_by_side else None).run()
     except seeds.Stopped as stop:
         own_game = None if game.shipped else options.game
         again = seeds.how_to_go_on(jobs, vars(options), own_game, cli_config.networks_named(options, config))

@@ -408,7 +408,7 @@ def test_a_finished_run_says_so_and_how_to_go_on(shown, monkeypatch):
     before = (shown[0] / "results.json").read_bytes()
     steps = json.loads(before)["steps"]
     with monkeypatch.context() as patch:
-        patch.setattr("agents.training.trainer.Trainer.go", None)
+        patch.setattr("agents.training.trainer.Trainer.train", None)
         for words in ([], ["--steps", 100]):
             code, out, _ = call("--resume", shown[0], *words)
             assert code == 0
@@ -454,7 +454,7 @@ def test_interrupted_before_the_run_began_it_just_ends(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli_config, "prepare", interrupted)
+    monkeypatch.setattr(cli_config, "new_run", interrupted)
     assert call("pong")[0] == 130
 
 
@@ -515,7 +515,7 @@ def test_describe_prints_the_network_and_leaves_nothing_behind(runs, tmp_path):
 def test_the_first_algorithm_of_a_recipe_is_the_default(first, monkeypatch):
     pong = games.load("pong")
     ordered = {name: pong.recipe[name] for name in sorted(pong.recipe, key=lambda name: name != first)}
-    monkeypatch.setattr(cli_config, "game_named", lambda name: dataclasses.replace(pong, recipe=ordered))
+    monkeypatch.setattr(cli_config, "load_game", lambda name: dataclasses.replace(pong, recipe=ordered))
     _, algorithm, _, _ = cli_config.resolve_options(train.arguments().parse_args(["pong"]))
     assert algorithm == first
 

@@ -108,7 +108,7 @@ class Jobs:
         self.jobs, self.together, self.silent, self.told = jobs, together, silent, told
         self.signal = 0
 
-    def train(self) -> None:
+    def run(self) -> None:
         """Run all; `Stopped` where a signal came, which every run has been given."""
         handlers = {number: signal.signal(number, self._stop) for number in signals.ending_signals()}
         try:

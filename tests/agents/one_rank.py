@@ -22,7 +22,6 @@ from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.ppo import PPO, PPOSettings
 from agents.core import distributed, tensor_file
 from agents.networks.normalization import RunningNorm
-from agents.play import match
 from agents.play.arena import GameArena
 from agents.training import config
 from agents.training import trainer as runs
@@ -52,14 +51,14 @@ DQNS = {
 
 def ppo(kind, envs, together=None):
     settings = PPOSettings(**{**SGD, **PPOS[kind][0], "n_envs": envs})
-    return PPO(games.load("connect_four"), settings, 1, [None], ranks=together)
+    return PPO(games.load("connect_four"), settings, 1, [None], group=together)
 
 
 def dqn(kind, envs, together=None):
     """Its target network is another than its own."""
     settings = DQNSettings(**{**REPLAY, **DQNS[kind], "n_envs": envs, "buffer_size": 100 * envs})
-    with mock.patch.object(dqns, "AT_LEAST", 1):  # rings of one size, however many there are
-        learner = DQN(games.load("connect_four"), settings, 1, [None], ranks=together)
+    with mock.patch.object(dqns, "MIN_DECISIONS", 1):  # rings of one size, however many there are
+        learner = DQN(games.load("connect_four"), settings, 1, [None], group=together)
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in learner.target.parameters():
@@ -85,14 +84,14 @@ def updates(folder, together):
             learner.rollout.asked[3:, ::2] = False
         given = {f"roll.{name}": tensor.clone() for name, tensor in learner.rollout.fields().items()}
         given["last_value"] = learner.last_value
-        given |= {"first": learner.first} if learner.first is not None else {}
+        given |= {"first": learner.first_state} if learner.first_state is not None else {}
         metrics = learner.update(0.0)
         told = {f"metric.{name}": torch.tensor(value) for name, value in metrics.items()}
         save(folder / f"{kind} {together.rank}.safetensors", {**given, **learned(learner), **told})
     for kind in DQNS:
         learner = dqn(kind, 6, together)
         for _ in range(40 + 10 * together.rank):  # the other has seen more
-            learner._play()
+            learner._decide()
         replay = learner.replay
         if replay.tree is not None:
             chance = np.random.default_rng(together.rank).random(len(replay.tree.leaves()))
@@ -116,18 +115,18 @@ def note(sampled, given):
 def seen(folder, together):
     """Which episodes are played, what means are made of what is seen, and which returns are told."""
     settings = PPOSettings(**{**SGD, "n_envs": 5 + 3 * together.rank, "normalize_observation": True})
-    learner, watched, watch = PPO(games.load(REPEAT), settings, 1, [], ranks=together), [], RunningNorm.watch
+    learner, watched, watch = PPO(games.load(REPEAT), settings, 1, [], group=together), [], RunningNorm.watch
     RunningNorm.watch = lambda normal, x: (watched.append(x.clone()), watch(normal, x))
-    own, note_ends = [], learner.note_ends
-    learner.note_ends = lambda: (note_ends(), own.append(list(learner.returns)))
+    own, gather = [], learner.collector.gather_episodes
+    learner.collector.gather_episodes = lambda: (own.append(list(learner.returns)), gather())
     for _ in range(16):
         before = len(watched)
-        own[:] = [[]]
+        own.clear()
         learner.iterate(lambda: 0.0)
-    normal = learner.normal
+    normal = learner.collector.norm
     told = {"mean": normal.mean, "deviation": normal.deviation, "watched": torch.cat(watched[:before])}
     told |= {"own": torch.tensor(own[-1]), "returns": torch.tensor(learner.returns)}
-    games_here = torch.from_numpy(learner.arena.batch.states["rng"].view(np.int64).copy())
+    games_here = torch.from_numpy(learner.collector.arena.batch.states["rng"].view(np.int64).copy())
     save(folder / f"seen {together.rank}.safetensors", {**told, "rng": games_here})
 
 
@@ -150,7 +149,7 @@ def breaks(what):
     if what == "die" and rank == 1:
         runs.Trainer._iterate = lambda run: os.kill(os.getpid(), signal.SIGKILL)
     if what == "long evaluation":
-        match.play_match = lambda *arguments, **options: (print("evaluating", flush=True), time.sleep(60))
+        runs.play_match = lambda *arguments, **options: (print("evaluating", flush=True), time.sleep(60))
 
 
 def trained(folder, what, words):
@@ -162,7 +161,7 @@ def trained(folder, what, words):
         state = run.learner.state()[0]
         common = {name: tensor for name, tensor in state.items() if name.startswith(run.learner.shared_tensors)}
         with open(folder / f"weights {rank}", "a") as file:
-            file.write(f"{run.learner.steps} {run.learner.updates} {tensor_file.digest(common)}\n")
+            file.write(f"{run.learner.steps} {run.learner.stepper.updates} {tensor_file.digest(common)}\n")
 
     runs.Trainer._iterate = iterate_and_tell if what != "die" or rank == 0 else iterate
     sys.argv = ["train.py", *words]

@@ -3,5 +3,5 @@
 
 def gradient_step(learner):
     """From what is drawn; the temporal differences."""
-    (error,), _ = learner._update([learner._prepared([learner._draw()])])
+    (error,), _ = learner._update([learner.builder.build([learner._sample()])])
     return error

@@ -80,8 +80,8 @@ def same_transitions(game, learner, model, steps, monkeypatch):
     seen, counts = envs.reset(), {OVER: 0, OUT_OF_TIME: 0}
     for _ in range(steps):
         actions = chance.integers(0, 3, ENVS)
-        monkeypatch.setattr(dqn, "explore", lambda *others, actions=actions: torch.from_numpy(actions))
-        learner._play()
+        monkeypatch.setattr(dqn, "epsilon_greedy", lambda *others, actions=actions: torch.from_numpy(actions))
+        learner._decide()
         new, rewards, dones, infos = envs.step(actions)
         after = new.copy()
         for row in np.flatnonzero(dones):
@@ -176,11 +176,11 @@ def test_a_ppo_update_is_theirs(short, extra, monkeypatch):
     for name, mine in (("values", roll.value[1:]), ("log_probs", roll.log_prob[1:])):
         assert getattr(buffer, name) == pytest.approx(mine.numpy(), abs=1e-5), name
     assert (buffer.actions.reshape(steps, ENVS) == roll.action[1:].numpy()).all()
-    mine, known = advantages(
-        *(getattr(roll, name)[1:] for name in ("reward", "value", "asked", "end", "cut_value")),
+    mine, valid = advantages(
+        *(getattr(roll, name)[1:] for name in ("reward", "value", "asked", "end", "truncated_value")),
         learner.last_value, settings.gamma, settings.gae_lambda,
     )  # fmt: skip
-    assert known.all()
+    assert valid.all()
     for theirs, own in ((buffer.advantages, mine), (buffer.returns, mine + roll.value[1:])):
         assert np.abs(theirs - own.numpy()).max() < 1e-5 * np.abs(theirs).max()
     learner.update(0.0)

@@ -43,8 +43,8 @@ def learner(algorithm, memory, mask, sight):
 
 def iterate(*learners):
     for one in learners:
-        before = one.updates
-        while one.updates == before:
+        before = one.stepper.updates
+        while one.stepper.updates == before:
             one.iterate(lambda: 0.5)
 
 
@@ -68,7 +68,7 @@ def said(agent):
 @pytest.mark.parametrize(("algorithm", "memory", "mask", "sight"), list(product(ALGORITHMS, MEMORIES, GAMES, SIGHTS)))
 def test_it_trains_goes_on_exactly_and_plays_as_it_was_saved(algorithm, memory, mask, sight, tmp_path):
     one = learner(algorithm, memory, mask, sight)
-    assert (one.memory is not None) == (memory == "lstm") and one.masks == (mask == "masks")
+    assert (one.collector.memory is not None) == (memory == "lstm") and one.collector.has_masks == (mask == "masks")
     at_first = weights(one)
     iterate(one, one)
     tensors, meta = one.state()

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import games
-from agents.algorithms import dqn
+from agents.algorithms import dqn, dqn_loss, dqn_loss_compiled
 from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.dqn_batch import ReplaySample
-from agents.algorithms.dqn_loss import TERMS, Transitions, by_torch, compiled, priorities, target_value, td_loss
-from agents.algorithms.learner import CHOICES
+from agents.algorithms.dqn_loss import DQNTerms, Transitions, next_value, priorities, td_loss
+from agents.algorithms.settings import CHOICES
 from agents.core import memory_check
 from agents.core.settings import AgentSettings
 from agents.experience.replay import SampledEntries
@@ -42,9 +42,10 @@ def learner_of(game, opponents=(), **changes):
 
 
 def gradient_of(learner, sampled):
-    """Q of what was sampled, and how it is to change, in one pass."""
-    (prepared,) = learner._prepared([ReplaySample(sampled.row, sampled.entry, sampled.weight)])
-    return learner._gradient(prepared)
+    """Q of what was sampled, and its loss's gradient, temporal differences and terms."""
+    (batch,) = learner.builder.build([ReplaySample(sampled.row, sampled.entry, sampled.weight)])
+    q, target_q, online_q = learner._q_values(batch)
+    return q, learner.loss_gradient(q.detach(), target_q, online_q, batch.transitions)
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +62,11 @@ def test_the_double_target_values_what_the_online_network_prefers_and_nothing_fo
     target = torch.tensor([[1.0, 5.0, 9.0], [4.0, 2.0, 8.0]])
     online = torch.tensor([[2.0, 1.0, 3.0], [0.0, 7.0, 9.0]])
     mask = torch.tensor([[1, 1, 0], [1, 1, 1]])
-    assert target_value(target, None, None).tolist() == [9.0, 8.0]
-    assert target_value(target, None, mask).tolist() == [5.0, 8.0]
-    assert target_value(target, online, None).tolist() == [9.0, 8.0]
-    assert target_value(target, online, mask).tolist() == [1.0, 8.0]
-    assert target_value(target, online, torch.tensor([[0, 1, 0], [1, 1, 0]])).tolist() == [5.0, 2.0]
+    assert next_value(target, None, None).tolist() == [9.0, 8.0]
+    assert next_value(target, None, mask).tolist() == [5.0, 8.0]
+    assert next_value(target, online, None).tolist() == [9.0, 8.0]
+    assert next_value(target, online, mask).tolist() == [1.0, 8.0]
+    assert next_value(target, online, torch.tensor([[0, 1, 0], [1, 1, 0]])).tolist() == [5.0, 2.0]
 
 
 def test_the_loss_is_hubers_and_weighed():
@@ -82,8 +83,8 @@ class Diary:
     """What every row saw, might have done, did and got, told by the arena and the view alone."""
 
     def __init__(self, learner):
-        self.of = [[] for _ in range(learner.rows)]
-        arena, view, original = learner.arena, learner.arena.view, learner.arena.step
+        self.of = [[] for _ in range(learner.collector.rows)]
+        arena, view, original = learner.collector.arena, learner.collector.arena.view, learner.collector.arena.step
 
         def step(actions):
             seen, masks = view.newest().copy(), view.masks()
@@ -118,7 +119,7 @@ class Diary:
 
 @pytest.mark.parametrize("double", [False, True])
 @pytest.mark.parametrize("masks", [False, True])
-def test_the_gradient_in_one_pass_is_that_of_the_terms(masks, double):
+def test_the_compiled_gradient_is_that_of_the_reference(masks, double):
     """Differences on both sides of 1; masks of every kind, some that allow nothing; some decisions that nobody made."""
     chance, rows, actions = np.random.default_rng(3), 300, 5
     q, target, online = (torch.from_numpy(chance.normal(size=(rows, actions)).astype(np.float32)) for _ in range(3))
@@ -127,11 +128,12 @@ def test_the_gradient_in_one_pass_is_that_of_the_terms(masks, double):
     reward, discount, weight = chance.normal(size=(3, rows)).astype(np.float32)
     real = (chance.random(rows) < 0.9).astype(np.uint8)
     action = chance.integers(actions, size=rows).astype(np.int32)
-    decided = Transitions(action, reward, discount, np.abs(weight), real, mask if masks else None)
-    one, other = (way(q.clone(), target, online if double else None, decided) for way in (compiled, by_torch))
+    transitions = Transitions(action, reward, discount, np.abs(weight), real, mask if masks else None)
+    ways = (dqn_loss_compiled, dqn_loss)
+    one, other = (way.loss_gradient(q.clone(), target, online if double else None, transitions) for way in ways)
     for mine, expected in zip(one, other, strict=True):
         assert mine.shape == expected.shape and torch.allclose(mine, expected, rtol=1e-4, atol=1e-5)
-    assert len(one[2]) == len(TERMS) and 0.2 < (one[1].abs() > 1).float().mean() < 0.9
+    assert len(one[2]) == len(DQNTerms._fields) and 0.2 < (one[1].abs() > 1).float().mean() < 0.9
     assert (one[0][real == 0] == 0).all() and (one[0][real == 1] != 0).sum() == real.sum()
 
 
@@ -140,9 +142,9 @@ def test_targets_are_those_of_a_plain_loop_with_masks_ends_and_time_outs(hasty, 
     learner = learner_of(hasty, learning_starts=10**9, **changes)
     diary = Diary(learner)
     for _ in range(60):
-        learner._play()
+        learner._decide()
     replay, ends, tried = learner.replay, set(), 0
-    for row in range(learner.rows):
+    for row in range(learner.collector.rows):
         entries = np.flatnonzero(replay.real[row, : replay.count[row]])[:50]
         sampled = SampledEntries(np.full(len(entries), row), entries, np.ones(len(entries), np.float32))
         _, (_, error, _) = gradient_of(learner, sampled)
@@ -164,14 +166,14 @@ def test_sequences_give_what_acting_saw(against, hasty, monkeypatch):
     game = hasty if against == "nobody" else games.load("connect_four")
     opponents = {"nobody": [], "self": [None], "bot": [participant("bot", game)] if game.players == 2 else []}[against]
     lengths = {"burn_in": 3, "sequence": 6, "n_step": 2}
-    monkeypatch.setattr(dqn, "AT_LEAST", 1)  # small rings
+    monkeypatch.setattr(dqn, "MIN_DECISIONS", 1)  # small rings
     learner = learner_of(game, opponents, memory="lstm", stack=1, learning_starts=10**9, buffer_size=240, **lengths)
     acted, latest = {}, None
-    values, note = learner._values, learner._note
+    forward, note = learner.collector.forward, learner._add_decisions
 
-    def listen(x, state):
+    def listen(network, x, state):
         nonlocal latest
-        latest = values(x, state)
+        latest = forward(network, x, state)
         return latest
 
     def write_down(rows, *others):
@@ -179,10 +181,10 @@ def test_sequences_give_what_acting_saw(against, hasty, monkeypatch):
             acted[row, int(learner.replay.count[row])] = latest[0][row].clone()
         note(rows, *others)
 
-    monkeypatch.setattr(learner, "_values", listen)
-    monkeypatch.setattr(learner, "_note", write_down)
+    monkeypatch.setattr(learner.collector, "forward", listen)
+    monkeypatch.setattr(learner, "_add_decisions", write_down)
     for _ in range(150):
-        learner._play()
+        learner._decide()
     assert learner.replay.count.min() > learner.replay.size, "kept states must have been overwritten"
     learner.target.load_state_dict(learner.network.state_dict())
     given, forward = [], type(learner.network).forward
@@ -205,10 +207,10 @@ def test_what_only_burns_the_memory_in_has_no_gradient(hasty, monkeypatch):
     lengths = {"burn_in": 3, "sequence": 6, "n_step": 2}
     learner = learner_of(hasty, [], memory="lstm", stack=1, learning_starts=10**9, **lengths)
     for _ in range(60):
-        learner._play()
-    states, after = [], type(learner.network).after
+        learner._decide()
+    states, after = [], type(learner.network).state_after
     monkeypatch.setattr(
-        type(learner.network), "after", lambda network, *given: (states.append(after(network, *given)), states[-1])[1]
+        type(learner.network), "state_after", lambda network, *given: (states.append(after(network, *given)), states[-1])[1]
     )
     gradient_of(learner, learner.replay.sample(np.random.default_rng(0).random(8)))
     assert len(states) == 2 and not any(state.requires_grad for state in states)
@@ -219,7 +221,7 @@ def test_a_sequences_errors_are_those_of_its_decisions(hasty):
     changes = {**VANILLA, "burn_in": 2, "sequence": 4, "memory": "lstm", "stack": 1, "learning_starts": 10**9}
     learner = learner_of(hasty, **changes)
     for _ in range(80):
-        learner._play()
+        learner._decide()
     learner.target.load_state_dict(learner.network.state_dict())
     replay, network, checked = learner.replay, learner.network, 0
     sampled = replay.sample(np.random.default_rng(0).random(40))
@@ -277,7 +279,7 @@ def test_every_part_can_be_switched_off(kind, memory, hasty):
     learner = learner_of(hasty, memory=memory, burn_in=2, sequence=4, **OFF[kind])
     before = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
     metrics = learner.iterate(lambda: 0.5)
-    assert learner.updates > 0
+    assert learner.stepper.updates > 0
     assert all(np.isfinite(value) for value in metrics.values())
     for name, tensor in learner.network.state_dict().items():
         assert (tensor != before[name]).any(), name
@@ -287,14 +289,14 @@ def test_the_target_network_follows_in_intervals_or_by_and_by(hasty, monkeypatch
     for tau, share in ((1.0, 1.0), (0.25, 0.25)):
         learner = learner_of(hasty, tau=tau, target_update_interval=500)
         old = [parameter.clone() for parameter in learner.target.parameters()]
-        learner.steps = 499
+        learner.collector.steps = 499
         while learner.replay.count.min() < 30:
-            learner._play()
+            learner._decide()
         monkeypatch.setattr(learner, "_collect", lambda: None)
-        learner.steps = 499
+        learner.collector.steps = 499
         assert len(learner._round()) == learner.settings.gradient_steps
         assert all((one == other).all() for one, other in zip(old, learner.target.parameters(), strict=True))
-        learner.steps = 500
+        learner.collector.steps = 500
         learner._round()
         for slow, one, fast in zip(learner.target.parameters(), old, learner.network.parameters(), strict=True):
             assert torch.allclose(slow, one + share * (fast - one), atol=1e-5)
@@ -318,11 +320,11 @@ def test_the_size_that_a_replay_is_said_to_have_is_what_it_takes(changes, hasty,
     sizes, make = [], dqn.Replay
 
     def measured(**rings):
-        sizes.append(dqn.Rings(**rings).nbytes())
+        sizes.append(dqn.ReplayLayout(**rings).nbytes())
         return make(**rings)
 
     monkeypatch.setattr(dqn, "Replay", measured)
-    monkeypatch.setattr(memory_check, "size_of", lambda count: f"{count} bytes")
+    monkeypatch.setattr(memory_check, "format_bytes", lambda count: f"{count} bytes")
     learner = learner_of(hasty, **changes)
     arrays = [value for value in vars(learner.replay).values() if isinstance(value, np.ndarray)]
     if learner.replay.tree is not None:
@@ -385,11 +387,11 @@ def test_every_optimizer_goes_on_as_if_it_had_not_stopped(name, hasty):
     tensors, meta = one.state()
     assert any(name.startswith("optimizer.") for name in tensors)
     other.restore(tensors, meta)
-    before = [parameter.clone() for parameter in one.parameters]
+    before = [parameter.clone() for parameter in one.stepper.parameters]
     for learner in (one, other):
-        learner.gradient.copy_(torch.linspace(-1, 1, len(learner.gradient)))
-        learner.optimizer.step()
-    for mine, its, old in zip(one.parameters, other.parameters, before, strict=True):
+        learner.stepper.gradient.copy_(torch.linspace(-1, 1, len(learner.stepper.gradient)))
+        learner.stepper.optimizer.step()
+    for mine, its, old in zip(one.stepper.parameters, other.stepper.parameters, before, strict=True):
         assert torch.equal(mine, its) and not torch.equal(mine, old)
 
 
@@ -407,7 +409,7 @@ def test_a_duelling_network_adds_what_actions_are_worth_beyond_their_mean():
 @pytest.mark.parametrize("memory", ["none", "lstm"])
 def test_playing_beside_learning_comes_to_the_same(hasty, memory, monkeypatch):
     """Decisions, replay, priorities and weights of both networks, to the last bit."""
-    monkeypatch.setattr(dqn, "AT_LEAST", 100)  # small rings
+    monkeypatch.setattr(dqn, "MIN_DECISIONS", 100)  # small rings
     lengths = {"burn_in": 2, "sequence": 4, "n_step": 3, "gradient_steps": 3, "target_update_interval": 300}
     found = {}
     for threads in (1, 2):
@@ -415,7 +417,7 @@ def test_playing_beside_learning_comes_to_the_same(hasty, memory, monkeypatch):
         assert (learner.play_thread is None) == (threads == 1)
         for k in range(12):
             told = learner.iterate(lambda k=k: k / 20)
-        assert learner.updates > 100 and learner.replay.count.min() > learner.replay.size, "the rings are overwritten"
+        assert learner.stepper.updates > 100 and learner.replay.count.min() > learner.replay.size, "the rings are overwritten"
         tensors, _ = learner.state()
         found[threads] = {**tensors, **{f"replay.{name}": one.clone() for name, one in learner.replay.small().items()}}
         found[threads]["frames"] = torch.from_numpy(learner.replay.frames.copy())
@@ -437,7 +439,7 @@ def alike(one, other):
 
 
 @pytest.mark.parametrize(("memory", "burn_in"), [("none", 0), ("lstm", 3), ("lstm", 0)])
-def test_what_is_prepared_and_learned_together_and_in_pieces_is_as_alone(memory, burn_in):
+def test_batches_built_and_learned_together_and_in_micro_batches_are_as_alone(memory, burn_in):
     """With masks, and with images that are changed."""
     sight = {"observation": "planes", "network": "patch", "size": 14, "patch": 2, "channels": 4, "augment": "both", "stack": 1}
     lengths = {"burn_in": burn_in, "sequence": 4, "n_step": 2, "batch_size": 32, "memory": memory}
@@ -449,16 +451,17 @@ def test_what_is_prepared_and_learned_together_and_in_pieces_is_as_alone(memory,
         parameter.data += 0.1 * torch.randn(parameter.shape)
     several.target.load_state_dict(alone.target.state_dict())
     for _ in range(80):
-        alone._play()
-    several.replay, several.piece = alone.replay, 3
-    drawn = [alone._draw() for _ in range(3)]
-    for one, found in zip(drawn, several._prepared(drawn), strict=True):
-        (expected,) = alone._prepared([one])
-        assert expected.decided.mask.any() and not expected.decided.mask.all()
+        alone._decide()
+    several.replay = several.builder.replay = alone.replay
+    several.micro_batch_size = several.builder.micro_batch_size = 3
+    drawn = [alone._sample() for _ in range(3)]
+    for one, found in zip(drawn, several.builder.build(drawn), strict=True):
+        (expected,) = alone.builder.build([one])
+        assert expected.transitions.mask.any() and not expected.transitions.mask.all()
         alike(found, expected)
-        alike(several._learn(found), alone._learn(expected))
-        alike(several.gradient, alone.gradient)
-        assert alone.gradient.any()
+        alike(several._gradient_step(found), alone._gradient_step(expected))
+        alike(several.stepper.gradient, alone.stepper.gradient)
+        assert alone.stepper.gradient.any()
     assert not np.array_equal(drawn[0].entry, drawn[1].entry)
     several.close()
 
@@ -483,7 +486,7 @@ def test_what_goes_wrong_beside_learning_stops_it(hasty, monkeypatch):
     """What playing meets in its own thread is raised, once nothing goes on there any more; and so is what learning meets."""
     learner = DQN(hasty, DQNSettings(**SMALL), 1, [], threads=2)
     learner.iterate(lambda: 0.0)
-    assert learner.updates > 0
+    assert learner.stepper.updates > 0
     collect, running = learner._collect, []
 
     def slow():
@@ -494,11 +497,11 @@ def test_what_goes_wrong_beside_learning_stops_it(hasty, monkeypatch):
 
     monkeypatch.setattr(learner, "_collect", slow)
     with monkeypatch.context() as broken:
-        broken.setattr(learner, "_learn", mock.Mock(side_effect=FloatingPointError("a loss")))
+        broken.setattr(learner, "_gradient_step", mock.Mock(side_effect=FloatingPointError("a loss")))
         with pytest.raises(FloatingPointError, match="a loss"):
             learner.iterate(lambda: 0.0)
     assert not running
-    monkeypatch.setattr(learner, "earned", mock.Mock(side_effect=FloatingPointError("a reward")))
+    monkeypatch.setattr(learner.collector, "_scale_reward", mock.Mock(side_effect=FloatingPointError("a reward")))
     with pytest.raises(FloatingPointError, match="a reward"):
         learner.iterate(lambda: 0.0)
     learner.close()
@@ -522,14 +525,14 @@ def test_gradient_steps_are_of_what_was_there_before_the_decisions_beside_them(t
 
         monkeypatch.setattr(to, name, call)
 
-    for name in ("_draw", "_collect"):
+    for name in ("_sample", "_collect"):
         listen(learner, name)
-    listen(learner, "_prepared", 0.05)
-    listen(learner.replay, "rate")
+    listen(learner.builder, "build", 0.05)
+    listen(learner.replay, "update_priorities")
     learner._round()
     learner.close()
     first, last = order.index("_collect"), order.index("_collect done")
-    assert {*order[:4]} == {"_draw", "_draw done"} and "_draw" not in order[4:]
-    assert order[-4:] == ["rate", "rate done"] * 2 and last < len(order) - 4
-    prepared = [place for place, name in enumerate(order) if name.startswith("_prepared")]
+    assert {*order[:4]} == {"_sample", "_sample done"} and "_sample" not in order[4:]
+    assert order[-4:] == ["update_priorities", "update_priorities done"] * 2 and last < len(order) - 4
+    prepared = [place for place, name in enumerate(order) if name.startswith("build")]
     assert len(prepared) == 4 and (max(prepared) < first if threads == 2 else min(prepared) > last), "one at a time"

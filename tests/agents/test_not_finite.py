@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import games
-from agents.algorithms import dqn, ppo
 from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.ppo import PPO, PPOSettings
 from agents.core import tensor_file
@@ -36,17 +35,17 @@ def learner(request):
     game = games.load("pong")
     made = kind(game, settings(**SMALL, **own, memory=memory or "none"), 1, [participant("bot", game)])
     made.iterate(lambda: 0.0)
-    assert made.updates > 0
+    assert made.stepper.updates > 0
     return made
 
 
 def stops_with(learner, what):
     """Nothing has been learned since."""
     before = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
-    updates = learner.updates
+    updates = learner.stepper.updates
     with pytest.raises(FloatingPointError, match=f"^{what}$"):
         learner.iterate(lambda: 0.0)
-    assert learner.updates == updates
+    assert learner.stepper.updates == updates
     for name, tensor in learner.network.state_dict().items():
         assert torch.equal(tensor.nan_to_num(), before[name].nan_to_num()), name
 
@@ -69,8 +68,8 @@ def test_an_observation_is_named(learner, monkeypatch):
 def test_the_last_observation_of_an_episode_that_is_cut_is_named(learner, monkeypatch):
     final = View.final
     monkeypatch.setattr(View, "final", lambda view, rows: final(view, rows) * np.float32(np.nan))
-    learner.arena.batch.ticks[:] = learner.game.max_ticks - 8
-    learner.arena.batch.states["tick"] = learner.game.max_ticks - 8
+    learner.collector.arena.batch.ticks[:] = learner.game.max_ticks - 8
+    learner.collector.arena.batch.states["tick"] = learner.game.max_ticks - 8
     stops_with(learner, "an observation")
 
 
@@ -83,14 +82,13 @@ def test_a_weight_is_named(learner):
 @pytest.mark.parametrize("all_of_it", [True, False], ids=["the gradient too", "not its gradient"])
 def test_the_loss_is_named(all_of_it, learner, monkeypatch):
     """With its gradient, or without, as Huber's loss, whose gradient is 1 at most."""
-    module = ppo if isinstance(learner, PPO) else dqn
-    gradient = module.gradient
+    gradient = learner.loss_gradient
 
     def endless(*given):
         *others, terms = gradient(*given)
         return (*[one * np.inf if all_of_it else one for one in others], terms * np.inf)
 
-    monkeypatch.setattr(module, "gradient", endless)
+    monkeypatch.setattr(learner, "loss_gradient", endless)
     stops_with(learner, "the loss")
 
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 import games
+from agents.algorithms import ppo_loss, ppo_loss_compiled
 from agents.algorithms.ppo import PPO, PPOSettings, advantages
-from agents.algorithms.ppo_loss import TERMS, Minibatch, by_torch, compiled, entropy, policy_loss, value_loss
+from agents.algorithms.ppo_loss import Minibatch, PPOTerms, entropy, policy_loss, value_loss
 from agents.core.settings import AgentSettings
 from agents.experience.rollout import Rollout, truncated_rows
 from agents.networks.network import choose, masked, sample
@@ -43,8 +44,8 @@ def test_advantages_are_those_worked_by_hand():
 def test_an_end_pays_nothing_more_and_a_time_out_what_the_cut_state_is_worth():
     """γ = 0.5. Over: δ = 3 − 1. Cut in a state worth 10: δ = 3 + 5 − 1. What follows belongs to another episode."""
     asked, end = columns([1, 1], [1, 1]) > 0, columns([OVER, RUNNING], [OUT_OF_TIME, RUNNING])
-    reward, value, cut_value = columns([3, 100], [3, 100]), columns([1, 50], [1, 50]), columns([10, 0], [10, 0])
-    result, _ = advantages(reward, value, asked, end, cut_value, torch.zeros(2), 0.5, 0.95)
+    reward, value, truncated_value = columns([3, 100], [3, 100]), columns([1, 50], [1, 50]), columns([10, 0], [10, 0])
+    result, _ = advantages(reward, value, asked, end, truncated_value, torch.zeros(2), 0.5, 0.95)
     assert result[0].tolist() == [2.0, 7.0]
 
 
@@ -69,7 +70,7 @@ def random_data(steps, rows, seed):
         "value": torch.tensor(rng.normal(size=shape), dtype=torch.float32),  # one more: of what comes after
         "asked": torch.tensor(asked),
         "end": torch.tensor(end[:-1], dtype=torch.uint8),
-        "cut_value": torch.tensor(rng.normal(size=(steps, rows)), dtype=torch.float32),
+        "truncated_value": torch.tensor(rng.normal(size=(steps, rows)), dtype=torch.float32),
     }
 
 
@@ -91,7 +92,7 @@ def slow_advantages(data, gamma, gae_lambda):
                         break
                     slot += 1
                 if end[slot] != RUNNING:
-                    after = data["cut_value"][slot, row].item() if end[slot] == OUT_OF_TIME else 0.0
+                    after = data["truncated_value"][slot, row].item() if end[slot] == OUT_OF_TIME else 0.0
                     total += weight * (earned + gamma * after - value[at])
                     break
                 if not asked[slot + 1]:  # the data ends before it is asked again: open
@@ -113,7 +114,7 @@ def last_value(data):
 def test_advantages_equal_a_slow_loop_whatever_ends_and_whoever_is_asked(seed):
     data = random_data(40, 30, seed)
     fast, known = advantages(
-        data["reward"], data["value"][:-1], data["asked"][:-1], data["end"], data["cut_value"], last_value(data), 0.9, 0.8
+        data["reward"], data["value"][:-1], data["asked"][:-1], data["end"], data["truncated_value"], last_value(data), 0.9, 0.8
     )
     slow = slow_advantages(data, 0.9, 0.8)
     assert (known.numpy() == ~np.isnan(slow)).all()
@@ -124,24 +125,24 @@ def test_short_rollouts_learn_from_the_same_decisions_as_a_long_one():
     """Thirty steps in tens of three: a decision left open goes on in slot 0, and each is learned from once (λ = 0)."""
     data = random_data(30, 50, 3)
     whole, known = advantages(
-        data["reward"], data["value"][:-1], data["asked"][:-1], data["end"], data["cut_value"], last_value(data), 0.9, 0.0
+        data["reward"], data["value"][:-1], data["asked"][:-1], data["end"], data["truncated_value"], last_value(data), 0.9, 0.0
     )
     roll = Rollout.empty(3, 50, (1,), torch.float32, 3, False, "cpu")
     learner = SimpleNamespace(rollout=roll, memory=None, device=torch.device("cpu"))
     found = {}
     for began in range(0, 30, 3):
-        for name in ("reward", "end", "cut_value"):
+        for name in ("reward", "end", "truncated_value"):
             getattr(roll, name)[1:] = data[name][began : began + 3]
         for name in ("value", "asked"):
             getattr(roll, name)[1:] = data[name][began : began + 3]
         roll.action[1:] = torch.arange(began, began + 3)[:, None]  # which decision this is
         after = torch.where(data["asked"][began + 3], data["value"][began + 3], float("nan"))
-        part, closed = advantages(roll.reward, roll.value, roll.asked, roll.end, roll.cut_value, after, 0.9, 0.0)
+        part, closed = advantages(roll.reward, roll.value, roll.asked, roll.end, roll.truncated_value, after, 0.9, 0.0)
         for slot, row in closed.nonzero().tolist():
             place = (roll.action[slot, row].item(), row)
             assert place not in found
             found[place] = part[slot, row].item()
-        PPO._carry(learner, closed)
+        PPO._carry_pending(learner, closed)
     assert found.keys() == {tuple(place) for place in known.nonzero().tolist()}
     assert all(value == pytest.approx(whole[place].item(), abs=1e-5) for place, value in found.items())
     assert len(found) > 500
@@ -171,7 +172,7 @@ def test_entropy_of_equals_is_the_logarithm_of_their_number():
 
 @pytest.mark.parametrize("clip_range_vf", [0.0, 0.3])
 @pytest.mark.parametrize("masks", [False, True])
-def test_the_gradient_in_one_pass_is_that_of_the_terms(masks, clip_range_vf):
+def test_the_compiled_gradient_is_that_of_the_reference(masks, clip_range_vf):
     """Ratios on both sides of the clip, values too; masks of every kind, some that allow nothing."""
     chance, rows, actions = torch.Generator().manual_seed(3), 400, 5
 
@@ -179,21 +180,22 @@ def test_the_gradient_in_one_pass_is_that_of_the_terms(masks, clip_range_vf):
         return torch.randn(*shape, generator=chance)
 
     logits, value = normal(300, actions), normal(300)
-    some = torch.randint(rows, (300,), generator=chance)
+    indices = torch.randint(rows, (300,), generator=chance)
     mask = (torch.rand(rows, actions, generator=chance) < 0.6).to(torch.uint8)
     mask[:, 0] |= 1
     mask[:9] = 0
     action = (mask + 1e-3 * (mask.amax(1, keepdim=True) == 0)).multinomial(1, generator=chance).squeeze(1)
     flat = {"action": action, "value": normal(rows), "target": normal(rows), "advantage": normal(rows)}
-    allowed = masked(logits, mask[some] if masks else None).log_softmax(1).gather(1, action[some][:, None]).squeeze(1)
-    flat["log_prob"] = torch.zeros(rows).index_copy(0, some, allowed + 0.3 * normal(300))
+    allowed = masked(logits, mask[indices] if masks else None).log_softmax(1).gather(1, action[indices][:, None]).squeeze(1)
+    flat["log_prob"] = torch.zeros(rows).index_copy(0, indices, allowed + 0.3 * normal(300))
     flat |= {"mask": mask} if masks else {}
     settings = PPOSettings(clip_range_vf=clip_range_vf, vf_coef=0.7, ent_coef=0.05)
-    decided = Minibatch(flat, some, (torch.tensor(0.2), torch.tensor(1.3)), torch.tensor(2.0), settings)
-    one, other = (way(logits.clone(), value.clone(), decided) for way in (compiled, by_torch))
+    minibatch = Minibatch(flat, indices, torch.tensor(0.2), torch.tensor(1.3), torch.tensor(2.0), settings)
+    ways = (ppo_loss_compiled, ppo_loss)
+    one, other = (way.loss_gradient(logits.clone(), value.clone(), minibatch) for way in ways)
     for mine, expected in zip(one, other, strict=True):
         assert mine.shape == expected.shape and torch.allclose(mine, expected, rtol=1e-4, atol=1e-5)
-    terms = dict(zip(TERMS, (one[2] / 300).tolist(), strict=True))
+    terms = dict(zip(PPOTerms._fields, (one[2] / 300).tolist(), strict=True))
     assert 0.2 < terms["clip_fraction"] < 0.9 and (one[1] == 0).any() == (clip_range_vf > 0)
     assert not masks or (one[0] == 0).any(), "nothing pulls at what is forbidden"
 

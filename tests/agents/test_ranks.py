@@ -97,8 +97,8 @@ def test_two_ranks_give_the_ppo_update_of_one_with_the_batch_of_both(kind, updat
     for name, tensor in one.rollout.fields().items():
         tensor[:] = torch.cat([rank[f"roll.{name}"] for rank in both], 1)
     one.last_value = torch.cat([rank["last_value"] for rank in both])
-    if one.first is not None:
-        one.first = torch.cat([rank["first"] for rank in both])
+    if one.first_state is not None:
+        one.first_state = torch.cat([rank["first"] for rank in both])
     shares = [int(rank["roll.asked"].sum()) for rank in both]
     assert (shares[1] < 0.7 * shares[0]) == PPOS[kind][1]
     metrics = one.update(0.0)
@@ -145,9 +145,9 @@ def test_what_is_seen_is_normalised_by_all_that_all_ranks_have_seen(updates):
 def test_no_two_ranks_play_the_same_episodes(updates):
     one, two = (set(rank["rng"].tolist()) for rank in updates("seen"))
     assert len(one) == 5 and len(two) == 8 and not one & two
-    seeds = {ProcessGroup(rank, 100).seed(seed) for rank in range(100) for seed in range(100)}
+    seeds = {ProcessGroup(rank, 100).own_seed(seed) for rank in range(100) for seed in range(100)}
     assert len(seeds) == 100 * 100, "nor those of a run with another seed"
-    assert [ProcessGroup(0, 2).seed(seed) for seed in (1, 2)] == [1, 2]
+    assert [ProcessGroup(0, 2).own_seed(seed) for seed in (1, 2)] == [1, 2]
 
 
 def test_the_returns_that_are_told_are_those_of_all_ranks(updates):

@@ -120,7 +120,7 @@ def test_stopped_after_its_last_checkpoint_it_goes_back_and_ends_the_same(kind, 
             raise runs.Stop(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(resuming, "sweep", sweep_and_stop)
+        patch.setattr(resuming, "remove_unused_files", sweep_and_stop)
         assert main(*WORDS[kind], "--name", "stopped", "--quiet")[0] == 130
     resume(folder, WORDS[kind][0])
     same_end(folder, whole)

@@ -92,13 +92,13 @@ def uninterrupted(tmp_path_factory):
 @pytest.fixture
 def signal_after(monkeypatch):
     """`with signal_after(number, seconds):` that many seconds after a run's loop began, this process gets a signal."""
-    original = runs.Trainer.go
+    original = runs.Trainer.train
 
     @contextmanager
     def sending(number, seconds):
         timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
         before = signal.signal(number, lambda number, frame: None)  # should the run be over by then
-        monkeypatch.setattr(runs.Trainer, "go", lambda run: (timer.start(), original(run))[1])
+        monkeypatch.setattr(runs.Trainer, "train", lambda run: (timer.start(), original(run))[1])
         try:
             yield
         finally:
@@ -106,7 +106,7 @@ def signal_after(monkeypatch):
             if timer.ident:
                 timer.join()
             signal.signal(number, before)
-            monkeypatch.setattr(runs.Trainer, "go", original)
+            monkeypatch.setattr(runs.Trainer, "train", original)
 
     return sending
 
@@ -261,9 +261,9 @@ def test_what_a_killed_run_had_shown_beyond_its_checkpoint_is_shown_once(main, t
 SLOW_TO_SAVE = """
 import sys, time
 import train
-from agents import run
-run.Run._save = lambda self, state: (print("saving", flush=True), time.sleep(60))
-run.Run._iterate = lambda self, iterate=run.Run._iterate: (iterate(self), print("running", flush=True))
+from agents.training import trainer
+trainer.Trainer._save = lambda self, state: (print("saving", flush=True), time.sleep(60))
+trainer.Trainer._iterate = lambda self, iterate=trainer.Trainer._iterate: (iterate(self), print("running", flush=True))
 sys.exit(train.main())
 """
 

@@ -56,7 +56,7 @@ def test_one_after_the_other_or_side_by_side(tmp_path):
     for together, folder in ((1, tmp_path / "one"), (2, tmp_path / "two")):
         folder.mkdir()
         jobs, told = jobs_of(folder, 0.3, 0.3), []
-        Jobs(jobs, together, True, told.append).train()
+        Jobs(jobs, together, True, told.append).run()
         assert sorted(job.seed for job in told) == [1, 2]
         begun, ended = times(jobs, "begun"), times(jobs, "ended")
         assert (begun[1] >= ended[0]) == (together == 1)
@@ -64,7 +64,7 @@ def test_one_after_the_other_or_side_by_side(tmp_path):
 
 def test_a_run_that_fails_is_told_and_the_others_go_on(tmp_path):
     jobs = jobs_of(tmp_path, 0.1, 0, 0.3)
-    Jobs(jobs, 1, True).train()
+    Jobs(jobs, 1, True).run()
     found = summary(jobs)
     assert [run.get("error") for run in found["runs"]] == [None, "it cannot be", None]
     assert found["mean"] == pytest.approx(0.2)
@@ -86,7 +86,7 @@ def test_a_signal_reaches_each_run_once_and_the_rest_do_not_begin(tmp_path):
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(Stopped) as stopped:
-        Jobs(jobs, 2, True).train()
+        Jobs(jobs, 2, True).run()
     thread.join()
     assert stopped.value.number == signal.SIGINT
     assert signal.getsignal(signal.SIGINT) == before

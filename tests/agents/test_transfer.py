@@ -60,7 +60,7 @@ def test_what_a_frozen_encoder_normalises_by_stays_too(freeze):
     settings = PPOSettings(observation="objects", network="mlp", stack=1, hidden=8, n_envs=8, n_steps=4, batch_size=32)
     settings.normalize_observation = True
     learner = PPO(games.load("breakout"), settings, 1, [])
-    learner.arrange([], freeze=freeze)
+    learner.set_trainable([], freeze=freeze)
     before = {name: tensor.clone() for name, tensor in learner.network.encoder.normal.state_dict().items()}
     for _ in range(3):
         learner.iterate(lambda: 0.0)
@@ -83,7 +83,7 @@ def test_what_was_copied_learns_at_its_own_rate():
     settings = PPOSettings(size=12, hidden=16, n_envs=8, n_steps=4, batch_size=32, optimizer="sgd", copied_rate=0.0)
     learner = PPO(games.load("breakout"), settings, 1, [])
     names = [name for name, _ in learner.network.named_parameters()]
-    learner.arrange([name for name in names if name.startswith("encoder.")], freeze=False)
+    learner.set_trainable([name for name in names if name.startswith("encoder.")], freeze=False)
     before = {name: one.detach().clone() for name, one in learner.network.named_parameters()}
     learner.iterate(lambda: 0.0)
     for name, one in learner.network.named_parameters():
@@ -95,10 +95,10 @@ def test_a_step_of_what_was_copied_is_as_much_shorter(copied):
     settings = PPOSettings(size=12, hidden=16, n_envs=8, n_steps=4, batch_size=32, n_epochs=1, optimizer="sgd", copied_rate=0.5)
     learner = PPO(games.load("breakout"), settings, 1, [])
     names = [name for name, _ in learner.network.named_parameters()]
-    learner.arrange([name for name in names if name.startswith(copied)], freeze=False)
+    learner.set_trainable([name for name in names if name.startswith(copied)], freeze=False)
     before = {name: one.detach().clone() for name, one in learner.network.named_parameters()}
     learner.iterate(lambda: 0.0)
-    assert learner.updates == 1
+    assert learner.stepper.updates == 1
     for name, one in learner.network.named_parameters():
         share = 0.5 if name.startswith(copied) else 1.0
         assert one.grad.any()
@@ -112,7 +112,7 @@ def test_a_checkpoint_goes_on_with_two_rates_and_fits_no_other_weights(optimizer
     def made(copied):
         learner = PPO(games.load("breakout"), settings, 1, [])
         names = [name for name, _ in learner.network.named_parameters()]
-        learner.arrange([name for name in names if name.startswith(copied)], freeze=False)
+        learner.set_trainable([name for name in names if name.startswith(copied)], freeze=False)
         return learner
 
     learner, other = made("encoder."), made("encoder.")

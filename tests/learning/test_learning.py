@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import games
-from agents.algorithms import dqn, ppo
+from agents.algorithms import dqn_batch, ppo, ppo_loss_compiled
 from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.dqn_loss import Transitions
 from agents.algorithms.ppo import PPO, PPOSettings
@@ -68,14 +68,14 @@ def test_what_is_forbidden_is_never_done_however_tempting(repeat):
 
 
 def test_without_masks_it_would_be_tempted(repeat, monkeypatch):
-    gradient = ppo.gradient
+    gradient = ppo_loss_compiled.loss_gradient
 
-    def without(logits, value, decided):
-        unmasked = {name: tensor for name, tensor in decided.flat.items() if name != "mask"}
-        return gradient(logits, value, decided._replace(flat=unmasked))
+    def without(logits, value, minibatch):
+        unmasked = {name: tensor for name, tensor in minibatch.rollout.items() if name != "mask"}
+        return gradient(logits, value, minibatch._replace(rollout=unmasked))
 
     monkeypatch.setattr(ppo, "masked", lambda logits, mask: logits)
-    monkeypatch.setattr(ppo, "gradient", without)
+    monkeypatch.setattr(ppo_loss_compiled, "loss_gradient", without)
     _, paid = train(repeat, 60)
     assert paid[-1].mean() > 4, "with masks a decision pays 1 at most"
 
@@ -87,7 +87,7 @@ def test_a_time_out_is_not_an_end(chain):
 
 
 def test_were_a_time_out_an_end_the_value_would_be_that_of_five_steps(chain, monkeypatch):
-    monkeypatch.setattr(ppo, "cut_rows", lambda end: np.zeros(0, int))
+    monkeypatch.setattr(ppo, "truncated_rows", lambda end: np.zeros(0, int))
     learner, _ = train(chain, 40, gamma=0.9)
     assert learner.last_value.mean() < (1 - 0.9**5) / (1 - 0.9)
 
@@ -110,14 +110,14 @@ def train_dqn(game, iterations, **changes):
     more = {"exploration_initial_eps": 0.1, "exploration_final_eps": 0.1, "target_update_interval": 250}
     lengths = {"burn_in": 4, "sequence": 8}
     learner, paid = DQN(game, DQNSettings(**{**small, **pace, **more, **lengths, **changes}), 1, []), []
-    original, metrics = learner.arena.step, {}
+    original, metrics = learner.collector.arena.step, {}
 
     def step(actions):
         reward, end = original(actions)
         paid.append(reward.copy())
         return reward, end
 
-    learner.arena.step = step
+    learner.collector.arena.step = step
     for _ in range(iterations):
         paid.clear()
         metrics = learner.iterate(lambda: 0.5)
@@ -153,7 +153,7 @@ def test_dqn_says_what_it_sees_and_never_does_what_is_forbidden(repeat, memory):
 
 def test_without_masks_dqn_would_be_tempted(repeat, monkeypatch):
     monkeypatch.setattr(networks, "masked", lambda scores, mask: scores)
-    monkeypatch.setattr(dqn, "Transitions", lambda *parts: Transitions(*parts[:-1], None))
+    monkeypatch.setattr(dqn_batch, "Transitions", lambda *parts: Transitions(*parts[:-1], None))
     _, paid, _ = train_dqn(repeat, 3, gamma=0.5)
     assert paid.mean() > 4
 
@@ -162,15 +162,15 @@ def test_without_masks_dqn_would_be_tempted(repeat, monkeypatch):
 def test_a_time_out_is_not_an_end_for_dqn(chain, memory, monkeypatch):
     pace = {"gamma": 0.8, "target_update_interval": 50, **memory}
     assert train_dqn(chain, 3, **pace)[2]["train/q"] == pytest.approx(5.0, rel=0.05)
-    pay = Replay.pay
-    monkeypatch.setattr(Replay, "pay", lambda replay, rows, reward, end: pay(replay, rows, reward, np.minimum(end, 1)))
+    pay = Replay.add_reward
+    monkeypatch.setattr(Replay, "add_reward", lambda replay, rows, reward, end: pay(replay, rows, reward, np.minimum(end, 1)))
     assert train_dqn(chain, 3, **pace)[2]["train/q"] < (1 - 0.8**5) / (1 - 0.8)
 
 
 def test_a_time_out_is_not_an_end_for_ppo_with_a_memory(chain, monkeypatch):
     learner, _ = train(chain, 40, gamma=0.9, **LSTM)
     assert learner.last_value.mean() == pytest.approx(10.0, rel=0.05)
-    monkeypatch.setattr(ppo, "cut_rows", lambda end: np.zeros(0, int))
+    monkeypatch.setattr(ppo, "truncated_rows", lambda end: np.zeros(0, int))
     learner, _ = train(chain, 40, gamma=0.9, **LSTM)
     assert learner.last_value.mean() < 5.0, "five steps are worth 4.1 at most"
 
