@@ -135,7 +135,7 @@ def window(options: argparse.Namespace) -> int:
 
 def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, str] | None:
     """None where no file of Stable-Baselines3's may be opened; else what the user says of those among the seats."""
-    from agents.participants import PICKLED, file_of
+    from agents.play.agent_files import PICKLED, file_of
 
     told = dict(text.partition("=")[::2] for text in options.set)
     if (options.trust_pickle or told) and not any(file_of(name).suffix == PICKLED for name in names):
@@ -148,7 +148,8 @@ def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, st
 
 def seat_of(name: str, game, trusted: dict[str, str] | None = None):
     """A participant for the window. Of an agent, what its file says is read here; torch and weights load when it stands."""
-    from agents.participants import SCRIPTED, agent_file, participant
+    from agents.participants import SCRIPTED, participant
+    from agents.play.agent_files import agent_file
     from games.engine.batch import RANDOM
     from ui.seats import Seat
 
@@ -170,7 +171,7 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None):
 
 def about_agent(path: Path, game) -> str:
     """Where an agent lies and what its last evaluation said; `UserError` where it is damaged or plays something else."""
-    from agents.participants import PICKLED
+    from agents.play.agent_files import PICKLED
     from agents.play.agent_info import check_game, in_words, peek
 
     place = path.parent if path.stem == "agent" else path  # a run's folder, but for agents that ship

@@ -5,19 +5,17 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.core.shell import command_line
+from agents.play.agent_files import PICKLED, agent_file
 from agents.play.agent_info import AgentInfo, peek
 from agents.play.game_info import GameInfo
 from agents.play.seats import Participant
 from games.engine.batch import RANDOM
-from games.errors import UserError, nearest
+from games.errors import UserError
 
 if TYPE_CHECKING:  # it imports torch
     from agents.play.trainable import AnyGame
 
-PICKLED = ".zip"  # Stable-Baselines3's files; opening one runs the code in it
 SCRIPTED = re.compile(r"random$|bot$|bot:")  # participants that need no agent
-SEATS = ("human", "bot", "bot:SKILL", "random", "PATH of an agent or a run")
 ZOO = Path(__file__).parent / "zoo"
 
 
@@ -41,32 +39,6 @@ def participant(text: str, game: "AnyGame", device: str = "cpu", trusted: dict[s
     from agents.bridges.sb3 import agent  # Stable-Baselines3 loads here
 
     return Participant(text, agent=agent.load(path, game, trusted or {}, device))
-
-
-def agent_file(text: str, trusted: bool = False) -> Path:
-    """The file of the agent that a path names; `UserError` if there is none, or if it is a pickle and not `trusted`."""
-    path = file_of(text)
-    if Path(text).is_dir() and not path.exists():
-        again = command_line(["python", "train.py", "--resume", text])
-        raise UserError(f"The run {text} holds no agent yet.\nGo on with it: {again}")
-    if not path.exists():
-        names = [seat for seat in SEATS if seat.islower()]
-        raise UserError(f"There is no seat and no file '{text}'.\n{nearest(text, names)}\nOr the path of an agent or a run.")
-    if path.suffix == PICKLED and not trusted:
-        raise UserError(
-            f"{path} is an agent of Stable-Baselines3's, and opening it runs whatever code is in it (its issue #2281).\n"
-            f"It was not opened. If you trust where it comes from: python play.py … {text} --trust-pickle"
-        )
-    return path
-
-
-def file_of(text: str) -> Path:
-    """The agent's file that a path names: itself, or the agent of a run's folder."""
-    path = Path(text)
-    if not path.is_dir():
-        return path
-    safe, pickled = path / "agent.safetensors", path / f"agent{PICKLED}"
-    return pickled if pickled.exists() and not safe.exists() else safe
 
 
 def _skill(text: str) -> float:

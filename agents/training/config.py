@@ -24,8 +24,9 @@ from agents.core.settings import TRAINERS, check_range, typed
 from agents.core.shell import command_line
 from agents.experience import augmentation
 from agents.networks import custom
-from agents.participants import PICKLED, file_of, folder_of, participant
+from agents.participants import folder_of, participant
 from agents.play.agent import Agent
+from agents.play.agent_files import PICKLED, file_of
 from agents.play.agent_info import config_values
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame

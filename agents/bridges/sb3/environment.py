@@ -21,6 +21,9 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
+from agents.play.agent import Agent
+from agents.play.agent_files import agent_file
+from agents.play.video import make_painter
 from games.engine.batch import OUT_OF_TIME, Batch
 from games.engine.loader import Game
 from games.envs.gymnasium import PICTURE, SeatEnv, SeatPlayer, Settings, check_render_mode, space_of
@@ -31,12 +34,9 @@ RUNNING_INFO: dict[str, Any] = {}  # info of all environments whose episode goes
 
 def saved_agent(name: str, batch: Batch, rows: np.ndarray) -> SeatPlayer:
     """A `make_player` (see `games.envs.gymnasium.Settings`) for an opponent that is an agent's file or a run's folder."""
-    from agents.participants import participant
-
-    agent = participant(name, batch.game).agent
-    if agent is None:
+    if name == "human":
         raise UserError(f"'{name}' cannot be an opponent here.\nKnown: bot, bot:0.8 (skill 0 to 1), random, an agent's file.")
-    return agent.player(batch, rows)
+    return Agent.load(agent_file(name), batch.game).player(batch, rows)
 
 
 class SparringVecEnv(VecEnv):
@@ -129,9 +129,7 @@ class SparringVecEnv(VecEnv):
     def get_images(self) -> Sequence[np.ndarray | None]:
         """A picture of each environment, uint8 [420, 420, 3]."""
         if self._painter is None:
-            from games.render.renderer import Painter  # imports Pygame, which only pictures need
-
-            self._painter = Painter(self.game)
+            self._painter = make_painter(self.game)
         return [self._painter.picture(self.batch, env, size=PICTURE) for env in range(self.num_envs)]
 
     # --- the base class's access to single environments: they are one batch and share its attributes ---
