@@ -40,8 +40,6 @@ SMALL_VALUE = 0.1  # differences of smaller values are relative to this; a new a
 MIN_SAME = 0.5  # fraction of choices that must stay the same with 8 bits
 TIMED = 300  # decisions timed, of a batch of one
 
-Arrays = dict[str, np.ndarray]
-
 
 class Graph(nn.Module):
     """A decision of a network, from frames to the action, as a module to export."""
@@ -94,9 +92,7 @@ def export(agent: Agent, path: Path, int8: bool = False) -> Comparison:
                 from onnxruntime.quantization import quantize_dynamic
 
                 model = onnx.load(str(written))
-                del model.graph.value_info[
-                    :
-                ]  # the exporter leaves shapes from before its optimisation, which break quantisation
+                del model.graph.value_info[:]  # shapes from before the exporter's optimisation break quantisation
                 quantize_dynamic(model, str(written))
             data = written.read_bytes()
             session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])

@@ -61,9 +61,8 @@ class Agent:
 
     def save(self, path: str | Path) -> None:
         """Write the agent, atomically."""
-        weights = {
-            name: tensor.clone() for name, tensor in self.network.state_dict().items()
-        }  # safetensors refuses tensors that share memory
+        # Copies: a tensor may have two names, and safetensors refuses tensors that share memory.
+        weights = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         tensor_file.save(Path(path), weights, asdict(self.info), "agent")
 
     # --- acting ---

@@ -22,7 +22,7 @@ VIDEO_SECONDS, VIDEO_FPS, VIDEO_SIZE = 6.0, 15, 168  # length, pictures per seco
 
 
 def evaluate(game: GymEnvironment, participant: Participant, games: int, seed: int) -> MatchResult:
-    """Play `games` episodes, each begun with a seed of its own that training never uses."""
+    """Play `games` episodes, each from a seed of its own that training never uses, so independent of the others."""
     if participant.agent is None and participant.bot != RANDOM:
         raise UserError(f"{game.name} has no player of its own.\nSeats: random, or an agent: python train.py {game.name}")
     start = time.perf_counter()

@@ -48,7 +48,7 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {  # by kind of observation, and
         "dqn": {**IMAGE, **DQN, "buffer_size": 100_000, "learning_rate": 2.5e-4, "steps": 5_000_000},
     },
 }
-SMALL, MEDIUM = 18, 36  # pixels: smaller images are grids; smaller images do not fit the nature network
+SMALL, MEDIUM = 18, 36  # pixels: below SMALL an image is a grid; below MEDIUM it is too small for the nature network
 
 # --- the game -------------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ class ObservationAdapter:
     def __init__(self, name: str, space: spaces.Space):
         self.space = space
         self.kind = _kind(name, space)
-        self.channels, self.scale = 0, 1.0  # channels of an image; factor of numbers: bytes of vectors become 0 to 1,
+        self.channels, self.scale = 0, 1.0  # channels of an image; factor that makes bytes of vectors 0 to 1
         if self.kind == "objects":
             if isinstance(space, spaces.Box) and space.dtype == np.uint8 and space.high.max() > 1:
                 self.scale = 1 / 255
@@ -29,7 +29,7 @@ class ObservationAdapter:
         self.channels_first = shape[0] != shape[1] if square else shape[0] < min(shape[1:])  # as FrameStackObservation
         self.channels, *sides = shape if self.channels_first else (shape[2], *shape[:2])
         self.sides = tuple(sides)
-        self.scale = 255.0 if space.high.max() <= 1 else 1.0  # and images become bytes
+        self.scale = 255.0 if space.high.max() <= 1 else 1.0  # and makes images bytes
 
     @property
     def forms(self) -> tuple[str, ...]:
