@@ -137,7 +137,7 @@ def window(options: argparse.Namespace) -> int:
 
 def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, str] | None:
     """The user's --set values for agents of Stable-Baselines3's; None if their files must not be opened."""
-    from agents.participants import PICKLED, file_of
+    from agents.play.agent_files import PICKLED, file_of
 
     told = dict(text.partition("=")[::2] for text in options.set)
     if (options.trust_pickle or told) and not any(file_of(name).suffix == PICKLED for name in names):
@@ -150,7 +150,8 @@ def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, st
 
 def seat_of(name: str, game, trusted: dict[str, str] | None = None):
     """A participant for the window. Of an agent only the file's header is read here; torch loads once the window is open."""
-    from agents.participants import agent_file, participant
+    from agents.participants import participant
+    from agents.play.agent_files import agent_file
     from games.engine.batch import RANDOM
     from games.engine.players import bot_skill
     from ui.seats import Seat
@@ -174,7 +175,7 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None):
 
 def about_agent(path: Path, game) -> str:
     """An agent's path and the result of its last evaluation; `UserError` if it is damaged or of another game."""
-    from agents.participants import PICKLED
+    from agents.play.agent_files import PICKLED
     from agents.play.agent_info import check_game, in_words, peek
 
     place = path.parent if path.stem == "agent" else path  # the run's folder, except for agents that ship

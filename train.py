@@ -277,7 +277,7 @@ def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path
 
 def describe(options: argparse.Namespace) -> int:
     """Print the table of the network that the settings make, or a run's."""
-    from agents.networks import summary
+    from agents.play.description import describe_network, print_description
     from agents.training import cli_config
     from agents.training import config as configs
 
@@ -288,11 +288,11 @@ def describe(options: argparse.Namespace) -> int:
         algorithm, learner = config.algorithm, config.learner
     else:
         game, algorithm, learner, _ = cli_config.resolve_options(options)
-    found = summary.description(game, learner, algorithm)
+    found = describe_network(game, learner, algorithm)
     if options.json:
         print(json.dumps(found))
     elif not options.quiet:
-        summary.show(found, game.heading)
+        print_description(found, game.heading)
     return 0
 
 

@@ -1,6 +1,6 @@
-"""An agent as ONNX, for programs without torch: python -m agents.export AGENT out.onnx [--int8]
+"""Writes an agent as ONNX, for programs without torch: python -m agents.export AGENT out.onnx [--int8]
 
-`agents.bridges.onnx` says what goes into the graph and what comes out.
+`agents.bridges.onnx` documents the graph's inputs and outputs.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from games.errors import UserError
 
 
 def _named_in(path: Path, info: AgentInfo) -> str:
-    """The game that an agent's file names. `UserError` where to load it could run what nobody has named but the file."""
+    """The game that an agent's file names; `UserError` if loading it could run code that only the file names."""
     if info.game_digest is None and info.game in games.names():
         return info.game
     if is_gym(info.game):
@@ -42,14 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
         info = peek(path)
         agent = Agent.load(path, load_game(options.game or _named_in(path, info)), network=options.network)
         print(f"Writing {options.out} and comparing it with the agent in {GAMES * DECISIONS:,} observations …", flush=True)
-        found = export(agent, options.out, options.int8)
+        result = export(agent, options.out, options.int8)
         times = latency(agent, options.out)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     size = options.out.stat().st_size / 1024
-    print(f"{options.out}: {size:,.0f} KiB; {found.observations:,} observations: {found.same:.2%} of choices the same,")
-    print(f"scores within {found.difference:.1g} of the greatest. A decision of a batch of one, one thread:")
+    print(f"{options.out}: {size:,.0f} KiB; {result.observations:,} observations: {result.same:.2%} of choices the same,")
+    print(f"scores within {result.difference:.1g} of the greatest. A decision of a batch of one, one thread:")
     print("  ".join(f"{name} {milliseconds:.3f} ms" for name, milliseconds in times.items()))
     return 0
 

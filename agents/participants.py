@@ -1,26 +1,28 @@
-"""Every kind of seat: turns a seat's name on the command line into a player. Needs no torch before an agent is loaded."""
+"""Turns the name of a participant on the command line into a player. Needs no torch until an agent is loaded."""
 
 import math
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agents.core.shell import command_line
+from agents.play.agent_files import PICKLED, agent_file
 from agents.play.agent_info import AgentInfo, peek
+from agents.play.game_info import GameInfo
 from agents.play.seats import Participant
-from games.engine.loader import Game
 from games.engine.players import bot_skill
-from games.errors import UserError, nearest
+from games.errors import UserError
 
-PICKLED = ".zip"  # what Stable-Baselines3 saves: opening one runs whatever code is in it
-SEATS = ("human", "bot", "bot:SKILL", "random", "PATH of an agent or a run")
+if TYPE_CHECKING:  # it imports torch
+    from agents.play.trainable import AnyGame
+
 ZOO = Path(__file__).parent / "zoo"
 
 
-def participant(text: str, game: Game, device: str = "cpu", trusted: dict[str, str] | None = None) -> Participant:
+def participant(text: str, game: "AnyGame", device: str = "cpu", trusted: dict[str, str] | None = None) -> Participant:
     """Read `human`, `bot`, `bot:0.8`, `random`, or the path of an agent's file or a run's folder.
 
-    trusted: the user trusts files of Stable-Baselines3's, in which code may be hidden, and this is what they say that a
-    bare one sees (`agents.bridges.sb3.agent.TOLD`). None: they are refused unopened.
+    trusted: the observation settings of a file of Stable-Baselines3's without a config.json (`agents.bridges.sb3.agent.TOLD`),
+    given by a user who trusts such files, which may hide code. None: they are refused unopened.
     """
     if text == "human":
         return Participant("human")
@@ -37,38 +39,12 @@ def participant(text: str, game: Game, device: str = "cpu", trusted: dict[str, s
     return Participant(text, agent=agent.load(path, game, trusted or {}, device))
 
 
-def agent_file(text: str, trusted: bool = False) -> Path:
-    """The file of the agent that a path names; `UserError` where there is none, or it is one that only trust may open."""
-    path = file_of(text)
-    if Path(text).is_dir() and not path.exists():
-        again = command_line(["python", "train.py", "--resume", text])
-        raise UserError(f"The run {text} holds no agent yet.\nGo on with it: {again}")
-    if not path.exists():
-        known = [seat for seat in SEATS if seat.islower()]
-        raise UserError(f"There is no seat and no file '{text}'.\n{nearest(text, known)}\nOr the path of an agent or a run.")
-    if path.suffix == PICKLED and not trusted:
-        raise UserError(
-            f"{path} is an agent of Stable-Baselines3's, and opening it runs whatever code is in it (its issue #2281).\n"
-            f"It was not opened. If you trust where it comes from: python play.py … {text} --trust-pickle"
-        )
-    return path
-
-
-def file_of(text: str) -> Path:
-    """The agent's file that a path names: itself, or the agent of a run's folder."""
-    path = Path(text)
-    if not path.is_dir():
-        return path
-    ours, theirs = path / "agent.safetensors", path / f"agent{PICKLED}"
-    return theirs if theirs.exists() and not ours.exists() else ours
-
-
-def folder_of(runs: Path, game: Game) -> Path:
-    """Where the runs of a game are kept: `runs/pong`, `runs/gym-MinAtar-Breakout-v1`."""
+def folder_of(runs: Path, game: GameInfo) -> Path:
+    """The folder of a game's runs: `runs/pong`, `runs/gym-MinAtar-Breakout-v1`."""
     return runs / re.sub(r"[^\w.-]", "-", game.name)
 
 
-def best_at_hand(game: Game, runs: Path) -> str:
+def best_at_hand(game: GameInfo, runs: Path) -> str:
     """The best agent for a game among those that ship and those in `runs`: its path, else `bot`."""
     ranked = []
     for path in [*sorted((ZOO / game.name).glob("*.safetensors")), *sorted(folder_of(runs, game).glob("*/agent.safetensors"))]:
@@ -77,22 +53,22 @@ def best_at_hand(game: Game, runs: Path) -> str:
         except UserError:
             continue
         digest = None if game.shipped else game.digest
-        if (info.game, info.game_version, info.game_digest) == (game.name, game.version, digest) and _known(info):
-            ranked.append((info.rating is not None, _lowest(info) if info.rating is None else info.rating, str(path)))
+        if (info.game, info.game_version, info.game_digest) == (game.name, game.version, digest) and _is_available(info):
+            ranked.append((info.rating is not None, _lower_bound(info) if info.rating is None else info.rating, str(path)))
     return max(ranked)[2] if ranked else "bot"
 
 
-def _known(info: AgentInfo) -> bool:
-    """Can its network be made here?"""
+def _is_available(info: AgentInfo) -> bool:
+    """True if the agent's network can be made here."""
     if not info.settings.network_digest:
         return True
     from agents.networks import custom  # torch loads here
 
-    return custom.known(info.settings)
+    return custom.is_available(info.settings)
 
 
-def _lowest(info: AgentInfo) -> float:
-    """What its latest evaluation says that an agent reaches at least."""
+def _lower_bound(info: AgentInfo) -> float:
+    """The lower bound of the confidence interval of an agent's latest evaluation."""
     interval = info.score.get("interval") or info.score.get("return_interval")
     low = interval[0] if isinstance(interval, list) and interval else None
     return float(low) if isinstance(low, (int, float)) and math.isfinite(low) else -math.inf

@@ -52,7 +52,7 @@ Prepared = tuple[Turn, str]  # and a note for its rows
 
 @dataclass
 class Task:
-    """Figures that are measured together. prepare: called with both trees, whose caches it warms. rows: instead, where it is no race."""
+    """Figures that are measured together. prepare: warms both trees' caches. rows: instead, where it is no race."""
 
     name: str
     prepare: Callable[[Sides], Prepared] | None = None

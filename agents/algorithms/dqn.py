@@ -31,8 +31,7 @@ from agents.experience.replay import Replay, ReplayLayout
 from agents.experience.rollout import truncated_rows
 from agents.networks.network import Network, epsilon_greedy
 from agents.play.seats import Participant
-from agents.play.trainable import trainable
-from games.engine.loader import Game
+from agents.play.trainable import AnyGame, trainable
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
@@ -94,7 +93,7 @@ class DQN(Learner):
 
     def __init__(
         self,
-        game: Game,
+        game: AnyGame,
         settings: DQNSettings,
         seed: int,
         opponents: list[Participant | None],
@@ -346,7 +345,7 @@ class DQN(Learner):
     def write_large_state(self, write: WriteFile, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         if self.play_thread is not None:  # what stopped the run may have left it at work
             self.play_thread.submit(int).result()
-        self.replay.take_back(select_prefix(tensors, "own.mark."))
+        self.replay.rewind(select_prefix(tensors, "own.mark."))
         self.replay.write(lambda name, frames: write(f"replay/{name}", frames))
         small = {f"replay.{name}": tensor for name, tensor in self.replay.small().items()}
         return small, {"segments": list(self.replay.segments)}

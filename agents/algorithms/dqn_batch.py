@@ -13,7 +13,7 @@ from torch import Tensor
 
 from agents.algorithms.dqn_loss import Transitions
 from agents.algorithms.gradient import micro_batches
-from agents.experience.augmentation import Change, changed
+from agents.experience.augmentation import Augmentation, augmented
 from agents.experience.replay import Replay
 from agents.networks.network import Network, segments
 from games.engine.batch import Workers
@@ -34,12 +34,12 @@ class ReplaySample(NamedTuple):
     row: np.ndarray  # int64 [B], as `SampledEntries` has them
     entry: np.ndarray  # int64 [B]
     weight: np.ndarray  # float32 [B]
-    change: Change | None = None
-    next_change: Change | None = None  # of the next states, where they are not of the same sequence
+    change: Augmentation | None = None
+    next_change: Augmentation | None = None  # of the next states, where they are not of the same sequence
 
     def slice(self, lo: int, hi: int) -> "ReplaySample":
         """Entries lo … hi-1."""
-        changes = (None if field is None else field.of(slice(lo, hi)) for field in (self.change, self.next_change))
+        changes = (None if field is None else field.select(slice(lo, hi)) for field in (self.change, self.next_change))
         return ReplaySample(self.row[lo:hi], self.entry[lo:hi], self.weight[lo:hi], *changes)
 
 
@@ -119,8 +119,8 @@ class BatchBuilder:
             return self._build_sequences(sample)
         row, entry = sample.row, sample.entry
         next_entry, transitions = self._transitions(row, entry, sample.weight)
-        observation = changed(self._observation(row, entry), sample.change, self.encoder)
-        next_observation = changed(self._observation(row, next_entry), sample.next_change, self.encoder)
+        observation = augmented(self._observation(row, entry), sample.change, self.encoder)
+        next_observation = augmented(self._observation(row, next_entry), sample.next_change, self.encoder)
         target_q = self.target(next_observation, self.dtype)[0]
         return DQNBatch(observation, next_observation if self.settings.double else None, target_q, transitions)
 
@@ -148,7 +148,7 @@ class BatchBuilder:
         x = self._observation(row, entry)
         if sample.change is not None:
             each = torch.arange(len(sample.row), device=self.device).repeat_interleave(length)
-            x = changed(x, sample.change.of(each), self.encoder)
+            x = augmented(x, sample.change.select(each), self.encoder)
         starts = self.replay.at("age", row, entry) == 0
         return x.unflatten(0, (-1, length)), starts.reshape(-1, length)
 

@@ -16,8 +16,7 @@ from agents.core.threads import keep_freed_memory, torch_workers
 from agents.networks.network import Network, best_dtype
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.seats import Participant
-from agents.play.trainable import trainable
-from games.engine.loader import Game
+from agents.play.trainable import AnyGame, trainable
 
 WriteFile = Callable[[str, dict[str, Tensor]], None]  # keeps tensors under a file's name
 ReadFile = Callable[[str], dict[str, Tensor]]
@@ -36,7 +35,7 @@ class Learner:
 
     def __init__(
         self,
-        game: Game,
+        game: AnyGame,
         settings: LearnerSettings,
         seed: int,
         opponents: list[Participant | None],
@@ -62,12 +61,12 @@ class Learner:
             torch.manual_seed(seed)
             self.network = self._make_network().to(self.device)
         self._share_weights()
-        own_seed = self.group.own_seed(seed)  # no two processes play the same episodes
-        self.generator = torch.Generator(self.device).manual_seed(own_seed)
+        rank_seed = self.group.rank_seed(seed)  # no two processes play the same episodes
+        self.generator = torch.Generator(self.device).manual_seed(rank_seed)
         self.stepper: GradientStepper = GradientStepper(
             self.network, settings, self.device, self.workers, self.group, self.terms_type
         )
-        arena = trainable(game).make_arena(settings.n_envs, own_seed, opponents, settings, self.workers)
+        arena = trainable(game).make_arena(settings.n_envs, rank_seed, opponents, settings, self.workers)
         self.collector = Collector(
             arena, self.network, settings.reward_scale, self.device, self.dtype, self.workers, self.group
         )

@@ -23,7 +23,7 @@ from agents.experience import augmentation
 from agents.experience.rollout import Rollout, truncated_rows
 from agents.networks.network import ActorCritic, Segments, masked, sample, segments
 from agents.play.seats import Participant
-from games.engine.loader import Game
+from agents.play.trainable import AnyGame
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ class PPO(Learner):
 
     def __init__(
         self,
-        game: Game,
+        game: AnyGame,
         settings: PPOSettings,
         seed: int,
         opponents: list[Participant | None],
@@ -290,7 +290,7 @@ class PPO(Learner):
             indices, number, sequence = self._decisions(valid, items[lo:hi])
             observation = flat["observation"].index_select(0, indices)
             if change is not None:
-                observation = augmentation.changed(observation, change.of(lo + number), encoder)
+                observation = augmentation.augmented(observation, change.select(lo + number), encoder)
             logits, value = self.network(observation, self.dtype, sequence)
             minibatch = Minibatch(flat, indices, adv_mean, adv_std + 1e-8, value_scale, settings)
             dlogits, dvalue, terms = self.loss_gradient(logits.detach(), value.detach(), minibatch)

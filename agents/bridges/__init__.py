@@ -1,1 +1,1 @@
-"""Other people's environments, agents and formats."""
+"""Bridges to other libraries: Gymnasium environments, Stable-Baselines3 and ONNX."""

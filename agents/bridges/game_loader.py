@@ -1,13 +1,12 @@
-"""Games by their names, whosever they are."""
-
-from typing import Any
+"""Loads games by name: ours, users' own, and Gymnasium environments."""
 
 import games
 from agents.core.game_names import is_gym
+from agents.play.trainable import AnyGame
 
 
-def load_game(name: str) -> Any:
-    """The game of a name, of a file (`./my_game.py`), or of a Gymnasium environment (`gym:CartPole-v1`)."""
+def load_game(name: str) -> AnyGame:
+    """The game of a name (`pong`), of a file (`./my_game.py`), or of a Gymnasium environment (`gym:CartPole-v1`)."""
     if is_gym(name):
         from agents.bridges.gym import game as gym_game  # Gymnasium and torch load here
 

@@ -1,1 +1,1 @@
-"""Settings, files, processes: the lowest floor, which knows nothing of networks."""
+"""Settings, files and processes: the lowest layer, which imports nothing from the other packages of `agents`."""

@@ -1,11 +1,11 @@
 """Several processes that train one network together: `torchrun --nproc-per-node 2 train.py pong` (torch.distributed).
 
-Each, a rank, plays in environments of its own. What they learn is the same: gradients, and the means that go into them, are
-those of all decisions of all ranks, so that their weights stay the same to the last bit. Rank 0 alone writes and prints.
-A process by itself is a rank 0 of 1, for which nothing here costs or changes anything.
+Each process, a rank, plays in environments of its own. Gradients, and the means that go into them, are those of all decisions
+of all ranks, so that the weights of all ranks stay the same to the last bit. Only rank 0 writes and prints.
+A process by itself is rank 0 of 1, for which nothing here costs or changes anything.
 
-One rank that fails ends the others: it leaves its message in the store where ranks meet and hangs up; whoever waits for it
-in any of the calls below, or is about to, gets `Lost`.
+A rank that fails ends the others: it leaves its message in the store that ranks share and leaves the group; each rank that
+waits for it in one of the calls below, or is about to, gets `Lost`.
 """
 
 import contextlib
@@ -20,18 +20,18 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.distributed.nn  # now: its functions keep, as defaults, the group that there is when it is imported
+import torch.distributed.nn  # before any group: its functions keep, as defaults, the group of the time of import
 from torch import Tensor
 
 from games.errors import UserError
 
-COLLECTIVE_TIMEOUT = timedelta(days=1)  # of ranks that wait for an evaluation; of one that is gone they hear at once
-FAREWELL_TIMEOUT = timedelta(seconds=20)  # for rank 0 to say what is to be said, before the others end
-HEARD_TIMEOUT = timedelta(seconds=3)  # for the others to hear that it has
+COLLECTIVE_TIMEOUT = timedelta(days=1)  # ranks wait for an evaluation; that a rank is gone they learn at once
+FAREWELL_TIMEOUT = timedelta(seconds=20)  # for rank 0 to print the message, before the others end
+HEARD_TIMEOUT = timedelta(seconds=3)  # for the others to confirm that they end
 
 
 class Stop(BaseException):
-    """SIGINT or SIGTERM came."""
+    """Raised when SIGINT or SIGTERM came."""
 
     def __init__(self, number: int):
         self.number = number
@@ -42,105 +42,104 @@ class Lost(Exception):
 
 
 class ProcessGroup:
-    """This process among those that train together."""
+    """This process among those that train together, and their collective operations."""
 
     def __init__(self, rank: int = 0, size: int = 1, local: int = 0, local_size: int = 1, store: Any = None):
-        """local: its number among those on this machine. local_size: how many these are. store: where all meet."""
+        """local, local_size: as rank and size, among the processes of its machine. store: torch's, shared by all ranks."""
         self.rank, self.size, self.local, self.local_size, self.store = rank, size, local, local_size, store
-        self.signal = 0  # that came, and that the others have not been told of yet
+        self.signal = 0  # a signal that came and that the other ranks do not know of yet
         self._interruptible = size == 1
 
-    def own_seed(self, seed: int) -> int:
-        """This rank's own, for what is to differ: rank 0's is the seed itself."""
+    def rank_seed(self, seed: int) -> int:
+        """This rank's seed, for whatever must differ between ranks; rank 0's is `seed` itself."""
         return seed if self.rank == 0 else int(np.random.SeedSequence([seed, self.rank]).generate_state(1, np.uint64)[0] >> 1)
 
     def check_device(self, device: str) -> None:
-        """`UserError` where they cannot compute on it together."""
+        """Raise `UserError` for a device on which several ranks cannot compute together."""
         if self.size > 1 and device not in ("cpu", "cuda"):
             raise UserError(f"Several processes train together on cpu or cuda, not on {device}.\nGive --device cpu.")
         if self.size > 1 and device == "cuda" and self.local >= (count := torch.cuda.device_count()):
             raise UserError(f"Every rank needs a GPU of its own, and here are {count}.\nGive --nproc-per-node {count}.")
 
-    # --- what all have together; every rank calls it ---
+    # --- collective operations: every rank calls them ---
 
-    def gather_numbers(self, *own: float) -> Tensor:
-        """Some numbers of each rank, float64 [size, len(own)]."""
-        mine = torch.tensor(own, dtype=torch.float64)
-        return torch.stack(self.all_gather(mine))
+    def gather_numbers(self, *numbers: float) -> Tensor:
+        """The numbers of each rank, float64 [size, len(numbers)]."""
+        return torch.stack(self.all_gather(torch.tensor(numbers, dtype=torch.float64)))
 
-    def all_gather(self, mine: Tensor) -> list[Tensor]:
-        """A tensor of every rank's, of one shape, in the order of ranks."""
+    def all_gather(self, tensor: Tensor) -> list[Tensor]:
+        """The tensors of all ranks, of one shape, in the order of ranks."""
         if self.size == 1:
-            return [mine]
-        found = [torch.empty_like(mine) for _ in range(self.size)]
-        with _others():
-            dist.all_gather(found, mine)
-        return found
+            return [tensor]
+        gathered = [torch.empty_like(tensor) for _ in range(self.size)]
+        with _lost_ranks():
+            dist.all_gather(gathered, tensor)
+        return gathered
 
     def all_reduce(self, numbers: Tensor) -> Tensor:
-        """The sums over ranks of some numbers [n]. `Stop` where a signal has come to one of them."""
+        """The sums of numbers [n] over ranks. Raises `Stop` on all ranks when a signal has come to one of them."""
         if self.size == 1:
             return numbers
         flat = torch.cat([numbers, numbers.new_full((1,), float(self.signal != 0))])
-        with _others():
+        with _lost_ranks():
             dist.all_reduce(flat)
-        if flat.device.type == "cpu" and flat[-1] > 0:  # elsewhere asking would hold everything up; see `raise_signals`
+        if flat.device.type == "cpu" and flat[-1] > 0:  # on CUDA reading it would wait for the GPU; see `raise_signals`
             self.raise_signals()
         return flat[:-1]
 
     def mean(self, x: Tensor) -> Tensor:
-        """Of the numbers [B] of all ranks."""
+        """The mean of the numbers [B] of all ranks."""
         if self.size == 1:
             return x.mean()
         count, total, _ = self._sums(x)
         return (total / count).to(x.dtype)
 
     def variance(self, x: Tensor) -> Tensor:
-        """Of the numbers [B] of all ranks; nan of a single one."""
+        """The variance of the numbers [B] of all ranks; NaN for a single number."""
         if self.size == 1:
             return x.var() if len(x) > 1 else x.new_tensor(float("nan"))
         count, total, squares = self._sums(x)
         return ((squares - total * total / count) / (count - 1)).to(x.dtype)
 
     def moments(self, x: Tensor) -> tuple[Any, Tensor, Tensor]:
-        """How many numbers [B] all ranks have, their mean and their deviation; of a single one, 0 and 1."""
+        """Count, mean and standard deviation of the numbers [B] of all ranks; mean 0 and deviation 1 for a single number."""
         if self.size == 1:
             return (len(x), x.mean(), x.std()) if len(x) > 1 else (len(x), torch.zeros(()), torch.ones(()))
         count, total, squares = self._sums(x)
-        spread = ((squares - total * total / count) / (count - 1)).clamp(min=0.0).sqrt()
+        std = ((squares - total * total / count) / (count - 1)).clamp(min=0.0).sqrt()
         several = count > 1
-        mean, spread = torch.where(several, total / count, 0.0), torch.where(several, spread, 1.0)
-        return count.float(), mean.to(x.dtype), spread.to(x.dtype)
+        mean, std = torch.where(several, total / count, 0.0), torch.where(several, std, 1.0)
+        return count.float(), mean.to(x.dtype), std.to(x.dtype)
 
     def _sums(self, x: Tensor) -> Tensor:
-        """float64 [3]: over all ranks, how many there are, their sum and that of their squares."""
+        """Count, sum and sum of squares over all ranks, float64 [3]."""
         precise = x.double()
         sums = torch.stack([torch.full_like(precise.sum(), len(x)), precise.sum(), precise.square().sum()])
-        with _others():
+        with _lost_ranks():
             dist.all_reduce(sums)
         return sums
 
     # --- what rank 0 decides ---
 
     def broadcast_number(self, value: float) -> float:
-        """Rank 0's."""
+        """Rank 0's value, on every rank."""
         if self.size == 1:
             return value
-        decided = torch.tensor([value], dtype=torch.float64)
-        self.broadcast([decided])
-        return decided.item()
+        tensor = torch.tensor([value], dtype=torch.float64)
+        self.broadcast([tensor])
+        return tensor.item()
 
     def broadcast(self, tensors: Sequence[Tensor]) -> None:
-        """Fill tensors with those of rank 0."""
+        """Fill tensors with the values of rank 0."""
         if self.size > 1:
-            with _others():
+            with _lost_ranks():
                 for tensor in tensors:
                     whole = tensor.contiguous()
                     dist.broadcast(whole, 0)
                     tensor.copy_(whole)
 
     def broadcast_json(self, values: dict[str, Any] | None) -> dict[str, Any]:
-        """Rank 0's JSON-like dict; the others give None."""
+        """Rank 0's JSON-like dict, on every rank; the others pass None."""
         if self.size == 1:
             return values or {}
         data = torch.frombuffer(bytearray(json.dumps(values).encode()), dtype=torch.uint8)
@@ -150,7 +149,7 @@ class ProcessGroup:
         return json.loads(text.numpy().tobytes())
 
     def on_rank_0(self, call: Callable[[], None]) -> None:
-        """Rank 0 does something that may take a while, and that a signal breaks off; the others wait until it has."""
+        """Rank 0 alone runs `call`, which may take a while and which a signal interrupts; the other ranks wait for it."""
         if self.size == 1:
             return call()
         if self.rank == 0:
@@ -165,29 +164,29 @@ class ProcessGroup:
     # --- bytes, to and from rank 0 ---
 
     def gather_bytes(self, data: bytes) -> list[bytes]:
-        """On rank 0, what the others gave, in the order of ranks; on those, nothing."""
+        """On rank 0: the data of the other ranks, in their order. On the others: an empty list."""
         if self.rank:
             self._send(data, 0)
             return []
         return [self._receive(rank) for rank in range(1, self.size)]
 
-    def scatter_bytes(self, each: Sequence[bytes]) -> bytes:
-        """What rank 0 gave for this one: it has some for each of the others, which give nothing."""
+    def scatter_bytes(self, parts: Sequence[bytes]) -> bytes:
+        """The data that rank 0 has for this rank. Rank 0 passes one part for each other rank; the others pass nothing."""
         if self.rank:
             return self._receive(0)
-        for rank, data in enumerate(each, 1):
+        for rank, data in enumerate(parts, 1):
             self._send(data, rank)
         return b""
 
     def _send(self, data: bytes, to: int) -> None:
-        with _others():
+        with _lost_ranks():
             dist.send(torch.tensor([len(data)]), to)
             if data:
                 dist.send(torch.frombuffer(bytearray(data), dtype=torch.uint8), to)
 
     def _receive(self, source: int) -> bytes:
         length = torch.zeros(1, dtype=torch.int64)
-        with _others():
+        with _lost_ranks():
             dist.recv(length, source)
             data = torch.empty(int(length), dtype=torch.uint8)
             if len(data):
@@ -197,16 +196,16 @@ class ProcessGroup:
     # --- signals ---
 
     def interrupt(self, number: int) -> None:
-        """A signal came: `Stop`, now where nobody else is concerned, else as soon as all ranks meet.
+        """A signal came: raise `Stop` at once where no other rank depends on it, else at the next collective operation.
 
-        Also where it was raised in vain: Python drops it inside what C code calls back, as LLVM does while it compiles.
+        The signal is also kept, since Python drops exceptions inside callbacks from C code, such as LLVM's while it compiles.
         """
         self.signal = number
         if self._interruptible:
             raise Stop(number)
 
     def raise_signals(self) -> None:
-        """`Stop` on all ranks, where a signal has come to one of them."""
+        """Raise `Stop` on all ranks when a signal has come to one of them."""
         number = int(self.gather_numbers(self.signal).max()) if self.size > 1 else self.signal
         if number:
             self.signal = 0
@@ -215,7 +214,7 @@ class ProcessGroup:
     # --- the end ---
 
     def leave(self, code: int, message: str = "") -> int:
-        """Hang up; the exit code of all. message: what went wrong, for rank 0 to say."""
+        """Leave the group; the exit code of all ranks. message: an error, for rank 0 to print."""
         if self.size == 1:
             return code
         with contextlib.suppress(RuntimeError):  # the store may be gone, with the machine it was on
@@ -229,11 +228,11 @@ class ProcessGroup:
                 self.store.wait(["code"], FAREWELL_TIMEOUT)
                 code = int(self.store.get("code"))
                 self.store.set(f"gone {self.rank}", "")
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends those that end a little later than the first
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun sends it to processes that end a little later than the first
         return code
 
     def message(self) -> str:
-        """What a rank that is gone has left to be said; empty where it had no time to."""
+        """The error message that a rank left before it ended; empty if it left none."""
         with contextlib.suppress(RuntimeError):
             for rank in range(1, self.size):
                 if self.store.check([f"message {rank}"]):
@@ -242,72 +241,72 @@ class ProcessGroup:
 
 
 @contextlib.contextmanager
-def _others() -> Iterator[None]:
-    """Around what needs them."""
+def _lost_ranks() -> Iterator[None]:
+    """Raise `Lost` when a collective operation fails because another rank is gone."""
     try:
         yield
     except RuntimeError as error:
         raise Lost(str(error)) from error
 
 
-# --- processes that torchrun has begun ------------------------------------------------------------------------------
+# --- processes that torchrun started --------------------------------------------------------------------------------
 
 
 def is_distributed() -> bool:
-    """Has torchrun begun this process, as one of several?"""
+    """True if torchrun started this process as one of several."""
     return {"RANK", "LOCAL_RANK"} <= os.environ.keys() and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def local_processes() -> int:
-    """How many of our processes torchrun has begun on this machine, each with its share of the cores."""
+    """The number of processes that torchrun started on this machine, which share its cores."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if is_distributed() else 1
 
 
-def launcher(size: int, here: int | None = None) -> str:
-    """What begins a command that so many ranks run, so many of them on each machine.
+def launcher(size: int, local_size: int | None = None) -> str:
+    """The start of a command line for `size` ranks, `local_size` of them on each machine.
 
     >>> launcher(1), launcher(2), launcher(8, 4)
     ('python', 'torchrun --nproc-per-node 2', 'torchrun --nnodes 2 --nproc-per-node 4')
     """
-    here = here or size
-    machines = f"--nnodes {size // here} " if here < size else ""
-    return "python" if size == 1 else f"torchrun {machines}--nproc-per-node {here}"
+    local_size = local_size or size
+    machines = f"--nnodes {size // local_size} " if local_size < size else ""
+    return "python" if size == 1 else f"torchrun {machines}--nproc-per-node {local_size}"
 
 
 def join_group() -> ProcessGroup:
-    """Meet the others. On CUDA each rank computes on the GPU of its number on its machine."""
+    """Join the other processes. On CUDA each rank computes on the GPU of its number on its machine."""
     local = int(os.environ["LOCAL_RANK"])
     if local < torch.cuda.device_count():
-        torch.cuda.set_device(local)  # what "cuda" means from now on
+        torch.cuda.set_device(local)  # "cuda" means this GPU from now on
     try:
         store, rank, size = next(dist.rendezvous("env://", timeout=timedelta(minutes=5)))
         group = dist.PrefixStore("group", store)
-        # What is on the CPU goes by gloo, which waits without spinning.
+        # Tensors on the CPU go by gloo, which waits without spinning.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, store=group, rank=rank, world_size=size, timeout=COLLECTIVE_TIMEOUT)
     except (RuntimeError, ValueError) as error:
         raise UserError(f"The processes that torchrun has begun do not find each other: {error}.") from error
-    return ProcessGroup(rank, size, local, local_processes(), dist.PrefixStore("words", store))
+    return ProcessGroup(rank, size, local, local_processes(), dist.PrefixStore("messages", store))
 
 
 def run_group(lead: Callable[[ProcessGroup], int], follow: Callable[[ProcessGroup], int]) -> int:
-    """Rank 0 does the one, the others the other; the exit code of all of them. What goes wrong is said once."""
-    ranks = join_group()
+    """Run `lead` on rank 0 and `follow` on the others; the exit code of all ranks. An error is printed once."""
+    group = join_group()
     code, message = 1, ""
     try:
-        code = lead(ranks) if ranks.rank == 0 else follow(ranks)
+        code = lead(group) if group.rank == 0 else follow(group)
     except UserError as error:
         code, message = 2, str(error)
     except Lost as lost:
-        message = ranks.message()
-        code, message = (2, message) if message else (1, f"One of the {ranks.size} ranks is gone: {str(lost).splitlines()[0]}")
-    except KeyboardInterrupt:  # before there was anything to save
+        message = group.message()
+        code, message = (2, message) if message else (1, f"One of the {group.size} ranks is gone: {str(lost).splitlines()[0]}")
+    except KeyboardInterrupt:  # nothing is there to save yet
         code = 130
-    except SystemExit as end:  # of the command line's reader
+    except SystemExit as end:  # from argparse
         code = end.code if isinstance(end.code, int) else 2
     finally:
-        if ranks.rank == 0 and message:
+        if group.rank == 0 and message:
             print(f"error: {message}", file=sys.stderr, flush=True)
         sys.stdout.flush()
-        code = ranks.leave(code, message)
+        code = group.leave(code, message)
     return code

@@ -1,4 +1,4 @@
-"""The names of games on the command line: of ours, of a file, of a Gymnasium environment (`gym:CartPole-v1`)."""
+"""Names of games on the command line: one of the kit's, a file, or a Gymnasium environment (`gym:CartPole-v1`)."""
 
 GYM = "gym:"
 
@@ -9,7 +9,7 @@ def is_gym(name: str) -> bool:
 
 
 def bare_id(name: str) -> str:
-    """Gymnasium's own id of such a name.
+    """The Gymnasium id in such a name.
 
     >>> bare_id("gym:CartPole-v1")
     'CartPole-v1'

@@ -1,9 +1,9 @@
-"""The signals that end a run: it saves itself first."""
+"""The signals that end a run, after it has saved itself."""
 
 import signal
 
 
 def ending_signals() -> list[int]:
-    """Ctrl-C, `kill`, and the end of the terminal, unless `nohup` has had that one ignored."""
+    """SIGINT (Ctrl-C), SIGTERM (`kill`) and SIGHUP (the terminal closes), the last unless `nohup` ignores it."""
     hang_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
-    return [signal.SIGINT, signal.SIGTERM, *(one for one in hang_up if signal.getsignal(one) != signal.SIG_IGN)]
+    return [signal.SIGINT, signal.SIGTERM, *(number for number in hang_up if signal.getsignal(number) != signal.SIG_IGN)]

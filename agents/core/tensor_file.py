@@ -1,7 +1,7 @@
-"""Files of tensors that are atomic, checksummed and cannot run code: safetensors, with a JSON text in its metadata.
+"""Files of tensors that are atomic, checksummed and cannot run code: safetensors, with JSON text in its metadata.
 
-One format for agents and checkpoints. A file is written under a temporary name in its own folder, flushed to the disk and
-renamed, so that a crash or a full disk never harms the one that was there.
+Agents and checkpoints share this format. A file is written under a temporary name in its folder, flushed to the disk and
+renamed, so that a crash or a full disk never harms an earlier version of it.
 """
 
 import contextlib
@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from games.errors import UserError
 
-if TYPE_CHECKING:  # what a file says is read before torch is there
+if TYPE_CHECKING:  # metadata are read before torch is imported
     from torch import Tensor
 
-FORMAT = 1  # of the metadata; raised when a reader of the old one would misread the new one
+FORMAT = 1  # of the metadata; raised when old readers would misread a new file
 SIGNATURE = "sparring"
-UNSEALED = "0" * 64  # stands where the checksum will, while it is computed
-LONGEST_HEADER = 10_000_000  # bytes; no file of ours needs a tenth of it
+UNSEALED = "0" * 64  # placeholder for the checksum while it is computed
+LONGEST_HEADER = 10_000_000  # bytes; our files need less than a tenth
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file's content at once or not at all. `UserError` where the disk is full or the folder read-only."""
+    """Replace a file's content atomically. `UserError` if the disk is full or the folder read-only."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -36,19 +36,19 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         raise UserError(f"{path} could not be written: {error.strerror}.\nWhat was there before is untouched.") from error
     finally:
-        with contextlib.suppress(OSError):  # it is there only if something went wrong; a signal may be what did
+        with contextlib.suppress(OSError):  # it exists only after an error, or a signal
             temporary.unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> None:
-    """Remove what writers that were killed in the middle have left in a folder and those below it."""
-    for left in folder.rglob(".*.tmp"):
+    """Remove temporary files of killed writers from a folder and those below it."""
+    for file in folder.rglob(".*.tmp"):
         with contextlib.suppress(OSError):
-            left.unlink()
+            file.unlink()
 
 
 def _flush_folder(folder: Path) -> None:
-    if os.name == "posix":  # elsewhere a folder cannot be opened
+    if os.name == "posix":  # Windows cannot open a folder
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -57,7 +57,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def digest(tensors: "Mapping[str, Tensor]") -> str:
-    """SHA-256 over names, types, shapes and bytes, in the names' order."""
+    """SHA-256 over names, types, shapes and bytes of tensors, in the order of their names."""
     import torch
 
     sha = hashlib.sha256()
@@ -74,7 +74,7 @@ def save(path: Path, tensors: "Mapping[str, Tensor]", meta: dict[str, Any], kind
 
 
 def pack(tensors: "Mapping[str, Tensor]", meta: dict[str, Any], kind: str) -> bytes:
-    """What `save` writes."""
+    """The bytes that `save` writes."""
     from safetensors.torch import save as to_bytes
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -84,7 +84,7 @@ def pack(tensors: "Mapping[str, Tensor]", meta: dict[str, Any], kind: str) -> by
 
 
 def _seal(data: bytes, written: str) -> str:
-    """SHA-256 of a whole file, header and all, as it was before its checksum was `written` into it."""
+    """SHA-256 of a whole file, header included, as it was before the checksum `written` was put into it."""
     before, _, after = data.partition(written.encode())
     sha = hashlib.sha256(before)
     sha.update(UNSEALED.encode())
@@ -93,12 +93,12 @@ def _seal(data: bytes, written: str) -> str:
 
 
 def load(path: Path, kind: str) -> "tuple[dict[str, Tensor], dict[str, Any]]":
-    """Tensors and metadata of a file that `save` wrote; `UserError` says what is wrong with any other."""
+    """Tensors and metadata of a file that `save` wrote; `UserError` says what is wrong with any other file."""
     return unpack(path, _read(path), kind)
 
 
 def load_metadata(path: Path, kind: str) -> dict[str, Any]:
-    """The same without the tensors, and without torch."""
+    """Like `load`, but only the metadata, without torch."""
     return _sealed_metadata(path, _read(path), kind)
 
 
@@ -112,7 +112,7 @@ def _read(path: Path) -> bytes:
 
 
 def unpack(path: Path, data: bytes, kind: str) -> "tuple[dict[str, Tensor], dict[str, Any]]":
-    """What `pack` gave, or a file of this path holds."""
+    """Tensors and metadata of bytes that `pack` made. path: for error messages."""
     from safetensors import SafetensorError
     from safetensors.torch import load as from_bytes
 
@@ -124,7 +124,7 @@ def unpack(path: Path, data: bytes, kind: str) -> "tuple[dict[str, Tensor], dict
 
 
 def _sealed_metadata(path: Path, data: bytes, kind: str) -> dict[str, Any]:
-    """The metadata of a file of ours whose checksum matches."""
+    """The metadata, after format, kind and checksum have been checked."""
     meta = _metadata(path, data)
     if meta.get("format") != FORMAT:
         raise UserError(
@@ -140,7 +140,7 @@ def _sealed_metadata(path: Path, data: bytes, kind: str) -> dict[str, Any]:
 
 
 def _metadata(path: Path, data: bytes) -> dict[str, Any]:
-    """The JSON text in a safetensors file's header, without trusting any of it."""
+    """The JSON object in a safetensors file's header, which is not trusted."""
     if data[:4] == b"PK\x03\x04":
         raise UserError(
             f"{path} is a zip file, as Stable-Baselines3 writes them: opening one can run code that is hidden in it.\n"
@@ -163,6 +163,6 @@ def _metadata(path: Path, data: bytes) -> dict[str, Any]:
         raise UserError(f"{path} is none of Sparring's files, or is damaged: {error}.") from error
 
 
-def select_prefix(parts: "dict[str, Tensor]", prefix: str) -> "dict[str, Tensor]":
-    """Those whose names begin with a prefix, without it."""
-    return {name[len(prefix) :]: tensor for name, tensor in parts.items() if name.startswith(prefix)}
+def select_prefix(tensors: "dict[str, Tensor]", prefix: str) -> "dict[str, Tensor]":
+    """The tensors whose names begin with a prefix, by their names without it."""
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}

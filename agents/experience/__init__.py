@@ -1,1 +1,1 @@
-"""What learners learn from: rollouts, replays, changed images."""
+"""Experience that learners learn from: rollouts, replay buffers, image augmentation."""

@@ -1,9 +1,6 @@
-"""Images changed at random before something is learned from them, so that a network cannot learn them by heart.
+"""Random image augmentation, so that a network cannot memorise images. Only for learning, never for acting or evaluation."""
 
-In learning only: who acts, is evaluated or plays sees what there is.
-"""
-
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -12,23 +9,32 @@ from agents.networks.encoder import Encoder
 from games.errors import UserError
 
 CHOICES = ("none", "shift", "intensity", "both")
-SHARE = 4 / 84  # of an image's side that it is shifted by where the settings say no number: the paper's
-FARTHEST = 2.0  # standard deviations of a factor that are drawn
+DEFAULT_SHIFT = 4 / 84  # of an image's side, as in the paper, if the settings give no number of pixels
+CLIP = 2.0  # standard deviations of an intensity factor
 
 
-class Change(NamedTuple):
-    """What is done to each of N observations, all frames of its stack alike."""
+class AugmentationSettings(Protocol):
+    """The settings of a learner that augmentation reads."""
 
-    offset: Tensor | None  # int64 [N, 2]: pixels down and to the right, of what is looked at
+    observation: str
+    augment: str  # one of CHOICES
+    augment_shift: int  # pixels; 0: DEFAULT_SHIFT
+    augment_intensity: float  # standard deviation of the factor
+
+
+class Augmentation(NamedTuple):
+    """Random changes of N observations, the same for all frames of a stack."""
+
+    offset: Tensor | None  # int64 [N, 2]: of the crop, pixels down and to the right
     factor: Tensor | None  # float32 [N]: of all grey levels
 
-    def of(self, which: Tensor | slice) -> "Change":
-        """Of some of them, in any order."""
-        return Change(*(None if part is None else part[which] for part in self))
+    def select(self, indices: Tensor | slice) -> "Augmentation":
+        """The changes of some of the observations, in any order."""
+        return Augmentation(*(None if part is None else part[indices] for part in self))
 
 
-def check(settings: Any) -> None:
-    """`UserError` where there are no images to change."""
+def check(settings: AugmentationSettings) -> None:
+    """Raise `UserError` if augmentation is chosen and there are no images."""
     if settings.augment != "none" and settings.observation == "objects":
         raise UserError(
             f"augment={settings.augment} changes images; objects are numbers, which mean something else when they are moved.\n"
@@ -36,36 +42,36 @@ def check(settings: Any) -> None:
         )
 
 
-def draw(settings: Any, encoder: Encoder, count: int, generator: torch.Generator) -> Change | None:
-    """Changes for so many observations; None where the settings want none, and then nothing is drawn."""
+def draw(settings: AugmentationSettings, encoder: Encoder, count: int, generator: torch.Generator) -> Augmentation | None:
+    """Draw random changes for `count` observations; None, and nothing is drawn, if the settings choose none."""
     kind, device = settings.augment, generator.device
     if kind == "none":
         return None
     offset = factor = None
     if kind in ("shift", "both"):
-        far = settings.augment_shift or max(1, round(SHARE * min(encoder.image[1:])))
-        offset = torch.randint(-far, far + 1, (count, 2), generator=generator, device=device)
+        limit = settings.augment_shift or max(1, round(DEFAULT_SHIFT * min(encoder.image[1:])))
+        offset = torch.randint(-limit, limit + 1, (count, 2), generator=generator, device=device)
     if kind in ("intensity", "both"):
-        normal = torch.randn(count, generator=generator, device=device)
-        factor = 1.0 + settings.augment_intensity * normal.clamp(-FARTHEST, FARTHEST)
-    return Change(offset, factor)
+        noise = torch.randn(count, generator=generator, device=device)
+        factor = 1.0 + settings.augment_intensity * noise.clamp(-CLIP, CLIP)
+    return Augmentation(offset, factor)
 
 
-def changed(x: Tensor, change: Change | None, encoder: Encoder) -> Tensor:
-    """Stored observations [N, *encoder.stored], each changed its own way."""
-    if change is None:
+def augmented(x: Tensor, augmentation: Augmentation | None, encoder: Encoder) -> Tensor:
+    """Stored observations [N, *encoder.stored] with their changes applied."""
+    if augmentation is None:
         return x
-    if change.offset is not None:
-        x = encoder.to_storage_torch(shifted(encoder.from_storage(x), change.offset))
-    if change.factor is not None:  # not cut off at white: networks read any number
-        x = x.float() * change.factor.reshape(-1, *[1] * (x.ndim - 1))
+    if augmentation.offset is not None:
+        x = encoder.to_storage_torch(shifted(encoder.from_storage(x), augmentation.offset))
+    if augmentation.factor is not None:  # not clipped at white: networks read any number
+        x = x.float() * augmentation.factor.reshape(-1, *[1] * (x.ndim - 1))
     return x
 
 
 def shifted(images: Tensor, offset: Tensor) -> Tensor:
     """Random shifts (Kostrikov et al. 2020, arXiv:2004.13649). images [N, C, H, W], offset int64 [N, 2].
 
-    The paper pads by repeating the edge and crops: pixel (y, x) of the crop is (y + down, x + right), or the nearest there is.
+    As in the paper, pads by repeating the edge and crops: pixel (y, x) is (y + down, x + right) of the image, or the nearest.
 
     >>> shifted(torch.arange(9).reshape(1, 1, 3, 3), torch.tensor([[0, 1]]))[0, 0].tolist()
     [[1, 2, 2], [4, 5, 5], [7, 8, 8]]

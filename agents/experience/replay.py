@@ -1,8 +1,8 @@
-"""What a learner off policy remembers: each frame once, stacks built when they are sampled (Lin 1992; Mnih et al. 2015).
+"""The replay buffer of off-policy learners: frames are kept once, stacks built when sampled (Lin 1992; Mnih et al. 2015).
 
-Every row keeps a ring of its own decisions, however they are spread over time: that is what makes games of turns simple.
-A decision's reward and end arrive later and are added to it. Where the time limit cuts an episode, the state it was cut in
-follows as an entry in which nobody decided, so that it can be valued.
+Every row has a ring buffer of its own decisions, whatever the time between them, which makes turn-based games simple.
+A decision's reward and end arrive later and are added to it. After a truncated episode, its final state follows as an entry
+without a decision, so that its value can be bootstrapped from.
 """
 
 import math
@@ -19,30 +19,30 @@ from agents.experience.replay_kernels import gather_stacks, n_step_return
 from agents.experience.sum_tree import SumTree
 from games.errors import UserError
 
-SCALARS = ("action", "reward", "end", "age", "real", "mask", "state")  # of each entry, beside its frame
+SCALARS = ("action", "reward", "end", "age", "real", "mask", "state")  # of each entry, besides its frame
 
 
 @dataclass
 class SampledEntries:
-    """Entries [B], each the first of a sample: its row, and its number in the row's ring."""
+    """Sampled entries [B], each the first of a sequence: its row, and its number in that row."""
 
     row: np.ndarray  # int64 [B]
     entry: np.ndarray  # int64 [B]
-    weight: np.ndarray  # float32 [B]: against the bias of prioritised sampling, 1 without it
-    largest_weight: float = 1.0  # before they were divided by it: the greatest of (the chance to be drawn)^-beta
+    weight: np.ndarray  # float32 [B]: importance-sampling weight of prioritised sampling, else 1
+    largest_weight: float = 1.0  # the greatest (sampling probability)^-beta, by which the weights are divided
 
 
 @dataclass
 class ReplayLayout:
-    """How large a replay is, before there is one.
+    """The shape and size of a replay, before it is allocated.
 
-    `n_step`: of returns. `sequence`, `period`: a sample is so many entries on end, begun at every `period`-th. A sample can be
-    drawn once `n_step` entries have followed it. `slack`: the newest entries, which can be taken back (`take_back`)
-    and leave as they were those that could be sampled before them.
+    A sample is `sequence` consecutive entries that begin at a multiple of `period`; it can be drawn once `n_step` entries have
+    followed it. The newest `slack` entries of a row can be undone (`rewind`) without loss of entries that could be sampled
+    before them.
     """
 
     rows: int
-    length: int  # decisions of each row
+    length: int  # entries of each row to sample from
     frame: tuple[int, ...]
     dtype: np.dtype
     actions: int
@@ -54,47 +54,47 @@ class ReplayLayout:
     slack: int = 0
     sequence: int = 1
     period: int = 1
-    memory: tuple[int, ...] | None = None  # the shape of the state that is kept for the first entry of each period
+    memory: tuple[int, ...] | None = None  # shape of the recurrent state, kept for the first entry of each period
 
     @property
     def window(self) -> int:
-        """Entries of a row that can be sampled from."""
+        """The newest entries of a row, from which samples are drawn."""
         return max(self.length, 2 * (self.sequence + self.n_step + self.stack + self.period))
 
     @property
     def size(self) -> int:
-        """Entries of a ring."""
+        """Entries of a row's ring buffer."""
         size = self.window + self.slack
         return size + -size % self.period
 
     def arrays(self) -> dict[str, tuple[tuple[int, ...], Any]]:
-        """Shape and type of all that a replay keeps."""
+        """Shape and dtype of each array of a replay."""
         rows, size = self.rows, self.size
-        each: dict[str, tuple[tuple[int, ...], Any]] = {
+        arrays: dict[str, tuple[tuple[int, ...], Any]] = {
             "frames": ((rows, size, *self.frame), self.dtype),
             "action": ((rows, size), np.int32),
             "reward": ((rows, size), np.float32),
             "end": ((rows, size), np.uint8),
             "age": ((rows, size), np.int32),  # entries of the episode before this one
-            "real": ((rows, size), np.uint8),  # 0: a state that an episode was cut in
+            "real": ((rows, size), np.uint8),  # 0: the final state of a truncated episode
             "count": ((rows,), np.int64),  # entries ever written
         }
         if self.masks:
-            each["mask"] = ((rows, size, self.actions), np.uint8)
+            arrays["mask"] = ((rows, size, self.actions), np.uint8)
         if self.memory is not None:
-            each["state"] = ((rows, size // self.period, *self.memory), np.float32)
+            arrays["state"] = ((rows, size // self.period, *self.memory), np.float32)
         if self.prioritized:
-            each["priorities"] = ((SumTree.nodes(rows * (size // self.period)),), np.float64)
-        return each
+            arrays["priorities"] = ((SumTree.nodes(rows * (size // self.period)),), np.float64)
+        return arrays
 
     def nbytes(self) -> int:
-        """Of all arrays together."""
+        """Bytes of all arrays."""
         return sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in self.arrays().values())
 
 
 @dataclass
 class Replay(ReplayLayout):
-    """Rings of decisions for R rows."""
+    """Ring buffers of decisions for R rows."""
 
     frames: np.ndarray = field(init=False)
     action: np.ndarray = field(init=False)
@@ -112,13 +112,13 @@ class Replay(ReplayLayout):
         self.tree = None if priorities is None else SumTree(self.rows * (self.size // self.period), priorities)
         for name, array in made.items():
             setattr(self, name, array)
-        self.greatest = 1.0  # priority so far: that of what is new
-        self.segments: dict[str, np.ndarray] = {}  # files that hold the frames, oldest first, and `count` after each
+        self.max_priority = 1.0  # so far; that of new entries
+        self.segments: dict[str, np.ndarray] = {}  # files of frames, oldest first → `count` when each was written
 
     # --- writing ---
 
     def add(self, rows: np.ndarray, frames: np.ndarray, action: Any, age: Any, *, real: int = 1, mask: Any = None) -> None:
-        """An entry for each of some rows [E], one each: frames [E, *frame], actions and ages [E], masks [E, A]."""
+        """Add one entry to each of rows [E]: frames [E, *frame], actions and ages [E], masks [E, A]."""
         at = self.count[rows] % self.size
         self.frames[rows, at] = frames
         self.action[rows, at], self.age[rows, at], self.real[rows, at] = action, age, real
@@ -129,25 +129,25 @@ class Replay(ReplayLayout):
         if self.tree is not None:
             last = self.count[rows] - 1
             ready = last - self.n_step - (self.sequence - 1)
-            self._set(rows, ready, np.full(len(rows), self.greatest))
-            for late in (last, last - self.window + self.stack):  # its frame is new; its stack is being overwritten
-                self._set(rows, late, np.zeros(len(rows)))
+            self._set(rows, ready, np.full(len(rows), self.max_priority))
+            for entry in (last, last - self.window + self.stack):  # too new to sample; its stack is being overwritten
+                self._set(rows, entry, np.zeros(len(rows)))
 
     def store_state(self, rows: np.ndarray, state: np.ndarray) -> None:
-        """The memory's state [E, …] before the decisions that rows are about to add, where it is to be kept."""
+        """Keep the recurrent state [E, …] before the next entries of rows, for entries that begin a period."""
         assert self.state is not None
         at = self.count[rows] % self.size
         due = at % self.period == 0
         self.state[rows[due], at[due] // self.period] = state[due]
 
     def add_reward(self, rows: np.ndarray, reward: np.ndarray, end: np.ndarray) -> None:
-        """What the latest entries of rows [E] have earned since, and whether their episodes have ended (0, 1 over, 2 cut)."""
+        """Add rewards to the latest entries of rows [E] and set their ends (0 running, 1 terminated, 2 truncated)."""
         at = (self.count[rows] - 1) % self.size
         self.reward[rows, at] += reward.astype(np.float32)
         self.end[rows, at] = end
 
     def _set(self, rows: np.ndarray, entries: np.ndarray, priority: np.ndarray) -> None:
-        """Priorities of those entries that may begin a sample."""
+        """Set the priorities of those entries that may begin a sample."""
         assert self.tree is not None
         fits = (entries >= 0) & (entries % self.period == 0)
         rows, entries, priority = rows[fits], entries[fits], priority[fits]
@@ -161,12 +161,12 @@ class Replay(ReplayLayout):
     # --- sampling ---
 
     def ready(self) -> bool:
-        """Can anything be sampled?"""
+        """True if there is an entry to sample."""
         first, last = self._range()
         return bool((last >= first).any())
 
     def _range(self) -> tuple[np.ndarray, np.ndarray]:
-        """The first and the last entry of each row, in periods, that may begin a sample."""
+        """The first and the last entry of each row that may begin a sample, divided by `period`."""
         newest = self.count - 1 - self.n_step - (self.sequence - 1)
         return -(-self._oldest() // self.period), newest // self.period
 
@@ -174,94 +174,94 @@ class Replay(ReplayLayout):
         """The oldest entry of each row that may begin a sample, [R]."""
         return np.maximum(self.count - self.window + self.stack, 0)
 
-    def sample(self, chance: np.ndarray, beta: float = 1.0) -> SampledEntries:
-        """One for each of `chance`, float64 [B] in [0, 1): all alike, or in proportion to their priorities."""
-        return self._sample_uniform(chance) if self.tree is None else self._sample_prioritized(chance, beta)
+    def sample(self, uniform: np.ndarray, beta: float = 1.0) -> SampledEntries:
+        """Sample by random numbers `uniform`, float64 [B] in [0, 1): uniformly, or in proportion to priorities."""
+        return self._sample_uniform(uniform) if self.tree is None else self._sample_prioritized(uniform, beta)
 
-    def _sample_uniform(self, chance: np.ndarray) -> SampledEntries:
+    def _sample_uniform(self, uniform: np.ndarray) -> SampledEntries:
         first, last = self._range()
         edges = np.cumsum(np.maximum(last - first + 1, 0))
-        nth = (chance * edges[-1]).astype(np.int64)
+        nth = (uniform * edges[-1]).astype(np.int64)
         row = np.searchsorted(edges, nth, "right")
         entry = (last[row] - (edges[row] - 1 - nth)) * self.period
         return SampledEntries(row, entry, np.ones(len(row), np.float32))
 
-    def _sample_prioritized(self, chance: np.ndarray, beta: float) -> SampledEntries:
+    def _sample_prioritized(self, uniform: np.ndarray, beta: float) -> SampledEntries:
         assert self.tree is not None
-        leaf, priority = self.tree.find((np.arange(len(chance)) + chance) / len(chance))  # stratified, as the paper does
-        each = self.size // self.period
-        row, place = leaf // each, leaf % each * self.period
+        leaf, priority = self.tree.find((np.arange(len(uniform)) + uniform) / len(uniform))  # stratified, as in the paper
+        per_row = self.size // self.period
+        row, place = leaf // per_row, leaf % per_row * self.period
         newest = self.count[row] - 1
         weight = priority**-beta
         largest = weight.max() * self.tree.total() ** beta
         return SampledEntries(row, newest - (newest - place) % self.size, (weight / weight.max()).astype(np.float32), largest)
 
     def update_priorities(self, row: np.ndarray, entry: np.ndarray, priority: np.ndarray) -> None:
-        """New priorities of what was sampled, all above 0; what can no longer be sampled since then has none."""
+        """Set new priorities of sampled entries, all above 0; entries that can no longer be sampled are left out."""
         if self.tree is not None:
-            self.greatest = max(self.greatest, float(priority.max()))
+            self.max_priority = max(self.max_priority, float(priority.max()))
             kept = entry >= self._oldest()[row]
             self._set(row[kept], entry[kept], priority[kept].astype(np.float64))
 
     def at(self, field: str, row: np.ndarray, entry: np.ndarray) -> np.ndarray:
-        """What is kept of entries under one of `SCALARS`."""
+        """One of the fields `SCALARS` of entries [B]."""
         return getattr(self, field)[row, entry % self.size]
 
     def observation(self, row: np.ndarray, entry: np.ndarray) -> np.ndarray:
-        """The stacks of entries [B], [B, stack, *frame]; zeros from before an episode began."""
+        """The observations of entries [B]: [B, stack, *frame], with zeros for frames before the episode."""
         return gather_stacks(self.frames, self.age, row, entry, self.stack)
 
     def n_step_return(self, row: np.ndarray, entry: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """n-step returns of entries [B]: the entry to be valued after them, what was earned, and the value's discount."""
+        """n-step returns of entries [B]: the entry to bootstrap from, the summed reward, and the discount of its value."""
         return n_step_return(row, entry, self.reward, self.end, self.n_step, self.gamma)
 
-    # --- checkpoints: frames once, in segments; what is small in every checkpoint ---
+    # --- checkpoints: each frame is written once, in segment files; small arrays in every checkpoint ---
 
     def mark(self) -> dict[str, Tensor]:
-        """What `take_back` needs to be again as it stands now; copies of what is small."""
+        """The present state, without the entries, for `rewind`; copies."""
         at = (np.arange(self.rows), (self.count - 1) % self.size)
-        parts = {"count": self.count, "reward": self.reward[at], "end": self.end[at], "greatest": np.array(self.greatest)}
+        parts = {"count": self.count, "reward": self.reward[at], "end": self.end[at], "greatest": np.array(self.max_priority)}
         if self.tree is not None:
             parts["priority"] = self.tree.leaves()
         return {name: torch.from_numpy(np.array(part)) for name, part in parts.items()}
 
-    def take_back(self, mark: dict[str, Tensor]) -> None:
-        """Be again as at a mark that is at most `slack` entries of a row ago."""
+    def rewind(self, mark: dict[str, Tensor]) -> None:
+        """Return to a mark that is at most `slack` entries of a row ago."""
         self.count = mark["count"].numpy().copy()
-        self.segments = {name: np.minimum(filed, self.count) for name, filed in self.segments.items()}
+        self.segments = {name: np.minimum(count, self.count) for name, count in self.segments.items()}
         at = (np.arange(self.rows), (self.count - 1) % self.size)
         self.reward[at], self.end[at] = mark["reward"].numpy(), mark["end"].numpy()
-        self.greatest = float(mark["greatest"])
+        self.max_priority = float(mark["greatest"])
         if self.tree is not None:
             self.tree.fill(mark["priority"].numpy())
 
     def small(self) -> dict[str, Tensor]:
-        """All but the frames."""
-        kept = {name: getattr(self, name) for name in SCALARS}
-        return {name: torch.from_numpy(array) for name, array in kept.items() if array is not None}
+        """All arrays but the frames."""
+        arrays = {name: getattr(self, name) for name in SCALARS}
+        return {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
 
     def write(self, put: Callable[[str, dict[str, Tensor]], None]) -> None:
-        """Put the frames that no segment holds yet into a new one: a file of this name with these tensors."""
-        number, filed = 0, np.zeros(self.rows, np.int64)
+        """Write the frames that no segment holds yet into a new one: `put(name, tensors)` writes a file."""
+        number, written = 0, np.zeros(self.rows, np.int64)
         if self.segments:
-            name, filed = list(self.segments.items())[-1]
+            name, written = list(self.segments.items())[-1]
             number = int(name.split(".")[0])
-        begun = np.maximum(filed, self.count - self.size)
-        row, entry = self._between(begun)
+        first = np.maximum(written, self.count - self.size)
+        row, entry = self._entries_from(first)
         if not len(row):
             return
         name = f"{number + 1:06d}.safetensors"
         packed = np.frombuffer(zlib.compress(self.frames[row, entry % self.size].tobytes(), 1), np.uint8)
-        tensors = {"frames": packed.copy(), "begun": begun, "count": self.count.copy()}
+        tensors = {"frames": packed.copy(), "begun": first, "count": self.count.copy()}
         put(name, {key: torch.from_numpy(array) for key, array in tensors.items()})
         self.segments[name] = tensors["count"]
-        self.segments = {name: filed for name, filed in self.segments.items() if (filed > self.count - self.size).any()}
+        self.segments = {name: count for name, count in self.segments.items() if (count > self.count - self.size).any()}
 
-    def _between(self, begun: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and numbers of the entries from `begun` [R] up to now, row by row."""
-        many = self.count - begun
-        row = np.repeat(np.arange(self.rows), many)
-        entry = np.arange(len(row)) - np.repeat(np.cumsum(many) - many, many) + begun[row]
+    def _entries_from(self, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and numbers of the entries from `first` [R] to the newest, row by row."""
+        lengths = self.count - first
+        row = np.repeat(np.arange(self.rows), lengths)
+        entry = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + first[row]
         return row, entry
 
     def read(
@@ -271,12 +271,12 @@ class Replay(ReplayLayout):
         small: dict[str, Tensor],
         mark: dict[str, Tensor],
     ) -> None:
-        """Be again as when it was written: a mark, `small`, and the segments that were there then."""
+        """Restore a written state: its segments, read by `get(name)`, its `small` arrays and its `mark`."""
         self.segments = {}
         for name in segments:
             tensors = get(name)
             self.count = self.segments[name] = tensors["count"].numpy().copy()
-            row, entry = self._between(tensors["begun"].numpy())
+            row, entry = self._entries_from(tensors["begun"].numpy())
             try:
                 raw = np.frombuffer(zlib.decompress(tensors["frames"].numpy().tobytes()), self.frames.dtype)
                 self.frames[row, entry % self.size] = raw.reshape(len(row), *self.frame)
@@ -284,4 +284,4 @@ class Replay(ReplayLayout):
                 raise UserError(f"The replay's file {name} does not fit the run: {error}.") from error
         for name, tensor in small.items():
             getattr(self, name)[:] = tensor.numpy()
-        self.take_back(mark)
+        self.rewind(mark)

@@ -1,9 +1,9 @@
-"""Compiled loops over a replay's rings: stacks of frames, and n-step returns."""
+"""Compiled loops over a replay's ring buffers: frame stacks and n-step returns."""
 
 import numba
 import numpy as np
 
-from agents.networks.patches import widest
+from agents.networks.patches import widest_word
 
 
 @numba.njit(nogil=True, cache=True)
@@ -20,13 +20,13 @@ def _gather_stacks(frames, age, row, entry, out):
 
 
 def gather_stacks(frames: np.ndarray, age: np.ndarray, row: np.ndarray, entry: np.ndarray, stack: int) -> np.ndarray:
-    """Of rings of frames [R, L, *frame] the newest `stack` up to some entries, [B, stack, *frame].
+    """The stacks of frames that end at some entries of ring buffers [R, L, *frame]: [B, stack, *frame].
 
-    age: int32 [R, L], how many entries an episode had before each; frames from before it are zeros.
+    age: int32 [R, L], entries of its episode before each entry; frames from before the episode are zeros.
     """
     rows, length, *frame = frames.shape
     flat = frames.reshape(rows, length, -1)
-    flat = flat.view(widest(flat.shape[2] * frames.itemsize))
+    flat = flat.view(widest_word(flat.shape[2] * frames.itemsize))
     out = np.empty((len(row), stack, flat.shape[2]), flat.dtype)
     _gather_stacks(flat, age, row, entry, out)
     return out.view(frames.dtype).reshape(len(row), stack, *frame)
@@ -34,24 +34,24 @@ def gather_stacks(frames: np.ndarray, age: np.ndarray, row: np.ndarray, entry: n
 
 @numba.njit(nogil=True, cache=True)
 def n_step_return(row, entry, reward, end, steps, gamma):
-    """n-step returns of entries [B] of rings [R, L]: the entry valued after them, what was earned, the value's discount.
+    """n-step returns of entries [B] of ring buffers [R, L]: the entry to bootstrap from, the summed reward, its discount.
 
-    An episode that is over (end 1) pays nothing more; where it was cut (end 2) the next entry holds the state it was cut in.
+    After termination (end 1) the discount is 0; after truncation (end 2) the next entry holds the final state.
     """
     length = reward.shape[1]
     after = np.empty(len(row), np.int64)
-    earned, discount = np.zeros(len(row), np.float32), np.empty(len(row), np.float32)
+    total_reward, discount = np.zeros(len(row), np.float32), np.empty(len(row), np.float32)
     for b in range(len(row)):
-        factor, total, at = 1.0, 0.0, entry[b]
+        factor, total, current = 1.0, 0.0, entry[b]
         while True:
-            place = at % length
+            place = current % length
             total += factor * reward[row[b], place]
             factor *= gamma
             if end[row[b], place] == 1:
                 factor = 0.0
                 break
-            at += 1
-            if end[row[b], place] == 2 or at - entry[b] == steps:
+            current += 1
+            if end[row[b], place] == 2 or current - entry[b] == steps:
                 break
-        after[b], earned[b], discount[b] = at, total, factor
-    return after, earned, discount
+        after[b], total_reward[b], discount[b] = current, total, factor
+    return after, total_reward, discount

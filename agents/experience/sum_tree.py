@@ -1,4 +1,4 @@
-"""A sum tree: draws leaves in proportion to their priorities in logarithmic time, by compiled loops."""
+"""A sum tree: samples leaves in proportion to their priorities in logarithmic time, by compiled loops."""
 
 import numba
 import numpy as np
@@ -16,10 +16,10 @@ def _tree_set(tree, leaves, priority):
 
 
 @numba.njit(nogil=True, cache=True)
-def _tree_find(tree, share, leaves):
+def _tree_find(tree, fraction, leaves):
     half = len(tree) // 2
-    for k in range(len(share)):
-        node, left = 1, share[k] * tree[1]
+    for k in range(len(fraction)):
+        node, left = 1, fraction[k] * tree[1]
         while node < half:
             node *= 2
             if left >= tree[node] and tree[node + 1] > 0.0:
@@ -29,35 +29,35 @@ def _tree_find(tree, share, leaves):
 
 
 class SumTree:
-    """Priorities of leaves, drawn in proportion to them (Schaul et al. 2016, arXiv:1511.05952)."""
+    """Priorities of leaves, for prioritised sampling (Schaul et al. 2016, arXiv:1511.05952)."""
 
     def __init__(self, leaves: int, tree: np.ndarray | None = None):
-        """tree: float64 [nodes(leaves)], zeros, where there is one already."""
+        """tree: float64 [nodes(leaves)], all zeros, to be used; None: a new array."""
         self.count = leaves
         self.tree = np.zeros(self.nodes(leaves)) if tree is None else tree
 
     @staticmethod
     def nodes(leaves: int) -> int:
-        """Numbers kept for so many leaves: node 1 is the root, children of k are 2 k and 2 k + 1."""
+        """The length of the array for so many leaves: node 1 is the root, the children of k are 2 k and 2 k + 1."""
         return 2 << max(leaves - 1, 1).bit_length()
 
     def set(self, leaves: np.ndarray, priority: np.ndarray) -> None:
         _tree_set(self.tree, np.ascontiguousarray(leaves), np.ascontiguousarray(priority, np.float64))
 
-    def find(self, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The leaves in which shares [B] in [0, 1) of the total fall, and their priorities."""
-        leaves = np.empty(len(share), np.int64)
-        _tree_find(self.tree, share, leaves)
+    def find(self, fraction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The leaves at fractions [B] in [0, 1) of the cumulative priority, and their priorities."""
+        leaves = np.empty(len(fraction), np.int64)
+        _tree_find(self.tree, fraction, leaves)
         return leaves, self.tree[len(self.tree) // 2 + leaves]
 
     def total(self) -> float:
         return float(self.tree[1])
 
     def leaves(self) -> np.ndarray:
-        """float64 [leaves]: a view."""
+        """The priorities of all leaves, float64 [leaves]; a view."""
         half = len(self.tree) // 2
         return self.tree[half : half + self.count]
 
-    def fill(self, leaves: np.ndarray) -> None:
-        """Set all of them."""
-        _tree_set(self.tree, np.arange(self.count), leaves)
+    def fill(self, priorities: np.ndarray) -> None:
+        """Set the priorities of all leaves."""
+        _tree_set(self.tree, np.arange(self.count), priorities)

@@ -1,4 +1,4 @@
-"""The protocol between learners and the games they play in: many copies of a game, and the observations of their seats."""
+"""The protocols between learners and games: many copies of a game, and the observations of the learning seats."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class ObservationSource(Protocol):
-    """What the learning rows see: the newest `stack` frames of each, oldest first. `games.engine.view.View` is one."""
+    """Observations of R rows: the newest `stack` frames of each, oldest first. `games.engine.view.View` is one."""
 
     rows: int
     stack: int
@@ -15,47 +15,47 @@ class ObservationSource(Protocol):
     dtype: np.dtype
 
     def observe(self) -> np.ndarray:
-        """What every row sees now, [R, stack, *frame]. Called once after each step."""
+        """The observations of all rows, [R, stack, *frame]. Called once after each step."""
 
     def newest(self) -> np.ndarray:
-        """What `observe` gave last."""
+        """The observations that `observe` returned last."""
 
     def final(self, rows: np.ndarray) -> np.ndarray:
-        """What rows saw when their episode was cut. Called between `step` and `observe`."""
+        """The final observations of rows whose episode was truncated. Called between `step` and `observe`."""
 
     def masks(self) -> np.ndarray:
-        """uint8 [R, A]: what each row may try. Asked only where the arena is `masked`."""
+        """Allowed actions of each row, uint8 [R, A]. Called only if the game is `masked`."""
 
     def final_masks(self, rows: np.ndarray) -> np.ndarray:
-        """The same of the states in which rows were cut."""
+        """Allowed actions in the final states of rows whose episode was truncated."""
 
 
 class VecGame(Protocol):
-    """What a learner plays on: all that it asks of a game. `GameArena` for ours, `foreign_arena.ForeignArena` for others'."""
+    """Many copies of a game in which R rows learn. `GameArena` for our games, `GymArena` for Gymnasium environments."""
 
-    masked: bool  # are there actions that are not always allowed?
+    masked: bool  # not every action is always allowed
 
     @property
     def view(self) -> ObservationSource:
-        """What its rows see."""
+        """The observations of its rows."""
 
     def asked(self) -> np.ndarray:
-        """bool [R]: the learning rows that decide now."""
+        """The rows that decide now, bool [R]."""
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Play the rows' actions [R]; raw rewards float64 [R], and ends uint8 [R]: 0 running, 1 over, 2 out of time."""
+        """Play actions [R]: raw rewards float64 [R] and ends uint8 [R] (0 running, 1 terminated, 2 truncated)."""
 
     def episodes(self) -> np.ndarray:
-        """int64 [R]: the number of each row's running episode."""
+        """The number of each row's running episode, int64 [R]."""
 
     def finished(self) -> tuple[list[float], list[int]]:
         """Raw returns and lengths (in ticks) of the episodes that ended in the last step."""
 
     def state(self) -> dict[str, Tensor]:
-        """All that `restore` needs."""
+        """The tensors that `restore` needs."""
 
     def restore(self, parts: dict[str, Tensor]) -> str | None:
-        """Go on from a state; a line for the user where that is not quite as if nothing had happened."""
+        """Go on from a state; a line for the user if it goes on differently than without a stop."""
 
     def close(self) -> None:
-        """Nobody plays here any more."""
+        """Release its threads or environments."""

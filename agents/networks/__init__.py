@@ -1,4 +1,4 @@
-"""Networks: encoders, a memory, heads. A network of one's own builds on `Encoder`."""
+"""Networks: encoders, recurrent memory, heads. A user's own network derives from `Encoder`."""
 
 from agents.networks.encoder import Encoder, dense, orthogonal
 

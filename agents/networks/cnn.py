@@ -1,4 +1,4 @@
-"""Encoders of one to three convolutions or patches, and the multi-layer perceptron for objects."""
+"""Encoders of one to three convolutional layers or of patches, and the multi-layer perceptron for objects."""
 
 import numpy as np
 import torch
@@ -13,9 +13,9 @@ from games.errors import UserError
 
 
 class Patch(Encoder):
-    """Non-overlapping patches, as a vision transformer's first layer (Dosovitskiy et al. 2021), then two hidden layers.
+    """Non-overlapping patches, as in a vision transformer's first layer (Dosovitskiy et al. 2021), then two hidden layers.
 
-    The kernel is the stride, so with observations stored in patch order the first layer is one plain matrix product.
+    Kernel size and stride are equal, so with observations stored in patch order the first layer is one matrix product.
     """
 
     def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
@@ -30,9 +30,9 @@ class Patch(Encoder):
         patches = (height // self.patch) * (width // self.patch)
         self.stored = (patches, channels * self.patch**2)
         self.project = orthogonal(nn.Linear(self.stored[1], settings.channels), 2**0.5)
-        if len(shape) == 3:  # grey pictures, one a frame
+        if len(shape) == 3:  # pixels: one channel per frame
             with torch.no_grad():
-                self.project.weight.copy_(2**0.5 * waves(self.patch, channels, settings.channels))
+                self.project.weight.copy_(2**0.5 * cosine_waves(self.patch, channels, settings.channels))
         self.hidden = orthogonal(nn.Linear(patches * settings.channels, settings.hidden), 2**0.5)
         self.last = orthogonal(nn.Linear(settings.hidden, settings.hidden), 2**0.5)
         self.features = settings.hidden
@@ -47,10 +47,10 @@ class Patch(Encoder):
         return F.relu(dense(F.relu(dense(x.flatten(1), self.hidden)), self.last))
 
 
-def waves(patch: int, frames: int, channels: int) -> Tensor:
-    """First weights [channels, frames * patch²]: the longest cosine waves over a patch, as JPEG has them.
+def cosine_waves(patch: int, frames: int, channels: int) -> Tensor:
+    """Initial weights [channels, frames * patch²]: the longest cosine waves over a patch, as in JPEG.
 
-    Each comes twice: for the sum of the frames and for the newest against the oldest, which shows what moves.
+    Each wave comes twice: for the sum of the frames, and for the newest minus the oldest, which shows motion.
     """
     grid = (torch.arange(patch) + 0.5) * torch.pi / patch
     longest = sorted((i + j, i, j) for i in range(patch) for j in range(patch))
@@ -65,13 +65,13 @@ def waves(patch: int, frames: int, channels: int) -> Tensor:
 
 
 class Convolutions(Encoder):
-    """Convolutions and one hidden layer: `layers` is (channels, kernel, stride) for each.
+    """Convolutions and one hidden layer: `layers` gives (channels, kernel, stride) of each convolution.
 
-    Observations are stored in squares of the first layer's stride (`to_squares`).
+    Observations are stored in squares as wide as the first layer's stride (`space_to_depth`).
     """
 
     layers: tuple[tuple[int, int, int], ...]
-    units: int
+    hidden_units: int
 
     def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
         super().__init__(shape, settings)
@@ -89,8 +89,8 @@ class Convolutions(Encoder):
                 )
             self.convolutions.append(orthogonal(nn.Conv2d(channels, out, kernel, stride), 2**0.5))
             channels, height, width = out, (height - kernel) // stride + 1, (width - kernel) // stride + 1
-        self.hidden = orthogonal(nn.Linear(channels * height * width, self.units), 2**0.5)
-        self.features = self.units
+        self.hidden = orthogonal(nn.Linear(channels * height * width, self.hidden_units), 2**0.5)
+        self.features = self.hidden_units
 
     def to_storage(self, observation: np.ndarray) -> np.ndarray:
         return space_to_depth(observation.reshape(len(observation), *self.image), self.stored, self.square)
@@ -99,7 +99,7 @@ class Convolutions(Encoder):
         return 128 if dtype == torch.float32 else 512
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, height / square, width / square, channels * square²]
-        x = x.to(dtype).permute(0, 3, 1, 2)  # as torch counts axes; in memory the channels stay last
+        x = x.to(dtype).permute(0, 3, 1, 2)  # torch's order of axes; in memory the channels stay last
         for number, layer in enumerate(self.convolutions):
             assert isinstance(layer, nn.Conv2d) and layer.bias is not None
             weight, stride = layer.weight, layer.stride[0]
@@ -113,28 +113,28 @@ class Small(Convolutions):
     """Three convolutions for images of about 42 × 42: the layers of `Nature`, scaled down with the image."""
 
     layers = ((16, 4, 2), (32, 4, 2), (32, 3, 1))
-    units = 256
+    hidden_units = 256
 
 
 class Nature(Convolutions):
     """The network of Mnih et al. 2015 (doi:10.1038/nature14236), for 84 × 84 × 4."""
 
     layers = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
-    units = 512
+    hidden_units = 512
 
 
 class Tiny(Convolutions):
     """One convolution and a hidden layer, for the 10 × 10 × channels of MinAtar (Young & Tian 2019, arXiv:1903.03176)."""
 
     layers = ((16, 3, 1),)
-    units = 128
+    hidden_units = 128
 
     def micro_batch_size(self, dtype: torch.dtype) -> int:
-        return 512  # its one convolution makes little of a row: fewer passes cost less
+        return 512  # its activations are small, so larger batches still fit the cache
 
 
 class Mlp(Encoder):
-    """Two hidden layers of tanh over the objects of all stacked frames, as in Schulman et al. 2017 (arXiv:1707.06347)."""
+    """Two hidden tanh layers over the objects of all stacked frames, as in Schulman et al. 2017 (arXiv:1707.06347)."""
 
     takes = ("objects",)
 

@@ -1,6 +1,6 @@
-"""What every encoder has: from what an agent sees to features.
+"""The base class of encoders, which turn observations into features.
 
-An encoder stores observations its own way (`arrange`, once, when they are seen) and reads them in any precision
+An encoder has its own layout for stored observations (`to_storage`, called once for each) and reads them in any precision
 (`forward`). Bytes become numbers between 0 and 1 by scaling the first layer's weights, not the images.
 """
 
@@ -20,7 +20,7 @@ Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
 
 def orthogonal(layer: Layer, gain: float) -> Layer:
-    """Orthogonal weights (Saxe et al. 2014), no bias: the start that PPO's reference implementations use."""
+    """Initialise a layer with orthogonal weights (Saxe et al. 2014) and zero bias, as PPO's reference implementations do."""
     nn.init.orthogonal_(layer.weight, gain)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -28,12 +28,12 @@ def orthogonal(layer: Layer, gain: float) -> Layer:
 
 
 class Encoder(nn.Module):
-    """Observations [B, stack, *frame] to features [B, self.features]."""
+    """Maps observations [B, stack, *frame] to features [B, self.features]."""
 
-    takes: tuple[str, ...] = ("pixels", "planes")  # observations
+    takes: tuple[str, ...] = ("pixels", "planes")  # kinds of observations
     features: int
-    stored: tuple[int, ...]  # shape of an observation as it is stored; as it comes, unless an encoder says otherwise
-    square = 0  # side of the squares of pixels that it is stored in, each with all its channels; 0: numbers in a row
+    stored: tuple[int, ...]  # shape of a stored observation; unchanged unless a subclass sets it
+    square = 0  # side of the pixel squares it is stored in, each with all channels; 0: stored unchanged
 
     def __init__(self, shape: tuple[int, ...], settings: AgentSettings):
         super().__init__()
@@ -42,15 +42,15 @@ class Encoder(nn.Module):
 
     @property
     def running_norm(self) -> RunningNorm | None:
-        """The running statistics that it normalises observations by; None where it does not."""
+        """The running statistics that normalise observations; None if they are not normalised."""
         return None
 
     def to_storage(self, observation: np.ndarray) -> np.ndarray:
-        """How observations are stored: uint8 or float32 [B, *self.stored]."""
+        """Observations [B, stack, *frame] in the layout that is stored: uint8 or float32 [B, *self.stored]."""
         return observation.reshape(len(observation), *self.stored)
 
     def to_storage_torch(self, x: Tensor) -> Tensor:
-        """`arrange` in torch's operations, [B, stack, *frame] to [B, *self.stored]: for graphs that leave Python."""
+        """`to_storage` in torch operations, [B, stack, *frame] to [B, *self.stored], for graphs that are exported."""
         if not self.square:
             return x.reshape(-1, *self.stored)
         channels, height, width = self.image
@@ -59,7 +59,7 @@ class Encoder(nn.Module):
         return squares.reshape(-1, *self.stored)
 
     def from_storage(self, x: Tensor) -> Tensor:
-        """`store` undone: stored images [B, *self.stored] as [B, channels, height, width]."""
+        """The inverse of `to_storage_torch`: stored images [B, *self.stored] as [B, channels, height, width]."""
         if not self.square:
             return x.reshape(-1, *self.image)
         channels, height, width = self.image
@@ -68,7 +68,7 @@ class Encoder(nn.Module):
         return squares.reshape(-1, *self.image)
 
     def micro_batch_size(self, dtype: torch.dtype) -> int:
-        """Rows to learn from at once on a CPU: what the layers make of them should fit its cache."""
+        """Rows of one backward pass on a CPU: their activations should fit its cache."""
         return 4096
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -77,14 +77,14 @@ class Encoder(nn.Module):
 
 
 def dense(x: Tensor, layer: nn.Linear) -> Tensor:
-    """A linear layer in the precision of its input."""
+    """Apply a linear layer in the precision of its input."""
     return F.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
 
 
 def space_to_depth(images: np.ndarray, stored: tuple[int, ...], square: int) -> np.ndarray:
-    """uint8 [B, C, H, W] to [B, H / square, W / square, C * square²]: a convolution's first stride is then 1.
+    """uint8 [B, C, H, W] to [B, H / square, W / square, C * square²], where a convolution of stride `square` has stride 1.
 
-    The sums stay the same (`over_squares`), and processors multiply wide channels faster than four.
+    `kernel_over_depth` gives the weights for the same sums; processors multiply many channels faster than four.
     """
     height, width, channels = stored
     squares = to_patches(images, square, np.empty((len(images), height * width, channels), np.uint8))
@@ -92,7 +92,7 @@ def space_to_depth(images: np.ndarray, stored: tuple[int, ...], square: int) -> 
 
 
 def kernel_over_depth(weight: Tensor, square: int) -> Tensor:
-    """Weights [out, C, kernel, kernel] as those over squares: [out, C * square², kernel / square, kernel / square]."""
+    """Weights [out, C, kernel, kernel] for images in squares: [out, C * square², kernel / square, kernel / square]."""
     out, channels, kernel, _ = weight.shape
     across = kernel // square
     weight = weight.reshape(out, channels, across, square, across, square).permute(0, 1, 3, 5, 2, 4)

@@ -1,7 +1,6 @@
-"""Networks: an encoder, a memory or none, and heads; and how actions are chosen from what they say.
+"""Networks: an encoder, an optional recurrent memory, and heads; and how actions are chosen from their outputs.
 
-Decisions come as a `Sequence`: those of each row in their order, cut where an episode begins. A network without memory
-takes no notice of it.
+`Segments` tell a network with memory how the decisions of a batch follow each other. A network without memory ignores them.
 """
 
 from dataclasses import dataclass
@@ -20,40 +19,40 @@ from games.errors import UserError, nearest
 
 @dataclass
 class Segments:
-    """How N decisions follow each other: segments within which the memory goes on, each begun by a known state."""
+    """How N decisions follow each other: in segments, each with an initial state, within which the memory is carried on."""
 
-    segment: Tensor  # int64 [N]: of each decision
-    place: Tensor  # int64 [N]: of each decision in its segment
-    state: Tensor  # float32 [segments, 2 * layers, size]: before the first of each
-    longest: int  # decisions of a segment
+    segment: Tensor  # int64 [N]: the segment of each decision
+    place: Tensor  # int64 [N]: the place of each decision in its segment
+    state: Tensor  # float32 [segments, 2 * layers, size]: before the first decision of each
+    longest: int  # decisions of the longest segment
 
 
 def segments(asked: Tensor, start: Tensor, state: Tensor) -> Segments:
-    """The decisions where `asked` [T, R], each row's in their order, row by row; `start` [T, R] tells an episode's first.
+    """Segments of the decisions where `asked` [T, R] is true, row by row; `start` [T, R] is true at an episode's first.
 
-    state: [R, 2 * layers, size], before each row's first decision here.
+    state: [R, 2 * layers, size], before the first decision of each row.
 
     >>> asked, start = torch.ones(3, 1, dtype=torch.bool), torch.tensor([[False], [False], [True]])
-    >>> found = sequence(asked, start, torch.ones(1, 2, 4))
+    >>> found = segments(asked, start, torch.ones(1, 2, 4))
     >>> found.segment.tolist(), found.place.tolist(), found.state[:, 0, 0].tolist()
     ([0, 0, 1], [0, 1, 0], [1.0, 0.0])
     """
     row, time = asked.T.nonzero(as_tuple=True)
     begins = start[time, row]
-    first = torch.ones_like(begins)  # of its row here
+    first = torch.ones_like(begins)  # decision of its row
     first[1:] = row[1:] != row[:-1]
     cut = first | begins
     heads = cut.nonzero().squeeze(1)
     segment = cut.cumsum(0) - 1
     place = torch.arange(len(row), device=row.device) - heads[segment]
-    known = torch.where(begins[heads, None, None], 0.0, state[row[heads]])
-    return Segments(segment, place, known, int(place.max()) + 1 if len(place) else 0)
+    initial = torch.where(begins[heads, None, None], 0.0, state[row[heads]])
+    return Segments(segment, place, initial, int(place.max()) + 1 if len(place) else 0)
 
 
 class Memory(nn.Module):
-    """An LSTM (Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735) over a seat's decisions.
+    """An LSTM (Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735) over the decisions of a seat.
 
-    A state is float32 [B, 2 * layers, size]: hidden and cell of each layer; zeros where an episode begins.
+    A state is float32 [B, 2 * layers, size]: hidden and cell state of each layer; zeros where an episode begins.
     """
 
     def __init__(self, features: int, settings: AgentSettings):
@@ -64,11 +63,11 @@ class Memory(nn.Module):
             (nn.init.orthogonal_ if "weight" in name else nn.init.zeros_)(parameter)
 
     def initial_state(self, rows: int, device: torch.device | str = "cpu") -> Tensor:
-        """The state of rows whose episode begins."""
+        """The state at the beginning of an episode, [rows, 2 * layers, size]."""
         return torch.zeros(rows, 2 * self.layers, self.features, device=device)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """One decision: features [B, F] and the state before it; what it remembers [B, size] and the state after it."""
+        """One decision: from features [B, F] and the state before it to outputs [B, size] and the state after it."""
         after: list[Tensor] = []
         for layer in range(self.layers):
             weights = (
@@ -80,33 +79,32 @@ class Memory(nn.Module):
         return x, torch.stack(after, 1)
 
     def run(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """T decisions of each row: features [T, B, F] and the state before them; what it remembers [T, B, size] and the state
-        after them."""
+        """T decisions of each row: features [T, B, F] and the state before them to outputs [T, B, size] and the state after."""
         before = state.to(x.dtype).unflatten(1, (self.layers, 2)).permute(2, 1, 0, 3).contiguous()
         weights = [parameter.to(x.dtype) for parameter in self.lstm.parameters()]
         learning = torch.is_grad_enabled()
         out, hidden, cell = torch.lstm(x, (before[0], before[1]), weights, True, self.layers, 0.0, learning, False, False)
         return out, torch.stack([hidden, cell], 1).permute(2, 0, 1, 3).flatten(1, 2).float()
 
-    def forward(self, x: Tensor, of: Segments) -> Tensor:
-        """Features [N, F] of the decisions of a sequence; what it remembers at each [N, size].
+    def forward(self, x: Tensor, segments: Segments) -> Tensor:
+        """From features [N, F] of the decisions of some segments to outputs [N, size].
 
-        Every segment is a column of its own, padded to the longest: no loop over time in Python.
+        Every segment is a column, padded to the longest, so that no Python loop goes over time.
         """
-        columns = len(of.state)
-        slot = of.place * columns + of.segment  # of each decision in the padded array: flat, whole rows are copied
-        padded = x.new_zeros(of.longest * columns, x.shape[1]).index_copy(0, slot, x).unflatten(0, (of.longest, columns))
-        out, _ = self.run(padded, of.state)
+        longest, columns = segments.longest, len(segments.state)
+        slot = segments.place * columns + segments.segment  # of each decision in the flat padded array
+        padded = x.new_zeros(longest * columns, x.shape[1]).index_copy(0, slot, x).unflatten(0, (longest, columns))
+        out, _ = self.run(padded, segments.state)
         return out.flatten(0, 1).index_select(0, slot)
 
 
 def reset_state(state: Tensor | None, begins: Tensor) -> Tensor | None:
-    """The state of a memory [B, …], empty where an episode begins (bool [B])."""
+    """The state of a memory [B, …], zeros where an episode begins (bool [B])."""
     return None if state is None else torch.where(begins[:, None, None], 0.0, state)
 
 
 def make_encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
-    """The encoder of some settings, for observations [stack, *frame]; `UserError` where the two do not go together."""
+    """The encoder that settings name, for observations [stack, *frame]; `UserError` if it does not take them."""
     if not settings.network_digest:
         return shipped_encoder(shape, settings)
     if settings.normalize_observation:
@@ -115,7 +113,7 @@ def make_encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
 
 
 class Network(nn.Module):
-    """An encoder and, where the settings say so, a memory; subclasses have heads."""
+    """An encoder and, if the settings name one, a memory; subclasses have heads."""
 
     def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings):
         super().__init__()
@@ -124,27 +122,27 @@ class Network(nn.Module):
         self.features = self.memory.features if self.memory else self.encoder.features
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Features float32 [B, F] to a score of each action [B, A] and the value [B]."""
+        """From features float32 [B, F] to a score of each action [B, A] and the value [B]."""
         raise TypeError(f"{type(self).__name__} has no heads")
 
     def state_value(self, scores: Tensor, value: Tensor) -> Tensor:
-        """What states are worth [B], by their scores [B, A], minus infinity for what is not allowed, and the heads' values."""
+        """The values of states [B], from scores [B, A], minus infinity for actions not allowed, and the values of the heads."""
         return value
 
     def choose(self, scores: Tensor, mask: Tensor | None, settings: AgentSettings, generator: torch.Generator) -> Tensor:
-        """Actions int64 [B] as the settings say that it plays."""
+        """Actions int64 [B], chosen as the settings say: by temperature or epsilon."""
         raise TypeError(f"{type(self).__name__} does not choose")
 
-    def forward(self, x: Tensor, dtype: torch.dtype = torch.float32, of: Segments | None = None) -> tuple[Tensor, Tensor]:
-        """x: stored observations [N, *encoder.stored], those of a sequence where there is a memory."""
+    def forward(self, x: Tensor, dtype: torch.dtype = torch.float32, segments: Segments | None = None) -> tuple[Tensor, Tensor]:
+        """Scores [N, A] and values [N] of stored observations [N, *encoder.stored]; segments: needed by a memory."""
         features = self.encoder(x, dtype)
         if self.memory is not None:
-            assert of is not None, "a network with memory is told how decisions follow each other"
-            features = self.memory(features, of)
+            assert segments is not None, "a network with memory needs to know how decisions follow each other"
+            features = self.memory(features, segments)
         return self.heads(features.float())
 
     def step(self, x: Tensor, state: Tensor | None, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor | None]:
-        """One decision of each row: scores, values, and the memory's state after it (None without one)."""
+        """One decision of each row: scores, values, and the memory's state after it (None without a memory)."""
         features = self.encoder(x, dtype)
         if self.memory is not None:
             assert state is not None
@@ -154,15 +152,15 @@ class Network(nn.Module):
     def state_after(self, x: Tensor, starts: np.ndarray, state: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """The memory's state after T decisions of B rows: x [T * B, *encoder.stored] in the order of time, starts bool [T, B].
 
-        Of each row only what follows its last beginning counts; rows in which that is at the same place go together.
+        Only the decisions since a row's last start count; rows whose last start is at the same time are computed together.
         """
         assert self.memory is not None
         features, result = self.encoder(x, dtype).unflatten(0, starts.shape), torch.empty_like(state)
-        place = (starts * np.arange(1, len(starts) + 1)[:, None]).max(0)  # of the last beginning, from 1; 0: there is none
+        place = (starts * np.arange(1, len(starts) + 1)[:, None]).max(0)  # of the last start, from 1; 0: none
         for last in np.unique(place):
             rows = torch.from_numpy(np.flatnonzero(place == last)).to(x.device)
-            known = state[rows] if last == 0 else torch.zeros_like(state[rows])
-            _, result[rows] = self.memory.run(features[max(last - 1, 0) :, rows], known)
+            initial = state[rows] if last == 0 else torch.zeros_like(state[rows])
+            _, result[rows] = self.memory.run(features[max(last - 1, 0) :, rows], initial)
         return result
 
 
@@ -184,7 +182,7 @@ class ActorCritic(Network):
 
 
 class ActionValues(Network):
-    """What each action is worth, Q [B, A], and the greatest of them [B].
+    """Action values Q [B, A] and their maximum [B].
 
     Duelling (Wang et al. 2016, arXiv:1511.06581): Q = V + A − mean A.
     """
@@ -213,14 +211,14 @@ MEMORIES = ("none", "lstm")
 
 
 def make_memory(features: int, settings: AgentSettings) -> Memory | None:
-    """The memory that settings name, over so many features."""
+    """The memory that settings name, over features [B, features]; None without one."""
     if settings.memory not in MEMORIES:
         raise UserError(f"There is no memory '{settings.memory}'.\n{nearest(settings.memory, MEMORIES)}")
     return Memory(features, settings) if settings.memory == "lstm" else None
 
 
 def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
-    """Logits [B, A] with what is not allowed (mask 0) at minus infinity; a row whose mask is all 0 stays as it is."""
+    """Logits [B, A] with actions not allowed (mask 0) at minus infinity; a row whose mask is all 0 stays unchanged."""
     if mask is None:
         return logits
     barred = (mask == 0) & (mask != 0).any(1, keepdim=True)
@@ -234,13 +232,13 @@ def sample(logits: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def choose(logits: Tensor, mask: Tensor | None, temperature: float, generator: torch.Generator) -> Tensor:
-    """Actions [B] at a temperature; 0 is the likeliest allowed action."""
+    """Actions [B] sampled at a temperature; 0: the most likely allowed action."""
     logits = masked(logits, mask)
     return logits.argmax(1) if temperature == 0 else sample(logits / temperature, generator)
 
 
 def best_dtype(device: torch.device, precision: str) -> torch.dtype:
-    """The precision to compute in: `auto` is bfloat16 where the processor multiplies matrices in it, else float32."""
+    """The precision to compute in; `auto` is bfloat16 if the processor multiplies matrices in it, else float32."""
     if precision not in ("auto", "fp32", "bf16"):
         raise UserError(f"There is no precision '{precision}'.\n{nearest(precision, ('auto', 'fp32', 'bf16'))}")
     if precision != "auto":
@@ -253,7 +251,7 @@ def best_dtype(device: torch.device, precision: str) -> torch.dtype:
 
 
 def epsilon_greedy(scores: Tensor, mask: Tensor | None, epsilon: Tensor, generator: torch.Generator) -> Tensor:
-    """Actions [B]: the greatest allowed score, or with probability epsilon [B] any allowed action."""
+    """Actions [B]: the allowed action of the greatest score, or with probability epsilon [B] a random allowed one."""
     best = masked(scores, mask).argmax(1)
     if not (epsilon > 0).any():
         return best

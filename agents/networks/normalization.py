@@ -1,4 +1,4 @@
-"""Running means and deviations, of what an agent sees and of what it expects: part of its network and of its file."""
+"""Running means and deviations of observations and of values: buffers of the network, saved with an agent."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from agents.core.distributed import ProcessGroup
 
-FARTHEST = 10.0  # deviations from the mean that are still told apart
+CLIP = 10.0  # deviations from the mean
 
 
 class RunningNorm(nn.Module):
-    """Numbers as distances from their mean, in standard deviations, both of all that training has seen.
+    """Normalises numbers by the mean and standard deviation of all that training has seen.
 
-    What is in force changes between iterations only (`settle`), so that decisions are judged as they were made (those of turns
-    whose outcome was still open excepted).
+    The statistics stay frozen during an iteration (`settle` updates them), so that learning normalises a decision as acting did
+    (except a decision of the last iteration whose outcome was still pending).
     """
 
     mean: Tensor
@@ -31,13 +31,13 @@ class RunningNorm(nn.Module):
 
     @torch.no_grad()
     def watch(self, x: Tensor) -> None:
-        """Count what is seen, [B, numbers] (Chan et al. 1983, for batches).
+        """Add observations [B, numbers] to the statistics to come (Chan et al. 1983, for batches).
 
-        >>> normal = Normal(1)
+        >>> norm = RunningNorm(1)
         >>> for part in ([[1.0]], [[3.0], [5.0]]):
-        ...     normal.watch(torch.tensor(part))
-        >>> normal.settle()
-        >>> [round(x, 3) for x in (normal.mean.item(), normal.deviation.item())]  # of 1, 3, 5: 3 and √(8/3)
+        ...     norm.watch(torch.tensor(part))
+        >>> norm.settle()
+        >>> [round(x, 3) for x in (norm.mean.item(), norm.deviation.item())]  # of 1, 3, 5: 3 and √(8/3)
         [3.0, 1.633]
         """
         if len(x):
@@ -45,46 +45,47 @@ class RunningNorm(nn.Module):
             self._add(len(x), x.mean(0), x.var(0, correction=0))
 
     def _add(self, count: Tensor | int, mean: Tensor, variance: Tensor) -> None:
-        """Count so many more, of which these are known."""
-        share = count / (self.count + count)
-        off = mean - self.seen_mean
-        self.seen_variance += share * (variance - self.seen_variance) + share * (1 - share) * off.square()
-        self.seen_mean += share * off
+        """Add `count` observations of this mean and variance."""
+        weight = count / (self.count + count)
+        delta = mean - self.seen_mean
+        self.seen_variance += weight * (variance - self.seen_variance) + weight * (1 - weight) * delta.square()
+        self.seen_mean += weight * delta
         self.count += count
 
     @torch.no_grad()
-    def merge(self, others: Sequence[Tensor]) -> None:
-        """Count what others have seen, each as its `summary`."""
-        for count, mean, variance in (other.to(self.mean.device).tensor_split((1, 1 + len(self.mean))) for other in others):
+    def merge(self, summaries: Sequence[Tensor]) -> None:
+        """Add the observations of other processes, given by the `summary` of each."""
+        for summary in summaries:
+            count, mean, variance = summary.to(self.mean.device).tensor_split((1, 1 + len(self.mean)))
             if count > 0:
                 self._add(count.squeeze(), mean, variance)
 
     def summary(self) -> Tensor:
-        """How much has been seen, its mean and its variance: float32 [1 + 2 * numbers]."""
+        """Count, mean and variance of all observations: float32 [1 + 2 * numbers]."""
         return torch.cat([self.count[None], self.seen_mean, self.seen_variance])
 
     @torch.no_grad()
     def settle(self) -> None:
-        """From now on it is normalised by what has been seen."""
+        """From now on normalise by all observations so far."""
         if self.count > 1:
             self.mean.copy_(self.seen_mean)
             self.deviation.copy_((self.seen_variance + 1e-8).sqrt())
 
     def forward(self, x: Tensor) -> Tensor:
-        return ((x.float() - self.mean) / self.deviation).clamp(-FARTHEST, FARTHEST)
+        return ((x.float() - self.mean) / self.deviation).clamp(-CLIP, CLIP)
 
 
 class ValueNorm(nn.Module):
-    """The unit that values are learned in: their mean and deviation, lately.
+    """Mean and deviation of recent value targets, by which the value head's output is scaled.
 
     PopArt: van Hasselt et al. 2016, arXiv:1602.07714.
     """
 
-    KEPT = 0.95  # of the old moments, in each update
+    DECAY = 0.95  # of the old moments, in each update
 
     mean: Tensor
     deviation: Tensor
-    moments: Tensor  # the mean, the variance, and how much of them is there yet
+    moments: Tensor  # mean, variance, and the total weight of the targets so far (Adam's bias correction)
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,29 +94,29 @@ class ValueNorm(nn.Module):
         self.register_buffer("moments", torch.zeros(3))
 
     @torch.no_grad()
-    def update(self, target: Tensor, layer: nn.Linear, ranks: ProcessGroup | None = None) -> None:
-        """Follow the targets [B], of all ranks; the layer that gives values in this unit is changed so that they stay.
+    def update(self, target: Tensor, layer: nn.Linear, group: ProcessGroup | None = None) -> None:
+        """Update by the targets [B] of all processes; `layer`, the value head, is rescaled so that its values stay the same.
 
-        >>> scale, layer = Scale(), nn.Linear(1, 1)
-        >>> before = layer(torch.ones(1)) * scale.deviation + scale.mean
-        >>> scale.update(torch.tensor([10.0, 30.0]), layer)
-        >>> scale.mean.item(), scale.deviation.item()
+        >>> norm, layer = ValueNorm(), nn.Linear(1, 1)
+        >>> before = layer(torch.ones(1)) * norm.deviation + norm.mean
+        >>> norm.update(torch.tensor([10.0, 30.0]), layer)
+        >>> norm.mean.item(), norm.deviation.item()
         (20.0, 10.0)
-        >>> bool(torch.isclose(layer(torch.ones(1)) * scale.deviation + scale.mean, before, atol=1e-4))
+        >>> bool(torch.isclose(layer(torch.ones(1)) * norm.deviation + norm.mean, before, atol=1e-4))
         True
         """
-        ranks = ranks or ProcessGroup()
-        if not ranks.gather_numbers(len(target)).any():
+        group = group or ProcessGroup()
+        if not group.gather_numbers(len(target)).any():
             return
-        middle = ranks.mean(target)
-        variance = ranks.mean((target - middle).square())
-        there = self.KEPT * self.moments[2] + (1 - self.KEPT)
-        share = (1 - self.KEPT) / there  # of the new ones
-        off = middle - self.moments[0]
-        mean = self.moments[0] + share * off
-        spread = (1 - share) * self.moments[1] + share * variance + share * (1 - share) * off.square()
-        self.moments.copy_(torch.stack([mean, spread, there]))
-        deviation = spread.sqrt().clamp(min=1e-4)
+        batch_mean = group.mean(target)
+        batch_variance = group.mean((target - batch_mean).square())
+        total = self.DECAY * self.moments[2] + (1 - self.DECAY)
+        weight = (1 - self.DECAY) / total  # of the new targets
+        delta = batch_mean - self.moments[0]
+        mean = self.moments[0] + weight * delta
+        variance = (1 - weight) * self.moments[1] + weight * batch_variance + weight * (1 - weight) * delta.square()
+        self.moments.copy_(torch.stack([mean, variance, total]))
+        deviation = variance.sqrt().clamp(min=1e-4)
         layer.weight.mul_(self.deviation / deviation)
         layer.bias.mul_(self.deviation).add_(self.mean - mean).div_(deviation)
         self.mean.copy_(mean)

@@ -18,12 +18,12 @@ ENCODERS: dict[str, type[Encoder]] = {
 
 
 def shipped_encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
-    """The encoder that settings name, for observations [stack, *frame]; `UserError` where the two do not go together."""
+    """The encoder that settings name, for observations [stack, *frame]; `UserError` if it does not take them."""
     if settings.network not in ENCODERS:
         raise UserError(f"There is no network '{settings.network}'.\n{nearest(settings.network, ENCODERS)}")
     kind = ENCODERS[settings.network]
     if settings.observation not in kind.takes:
-        fitting = [name for name, other in ENCODERS.items() if settings.observation in other.takes]
+        fitting = [name for name, encoder in ENCODERS.items() if settings.observation in encoder.takes]
         raise UserError(
             f"The {settings.network} network does not take {settings.observation}.\n"
             f"For {settings.observation}: {', '.join(fitting)}."

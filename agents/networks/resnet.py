@@ -1,7 +1,7 @@
-"""Deep encoders: convolutions with shortcuts around them (He et al. 2016, arXiv:1512.03385).
+"""Deep residual encoders: convolutions with skip connections (He et al. 2016, arXiv:1512.03385).
 
-Neither normalises over a batch, since one picture at a time must give the same features as many. Both start as their
-sources do, from truncated normal weights whose size follows from how many inputs a unit has.
+Neither uses batch normalisation, since an image must give the same features alone and in a batch. Both are initialised as in
+their sources, with truncated normal weights whose deviation follows from a unit's fan-in.
 """
 
 from typing import ClassVar
@@ -15,15 +15,15 @@ from agents.core.settings import AgentSettings
 from agents.networks.encoder import BYTE_SCALE, Encoder, dense, kernel_over_depth, orthogonal, space_to_depth
 from games.errors import UserError
 
-UNITS = 256  # of the last layer of either
-BOUND = 2.0  # standard deviations at which a normal distribution is cut
-SHRINKS = 0.8796  # the standard deviation of one that is cut there
+HIDDEN_UNITS = 256  # of the last layer of either
+BOUND = 2.0  # standard deviations at which a normal distribution is truncated
+TRUNCATED_STD = 0.8796  # standard deviation of a standard normal distribution truncated there
 
 
-def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, gain: float = 1.0) -> nn.Conv2d:
-    """A convolution that pads by half of an odd kernel; weights of the standard deviation √(gain / inputs of a unit)."""
+def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, scale: float = 1.0) -> nn.Conv2d:
+    """A convolution, padded by half of an odd kernel; its weights have the standard deviation √(scale / fan-in)."""
     layer = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2 if kernel % 2 else 0, groups=groups)
-    std = (gain / (inputs // groups * kernel**2)) ** 0.5 / SHRINKS
+    std = (scale / (inputs // groups * kernel**2)) ** 0.5 / TRUNCATED_STD
     nn.init.trunc_normal_(layer.weight, 0.0, std, -BOUND * std, BOUND * std)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
@@ -31,14 +31,14 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups:
 
 
 def convolve(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    """A convolution in the precision of its input."""
+    """Apply a convolution in the precision of its input."""
     assert layer.bias is not None
     weight, bias = layer.weight.to(x.dtype), layer.bias.to(x.dtype)
     return F.conv2d(x, weight, bias, layer.stride, layer.padding, groups=layer.groups)
 
 
 def refuse_small(name: str, side: int, smallest: int) -> None:
-    """`UserError` for images of which fewer than 2 × 2 places would be left: nothing could tell where anything is."""
+    """Raise `UserError` for images that would shrink below 2 × 2 positions, which would lose where things are."""
     if side < smallest:
         raise UserError(
             f"Images of {side} pixels are too small for {name}, which halves them three times.\n"
@@ -47,7 +47,7 @@ def refuse_small(name: str, side: int, smallest: int) -> None:
 
 
 class ResidualBlock(nn.Module):
-    """x + two convolutions of what is positive in it, as in the paper's figure 3."""
+    """x + two convolutions, each after a ReLU, as in figure 3 of Espeholt et al. 2018."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -60,7 +60,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualStage(nn.Module):
-    """A convolution, the greatest of every 3 × 3 in steps of 2, two residual blocks."""
+    """A convolution, 3 × 3 max pooling with stride 2, two residual blocks."""
 
     def __init__(self, inputs: int, channels: int):
         super().__init__()
@@ -68,7 +68,7 @@ class ResidualStage(nn.Module):
         self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(2))
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:
-        """weight: of the first convolution, which reads bytes in the first stage."""
+        """weight: of the first convolution; the first stage scales it, since it reads bytes."""
         assert self.widen.bias is not None
         x = F.max_pool2d(F.conv2d(x, weight.to(x.dtype), self.widen.bias.to(x.dtype), padding=1), 3, 2, 1)
         for block in self.blocks:
@@ -91,8 +91,8 @@ class Impala(Encoder):
             self.stages.append(ResidualStage(inputs, channels))
             inputs = channels
             height, width = -(-height // 2), -(-width // 2)
-        self.hidden = orthogonal(nn.Linear(inputs * height * width, UNITS), 2**0.5)
-        self.features = UNITS
+        self.hidden = orthogonal(nn.Linear(inputs * height * width, HIDDEN_UNITS), 2**0.5)
+        self.features = HIDDEN_UNITS
 
     square = 1
 
@@ -103,7 +103,7 @@ class Impala(Encoder):
         return 32 if dtype == torch.float32 else 64
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, height, width, channels]
-        x = x.to(dtype).permute(0, 3, 1, 2)  # as torch counts axes; in memory the channels stay last
+        x = x.to(dtype).permute(0, 3, 1, 2)  # torch's order of axes; in memory the channels stay last
         for number, stage in enumerate(self.stages):
             assert isinstance(stage, ResidualStage)
             x = stage(x, stage.widen.weight if number else stage.widen.weight * BYTE_SCALE)
@@ -111,34 +111,34 @@ class Impala(Encoder):
 
 
 class InvertedResidual(nn.Module):
-    """An inverted residual: widen, look at each channel by itself, narrow; around it a shortcut where the shape stays.
+    """An inverted residual block: expand, depthwise convolution, project; a skip connection where the shape stays.
 
-    What is narrow is not cut off at 0 (a "linear bottleneck"), so that nothing is lost there.
+    The projection has no ReLU (a "linear bottleneck"), so that it loses no information.
     """
 
-    widening = 4
+    expansion = 4
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
-        wide = self.widening * inputs
-        self.widen = convolution(inputs, wide, 1, gain=2.0)
-        self.look = convolution(wide, wide, 3, stride, wide, gain=2.0)
+        wide = self.expansion * inputs
+        self.widen = convolution(inputs, wide, 1, scale=2.0)
+        self.look = convolution(wide, wide, 3, stride, wide, scale=2.0)
         self.narrow = convolution(wide, outputs, 1)
         self.shortcut = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:  # [B, C, H, W]
         inner = F.relu6(convolve(x, self.widen), inplace=True)
-        slow = x.device.type == "cpu" and self.look.stride[0] > 1  # in bfloat16 its gradients take ten times as long
+        slow = x.device.type == "cpu" and self.look.stride[0] > 1  # its bfloat16 gradients take ten times as long
         inner = F.relu6(convolve(inner.float() if slow else inner, self.look), inplace=True)
         inner = convolve(inner.to(x.dtype), self.narrow)
         return inner.add_(x) if self.shortcut else inner
 
 
 class Mobile(Encoder):
-    """Depthwise-separable residual convolutions, as MobileNetV2 has them (Sandler et al. 2018, arXiv:1801.04381), but few.
+    """A small MobileNetV2: depthwise-separable residual convolutions (Sandler et al. 2018, arXiv:1801.04381).
 
-    For images of 42 × 42 to 84 × 84. Where things are matters in a game, so all places go into the hidden layer; the
-    paper takes their mean.
+    For images of 42 × 42 to 84 × 84. All positions go into the hidden layer, since a game depends on where things are; the
+    paper averages over them.
     """
 
     stem = 16  # channels
@@ -150,14 +150,14 @@ class Mobile(Encoder):
         refuse_small("mobile", min(height, width), 12)
         self.square = 2 if height % 2 == width % 2 == 0 else 1
         self.stored = (height // self.square, width // self.square, channels * self.square**2)
-        self.first = convolution(channels, self.stem, 4, 2, gain=2.0)
+        self.first = convolution(channels, self.stem, 4, 2, scale=2.0)
         height, width, inputs = height // 2 - 1, width // 2 - 1, self.stem
         self.inner = nn.ModuleList()
         for outputs, stride in self.blocks:
             self.inner.append(InvertedResidual(inputs, outputs, stride))
             inputs, height, width = outputs, -(-height // stride), -(-width // stride)
-        self.hidden = orthogonal(nn.Linear(inputs * height * width, UNITS), 2**0.5)
-        self.features = UNITS
+        self.hidden = orthogonal(nn.Linear(inputs * height * width, HIDDEN_UNITS), 2**0.5)
+        self.features = HIDDEN_UNITS
 
     def to_storage(self, observation: np.ndarray) -> np.ndarray:
         return space_to_depth(observation.reshape(len(observation), *self.image), self.stored, self.square)
@@ -166,7 +166,7 @@ class Mobile(Encoder):
         return 64 if dtype == torch.float32 else 128
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, height / square, width / square, channels * square²]
-        x = x.to(dtype).permute(0, 3, 1, 2)  # as torch counts axes; in memory the channels stay last
+        x = x.to(dtype).permute(0, 3, 1, 2)  # torch's order of axes; in memory the channels stay last
         assert self.first.bias is not None
         weight = kernel_over_depth(self.first.weight * BYTE_SCALE, self.square).to(dtype)
         x = F.relu6(F.conv2d(x, weight, self.first.bias.to(dtype), 2 // self.square), inplace=True)

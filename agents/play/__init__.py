@@ -1,1 +1,1 @@
-"""Agents in seats, matches between them, and their evaluation."""
+"""Agents in seats of games, matches between them, and their evaluation."""

@@ -1,4 +1,4 @@
-"""`Agent`: a trained network and all that a seat needs to act as it did in training. One file; opening it runs no code."""
+"""`Agent`: a trained network with all settings that it needs to act as in training. One file; opening it runs no code."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -17,7 +17,7 @@ from agents.networks import custom
 from agents.networks.network import NETWORKS, Network, masked, reset_state
 from agents.play.agent_info import AgentInfo, check_game, info_of
 from agents.play.policy import SeatedAgent
-from agents.play.trainable import trainable
+from agents.play.trainable import AnyGame, trainable
 from games.engine.batch import Batch
 from games.engine.loader import Game
 from games.errors import UserError
@@ -26,24 +26,24 @@ from games.errors import UserError
 class Agent:
     """A network that plays a game."""
 
-    def __init__(self, game: Game, info: AgentInfo, network: Network, device: str = "cpu"):
+    def __init__(self, game: AnyGame, info: AgentInfo, network: Network, device: str = "cpu"):
         self.game, self.info = game, info
         self.device = torch.device(device)
         self.network = network.to(self.device).eval()
         self.dtype = torch.float32
         self.generator = torch.Generator(self.device).manual_seed(0)
-        self._state: Tensor | None = None  # of the memory, between calls of `act`
+        self._state: Tensor | None = None  # recurrent state between calls of `act`
 
     # --- files ---
 
     @classmethod
     def load(
-        cls, path: str | Path, game: Game | None = None, device: str = "cpu", network: str | Path | None = None
+        cls, path: str | Path, game: AnyGame | None = None, device: str = "cpu", network: str | Path | None = None
     ) -> "Agent":
-        """Open an agent's file. `UserError` where it is damaged or plays another game or version than the one here.
+        """Open an agent's file. `UserError` if it is damaged or plays another game or version.
 
-        game: the game it is to play; needed for an agent of a game of your own, since no path in a file is followed.
-        network: the file of its network, where that is one of your own; once named, it is known to all further agents.
+        game: needed for an agent of a user's own game, since no path in a file is followed.
+        network: the file of its network, if that is a user's own; once loaded, it serves all further agents too.
         """
         path = Path(path)
         tensors, meta = tensor_file.load(path, "agent")
@@ -53,35 +53,36 @@ class Agent:
         if network is not None:
             custom.load(network)
         custom.require(info.settings, str(path), f"{path} was trained", "Name its file: --network FILE (in Python: network=…)")
-        with torch.device("meta"):  # without memory, before its size is known to be the tensors'
+        with torch.device("meta"):  # allocates nothing until the shapes are known to be right
             _check_shapes(path, build_network(game, info.settings, info.algorithm), tensors)
-        made = build_network(game, info.settings, info.algorithm)
-        made.load_state_dict(tensors)
-        return cls(game, info, made, device)
+        built = build_network(game, info.settings, info.algorithm)
+        built.load_state_dict(tensors)
+        return cls(game, info, built, device)
 
     def save(self, path: str | Path) -> None:
         """Write the agent, atomically."""
-        weights = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}  # one may have two names
+        # Copies: a tensor may have two names, and safetensors refuses tensors that share memory.
+        weights = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         tensor_file.save(Path(path), weights, asdict(self.info), "agent")
 
     # --- acting ---
 
     def act(self, observation: np.ndarray, mask: np.ndarray | None = None, start: Any = False) -> Any:
-        """The action for an observation as the game's Gymnasium environment gives it, alone or [B, …].
+        """The action for one observation, or actions for [B, …], as the game's Gymnasium environment gives them.
 
         observation: uint8 [size, size, stack] pixels, [size, size, stack * roles] planes, or float32 objects.
-        mask: what is allowed (`info["action_mask"]`), [A] or [B, A].
-        start: whether an episode begins with it, a bool or [B]: there an agent with a memory forgets what was before.
+        mask: allowed actions (`info["action_mask"]`), [A] or [B, A].
+        start: true, a bool or [B], where the observation is the first of an episode: there a memory is reset.
         """
-        seen = self.info.settings
-        observation = trainable(self.game).to_frames(observation, seen)
-        frame = frame_shape_of(self.game, seen)
-        flat = 1 if seen.observation == "objects" else 3
-        single = observation.ndim == flat
+        settings = self.info.settings
+        observation = trainable(self.game).to_frames(observation, settings)
+        frame = frame_shape_of(self.game, settings)
+        ndim = 1 if settings.observation == "objects" else 3  # of a single observation
+        single = observation.ndim == ndim
         batch = observation[None] if single else observation
-        if flat == 3:
+        if ndim == 3:
             batch = batch.transpose(0, 3, 1, 2)
-        batch = np.ascontiguousarray(batch).reshape(len(batch), seen.stack, *frame)
+        batch = np.ascontiguousarray(batch).reshape(len(batch), settings.stack, *frame)
         masks = None if mask is None else np.asarray(mask)[None] if single else np.asarray(mask)
         begins = torch.from_numpy(np.broadcast_to(start, len(batch)).copy()).to(self.device)
         if self._state is None or len(self._state) != len(batch):
@@ -91,25 +92,25 @@ class Agent:
         return int(actions[0]) if single else actions
 
     def initial_state(self, rows: int) -> Tensor | None:
-        """What an agent with a memory remembers in so many rows before an episode begins; None without one."""
+        """The recurrent state of `rows` rows before an episode begins; None without a memory."""
         return None if self.network.memory is None else self.network.memory.initial_state(rows, self.device)
 
     def decide(
         self, observation: np.ndarray, masks: np.ndarray | None, state: Tensor | None = None
     ) -> tuple[np.ndarray, Tensor | None]:
-        """int64 [B] for a view's observations [B, stack, *frame] and masks [B, A]; and the memory's state after it.
+        """Actions int64 [B] for a view's observations [B, stack, *frame] and masks [B, A]; and the recurrent state after them.
 
-        state: of the memory before it, as this or `initial_state` gave it.
+        state: the recurrent state before them, as this or `initial_state` returned it.
         """
         with torch.inference_mode():
             logits, _, state = self._step(observation, state)
-            chosen = self.network.choose(logits, self._tensor(masks), self.info.settings, self.generator)
-        return chosen.cpu().numpy(), state
+            actions = self.network.choose(logits, self._tensor(masks), self.info.settings, self.generator)
+        return actions.cpu().numpy(), state
 
     def scores(
         self, observation: np.ndarray, masks: np.ndarray | None, state: Tensor | None = None
     ) -> tuple[np.ndarray, Tensor | None]:
-        """float32 [B, A], by which `decide` chooses: logits or action values, minus infinity for what is not allowed."""
+        """Logits or action values float32 [B, A], minus infinity for actions not allowed, by which `decide` chooses."""
         with torch.inference_mode():
             scores, _, state = self._step(observation, state)
             return masked(scores, self._tensor(masks)).cpu().numpy(), state
@@ -117,7 +118,7 @@ class Agent:
     def evaluate(
         self, observation: np.ndarray, masks: np.ndarray | None = None, state: Tensor | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities [B, A] of the actions at temperature 1, and the values [B], in the rewards that it learned from."""
+        """Probabilities [B, A] of the actions at temperature 1, and values [B], in units of the scaled rewards of training."""
         with torch.inference_mode():
             logits, values, _ = self._step(observation, state)
             logits = masked(logits, self._tensor(masks))
@@ -133,23 +134,23 @@ class Agent:
         return None if masks is None else torch.from_numpy(masks).to(self.device)
 
     def player(self, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray) -> "SeatedAgent":
-        """Let the agent take rows (environment, seat) of a batch."""
+        """Seat the agent in rows (environment, seat) of a batch."""
         return SeatedAgent(self, batch, rows)
 
 
-def frame_shape_of(game: Game, settings: AgentSettings) -> tuple[int, ...]:
-    """Of one frame as these settings see the game."""
+def frame_shape_of(game: AnyGame, settings: AgentSettings) -> tuple[int, ...]:
+    """The shape of one frame of the game, as these settings observe it."""
     return trainable(game).frame_shape(settings.observation, settings.size)
 
 
-def build_network(game: Game, settings: AgentSettings, algorithm: str = "ppo") -> Network:
-    """A new network for a game, with the heads that an algorithm needs."""
+def build_network(game: AnyGame, settings: AgentSettings, algorithm: str = "ppo") -> Network:
+    """A new network for a game, with the heads of an algorithm."""
     shape = (settings.stack, *frame_shape_of(game, settings))
     return NETWORKS[algorithm](shape, game.num_actions, settings)
 
 
-def describe_agent(game: Game, settings: AgentSettings, algorithm: str) -> AgentInfo:
-    """The file's text for an agent of this game; takes the agent's part of a learner's settings."""
+def describe_agent(game: AnyGame, settings: AgentSettings, algorithm: str) -> AgentInfo:
+    """The metadata of an agent of this game. settings: may be a learner's, of which it takes the agent's part."""
     return AgentInfo(
         game=game.name,
         game_version=game.version,
@@ -179,18 +180,19 @@ def _check_shapes(path: Path, network: Network, tensors: dict[str, Tensor]) -> N
 
 
 def matching_weights(path: Path, network: Network) -> tuple[dict[str, Tensor], list[str]]:
-    """The weights of an agent's file, or of a run's, of any game, that a network has by name and shape; and its names that go
-    without.
+    """The weights of an agent of any game that match a network by name and shape, and the names without a match.
 
-    `UserError` where nothing fits.
+    path: the agent's file, or a run's folder. `UserError` if nothing of the encoder matches.
     """
     path = path / "agent.safetensors" if path.is_dir() else path
     tensors, _ = tensor_file.load(path, "agent")
-    own = network.state_dict()
-    fit = {name: tensors[name] for name, tensor in own.items() if name in tensors and tensors[name].shape == tensor.shape}
-    if not any(name.startswith("encoder.") for name in fit):
+    state = network.state_dict()
+    matching = {
+        name: tensors[name] for name, tensor in state.items() if name in tensors and tensors[name].shape == tensor.shape
+    }
+    if not any(name.startswith("encoder.") for name in matching):
         raise UserError(
             f"{path} has another network: nothing of its encoder fits.\n"
             "Give the --observation, --network and --set size=… that it was trained with."
         )
-    return fit, [name for name in own if name not in fit]
+    return matching, [name for name in state if name not in matching]

@@ -1,11 +1,10 @@
-"""Many copies of one of our games in which some seats learn and others play against them."""
-
-from typing import Any
+"""Many copies of one of our games, in which some seats learn and the others are opponents."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from agents.core.settings import AgentSettings
 from agents.core.tensor_file import select_prefix
 from agents.play.seats import OPENING, Participant
 from games.engine.batch import EXTERNAL, Batch, Workers
@@ -14,18 +13,25 @@ from games.engine.view import View, check_shapes
 
 
 class GameArena:
-    """A batch in which R rows (environment, seat) learn and others play against them.
+    """A batch in which R rows (environment, seat) learn and the other seats are opponents.
 
-    opponents: shared evenly over the environments; a learner's seat alternates. `SELF`: both seats learn. None: one seat.
+    opponents: spread evenly over the environments; the learner's seat alternates. An opponent None: both seats learn
+    (self-play). An empty list: a game of one seat.
     """
 
     def __init__(
-        self, game: Game, num_envs: int, seed: int, opponents: "list[Participant | None]", settings: Any, workers: Workers
+        self,
+        game: Game,
+        num_envs: int,
+        seed: int,
+        opponents: list[Participant | None],
+        settings: AgentSettings,
+        workers: Workers,
     ):
         self.game, self.masked = game, game.has_legal
-        opening = (0, OPENING[1]) if game.turns else (0, 0)  # or it would know few positions but its own
+        opening = (0, OPENING[1]) if game.turns else (0, 0)  # else it would learn only positions of its own play
         self.batch = Batch(game, num_envs, seed, opening=opening, threads=workers)
-        rows, against = [], [[] for _ in opponents]
+        rows, opponent_rows = [], [[] for _ in opponents]
         self.batch.bots[:] = EXTERNAL
         for env in range(num_envs):
             number = env % len(opponents) if opponents else 0
@@ -39,12 +45,12 @@ class GameArena:
                 rows.append((env, seat))
                 self.batch.bots[env, 1 - seat] = opponent.bot
                 if opponent.agent is not None:
-                    against[number].append((env, 1 - seat))
+                    opponent_rows[number].append((env, 1 - seat))
         self.view = View(self.batch, rows, settings.observation, settings.size, settings.stack)
-        self.batch.delay[self.view.envs, self.view.seats] = 0 if game.turns else settings.delay  # the learner's, not the bots'
-        self.rivals = [
+        self.batch.delay[self.view.envs, self.view.seats] = 0 if game.turns else settings.delay  # of the learner, not of bots
+        self.opponents = [
             opponent.agent.player(self.batch, np.array(seats))
-            for opponent, seats in zip(opponents, against, strict=True)
+            for opponent, seats in zip(opponents, opponent_rows, strict=True)
             if seats and opponent is not None and opponent.agent is not None
         ]
         self.batch.reset()
@@ -52,23 +58,23 @@ class GameArena:
         self.actions = np.zeros(self.batch.rewards.shape, np.int64)
 
     def asked(self) -> np.ndarray:
-        """bool [R]: the learning rows that decide now."""
+        """The rows that decide now, bool [R]."""
         return self.batch.asked[self.view.envs, self.view.seats] == 1
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Play the rows' actions [R], in their view's words; rewards float64 [R] and ends uint8 [R]."""
+        """Play actions [R], as the rows' view numbers them: rewards float64 [R] and ends uint8 [R]."""
         self.view.act(actions, self.actions)
-        for rival in self.rivals:
-            rival.act(self.actions)
+        for opponent in self.opponents:
+            opponent.act(self.actions)
         self.batch.step(self.actions)
         return self.batch.rewards[self.view.envs, self.view.seats], self.batch.end[self.view.envs]
 
     def episodes(self) -> np.ndarray:
-        """int64 [R]: the number of each row's running episode."""
+        """The number of each row's running episode, int64 [R]."""
         return self.batch.episode[self.view.envs]
 
     def finished(self) -> tuple[list[float], list[int]]:
-        """Returns and ticks of the episodes that ended in the last step, of each learning row."""
+        """Returns and lengths (in ticks) of the episodes that ended in the last step, of each row."""
         ended = np.flatnonzero(self.batch.end[self.view.envs])
         envs, seats = self.view.envs[ended], self.view.seats[ended]
         return self.batch.returns[envs, seats].tolist(), self.batch.ticks[envs].tolist()
@@ -79,16 +85,16 @@ class GameArena:
     # --- checkpoints ---
 
     def state(self) -> dict[str, Tensor]:
-        """All that is needed to go on identically."""
+        """The tensors that `restore` needs to go on identically."""
         parts = {"batch": torch.frombuffer(bytearray(self.batch.snapshot()), dtype=torch.uint8)}
         parts |= {f"view.{name}": torch.from_numpy(array) for name, array in self.view.state().items()}
-        for number, rival in enumerate(self.rivals):
-            parts |= {f"rival{number}.{name}": tensor for name, tensor in rival.state().items()}
+        for number, opponent in enumerate(self.opponents):
+            parts |= {f"rival{number}.{name}": tensor for name, tensor in opponent.state().items()}
         return parts
 
     def restore(self, parts: dict[str, Tensor]) -> str | None:
         self.batch.restore(parts["batch"].numpy().tobytes())
         self.view.restore({name: parts[f"view.{name}"].numpy() for name in ("last", "episode")})
-        for number, rival in enumerate(self.rivals):
-            rival.restore(select_prefix(parts, f"rival{number}."))
+        for number, opponent in enumerate(self.opponents):
+            opponent.restore(select_prefix(parts, f"rival{number}."))
         return None

@@ -4,18 +4,18 @@ from typing import Any
 
 from agents.play.result import MatchResult
 from agents.play.seats import Participant
-from agents.play.trainable import trainable
+from agents.play.trainable import AnyGame, trainable
 from games.errors import UserError
 
 
 def play_match(
-    game: Any, participants: list[Participant], games: int, seed: int, levels: Any = None, threads: int = 1
+    game: AnyGame, participants: list[Participant], games: int, seed: int, levels: Any = None, threads: int = 1
 ) -> MatchResult:
-    """Play `games` games, the seats exchanged in every second one, and each of a pair from the same beginning.
+    """Play `games` games in pairs: both games of a pair begin alike, with the seats exchanged.
 
-    `UserError` where a person sits among the participants, or their number is not the game's.
+    `UserError` if a participant is a person, or their number is not the game's.
     """
-    if any(one.human for one in participants):
+    if any(participant.human for participant in participants):
         raise UserError("A person cannot sit in a match without a window.\nSeats for one: bot, bot:0.8, random, or an agent.")
     if len(participants) != game.players:
         raise UserError(f"{game.heading} has {game.players} seat{'s'[: game.players - 1]}, not {len(participants)}.")

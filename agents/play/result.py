@@ -8,25 +8,25 @@ import numpy as np
 
 
 def wilson(score: float, games: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % interval of a rate (Wilson 1927); `score` is wins plus half of the draws.
+    """The 95 % confidence interval of a win rate (Wilson 1927); `score` is wins plus half of the draws.
 
     >>> [round(x, 3) for x in wilson(8, 10)]
     [0.49, 0.943]
     """
     rate, square = score / games, z * z / games
-    middle = rate + square / 2
-    spread = z * math.sqrt(rate * (1 - rate) / games + square / games / 4)
-    return (middle - spread) / (1 + square), (middle + spread) / (1 + square)
+    centre = rate + square / 2
+    half_width = z * math.sqrt(rate * (1 - rate) / games + square / games / 4)
+    return (centre - half_width) / (1 + square), (centre + half_width) / (1 + square)
 
 
 @dataclass
 class MatchResult:
-    """What a match came to, of the first participant's view."""
+    """The returns of all games of a match; rates are those of the first participant."""
 
     game: str
     seats: list[str]  # participants, in the order named
     returns: np.ndarray  # [games, participants]
-    cut: int  # games that ran out of time
+    cut: int  # games truncated by the time limit
     steps_per_second: float  # decisions of all participants
 
     @property
@@ -35,7 +35,7 @@ class MatchResult:
 
     @property
     def score(self) -> float:
-        """What training maximises and the best is chosen by: the win rate, or with one seat the mean return."""
+        """The score by which the best agent is chosen: the win rate, or with one seat the mean return."""
         return self.summary()["win_rate" if len(self.seats) == 2 else "mean_return"]
 
     def summary(self) -> dict[str, Any]:

@@ -14,43 +14,56 @@ TOGETHER = 250  # games that run at once
 
 
 def play_games(game: Game, participants: list[Participant], games: int, seed: int, levels: Any, threads: int) -> MatchResult:
-    """Play `games` games, the seats exchanged in every second one, and each of a pair from the same beginning."""
-    began, decisions, returns, cut = time.perf_counter(), 0, [], 0
-    first = 0  # of the environments' numbers
+    """Play `games` games in pairs: both games of a pair begin alike, with the seats exchanged."""
+    start, decisions, returns, cut = time.perf_counter(), 0, [], 0
+    first = 0  # number of the first environment
     while first < games:
         count = min(games - first, TOGETHER)
         quota = max(1, min(4, (games - first) // count))
-        part = Table(game, participants, count, quota, seed, first, levels, threads)
-        part.play()
-        returns.append(part.returns)
-        decisions, cut = decisions + part.decisions, cut + part.cut
+        table = Table(game, participants, count, quota, seed, first, levels, threads)
+        table.play()
+        returns.append(table.returns)
+        decisions, cut = decisions + table.decisions, cut + table.cut
         first += count * quota
-    elapsed = time.perf_counter() - began
-    return MatchResult(game.name, [one.name for one in participants], np.concatenate(returns), cut, decisions / elapsed)
+    elapsed = time.perf_counter() - start
+    return MatchResult(
+        game.name, [participant.name for participant in participants], np.concatenate(returns), cut, decisions / elapsed
+    )
 
 
 class Table:
     """`count` environments in which the participants play `quota` games each."""
 
-    def __init__(self, game, participants, count, quota, seed, first, levels, threads):
+    def __init__(
+        self,
+        game: Game,
+        participants: list[Participant],
+        count: int,
+        quota: int,
+        seed: int,
+        first: int,
+        levels: Any,
+        threads: int,
+    ):
+        """first: number of the first environment; with the seed it determines its episodes."""
         self.count, self.quota = count, quota
         # Environments 2k and 2k + 1 play the same episodes with the seats exchanged.
-        self.order = np.array([[(k + i) % game.players for k in range(game.players)] for i in range(count)])  # seat of each
+        self.order = np.array([[(k + i) % game.players for k in range(game.players)] for i in range(count)])  # seats
         ids = first + np.arange(count) // game.players
         opening = OPENING if game.turns else (0, 0)
         self.batch = Batch(game, count, seed, opening=opening, levels=levels, env_ids=ids, threads=threads)
         self.players = []
-        for k, one in enumerate(participants):
-            self.batch.bots[np.arange(count), self.order[:, k]] = one.bot
-            if one.agent is not None:
+        for k, participant in enumerate(participants):
+            self.batch.bots[np.arange(count), self.order[:, k]] = participant.bot
+            if participant.agent is not None:
                 rows = np.stack([np.arange(count), self.order[:, k]], 1)
-                self.players.append(one.agent.player(self.batch, rows))
+                self.players.append(participant.agent.player(self.batch, rows))
         self.batch.reset()
         self.returns = np.zeros((0, game.players))
         self.decisions, self.cut = 0, 0
 
     def play(self) -> None:
-        """Play on until every environment has played its games."""
+        """Play until every environment has played its games."""
         batch, done = self.batch, np.zeros(self.count, np.int64)
         actions = np.zeros(batch.rewards.shape, np.int64)
         collected: list[list[np.ndarray]] = [[] for _ in range(self.count)]
@@ -63,9 +76,9 @@ class Table:
                 collected[env].append(batch.returns[env][self.order[env]])
                 self.cut += int(batch.end[env] != OVER)
                 done[env] += 1
-                if done[env] == self.quota:  # nobody need think about what goes on there
+                if done[env] == self.quota:  # agents need not decide there any more
                     batch.bots[env], batch.asked[env] = RANDOM, 0
             if (done >= self.quota).all():
                 break
-        self.returns = np.array([game for games in collected for game in games])
+        self.returns = np.array([returns for games in collected for returns in games])
         batch.close()

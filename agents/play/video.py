@@ -1,4 +1,6 @@
-"""A few seconds of play as pictures, for TensorBoard's evaluation films."""
+"""A few seconds of play as pictures, for the evaluation videos in TensorBoard."""
+
+from typing import Any
 
 import numpy as np
 
@@ -11,21 +13,27 @@ SECONDS = 6.0
 SIZE = 168  # pixels
 
 
-def record_episode(game: Game, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
-    """One game's beginning as uint8 [SIZE, SIZE, 3] pictures, and how many of them make a second."""
+def make_painter(game: Game) -> Any:
+    """A `games.render.renderer.Painter` of a game; imports Pygame, which only pictures need."""
     from games.render.renderer import Painter
 
-    batch = Batch(game, 1, seed, bots=[one.bot for one in participants])
-    players = [one.agent.player(batch, np.array([[0, seat]])) for seat, one in enumerate(participants) if one.agent]
-    painter = Painter(game)
-    per_second = 2 if game.turns else TICKS_PER_SECOND // game.frame_skip
+    return Painter(game)
+
+
+def record_episode(game: Game, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
+    """The beginning of a game as pictures uint8 [SIZE, SIZE, 3], and their number per second."""
+    batch = Batch(game, 1, seed, bots=[participant.bot for participant in participants])
+    agents = [(seat, participant.agent) for seat, participant in enumerate(participants)]
+    players = [agent.player(batch, np.array([[0, seat]])) for seat, agent in agents if agent]
+    painter = make_painter(game)
+    fps = 2 if game.turns else TICKS_PER_SECOND // game.frame_skip
     actions = np.zeros(batch.rewards.shape, np.int64)
     pictures = [painter.picture(batch, size=SIZE)]
-    while len(pictures) < SECONDS * per_second:
+    while len(pictures) < SECONDS * fps:
         for player in players:
             player.act(actions)
         batch.step(actions, max_ticks=game.frame_skip)
         if batch.end[0]:
             break
         pictures.append(painter.picture(batch, size=SIZE))
-    return pictures, per_second
+    return pictures, fps

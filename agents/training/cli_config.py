@@ -12,9 +12,9 @@ from agents.core.distributed import launcher, local_processes
 from agents.core.shell import command_line
 from agents.networks import custom
 from agents.play.agent import build_network, matching_weights
+from agents.play.trainable import AnyGame
 from agents.training import config as configs
 from agents.training.config import Config, RunSettings
-from games.engine.loader import Game
 from games.errors import UserError, nearest
 
 NO_RESUME = (
@@ -28,7 +28,7 @@ KEPT = (
 )
 
 
-def resolve_options(options: argparse.Namespace) -> tuple[Game, str, Any, RunSettings]:
+def resolve_options(options: argparse.Namespace) -> tuple[AnyGame, str, Any, RunSettings]:
     """The game, the algorithm and all settings, as the command line names them."""
     _check_ends(options)
     if not options.game:
@@ -54,7 +54,7 @@ def _check_ends(options: argparse.Namespace) -> None:
         raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
 
 
-def new_run(options: argparse.Namespace, processes: int = 1) -> tuple[Game, Config, Path]:
+def new_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, Path]:
     """A new run of so many processes: its game, config and folder."""
     game, config = new_config(options)
     config.ranks = processes
@@ -63,7 +63,7 @@ def new_run(options: argparse.Namespace, processes: int = 1) -> tuple[Game, Conf
     return game, config, folder
 
 
-def new_config(options: argparse.Namespace) -> tuple[Game, Config]:
+def new_config(options: argparse.Namespace) -> tuple[AnyGame, Config]:
     """The game and the config of a new run; `UserError` where something cannot be."""
     game, algorithm, learner, settings = resolve_options(options)
     if options.time_limit is not None and "steps" not in chosen_settings(options):
@@ -100,7 +100,7 @@ def new_config(options: argparse.Namespace) -> tuple[Game, Config]:
     return game, config
 
 
-def opponents_named(options: argparse.Namespace, game: Game, algorithm: str, n_envs: int) -> list[str]:
+def opponents_named(options: argparse.Namespace, game: AnyGame, algorithm: str, n_envs: int) -> list[str]:
     """The opponents it learns against: those the user named, else the recipe's, else the bot."""
     recipe = list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
     if options.trainer != "sb3":
@@ -113,15 +113,15 @@ def opponents_named(options: argparse.Namespace, game: Game, algorithm: str, n_e
     return opponents(game, options.opponent or [], recipe, n_envs)
 
 
-def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[Game, Config, Path]:
+def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, Path]:
     """A run to resume, by so many processes: its game, config and folder."""
     config = configs.read_config(options.resume)
     if config.trainer == "sb3":
         raise UserError(NO_RESUME)
     if config.ranks != processes:
         raise UserError(
-            f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {processes} would go "
-            f"on with it.\nEach has environments of its own: "
+            f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {processes} would "
+            f"go on with it.\nEach has environments of its own: "
             f"{launcher(config.ranks)} {command_line(['train.py', '--resume', options.resume])}"
         )
     for name in KEPT:

@@ -20,21 +20,22 @@ from agents.bridges.game_loader import load_game
 from agents.core import distributed, tensor_file
 from agents.core.game_names import is_gym
 from agents.core.settings import RANGES as AGENT_RANGES
+from agents.core.settings import TRAINERS, check_range, typed
 from agents.core.shell import command_line
 from agents.experience import augmentation
 from agents.networks import custom
-from agents.participants import PICKLED, file_of, folder_of, participant
+from agents.participants import folder_of, participant
 from agents.play.agent import Agent
+from agents.play.agent_files import PICKLED, file_of
+from agents.play.agent_info import config_values
 from agents.play.seats import Participant
-from games.engine.loader import Game
+from agents.play.trainable import AnyGame
 from games.errors import UserError, nearest
 
 ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {  # learner, settings, Stable-Baselines3's
     "ppo": (ppo.PPO, ppo.PPOSettings, ppo.SB3_PRESET),
     "dqn": (dqn.DQN, dqn.DQNSettings, dqn.SB3_PRESET),
 }
-
-TRAINERS = ("sparring", "sb3")  # whose learners: ours, or Stable-Baselines3's
 
 
 @dataclass
@@ -88,7 +89,7 @@ WHY = {
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
-def resolve(game: Game, algorithm: str, chosen: dict[str, Any], preset: str | None) -> tuple[Any, RunSettings]:
+def resolve(game: AnyGame, algorithm: str, chosen: dict[str, Any], preset: str | None) -> tuple[Any, RunSettings]:
     """Settings: the defaults, changed by the game's recipe, by a preset, by what the user chose, in this order."""
     if algorithm not in ALGORITHMS:
         raise UserError(f"There is no algorithm '{algorithm}'.\n{nearest(algorithm, ALGORITHMS)}")
@@ -137,24 +138,6 @@ def _stack_goes_with_memory(layers: list[dict[str, Any]]) -> bool:
     return any("stack" in values for values in layers[chose:])
 
 
-def typed(name: str, value: Any, kind: type) -> Any:
-    """A setting's value, from Python or from the command line's text."""
-    try:
-        if kind is bool:
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
-        if kind is int:
-            if float(value) != int(float(value)):
-                raise ValueError
-            return int(float(value))
-        number = kind(value)
-        if kind is float and not math.isfinite(number):
-            raise ValueError
-        return number
-    except (KeyError, ValueError, OverflowError):
-        expected = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
-        raise UserError(f"The setting {name} is {expected}, not '{value}'.") from None
-
-
 # The range of each number; what is not listed is from 0 to no end.
 MANY = 1 << 20
 RANGES: dict[str, tuple[float, float]] = {
@@ -174,10 +157,7 @@ def _check(*settings: Any) -> None:
     for group in settings:
         for name, value in asdict(group).items():
             if isinstance(value, (int, float)):
-                low, high = RANGES.get(name, (0, math.inf))
-                if not low <= value <= high:
-                    reach = f"from {low:g} to {high:g}" if math.isfinite(high) else f"{low:g} or more"
-                    raise UserError(f"The setting {name} is {value:g}; it must be {reach}.")
+                check_range(name, value, RANGES)
             elif name in CHOICES and value not in CHOICES[name]:
                 raise UserError(f"The setting {name} is '{value}'.\n{nearest(value, CHOICES[name])}")
 
@@ -199,7 +179,7 @@ def device_of(name: str) -> str:
     return name
 
 
-def opponents_of(names: list[str], game: Game, device: str) -> list[Participant | None]:
+def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participant | None]:
     """Opponents by their names; `self` is None: both seats learn."""
     if game.players == 1:
         if names:
@@ -231,7 +211,7 @@ def digests(opponents: list[Participant | None]) -> list[str | None]:
     return [tensor_file.digest(agent.network.state_dict()) if isinstance(agent, Agent) else None for agent in agents]
 
 
-def resumed_game(config: Config, named: str | None) -> Game:
+def resumed_game(config: Config, named: str | None) -> AnyGame:
     """The game of a run to resume. No path in a config is opened: a user's own game is named again."""
     if named is None and is_gym(config.game):
         raise UserError(
@@ -266,7 +246,7 @@ def load_resumed_networks(config: Config, named: list[str], game: str | None, fo
     custom.require(config.learner, "This run", "the run began", f"Name its file again: {again} --network {named_again}")
 
 
-def check_resumable(config: Config, game: Game) -> None:
+def check_resumable(config: Config, game: AnyGame) -> None:
     """Raise `UserError` where this machine lacks the run's device, or an opponent has changed."""
     device_of(config.device)
     if digests(opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
@@ -276,7 +256,7 @@ def check_resumable(config: Config, game: Game) -> None:
 # --- folders ---------------------------------------------------------------------------------------------------------
 
 
-def new_folder(runs: Path, game: Game, algorithm: str, network: str, seed: int, name: str | None) -> Path:
+def new_folder(runs: Path, game: AnyGame, algorithm: str, network: str, seed: int, name: str | None) -> Path:
     """Make a run's folder; `UserError` where it exists already or cannot be made."""
     folder = free_folder(runs, game, name or f"{unnamed(algorithm, network)}-s{seed}")
     try:
@@ -292,7 +272,7 @@ def unnamed(algorithm: str, network: str) -> str:
     return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{algorithm}-{network}"
 
 
-def free_folder(runs: Path, game: Game, label: str) -> Path:
+def free_folder(runs: Path, game: AnyGame, label: str) -> Path:
     """Where a run of this name will be; `UserError` where there is one or none can be."""
     if "/" in label or label.startswith("."):
         raise UserError(f"'{label}' cannot be a run's name: it becomes a folder's.")
@@ -363,14 +343,7 @@ def _read(kind: type, values: dict[str, Any]) -> Any:
 
 def read_config(folder: Path) -> Config:
     """The config of a run's folder; `UserError` where there is none or it does not fit this version."""
-    path = folder / "config.json"
-    try:
-        values = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{folder} holds no run: it has no config.json.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read: {error}.") from error
-    return config_of(values, path)
+    return config_of(config_values(folder), folder / "config.json")
 
 
 def config_of(values: dict[str, Any], path: Path) -> Config:

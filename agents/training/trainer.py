@@ -22,12 +22,11 @@ from agents.play.match import play_match
 from agents.play.policy import Policy
 from agents.play.seats import Participant
 from agents.play.table import TOGETHER
-from agents.play.trainable import trainable
+from agents.play.trainable import AnyGame, trainable
 from agents.training import budget, run_checkpoint
 from agents.training.config import ALGORITHMS, Config, opponents_of
 from agents.training.logs import Log, Silent, Terminal
 from agents.training.run_checkpoint import CHECKPOINT, lock_run
-from games.engine.loader import Game
 from games.errors import UserError
 
 AGENT = "agent.safetensors"
@@ -41,7 +40,7 @@ class Trainer:
 
     def __init__(
         self,
-        game: Game,
+        game: AnyGame,
         config: Config,
         folder: Path,
         *,

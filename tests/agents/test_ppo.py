@@ -339,7 +339,7 @@ def test_opponents_share_the_environments_evenly_and_seats_alternate():
 def test_an_opponent_stays_for_the_whole_game_and_sees_nothing_of_the_last_one():
     game = games.load("pong")
     arena = arena_of(game, [rival_of(game), participant("bot", game)], 8)
-    rivals, bots = list(arena.rivals), arena.batch.bots.copy()
+    rivals, bots = list(arena.opponents), arena.batch.bots.copy()
     (rival,) = rivals
     decide, seen = rival.agent.decide, []
     rival.agent.decide = lambda observation, *rest: (seen.append(observation), decide(observation, *rest))[1]
@@ -352,7 +352,7 @@ def test_an_opponent_stays_for_the_whole_game_and_sees_nothing_of_the_last_one()
         assert stack[~begun, -2].any(axis=(1, 2)).all()
         begun = arena.batch.end[rival.view.envs] != RUNNING
         games_begun += begun.sum()
-        assert arena.rivals == rivals
+        assert arena.opponents == rivals
         assert (arena.batch.bots == bots).all()
     assert games_begun == 4
 

@@ -1,1 +1,1 @@
-"""Gymnasium's environments, to train in."""
+"""Gymnasium environments as games to train on."""

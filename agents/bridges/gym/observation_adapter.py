@@ -1,4 +1,4 @@
-"""How observations of Gymnasium's spaces become frames that networks take."""
+"""Converts observations of Gymnasium spaces into frames that networks take."""
 
 import numpy as np
 import torch
@@ -9,37 +9,37 @@ from games.errors import UserError, nearest
 
 
 class ObservationAdapter:
-    """How observations of a space become frames, in the forms that networks take.
+    """Converts observations of a space into frames, in the forms that networks take.
 
-    A vector (or a number of several, as a vector with a single 1) is `objects`, float32 [n]. An image is `planes`, uint8
+    A vector, or a number of a Discrete space one-hot encoded, is `objects`, float32 [n]. An image is `planes`, uint8
     [channels, height, width]; with one or three channels also `pixels`, grey [size, size].
     """
 
     def __init__(self, name: str, space: spaces.Space):
         self.space = space
         self.kind = _kind(name, space)
-        self.channels, self.scale = 0, 1.0  # of an image; what numbers are multiplied by: bytes of vectors become 0 to 1,
+        self.channels, self.scale = 0, 1.0  # channels of an image; factor that makes bytes of vectors 0 to 1
         if self.kind == "objects":
             if isinstance(space, spaces.Box) and space.dtype == np.uint8 and space.high.max() > 1:
                 self.scale = 1 / 255
             return
         assert isinstance(space, spaces.Box)
         shape = space.shape if len(space.shape) == 3 else (*space.shape, 1)
-        square = shape[0] == shape[1] or shape[1] == shape[2]  # then the odd one out is the channels, else the fewest
-        self.first = shape[0] != shape[1] if square else shape[0] < min(shape[1:])  # as FrameStackObservation has them
-        self.channels, *sides = shape if self.first else (shape[2], *shape[:2])
+        square = shape[0] == shape[1] or shape[1] == shape[2]  # then the other axis is the channels, else the smallest
+        self.channels_first = shape[0] != shape[1] if square else shape[0] < min(shape[1:])  # as FrameStackObservation
+        self.channels, *sides = shape if self.channels_first else (shape[2], *shape[:2])
         self.sides = tuple(sides)
-        self.scale = 255.0 if space.high.max() <= 1 else 1.0  # and images bytes
+        self.scale = 255.0 if space.high.max() <= 1 else 1.0  # and makes images bytes
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """Observations that there are; the first is the plainest."""
+        """The available forms; the first is the default."""
         if self.kind == "objects":
             return ("objects",)
         return ("planes", "pixels") if self.channels in (1, 3) else ("planes",)
 
     def shape(self, observation: str, size: int) -> tuple[int, ...]:
-        """Of one frame. `UserError` where this environment has no such observation."""
+        """The shape of one frame. `UserError` if this environment has no such observation."""
         if observation not in self.forms:
             raise UserError(f"Here is no observation '{observation}' to see.\n{nearest(observation, self.forms)}")
         if observation == "objects":
@@ -55,20 +55,20 @@ class ObservationAdapter:
         images = np.asarray(raw).reshape(len(raw), *self.space.shape)  # type: ignore[misc]
         if images.ndim == 3:
             images = images[..., None]
-        images = images if self.first else np.moveaxis(images, -1, 1)
+        images = images if self.channels_first else np.moveaxis(images, -1, 1)
         if observation == "pixels":
             return self._grey(images, size)
         return np.ascontiguousarray(np.rint(images * self.scale).astype(np.uint8) if self.scale != 1 else images, np.uint8)
 
     def _grey(self, images: np.ndarray, size: int) -> np.ndarray:
-        """[B, C, H, W] as seen by the eye, averaged over areas: [B, size, size]."""
+        """Images [B, C, H, W] in grey, weighted as the eye sees colours, averaged over areas: [B, size, size]."""
         weight = torch.tensor([0.299, 0.587, 0.114] if self.channels == 3 else [1.0])[:, None, None]
         grey = (torch.from_numpy(images.astype(np.float32) * self.scale) * weight).sum(1, keepdim=True)
         return F.adaptive_avg_pool2d(grey, size).round().to(torch.uint8).squeeze(1).numpy()
 
 
 def _kind(name: str, space: spaces.Space) -> str:
-    """`objects` or `planes`; `UserError` for what we cannot see."""
+    """`objects` or `planes`; `UserError` for a space that networks here cannot take."""
     if isinstance(space, spaces.Discrete):
         return "objects"
     if not isinstance(space, spaces.Box):
@@ -76,8 +76,8 @@ def _kind(name: str, space: spaces.Space) -> str:
             f"{name} has observations of the space {type(space).__name__}.\n"
             "Sparring takes vectors and images (Box), and Discrete.\nGymnasium's FlattenObservation makes vectors of others."
         )
-    bytes_ = space.dtype == bool or np.issubdtype(space.dtype, np.integer)
-    narrow = bool((space.low >= 0).all() and (space.high <= (255 if bytes_ else 1)).all())
+    integer = space.dtype == bool or np.issubdtype(space.dtype, np.integer)
+    narrow = bool((space.low >= 0).all() and (space.high <= (255 if integer else 1)).all())
     if narrow and (len(space.shape) == 3 or (len(space.shape) == 2 and space.dtype == np.uint8)):
         return "planes"
     if len(space.shape) <= 2:

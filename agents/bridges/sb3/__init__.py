@@ -1,4 +1,4 @@
-"""Stable-Baselines3 on our games, and its saved agents in our seats."""
+"""Stable-Baselines3 on our games, and its saved agents in seats of our games."""
 
 from agents.bridges.sb3.environment import SparringVecEnv
 

@@ -1,14 +1,13 @@
 """Stable-Baselines3 on every game: a `VecEnv` over one compiled batch.
 
     from stable_baselines3 import PPO
-    from agents.sb3 import SparringVecEnv
+    from agents.bridges.sb3 import SparringVecEnv
 
     PPO("CnnPolicy", SparringVecEnv("pong", 64)).learn(1_000_000)
 
-With sb3-contrib's MaskablePPO the masks of a board game are used by themselves.
+sb3-contrib's MaskablePPO uses the masks of a board game automatically.
 
-`train.py --trainer sb3` is made of the other modules here: `settings`, whose names are whose; `networks`; `learner`; `run`;
-`agent`, what it has saved in a seat.
+`train.py --trainer sb3` is in `agents.training.sb3`; `agents.bridges.sb3.agent` seats an agent that it has saved.
 """
 
 import time
@@ -22,33 +21,34 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
+from agents.play.agent import Agent
+from agents.play.agent_files import agent_file
+from agents.play.video import make_painter
 from games.engine.batch import OUT_OF_TIME, Batch
 from games.engine.loader import Game
 from games.envs.gymnasium import PICTURE, SeatEnv, SeatPlayer, Settings, check_render_mode, space_of
 from games.errors import UserError
 
-RUNNING_INFO: dict[str, Any] = {}  # of every environment whose episode goes on: one dict, and nobody writes in it
+RUNNING_INFO: dict[str, Any] = {}  # info of all environments whose episode goes on; never written to
 
 
 def saved_agent(name: str, batch: Batch, rows: np.ndarray) -> SeatPlayer:
-    """A `make_player` (see `games.envs.gymnasium.Settings`): the opponent is an agent's file or a run's folder."""
-    from agents.participants import participant
-
-    agent = participant(name, batch.game).agent
-    if agent is None:
+    """A `make_player` (see `games.envs.gymnasium.Settings`) for an opponent that is an agent's file or a run's folder."""
+    if name == "human":
         raise UserError(f"'{name}' cannot be an opponent here.\nKnown: bot, bot:0.8 (skill 0 to 1), random, an agent's file.")
-    return agent.player(batch, rows)
+    return Agent.load(agent_file(name), batch.game).player(batch, rows)
 
 
 class SparringVecEnv(VecEnv):
-    """N copies of a game, one seat of each played: what it takes is `games.envs.gymnasium.Settings`; `opponent` may be an agent's file.
+    """N copies of a game, with one seat of each to play. Its options are `games.envs.gymnasium.Settings`; `opponent` may also
+    be an agent's file.
 
-    Observations come channel first, as torch wants them, so that no transposing wrapper copies them: uint8
+    Observations have channels first, as in torch, so that no transposing wrapper copies them: uint8
     [N, stack, size, size] (`pixels`), uint8 [N, stack × roles, size, size] (`planes`; Stable-Baselines3 takes the smallest
-    axis for the channels, so keep stack × 7 below size), float32 [N, numbers] (`objects`).
+    axis as the channels, so keep stack × 7 below size), float32 [N, numbers] (`objects`).
 
-    At an end the info holds `terminal_observation`, `TimeLimit.truncated`, and `episode` (return, length, seconds): no
-    Monitor is needed. Seeded as usual, by the algorithm or `seed`; episodes go on from one `reset` to the next.
+    At the end of an episode its info has `terminal_observation`, `TimeLimit.truncated` and `episode` (return, length, seconds),
+    so no Monitor is needed. Seeded as usual, by the algorithm or `seed`; episodes are numbered on from one `reset` to the next.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class SparringVecEnv(VecEnv):
         reward_scale: float = 1.0,
         **settings: Unpack[Settings],
     ):
-        """reward_scale: rewards are multiplied by it; the returns in `episode` are not."""
+        """reward_scale: factor of rewards, but not of the returns in `episode`."""
         check_render_mode(render_mode, ["rgb_array"])
         self.render_mode, self.reward_scale = render_mode, reward_scale
         settings.setdefault("make_player", saved_agent)
@@ -68,20 +68,20 @@ class SparringVecEnv(VecEnv):
         channels = self.view.stack * int(np.prod(self.view.frame[:-2]))
         objects = self.view.observation == "objects"
         self.shape = (int(np.prod(self.view.shape)),) if objects else (channels, self.view.size, self.view.size)
-        self._begun = False
-        self._started = time.time()
+        self._seeded = False
+        self._start_time = time.time()
         self._lengths = np.zeros(num_envs, np.int64)  # decisions of the running episodes
         self._actions = np.zeros(num_envs, np.int64)
         self._painter: Any = None
         super().__init__(num_envs, space_of(self.view, self.shape), spaces.Discrete(self.game.num_actions))
 
     def reset(self) -> np.ndarray:
-        """First observations: of the seed given since, or of every environment's next episode."""
+        """Observations of the first episodes of a new seed, or of every environment's next episode."""
         seed = self._seeds[0]
-        if seed is None and not self._begun:
+        if seed is None and not self._seeded:
             seed = int(np.random.default_rng().integers(2**31))
         self.seat.reset(seed, 0 if seed is not None else self.batch.episode + 1)
-        self._begun = True
+        self._seeded = True
         self._lengths[:] = 0
         self._reset_seeds()
         self._reset_options()
@@ -102,14 +102,14 @@ class SparringVecEnv(VecEnv):
         return self._observe(), (self.reward_scale * self.seat.rewards).astype(np.float32), done, infos
 
     def _observe(self) -> np.ndarray:
-        # A new array each time: the one before is the learner's, and the view's for the next stack.
-        seen = self.view.observe(np.empty((self.num_envs, *self.view.shape), self.view.dtype))
-        return seen.reshape(self.num_envs, *self.shape)
+        # A new array each time: the learner keeps the last one, and the view needs it for the next stack.
+        observation = self.view.observe(np.empty((self.num_envs, *self.view.shape), self.view.dtype))
+        return observation.reshape(self.num_envs, *self.shape)
 
     def _finish(self, rows: np.ndarray, infos: list[dict[str, Any]]) -> None:
-        """Say of the episodes that ended, in rows [E], what Stable-Baselines3 asks for."""
+        """Fill the infos of rows [E], whose episodes ended, as Stable-Baselines3 expects."""
         final = self.view.final(rows).reshape(len(rows), *self.shape)
-        seconds = round(time.time() - self._started, 6)
+        seconds = round(time.time() - self._start_time, 6)
         for k, row in enumerate(rows):
             infos[row] = {
                 "terminal_observation": final[k],
@@ -123,18 +123,16 @@ class SparringVecEnv(VecEnv):
         self._lengths[rows] = 0
 
     def action_masks(self) -> np.ndarray:
-        """bool [N, A]: what may be tried now."""
+        """Allowed actions, bool [N, A]."""
         return self.seat.masks().view(bool)
 
     def get_images(self) -> Sequence[np.ndarray | None]:
         """A picture of each environment, uint8 [420, 420, 3]."""
         if self._painter is None:
-            from games.render.renderer import Painter  # Pygame: only who looks needs it
-
-            self._painter = Painter(self.game)
+            self._painter = make_painter(self.game)
         return [self._painter.picture(self.batch, env, size=PICTURE) for env in range(self.num_envs)]
 
-    # --- what the base class asks of each environment: they are one batch, so an attribute of it is everyone's ---
+    # --- the base class's access to single environments: they are one batch and share its attributes ---
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         value = getattr(self, attr_name)

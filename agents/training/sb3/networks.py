@@ -50,7 +50,7 @@ def policy_settings(settings: AgentSettings) -> dict[str, Any]:
 def _encoder(settings: AgentSettings) -> dict[str, Any]:
     if settings.network == "nature":
         return {"features_extractor_class": NatureCNN}
-    kwargs: dict[str, Any] = {"layers": Small.layers, "hidden": (Small.units,)}
+    kwargs: dict[str, Any] = {"layers": Small.layers, "hidden": (Small.hidden_units,)}
     if settings.network == "patch":  # patches are a convolution whose kernel is its stride
         layers = ((settings.channels, settings.patch, settings.patch),)
         kwargs = {"layers": layers, "hidden": (settings.hidden, settings.hidden)}

@@ -5,6 +5,7 @@ from typing import Any
 import stable_baselines3
 
 from agents.algorithms.learner import LearnerSettings
+from agents.play.trainable import AnyGame
 from games.core import AGENT_ROLES
 from games.engine.loader import Game
 from games.engine.players import bot_skill
@@ -52,7 +53,7 @@ def arguments(algorithm: str, settings: Any) -> dict[str, Any]:
     return {name: None if name in OFF_AT_ZERO and value == 0 else value for name, value in values.items()}
 
 
-def fit(game: Game, algorithm: str, settings: LearnerSettings, chosen: dict[str, Any], preset: str | None = None) -> None:
+def fit(game: AnyGame, algorithm: str, settings: LearnerSettings, chosen: dict[str, Any], preset: str | None = None) -> None:
     """Change settings to what Stable-Baselines3 does. chosen: by the user; `UserError` where it cannot be done."""
     if preset and settings.memory == "lstm":
         for name in RECURRENT_PRESET.keys() - chosen.keys():
@@ -74,7 +75,7 @@ def fit(game: Game, algorithm: str, settings: LearnerSettings, chosen: dict[str,
 WITHOUT = "Leave it out, or leave out --trainer sb3."
 
 
-def _check(game: Game, algorithm: str, settings: Any) -> None:
+def _check(game: AnyGame, algorithm: str, settings: Any) -> None:
     """`UserError` for what it cannot train, in words."""
     if not isinstance(game, Game):
         raise UserError(f"{game.name} is an environment of Gymnasium's: Stable-Baselines3 trains there without us.")
@@ -122,7 +123,7 @@ def learner_class(name: str) -> Any:
     return getattr(sb3_contrib, name)
 
 
-def opponents(game: Game, named: list[str], recipe: list[str], n_envs: int) -> list[str]:
+def opponents(game: AnyGame, named: list[str], recipe: list[str], n_envs: int) -> list[str]:
     """With whom it trains: what the user named, else the recipe's, without `self`. `UserError` where it cannot."""
     found = named or [name for name in recipe if name != "self"] or ["bot"][: game.players - 1]
     if "self" in found:
@@ -130,6 +131,7 @@ def opponents(game: Game, named: list[str], recipe: list[str], n_envs: int) -> l
     agents = [name for name in found if name != "human" and bot_skill(name) is None]
     if agents and len(found) > 1:
         raise UserError("Against an agent, Stable-Baselines3 trains with that opponent alone: name one --opponent.")
+    assert isinstance(game, Game)  # `fit` refuses others
     if agents and game.has_asks and n_envs > 1:
         raise UserError(
             f"In {game.heading} an agent's seat and the learner's decide at times of their own, and environments of "

@@ -7,6 +7,7 @@ from torch import Tensor
 from agents.bridges.sb3.agent import Sb3Agent, weights_of
 from agents.training.sb3.learner import Sb3Learner
 from agents.training.trainer import Trainer
+from games.engine.loader import Game
 
 
 class Sb3Trainer(Trainer):
@@ -15,6 +16,7 @@ class Sb3Trainer(Trainer):
     agent_file = "agent.zip"
 
     def _learner(self) -> Any:
+        assert isinstance(self.game, Game)  # `settings.fit` refuses others
         return Sb3Learner(self.game, self.config, self.threads)
 
     def _best(self) -> Sb3Agent:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import games
+from agents import participants
 from agents.core.settings import AgentSettings
 from agents.participants import best_at_hand, participant
-from agents.play import match
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.match import play_match
 from agents.play.result import MatchResult, wilson
@@ -215,7 +215,7 @@ def test_a_match_needs_the_right_number_of_players_and_no_people(pong):
 
 
 def test_the_best_at_hand_is_surely_the_best(pong, tmp_path, monkeypatch):
-    monkeypatch.setattr(match, "ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(participants, "ZOO", tmp_path / "zoo")
     runs = tmp_path / "runs"
     assert best_at_hand(pong, runs) == "bot"
     lucky = save_agent(pong, runs / "pong" / "lucky" / "agent.safetensors", {"win_rate": 1.0, "interval": [0.7, 1.0]})
@@ -228,7 +228,7 @@ def test_the_best_at_hand_is_surely_the_best(pong, tmp_path, monkeypatch):
 
 
 def test_the_best_at_hand_is_no_damaged_file_and_of_no_other_game_or_version(pong, connect_four, tmp_path, monkeypatch):
-    monkeypatch.setattr(match, "ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(participants, "ZOO", tmp_path / "zoo")
     folder = tmp_path / "runs" / "pong"
     good = {"interval": [0.9, 1.0]}
     (folder / "text").mkdir(parents=True)

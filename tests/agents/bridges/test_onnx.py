@@ -17,7 +17,7 @@ from agents.networks.encoder import Encoder
 from agents.play.agent import Agent, build_network, describe_agent
 from games.errors import UserError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OBJECTS = {"network": "mlp", "observation": "objects", "stack": 1}
 KINDS = {
     "pixels": ("pong", "ppo", {}),

@@ -8,8 +8,9 @@ from torch import nn
 import games
 from agents.core.settings import AgentSettings
 from agents.networks.network import ActorCritic
-from agents.networks.summary import description, kind, layers
+from agents.networks.summary import kind, layers
 from agents.play.agent import Agent, build_network, describe_agent
+from agents.play.description import describe_network
 from agents.training.config import resolve
 
 CHOICES = [
@@ -26,7 +27,7 @@ CHOICES = [
 def test_every_parameter_is_in_the_table(algorithm, chosen):
     game = games.load("pong")
     settings, _ = resolve(game, algorithm, chosen, None)
-    found = description(game, settings, algorithm)
+    found = describe_network(game, settings, algorithm)
     network = build_network(game, settings, algorithm)
     assert sum(layer["parameters"] for layer in found["layers"]) == found["parameters"]
     assert found["parameters"] == sum(parameter.numel() for parameter in network.parameters())
@@ -90,7 +91,7 @@ def test_the_size_of_the_file_is_that_of_the_file(tmp_path):
     settings, _ = resolve(game, "ppo", {"network": "small", "size": 42}, None)
     agent = Agent(game, describe_agent(game, settings, "ppo"), build_network(game, settings, "ppo"))
     agent.save(tmp_path / "agent.safetensors")
-    assert description(game, settings, "ppo")["file_bytes"] == (tmp_path / "agent.safetensors").stat().st_size
+    assert describe_network(game, settings, "ppo")["file_bytes"] == (tmp_path / "agent.safetensors").stat().st_size
 
 
 def test_a_network_that_was_described_decides_as_before():

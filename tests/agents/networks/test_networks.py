@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from agents.core.settings import AgentSettings
-from agents.networks.network import ActorCritic, best_dtype
+from agents.networks.network import ActorCritic, best_dtype, make_encoder
 from agents.networks.patches import to_patches
-from agents.networks.registry import ENCODERS, make_encoder
+from agents.networks.registry import ENCODERS
 from games.errors import UserError
 
 SHAPES = {  # what goes with what: settings, observation's shape

@@ -18,7 +18,7 @@ from agents.play.agent import Agent, build_network, describe_agent
 from games.envs.gymnasium import SparringEnv
 from games.errors import UserError
 
-BOARD = Path(__file__).parents[1] / "toys" / "passes.py"
+BOARD = Path(__file__).parents[2] / "toys" / "passes.py"
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import games
-from agents.algorithms import ppo
 from agents.algorithms.ppo import PPO, PPOSettings
 from agents.core.settings import AgentSettings
 from agents.networks.network import Memory, reset_state, segments
@@ -179,25 +178,25 @@ def test_an_unchanged_network_learns_from_exactly_what_acting_saw(against, chang
         game = games.load("connect_four")
         learner = learner_of(game, [None if against == "self" else participant("bot", game)])
     compared, starts, carried = 0, 0, 0
-    original, remember = ppo.gradient, learner.network.memory.forward
+    original, remember = learner.loss_gradient, learner.network.memory.forward
 
-    def gradient(logits, value, decided):
+    def gradient(logits, value, minibatch):
         nonlocal compared
-        flat, some, said = decided.flat, decided.some, logits
+        flat, indices, said = minibatch.rollout, minibatch.indices, logits
         if "mask" in flat:
-            said = logits.masked_fill(flat["mask"][some] == 0, float("-inf"))
-        log_prob = said.log_softmax(1).gather(1, flat["action"][some][:, None]).squeeze(1)
-        assert torch.allclose(log_prob, flat["log_prob"][some], atol=1e-4)
-        assert torch.allclose(value, flat["value"][some], atol=1e-4)
+            said = logits.masked_fill(flat["mask"][indices] == 0, float("-inf"))
+        log_prob = said.log_softmax(1).gather(1, flat["action"][indices][:, None]).squeeze(1)
+        assert torch.allclose(log_prob, flat["log_prob"][indices], atol=1e-4)
+        assert torch.allclose(value, flat["value"][indices], atol=1e-4)
         compared += len(value)
-        return original(logits, value, decided)
+        return original(logits, value, minibatch)
 
-    def forward(x, of):
+    def forward(x, segments):
         nonlocal starts
-        starts += int((of.state == 0).all(2).all(1).sum())
-        return remember(x, of)
+        starts += int((segments.state == 0).all(2).all(1).sum())
+        return remember(x, segments)
 
-    monkeypatch.setattr(ppo, "gradient", gradient)
+    monkeypatch.setattr(learner, "loss_gradient", gradient)
     monkeypatch.setattr(learner.network.memory, "forward", forward)
     for _ in range(8):
         learner.collect()
@@ -210,8 +209,8 @@ def test_an_unchanged_network_learns_from_exactly_what_acting_saw(against, chang
 
 def test_a_state_that_time_cut_is_valued_with_what_was_remembered(changed):
     learner, finals = learner_of(changed("games/breakout.py", {LONG: "MAX_TICKS = 20"}), [], n_steps=5), []
-    original = learner.arena.view.final
-    learner.arena.view.final = lambda rows: finals.append(original(rows)) or finals[-1]
+    original = learner.collector.arena.view.final
+    learner.collector.arena.view.final = lambda rows: finals.append(original(rows)) or finals[-1]
     learner.collect()
     roll, network = learner.rollout, learner.network
     assert (roll.end[5] == 2).all() and (roll.end[:5] == 0).all(), "five decisions an episode"
@@ -219,4 +218,4 @@ def test_a_state_that_time_cut_is_valued_with_what_was_remembered(changed):
     for t in range(1, 6):
         state = network.step(roll.observation[t], state)[2]
     value = network.step(torch.from_numpy(network.encoder.to_storage(finals[0])), state)[1]
-    assert torch.allclose(roll.cut_value[5], value, atol=1e-5)
+    assert torch.allclose(roll.truncated_value[5], value, atol=1e-5)

@@ -16,12 +16,11 @@ from agents.bridges import onnx
 from agents.core import tensor_file
 from agents.core.settings import AgentSettings
 from agents.networks import custom
-from agents.play import match
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.training import config as configs
 from games.errors import UserError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "my_net.py"
 SHORT = [
     *("--set", "size=12", "--set", "threads=1", "--set", "gif=false", "--set", "eval_games=2", "--set", "final_games=2"),
@@ -52,13 +51,13 @@ class Net(Encoder):
 @pytest.fixture(autouse=True)
 def nothing_named(monkeypatch):
     """Each test is a program that has just begun."""
-    monkeypatch.setattr(custom, "NAMED", {})
+    monkeypatch.setattr(custom, "LOADED", {})
 
 
 @pytest.fixture
 def forget(monkeypatch):
     """What was named is forgotten, as when a program ends."""
-    return lambda: monkeypatch.setattr(custom, "NAMED", {})
+    return lambda: monkeypatch.setattr(custom, "LOADED", {})
 
 
 @pytest.fixture
@@ -227,7 +226,7 @@ def test_a_resumed_run_takes_no_other_network(main, my_net, tmp_path):
 
 
 def test_the_best_at_hand_is_one_that_can_be_played(my_net, tmp_path, forget, monkeypatch):
-    monkeypatch.setattr(match, "ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(participants, "ZOO", tmp_path / "zoo")
     game, folder = games.load("pong"), tmp_path / "pong" / "run"
     folder.mkdir(parents=True)
     path = agent_file(folder, my_net)
@@ -348,7 +347,7 @@ def test_the_docs_show_the_example_whole():
 def test_trying_it_out_leaves_the_weights_what_the_seed_makes_them(my_net):
     settings, game = settings_of(my_net), games.load("pong")
     torch.manual_seed(5)
-    plain = custom.LOADED[settings.network_digest].kind((2, 12, 12), settings).state_dict()
+    plain = custom.LOADED[settings.network_digest].encoder_class((2, 12, 12), settings).state_dict()
     torch.manual_seed(5)
     for name, tensor in build_network(game, settings).encoder.state_dict().items():
         assert torch.equal(tensor, plain[name])

@@ -18,7 +18,7 @@ from games.engine.view import View
 from games.envs.gymnasium import SparringEnv
 from games.errors import UserError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TALLY = ROOT / "tests" / "games" / "tally.py"  # left and right change places in the second seat's view
 KINDS = {
     "pixels": {"observation": "pixels", "size": 12, "network": "patch", "patch": 6, "stack": 3, "hidden": 16},
@@ -57,7 +57,7 @@ def test_a_loaded_agent_acts_exactly_as_the_learners(pong, tmp_path):
     assert loaded.info == mine.info
     for _ in range(32):
         learner.collect()
-        seen.append(learner.arena.view.newest().copy())
+        seen.append(learner.collector.arena.view.newest().copy())
     seen = np.concatenate(seen)
     assert len(seen) > 1000
     for one, other in zip(mine.evaluate(seen), loaded.evaluate(seen), strict=True):

@@ -197,7 +197,7 @@ def test_what_is_taken_back_has_never_been(kind):
             mark = twins.replay.mark()
             kept = copy.deepcopy((twins.lists, twins.open, twins.age, twins.episode))
         if step % 20 == 16:  # six steps, twelve entries at most
-            twins.replay.take_back(mark)
+            twins.replay.rewind(mark)
             twins.lists, twins.open, twins.age, twins.episode = kept
             twins.compare()
     assert twins.replay.count.min() > twins.replay.size
@@ -258,7 +258,7 @@ def test_written_and_read_it_samples_the_same(kind, tmp_path):
                 twins.step()
             if step % 28 == 6:
                 twins.replay.write(put_into(folder))  # and had been saved
-            twins.replay.take_back(mark)
+            twins.replay.rewind(mark)
             twins.lists, twins.open, twins.age, twins.episode = kept
         twins.replay.write(put_into(folder))
         small, segments = copy.deepcopy(twins.replay.small()), list(twins.replay.segments)
@@ -274,7 +274,7 @@ def test_written_and_read_it_samples_the_same(kind, tmp_path):
         if again.replay.ready():
             for one, other in zip(*(vars(each.replay.sample(chance, 0.5)).values() for each in (twins, again)), strict=True):
                 assert np.array_equal(one, other)
-        assert again.replay.greatest == twins.replay.greatest
+        assert again.replay.max_priority == twins.replay.max_priority
         twins.replay = again.replay  # gone on with
     assert twins.replay.count.min() > 2 * twins.replay.size
     assert most < 14, "old files go"
@@ -351,8 +351,8 @@ def test_its_stacks_are_what_the_view_showed(name, changed):
     opponents = [] if game.players == 1 else [None]
     settings = DQNSettings(**sight, n_envs=5, learning_starts=10**9, buffer_size=2000, exploration_final_eps=1.0)
     learner = DQN(game, settings, 1, opponents)
-    shown = [[] for _ in range(learner.rows)]
-    note, view = learner._note, learner.arena.view
+    shown = [[] for _ in range(learner.collector.rows)]
+    note, view = learner._add_decisions, learner.collector.arena.view
     final = view.final
 
     def listen(rows, *others):
@@ -366,9 +366,9 @@ def test_its_stacks_are_what_the_view_showed(name, changed):
             shown[row].append(found[k])
         return found
 
-    learner._note, view.final = listen, listen_at_the_end
+    learner._add_decisions, view.final = listen, listen_at_the_end
     for _ in range(50):
-        learner._play()
+        learner._decide()
     replay = learner.replay
     assert replay.count.tolist() == [len(one) for one in shown]
     assert (replay.end == OUT_OF_TIME).sum() >= 5

@@ -6,12 +6,11 @@ import torch
 
 import games
 from agents.algorithms.dqn import DQN, DQNSettings
-from agents.algorithms.learner import LearnerSettings
 from agents.algorithms.ppo import PPO, PPOSettings
+from agents.algorithms.settings import LearnerSettings
 from agents.experience import augmentation
-from agents.experience.augmentation import Change, changed, draw
-from agents.networks.network import Network
-from agents.networks.registry import make_encoder
+from agents.experience.augmentation import Augmentation, augmented, draw
+from agents.networks.network import Network, make_encoder
 from agents.participants import participant
 from agents.training import config as configs
 from games.errors import UserError
@@ -43,7 +42,7 @@ def made(name, **changes):
 def test_what_was_stored_can_be_seen_as_images_again(name):
     one, _ = made(name)
     seen = images(SHAPES[name])
-    assert (one.images(torch.from_numpy(one.to_storage(seen))).numpy() == seen.reshape(6, *one.image)).all()
+    assert (one.from_storage(torch.from_numpy(one.to_storage(seen))).numpy() == seen.reshape(6, *one.image)).all()
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -51,7 +50,7 @@ def test_a_shift_is_a_crop_of_the_padded_image_and_all_frames_move_together(name
     one, settings = made(name, augment="shift", augment_shift=3)
     seen, side = images(SHAPES[name], 40), SHAPES[name][-1]
     change = draw(settings, one, 40, torch.Generator().manual_seed(1))
-    moved = one.images(changed(torch.from_numpy(one.to_storage(seen)), change, one)).numpy()
+    moved = one.from_storage(augmented(torch.from_numpy(one.to_storage(seen)), change, one)).numpy()
     places = set()
     for k, picture in enumerate(seen.reshape(40, -1, side, side)):
         down, right = change.offset[k].tolist()
@@ -77,8 +76,8 @@ def test_intensity_is_one_factor_of_each_stack_within_two_deviations(kind):
     one, settings = made("patch", augment=kind, augment_intensity=0.1)
     stored = torch.from_numpy(one.to_storage(images(SHAPES["patch"], 5000))) // 2 + 100
     change = draw(settings, one, 5000, torch.Generator().manual_seed(3))
-    found = changed(stored, change, one)
-    still = changed(stored, Change(change.offset, None), one)
+    found = augmented(stored, change, one)
+    still = augmented(stored, Augmentation(change.offset, None), one)
     factor = (found / still).flatten(1)
     assert (factor - factor[:, :1]).abs().max() < 1e-5
     assert (factor.min().item(), factor.max().item()) == (pytest.approx(0.8), pytest.approx(1.2))
@@ -93,7 +92,7 @@ def test_switched_off_it_draws_nothing_and_leaves_the_very_tensor():
     assert draw(settings, one, 9, generator) is None
     assert (generator.get_state() == before).all()
     stored = torch.zeros(9, *one.stored)
-    assert changed(stored, None, one) is stored
+    assert augmented(stored, None, one) is stored
 
 
 def test_objects_are_refused_in_words():
@@ -119,9 +118,9 @@ def listen(learner, monkeypatch):
     """What its network is given to learn from: each call's stored observations."""
     given, forward = [], Network.forward
 
-    def listening(network, x, dtype=torch.float32, of=None):
-        given.append((x.detach().clone(), of))
-        return forward(network, x, dtype, of)
+    def listening(network, x, dtype=torch.float32, segments=None):
+        given.append((x.detach().clone(), segments))
+        return forward(network, x, dtype, segments)
 
     monkeypatch.setattr(Network, "forward", listening)
     return given
@@ -141,18 +140,18 @@ def test_ppo_learns_from_shifted_images_and_acts_on_those_that_are(memory, monke
     learner.collect()
     seen = learner.rollout.observation[1:].flatten(0, 1).clone()
     assert seen.dtype == torch.uint8
-    assert torch.equal(learner.seen(), torch.from_numpy(one.to_storage(learner.arena.view.newest())))
+    assert torch.equal(learner.collector.observation(), torch.from_numpy(one.to_storage(learner.collector.arena.view.newest())))
     given = listen(learner, monkeypatch)
     learner.update(0.0)
     known = {picture.numpy().tobytes() for picture in seen}
     learned = torch.cat([x for x, _ in given])
     assert np.mean([picture.numpy().tobytes() not in known for picture in learned]) > 0.5
-    plain = [one.images(picture[None])[0] for picture in seen]
+    plain = [one.from_storage(picture[None])[0] for picture in seen]
     together, apart = [], set()
-    for x, of in given:
-        pictures = one.images(x)
-        for segment in set(of.segment.tolist()) if of else range(len(pictures)):
-            row = pictures[of.segment == segment] if of else pictures[segment][None]
+    for x, segments in given:
+        pictures = one.from_storage(x)
+        for segment in set(segments.segment.tolist()) if segments else range(len(pictures)):
+            row = pictures[segments.segment == segment] if segments else pictures[segment][None]
             found = [next((p for p in (offset_of(one, b, picture) for b in plain) if p), None) for picture in row]
             found = {place for place in found if place is not None}
             assert len(found) <= 1, "decisions of a sequence move alike"
@@ -167,18 +166,21 @@ def test_dqn_learns_from_shifted_images_and_values_shifted_ones(memory, monkeypa
     lengths = {"burn_in": 2, "sequence": 4, "n_step": 2}
     learner = learner_of("dqn", memory=memory, augment="shift", augment_shift=2, stack=1, batch_size=64, **lengths)
     for _ in range(40):
-        learner._play()
+        learner._decide()
     one, asked = learner.network.encoder, []
-    monkeypatch.setattr(learner, "_arranged", lambda *where: (asked.append(DQN._arranged(learner, *where)), asked[-1])[1])
-    burnt, after = [], Network.after
-    monkeypatch.setattr(Network, "after", lambda network, x, *others: (burnt.append(x.clone()), after(network, x, *others))[1])
+    original = learner.builder._observation
+    monkeypatch.setattr(learner.builder, "_observation", lambda *where: (asked.append(original(*where)), asked[-1])[1])
+    burnt, after = [], Network.state_after
+    monkeypatch.setattr(
+        Network, "state_after", lambda network, x, *others: (burnt.append(x.clone()), after(network, x, *others))[1]
+    )
     given = listen(learner, monkeypatch)
     assert learner.replay.frames.any() and not given
     gradient_step(learner)
     count = 64 if memory == "none" else 16
 
     def places(before, after):
-        pairs = zip(one.images(before), one.images(after), strict=True)
+        pairs = zip(one.from_storage(before), one.from_storage(after), strict=True)
         return [offset_of(one, *pair) for pair in pairs]
 
     if memory == "none":
@@ -211,8 +213,8 @@ def test_threads_share_what_was_drawn(algorithm):
             learner.iterate(lambda: 0.0)
         else:
             for _ in range(30):
-                learner._play()
+                learner._decide()
             gradient_step(learner)
-        assert 0 < learner.updates < 4
+        assert 0 < learner.stepper.updates < 4
         found.append(torch.cat([parameter.detach().flatten() for parameter in learner.network.parameters()]))
     assert torch.allclose(found[0], found[1], atol=1e-6)

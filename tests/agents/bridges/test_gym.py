@@ -18,8 +18,11 @@ from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.ppo import PPO, PPOSettings
 from agents.bridges.game_loader import load_game
 from agents.bridges.gym import arena as gym_arena
+from agents.bridges.gym import environment as gym_environment
+from agents.bridges.gym import evaluation as gym_evaluation
 from agents.bridges.gym import game as gym_game
-from agents.bridges.gym.arena import GymArena, evaluate
+from agents.bridges.gym.arena import GymArena
+from agents.bridges.gym.evaluation import evaluate
 from agents.bridges.gym.game import GymGame
 from agents.bridges.gym.observation_adapter import ObservationAdapter
 from agents.core import tensor_file
@@ -102,7 +105,7 @@ class Echo(gymnasium.Env):
 @pytest.fixture(autouse=True)
 def brief_iterations(monkeypatch):
     """DQN tells of every few decisions."""
-    monkeypatch.setattr(dqn, "AT_LEAST", 64)
+    monkeypatch.setattr(dqn, "MIN_DECISIONS", 64)
 
 
 @pytest.fixture
@@ -183,7 +186,7 @@ def test_bytes_are_what_the_space_says_whatever_comes():
 
 def test_images_of_a_middling_size_have_a_network_that_takes_them(register):
     game = register(image=True)
-    game.lens = ObservationAdapter("it", spaces.Box(0, 255, (24, 24, 4), np.uint8))
+    game.adapter = ObservationAdapter("it", spaces.Box(0, 255, (24, 24, 4), np.uint8))
     for algorithm in ALGORITHMS:
         learner, _ = resolve(game, algorithm, {}, None)
         assert build_network(game, learner, algorithm).encoder.image == (4, 24, 24)
@@ -199,8 +202,13 @@ def test_time_running_out_is_no_end_to_ppo(register, ends, worth):
         learner.network.value.bias.fill_(2.0)  # 1 / (1 - gamma), and so right for what goes on for ever
     learner.collect()
     target = []
-    original = learner._learn
-    learner._learn = lambda flat, known, units: target.append(flat["target"].reshape(-1, 2)[1:]) or original(flat, known, units)
+    original = learner._gradient_step
+
+    def gradient_step(flat, valid, items):
+        target.append(flat["target"].reshape(-1, 2)[1:])
+        return original(flat, valid, items)
+
+    learner._gradient_step = gradient_step
     learner.update(0.0)
     assert target[0][0, 0].item() == pytest.approx(worth, abs=1e-3)  # 1 + ½ + ¼ + ⅛ (+ ⅛ of 1 · 2 … what goes on)
 
@@ -210,7 +218,7 @@ def test_time_running_out_is_no_end_to_dqn(register):
     for ends, extra in (({"limit": 4}, 1), ({"over": 4}, 0)):
         learner = learner_of(register(**ends), "dqn", n_step=1)
         for _ in range(8):
-            learner._play()
+            learner._decide()
         replay = learner.replay
         assert replay.count.tolist() == [8 + 2 * extra] * 2
         if extra:
@@ -230,13 +238,13 @@ def test_returns_are_of_the_rewards_as_they_came(register):
 @pytest.mark.parametrize("algorithm", LEARNERS)
 def test_every_learner_learns_from_them(algorithm, memory):
     learner = learner_of(load_game("gym:CartPole-v1"), algorithm, n_envs=8, memory=memory, memory_size=8)
-    before = [parameter.clone() for parameter in learner.parameters]
+    before = [parameter.clone() for parameter in learner.stepper.parameters]
     returns = []
     for _ in range(8):
         metrics = learner.iterate(lambda: 0.1)
         returns += learner.returns
     assert np.isfinite(list(metrics.values())).all()
-    assert any((old != new).any() for old, new in zip(before, learner.parameters, strict=True))
+    assert any((old != new).any() for old, new in zip(before, learner.stepper.parameters, strict=True))
     assert returns
 
 
@@ -261,7 +269,7 @@ def test_images_are_learned_from(register):
             game, settings(observation="planes", network="tiny", stack=2, n_envs=2, **own), 1, [], threads=1
         )
         learner.iterate(lambda: 0.0)
-        assert set(learner.arena.view.newest().flatten()) == {0, 255}
+        assert set(learner.collector.arena.view.newest().flatten()) == {0, 255}
     assert evaluate(game, Participant("agent", agent=learner.agent()), 2, 1).returns.tolist() == [[7.0], [7.0]]
 
 
@@ -281,10 +289,10 @@ def test_observations_become_frames():
         (spaces.Box(0, 255, (4, 4, 3), np.uint8), np.full((1, 4, 4, 3), 9, np.uint8), "pixels", [[[9, 9], [9, 9]]]),
     ]
     for space, raw, observation, expected in cases:
-        lens = ObservationAdapter("gym:X", space)
-        frames = lens.frames(raw, observation, 2)
+        adapter = ObservationAdapter("gym:X", space)
+        frames = adapter.frames(raw, observation, 2)
         assert np.allclose(frames, expected)
-        assert frames.shape[1:] == lens.shape(observation, 2)
+        assert frames.shape[1:] == adapter.shape(observation, 2)
         assert frames.dtype == (np.float32 if observation == "objects" else np.uint8)
 
 
@@ -336,7 +344,7 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch):
 
 def test_a_module_of_ones_own_is_imported_as_gymnasium_does(tmp_path, monkeypatch):
     (tmp_path / "my_strange_module.py").write_text(
-        "import gymnasium\ngymnasium.register('Mine-v4', entry_point='tests.agents.test_foreign:Count')\n"
+        "import gymnasium\ngymnasium.register('Mine-v4', entry_point='tests.agents.bridges.test_gym:Count')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     game = load_game("gym:my_strange_module:Mine-v4")
@@ -351,23 +359,23 @@ def test_evaluation_is_of_fresh_episodes_and_leaves_training_alone(register, mon
     game, seeds = register(over=3), []
     learner = learner_of(game, "ppo")
     learner.collect()
-    before = (learner.arena.view.newest().copy(), learner.generator.get_state())
+    before = (learner.collector.arena.view.newest().copy(), learner.generator.get_state())
     original = Count.reset
     monkeypatch.setattr(Count, "reset", lambda self, seed=None, options=None: seeds.append(seed) or original(self, seed=seed))
     result = evaluate(game, Participant("agent", agent=learner.agent()), 40, 5)
     assert result.games == 40 and (result.returns == 3).all()
-    assert len(set(seeds)) == 40 and min(seeds) >= gym_arena.EVALUATING, "a seed of its own each, and none of training's"
-    assert (learner.arena.view.newest() == before[0]).all() and (learner.generator.get_state() == before[1]).all()
+    assert len(set(seeds)) == 40 and min(seeds) >= gym_arena.EVALUATION_SEEDS, "a seed of its own each, and none of training's"
+    assert (learner.collector.arena.view.newest() == before[0]).all() and (learner.generator.get_state() == before[1]).all()
     seeds.clear()
     GymArena(game, 40, 5, learner.settings)
-    assert max(seeds) < gym_arena.EVALUATING
+    assert max(seeds) < gym_arena.EVALUATION_SEEDS
 
 
 def test_a_game_of_an_evaluation_does_not_depend_on_the_others(monkeypatch):
     game = load_game("gym:CartPole-v1")
     agent = Participant("agent", agent=learner_of(game, "ppo", memory="lstm", memory_size=8).agent())
     many = evaluate(game, agent, 40, 9).returns
-    monkeypatch.setattr(gym_arena, "TOGETHER", 3)  # a network's memory of the game before is none of the next one's
+    monkeypatch.setattr(gym_evaluation, "CONCURRENT", 3)  # a network's memory of the game before is none of the next one's
     assert (many[:20] == evaluate(game, agent, 20, 9).returns).all()
     assert len(set(many[:, 0])) > 3
     assert evaluate(game, Participant("random", RANDOM), 5, 1).returns.mean() < 60
@@ -385,13 +393,13 @@ def test_act_takes_observations_as_the_environment_gives_them(register):
             agent.network.policy.weight.normal_(0, 10)
         env = game.make()
         raw = [env.reset(seed=1)[0], *(env.step(env.action_space.sample())[0] for _ in range(5))]
-        frames = game.lens.frames(np.stack(raw), agent.info.settings.observation, 30)[:, None]
+        frames = game.adapter.frames(np.stack(raw), agent.info.settings.observation, 30)[:, None]
         expected = (agent.decide(frames, None)[0] + env.action_space.start).tolist()
         assert agent.act(np.stack(raw)).tolist() == [agent.act(one) for one in raw] == expected
 
 
 def test_an_episode_that_never_ends_is_cut(register, monkeypatch):
-    monkeypatch.setattr(gym_arena, "LONGEST", 20)
+    monkeypatch.setattr(gym_evaluation, "MAX_STEPS", 20)
     result = evaluate(register(), Participant("random", RANDOM), 3, 1)
     assert result.returns.tolist() == [[20.0]] * 3 and result.cut == 3
 
@@ -430,15 +438,15 @@ def test_a_resumed_learner_cuts_what_was_running_and_learns_nothing_wrong_from_i
     two = learner_of(game, algorithm)
     two.restore(tensors, meta)
     assert two.remarks[-1].startswith(game.name) and "new episodes begin" in two.remarks[-1]
-    for mine, other in zip(one.parameters, two.parameters, strict=True):
+    for mine, other in zip(one.stepper.parameters, two.stepper.parameters, strict=True):
         assert (mine == other).all()
-    assert not two.arena.asked().any()
-    last = two.arena.view.newest().copy()
-    _, end = two.arena.step(np.zeros(2, np.int64))
-    assert (end == OUT_OF_TIME).all() and two.arena.finished() == ([], []), "cut, and no episode to speak of"
-    assert (two.arena.view.final(np.arange(2)) == last).all()
-    assert two.arena.asked().all() and (two.arena.view.observe()[:, -1, 0] == 0).all()
-    assert (two.arena.episodes() == one.arena.episodes() + 1).all()
+    assert not two.collector.arena.asked().any()
+    last = two.collector.arena.view.newest().copy()
+    _, end = two.collector.arena.step(np.zeros(2, np.int64))
+    assert (end == OUT_OF_TIME).all() and two.collector.arena.finished() == ([], []), "cut, and no episode to speak of"
+    assert (two.collector.arena.view.final(np.arange(2)) == last).all()
+    assert two.collector.arena.asked().all() and (two.collector.arena.view.observe()[:, -1, 0] == 0).all()
+    assert (two.collector.arena.episodes() == one.collector.arena.episodes() + 1).all()
 
 
 def test_a_resumed_run_meets_other_episodes_than_it_began_with():
@@ -446,9 +454,9 @@ def test_a_resumed_run_meets_other_episodes_than_it_began_with():
     one = learner_of(game, "ppo")
     two = learner_of(game, "ppo")
     two.restore(*one.state())
-    first = two.arena.view.newest().copy()
-    two.arena.step(np.zeros(2, np.int64))
-    assert (two.arena.view.newest() != first).any()
+    first = two.collector.arena.view.newest().copy()
+    two.collector.arena.step(np.zeros(2, np.int64))
+    assert (two.collector.arena.view.newest() != first).any()
 
 
 def test_an_agents_file_opens_only_where_its_environment_is_named(tmp_path, monkeypatch):
@@ -457,7 +465,7 @@ def test_an_agents_file_opens_only_where_its_environment_is_named(tmp_path, monk
     learner_of(game, "ppo").agent().save(path)
     with monkeypatch.context() as patch:
         patch.setattr(gymnasium, "make", lambda *_, **__: pytest.fail("an environment was made because a file says so"))
-        patch.setattr(gym_game.importlib, "import_module", lambda *_: pytest.fail("a module was imported"))
+        patch.setattr(gym_environment.importlib, "import_module", lambda *_: pytest.fail("a module was imported"))
         with pytest.raises(UserError, match=r"Name it: python play\.py gym:CartPole-v1"):
             Agent.load(path)
     assert Agent.load(path, game).info.game == "gym:CartPole-v1"
@@ -473,11 +481,12 @@ def test_normalised_observations_are_part_of_the_agent_and_fixed_in_play(tmp_pat
     game = load_game("gym:CartPole-v1")
     learner = learner_of(game, algorithm, n_envs=8, normalize_observation=True)
     seen = []
-    original = learner.arena.view.see
-    learner.arena.view.see = lambda raw, begins: original(raw, begins) or seen.append(learner.arena.view.newest()[:, 0])
-    seen.append(learner.arena.view.newest()[:, 0])
+    view = learner.collector.arena.view
+    original = view.update
+    view.update = lambda raw, begins: original(raw, begins) or seen.append(view.newest()[:, 0])
+    seen.append(view.newest()[:, 0])
     learner.iterate(lambda: 0.0)
-    learner.begin_iteration()
+    learner.collector.begin_iteration()
     normal = learner.network.encoder.normal
     every = np.concatenate(seen)
     assert normal.count > 50

@@ -1,0 +1,125 @@
+"""A Gymnasium environment by its id: its spaces and how it is made, alone and vectorised.
+
+Nothing is imported that the user has not named on the command line; Gymnasium's own syntax names a module:
+`gym:my_module:MyEnv-v0`.
+"""
+
+import difflib
+import importlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+
+from agents.bridges.gym.observation_adapter import ObservationAdapter
+from agents.core.game_names import GYM
+from games.errors import UserError
+
+# Packages whose environments Gymnasium does not know by itself: module, function to call there, what to install.
+PACKAGES = {
+    "ALE": ("ale_py", None, "gymnasium[atari]"),
+    "MinAtar": ("minatar.gym", "register_envs", "minatar"),
+}
+EXTRAS = ("box2d", "classic_control", "mujoco", "toy_text")  # Gymnasium's extras, each named as its folder of environments
+
+
+class GymEnvironment:
+    """A Gymnasium id: its observations, actions and metadata, and new environments of it."""
+
+    def __init__(self, env_id: str):
+        """`UserError` if there is no such environment, or none that can be learned here."""
+        self.env_id, self.name = env_id, GYM + env_id
+        self.spec = _spec(env_id)
+        with self._user_errors("does not start"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            env = gymnasium.make(self.env_id)
+            env.reset(seed=0)  # Gymnasium's checker looks at it
+        self.adapter = ObservationAdapter(self.name, env.observation_space)
+        if not isinstance(env.action_space, spaces.Discrete):
+            raise UserError(
+                f"{self.name} has actions of the space {type(env.action_space).__name__}.\n"
+                "Sparring learns to choose one of several: Discrete."
+            )
+        self.action_space = env.action_space
+        self.first_action, self.num_actions = int(env.action_space.start), int(env.action_space.n)
+        self.metadata = dict(env.metadata)
+        env.close()
+
+    def make(self, **options: Any) -> gymnasium.Env:
+        """One environment."""
+        with self._user_errors("does not start"):
+            return gymnasium.make(self.env_id, disable_env_checker=True, **options)
+
+    def vector(self, num_envs: int) -> Any:
+        """A vector environment: its own one, if that has the same spaces and names its autoreset mode, else a `SyncVectorEnv`.
+
+        (ALE's own one gives other images than its single environments.)
+        """
+        with self._user_errors("does not start"):
+            if self.spec.vector_entry_point is not None and not self.spec.additional_wrappers:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # about the metadata that are checked here
+                    envs = gymnasium.make_vec(self.env_id, num_envs)
+                equal = envs.single_observation_space == self.adapter.space and envs.single_action_space == self.action_space
+                if equal and isinstance(envs.metadata.get("autoreset_mode"), AutoresetMode):
+                    return envs
+                envs.close()
+            return gymnasium.make_vec(
+                self.env_id, num_envs, vectorization_mode="sync", disable_env_checker=True,
+                vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},  # others keep a final observation by reference only
+            )  # fmt: skip
+
+    @contextmanager
+    def _user_errors(self, failure: str) -> Iterator[None]:
+        """Turn errors of the environment, which may fail in any way, into `UserError`."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            extra = next((extra for extra in EXTRAS if f".{extra}." in str(self.spec.entry_point)), None)
+            if isinstance(error, (ImportError, gymnasium.error.DependencyNotInstalled)) and extra:
+                raise UserError(f'{self.name} needs more packages: pip install "gymnasium[{extra}]"') from error
+            raise UserError(f"{self.name} {failure}: {type(error).__name__}: {str(error)[:300]}") from error
+
+
+def _spec(env_id: str) -> Any:
+    """Gymnasium's spec of an id, after the module that it names is imported; `UserError` if there is none."""
+    module, _, bare = env_id.rpartition(":")
+    if module:
+        _import(module, env_id)
+    namespace = bare.partition("/")[0] if "/" in bare else ""
+    if not module and namespace in PACKAGES and bare not in gymnasium.registry:
+        package, call, install = PACKAGES[namespace]
+        try:
+            imported = importlib.import_module(package)
+        except ImportError as error:
+            raise UserError(f'{GYM}{env_id} is of a package that is not installed: pip install "{install}"') from error
+        if call:
+            getattr(imported, call)()
+    try:
+        return gymnasium.spec(bare)
+    except gymnasium.error.Error as error:
+        close = difflib.get_close_matches(bare, list(gymnasium.registry), n=1, cutoff=0.5)
+        hint = f"Did you mean '{GYM}{f'{module}:' if module else ''}{close[0]}'?\n" if close else ""
+        raise UserError(
+            f"There is no Gymnasium environment '{bare}'.\n{hint}"
+            f"One that a module of its own registers: {GYM}my_module:{bare if not close else 'MyEnv-v0'}"
+        ) from error
+
+
+def _import(module: str, env_id: str) -> None:
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        reason = (
+            "it must be installed, or lie in the folder you are in" if module.startswith(missing) else f"needed by {module}"
+        )
+        raise UserError(f"There is no module '{missing}' for {GYM}{env_id}: {reason}.") from error
+    except Exception as error:  # a user's module may fail in any way
+        raise UserError(f"The module {module} does not load: {type(error).__name__}: {error}") from error
