@@ -1,13 +1,12 @@
-"""The animated picture of README: one agent before training and after half a minute of it, in the same game against the bot.
+"""README's animated picture: two agents in the same game of Pong against the bot, side by side.
 
-    python train.py pong --seed 1 --set eval_every=60000 --set eval_games=50 --set gif=false --name before-after
-    python docs/make_pictures.py runs/pong/before-after docs/pong.gif
+    python train.py pong --seed 1 --steps 1 --name untrained
+    python docs/make_pictures.py runs/pong/untrained agents/zoo/pong/ppo.safetensors docs/pong.gif
 
-Left plays the run's first checkpoint, right its last one that took no more than 30 seconds of training. The seconds that
-the picture names are the run's own: collecting and learning, without its start and without its evaluations.
+An agent is a run's folder or a file. What is written above each is `--before` and `--after`.
 """
 
-import json
+import argparse
 import sys
 from pathlib import Path
 
@@ -23,25 +22,12 @@ from games.core import TICKS_PER_SECOND
 from games.engine.batch import EXTERNAL, RUNNING, Batch
 from games.render.renderer import DARK, Painter, Trail
 
-SIDE, GAP, HEAD = 240, 10, 46  # pixels: a picture, what is between the two, and the strip above them
-TICKS = 2  # of the game between two pictures: 30 a second
-DELAYS = (30, 30, 40)  # milliseconds: a GIF counts in hundredths of a second
-SECONDS = 9.0
-COLOURS, CLEAR = 64, 127  # of the GIF's palette, and the one that stands for what is transparent
+SIDE, GAP, HEAD = 224, 10, 46  # pixels: a picture, what is between the two, and the strip above them
+TICKS, DELAY = 3, 50  # of the game between two pictures, and as milliseconds: 20 a second
+SECONDS, STANDING = 9.5, 1500  # of the game; milliseconds that the last picture stands
+COLOURS, GROUND, CLEAR = 110, 20, 127  # of the GIF's palette; of them the ground's; the one that means transparent
 PAPER, INK, FAINT = (11, 15, 30), (226, 232, 245), (140, 152, 184)
-SEED = 2  # of the game that both play
-LIMIT = 30.0  # seconds of training
-
-
-def checkpoints(run: Path) -> list[tuple[float, Path]]:
-    """Seconds of training and file of a run's checkpoints, in order."""
-    spent, at = 0.0, {}
-    for line in (run / "progress.jsonl").read_text("utf-8").splitlines():
-        row = json.loads(line)
-        if "perf/iteration_seconds" in row:
-            spent += row["perf/iteration_seconds"]
-            at[row["step"]] = spent
-    return [(at[int(file.stem.removeprefix("step-"))], file) for file in sorted((run / "checkpoints").glob("step-*"))]
+SEED = 3  # of the game that both play
 
 
 class Side:
@@ -77,17 +63,13 @@ class Side:
             surface.blit(drawn, (left + int(SIDE * centre) - drawn.get_width() // 2, 26))
 
 
-def film(run: Path) -> list[Image.Image]:
+def film(agents: list[Path], titles: list[str]) -> list[Image.Image]:
+    """The game's first seconds, of both at once."""
     game = games.load("pong")
-    found = checkpoints(run)
-    (early, first), (late, last) = found[0], [one for one in found if one[0] <= LIMIT][-1]
-    print(f"{first.name}: {early:.1f} s; {last.name}: {late:.1f} s of training")
     pygame.font.init()
     fonts = pygame.font.Font(None, 22), pygame.font.Font(None, 20)
-    sides = [
-        Side(game, Agent.load(first, game), f"after {early:.0f} s of training"),
-        Side(game, Agent.load(last, game), f"after {late:.0f} s"),
-    ]
+    files = [path / "agent.safetensors" if path.is_dir() else path for path in agents]
+    sides = [Side(game, Agent.load(file, game), title) for file, title in zip(files, titles, strict=True)]
     canvas = pygame.Surface((2 * SIDE + GAP, HEAD + SIDE), 0, 32)
     pictures = []
     for number in range(int(SECONDS * TICKS_PER_SECOND / TICKS)):
@@ -102,23 +84,33 @@ def film(run: Path) -> list[Image.Image]:
 
 def save(pictures: list[Image.Image], path: Path) -> None:
     """One palette for all and no dithering; what has not changed since the picture before is transparent: that packs best."""
-    sample = Image.new("RGB", (pictures[0].width, pictures[0].height * 8))
-    for k in range(8):
-        sample.paste(pictures[k * (len(pictures) - 1) // 7], (0, k * pictures[0].height))
-    palette = sample.quantize(COLOURS, Image.Quantize.MEDIANCUT)
+    every = np.concatenate([np.asarray(one).reshape(-1, 3) for one in pictures[::8]])
+    seen = np.unique(every // 4 * 4, axis=0).astype(np.uint8)  # each colour once, or the dark ground would have them all
+    bright = Image.fromarray(seen[None]).quantize(COLOURS - GROUND).getpalette()
+    dark = pictures[0].quantize(GROUND).getpalette()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*dark[: 3 * GROUND], *bright[: 3 * (COLOURS - GROUND)]])
     shown = [np.asarray(one.quantize(palette=palette, dither=Image.Dither.NONE)) for one in pictures]
     frames = []
     for k, indices in enumerate(shown):
         changed = indices if k == 0 else np.where(indices == shown[k - 1], CLEAR, indices)
         frames.append(Image.fromarray(changed.astype(np.uint8), "P"))
         frames[-1].putpalette(palette.getpalette())
-    delays = [DELAYS[k % len(DELAYS)] for k in range(len(frames))]
+    delays = [*[DELAY] * (len(frames) - 1), STANDING]
     options = {"transparency": CLEAR, "disposal": 1, "optimize": False}
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=delays, loop=0, **options)
     print(f"{path}: {len(frames)} pictures of {frames[0].width} × {frames[0].height}, {path.stat().st_size / 1000:,.0f} kB")
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("agents", nargs=2, type=Path, metavar="AGENT")
+    parser.add_argument("out", type=Path, metavar="OUT.gif")
+    parser.add_argument("--before", default="untrained")
+    parser.add_argument("--after", default="after 50 s of training")
+    options = parser.parse_args()
+    save(film(options.agents, [options.before, options.after]), options.out)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    save(film(Path(sys.argv[1])), Path(sys.argv[2]))
+    main()

@@ -41,7 +41,7 @@ TOLD_BEFORE = ("CHANGELOG.md",)  # tells of commands of versions past: they are 
 
 FOUND = {  # runs that commands name, and the words of `train.py` that make them
     "runs/pong/NAME": ["pong"],
-    "runs/pong/before-after": ["pong", "--set", "eval_every=250"],
+    "runs/pong/untrained": ["pong"],
     "runs/pong/curve-*-s?": ["pong"],
     "runs/pong/mine-s*": ["pong"],
     "runs/pong/sb3": ["pong", "--trainer", "sb3"],
@@ -103,6 +103,7 @@ RULES = [
     (r": python bench\.py (env|train|usual)( ppo| dqn)?$", Not("takes minutes or hours; tests/test_bench.py runs it, quickly")),
     (r": python bench\.py play$", Not("takes two minutes; the command below it is run")),
     (r": python bench\.py since ", Not("takes minutes to hours, and needs an older commit")),
+    (r": python bench\.py play --quick", Run()),
     (r": python bench\.py .*--quick", Run(slow=True)),
     (r": torchrun ", Run(tuple(FEW), slow=True, apart=True)),
     (r": python train\.py .*--resume", Run(("--steps", "900"))),
