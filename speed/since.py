@@ -19,6 +19,7 @@ Only what stays the same from commit to commit is used: the command lines, and t
 import hashlib
 import json
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,8 +38,7 @@ from speed.trees import Done, Tree
 
 PAIRS = 8
 GAMES = ("pong", "connect_four")  # of env and weights
-WARM = 2  # iterations of each run that are not timed
-TIMED = 3  # iterations that are, at least
+WARM, WARM_SECONDS = 2, 1.0  # iterations of each run that are not timed; one is enough where it takes so long
 SAME = 50_000  # steps until weights are compared
 # Beside learning, a run does as little as it can; a checkpoint is kept at its end.
 BARE = ("eval_games=1", "final_games=1", "gif=false", f"eval_every={10**9}", f"checkpoint_every={10**9}", "threads=1")
@@ -216,19 +216,22 @@ def iterations(lines: list[str]) -> list[Iteration]:
     return found
 
 
-def under_way(found: list[Iteration], starts: int) -> list[Iteration]:
-    """The iterations that are timed: of those that learn throughout all but the first few.
+def learning(found: list[Iteration], starts: int) -> list[Iteration]:
+    """The iterations that learn, those included in which it begins.
 
-    starts: decisions before the first gradient step. Some replays are ready later than that, so the gradient steps count too.
+    starts: decisions before the first gradient step. Some replays are ready later than that: the gradient steps tell.
     """
-    updates = [None, *(iteration.updates for iteration in found)]
-    learning = [
-        iteration
-        for iteration, before in zip(found, updates[:-1], strict=True)
-        if iteration.before >= starts
-        and (not starts or iteration.updates is None or (before is not None and iteration.updates > before > 0))
-    ]
-    return learning[WARM:]
+    return [iteration for iteration in found if iteration.after > starts and iteration.updates != 0]
+
+
+def first_timed(found: list[Iteration], starts: int) -> int | None:
+    """The step from which on a run is timed: when it has learned for a second, or for two iterations. None: it has not yet."""
+    learned, spent = learning(found, starts), 0.0
+    for count, iteration in enumerate(learned[:-1], 1):  # another one is left to be timed
+        spent += iteration.seconds
+        if count == WARM or spent >= WARM_SECONDS:
+            return iteration.after
+    return None
 
 
 def speed_of(timed: list[Iteration]) -> float:
@@ -275,27 +278,39 @@ def trained(tree: Tree, command: list[str], steps: int) -> Iterator[tuple[Done, 
 
 def prepare_train(contest: Any, seconds: float, sides: Sides) -> Prepared:
     """Steps a second that a learner learns from; seconds from the command to the end of its first iteration; its memory."""
-    name = contest.name
-    command = train_words(games.load(contest.game or "pong"), name.split()[0], contest.ours)
-    starts = getattr(contest.ours, "learning_starts", 0)
-    least = starts + 4 * max(2048, contest.ours.n_envs * getattr(contest.ours, "n_steps", 1))
-    planned, results = zip(*(calibrate(tree, command, starts, least, seconds) for tree in sides), strict=True)
-    steps = min(planned)  # the slower tree takes as long as is planned
+    name, ours = contest.name, contest.ours
+    command = train_words(games.load(contest.game or "pong"), name.split()[0], ours)
+    starts, block = getattr(ours, "learning_starts", 0), max(2048, ours.n_envs * getattr(ours, "n_steps", 1))
+    tried = [calibrate(tree, command, starts, block + (starts or WARM * block), seconds) for tree in sides]
+    first, many = (
+        max(iteration.first for iteration in tried),
+        min(iteration.many for iteration in tried),
+    )  # the slower tree takes as long as is planned
+    steps = first + many
 
     def turn(tree: Tree) -> Figures:
         with trained(tree, command, steps) as (done, folder):
             lines = (folder / "progress.jsonl").read_text().splitlines()
             started = json.loads(lines[0])["time"] - done.began
-            speed = speed_of(under_way(iterations(lines), starts))
+            speed = speed_of([iteration for iteration in iterations(lines) if iteration.before >= first])
         found: Figures = {f"train {name}": (speed, "steps/s"), f"train {name} start-up": (started, "s")}
         return found | ({} if done.memory is None else {f"train {name} memory": (done.memory / 1e6, "MB")})
 
-    note = f"1 thread, {steps:,} steps{different(*results)}"
-    return turn, note if hasattr(trees.os, "wait4") else f"{note}; this system does not tell the memory"
+    note = f"1 thread, {steps:,} steps, timed from {first:,} on{different(*(iteration.settings for iteration in tried))}"
+    return turn, note if hasattr(os, "wait4") else f"{note}; this system does not tell the memory"
 
 
-def calibrate(tree: Tree, command: list[str], starts: int, least: int, seconds: float) -> tuple[int, dict[str, Any]]:
-    """How many steps a run needs for so many timed seconds, from a short one, which also fills the caches; its settings.
+@dataclass
+class Calibrated:
+    """The step from which a run is timed, for how many steps, and the settings it came to."""
+
+    first: int
+    many: int
+    settings: dict[str, Any]
+
+
+def calibrate(tree: Tree, command: list[str], starts: int, least: int, seconds: float) -> Calibrated:
+    """What so many timed seconds take, from a short run, which also fills the caches.
 
     least: steps of the short one; twice as many, and again, until it has learned enough to tell.
     """
@@ -303,10 +318,10 @@ def calibrate(tree: Tree, command: list[str], starts: int, least: int, seconds: 
         with trained(tree, command, least << doubled) as (_, folder):
             found = iterations((folder / "progress.jsonl").read_text().splitlines())
             settings = json.loads((folder / "config.json").read_text()).get("learner", {})
-        if timed := under_way(found, starts):
+        if (first := first_timed(found, starts)) is not None:
+            timed = [iteration for iteration in found if iteration.before >= first]
             each = timed[-1].after - timed[-1].before
-            many = max(TIMED, math.ceil(speed_of(timed) * seconds / each))
-            return timed[0].before + many * each, settings
+            return Calibrated(first, each * max(1, math.ceil(speed_of(timed) * seconds / each)), settings)
     raise UserError(f"{' '.join(command[:4])} of {tree.name} does not begin to learn within {least << doubled:,} steps.")
 
 

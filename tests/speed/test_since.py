@@ -200,8 +200,9 @@ def test_this_project_is_compared_with_its_latest_commit(capsys, words, unit):
 def resolved(game, algorithm, settings):
     """The config that train.py would write for the command line of such settings."""
     program, *words = since.train_words(games.load(game), algorithm, settings)
-    assert program == "train.py"
-    return cli_config.new_config(train.arguments().parse_args([*words, "--steps", "1000"]))[1]
+    options = train.arguments().parse_args([*words, "--steps", "1000"])
+    assert program == "train.py" and options.opponent == (None if game == "breakout" else ["bot"])  # whatever a recipe says
+    return cli_config.new_config(options)[1]
 
 
 @pytest.mark.parametrize("contest", comparisons(quick=False), ids=lambda contest: contest.name)
@@ -262,20 +263,24 @@ def line(step, seconds, updates=None, **more):
 
 def test_the_first_iterations_are_not_timed():
     lines = [line(100, 9.0), line(200, 9.0), line(300, 1.0), json.dumps({"step": 300, "eval/score": 0.5}), line(500, 2.0)]
-    timed = since.under_way(since.iterations(lines), starts=0)
-    assert [(one.before, one.after) for one in timed] == [(200, 300), (300, 500)]
-    assert since.speed_of(timed) == 100.0
+    found = since.iterations(lines)
+    assert [(one.before, one.after) for one in found] == [(0, 100), (100, 200), (200, 300), (300, 500)]
+    assert since.first_timed(found, starts=0) == 100  # it took 9 seconds: that is enough
+    assert since.speed_of(found[2:]) == 100.0
+    quick = since.iterations([line(step, 0.1) for step in (100, 200, 300)])
+    assert since.first_timed(quick, starts=0) == 200 and since.first_timed(quick[:2], starts=0) is None
 
 
-@pytest.mark.parametrize("ready", [300, 500])
-def test_of_dqn_only_iterations_are_timed_in_which_it_learns_throughout(ready):
-    """It may begin at `learning_starts`, 250 here, or later, when its replay is ready; always within an iteration."""
-    updates = [0 if step < ready else (step - ready) // 100 + 1 for step in range(100, 1001, 100)]
-    lines = [line(step, 1.0, count) for step, count in zip(range(100, 1001, 100), updates, strict=True)]
-    timed = since.under_way(since.iterations(lines), starts=250)
-    assert timed[0].before == ready + 100 * since.WARM and timed[-1].after == 1000
-    silent = [line(step, 1.0) for step in range(100, 1001, 100)]  # a commit that does not tell its gradient steps
-    assert since.under_way(since.iterations(silent), starts=250)[0].before == 300 + 100 * since.WARM
+@pytest.mark.parametrize("seconds, warm", [(0.1, 2), (1.0, 1)])
+@pytest.mark.parametrize("begins", [300, 500])
+def test_of_dqn_only_iterations_are_timed_in_which_it_learns_throughout(begins, seconds, warm):
+    """It may begin at `learning_starts`, 250 here, or later, when its replay is ready: in the iteration before `begins`."""
+    steps = range(100, 1001, 100)
+    told = [line(step, seconds, 0 if step < begins else 4 * (step - begins) + 1) for step in steps]
+    assert since.first_timed(since.iterations(told), starts=250) == begins + 100 * (warm - 1)
+    silent = [line(step, seconds) for step in steps]  # of a commit that does not tell its gradient steps
+    assert since.first_timed(since.iterations(silent), starts=250) == 300 + 100 * (warm - 1)
+    assert since.first_timed(since.iterations(told[: begins // 100]), starts=250) is None
 
 
 def test_nothing_learned_has_no_speed():
