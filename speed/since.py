@@ -310,7 +310,7 @@ class Calibrated:
 
 
 def calibrate(tree: Tree, command: list[str], starts: int, least: int, seconds: float) -> Calibrated:
-    """What so many timed seconds take, from a short run, which also fills the caches.
+    """The steps that so many timed seconds take, from a short run, which also fills the caches.
 
     least: steps of the short one; twice as many, and again, until it has learned enough to tell.
     """
