@@ -19,9 +19,9 @@ CPU_ONLY = $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorc
 help:
 	@echo "make train GAME=pong    train an agent from pixels, about a minute"
 	@echo "make play GAME=pong     play against the best agent at hand"
-	@echo "make test               formatting, types and tests, a few minutes"
+	@echo "make test               formatting, types, floors and tests, a few minutes"
 	@echo "make test-all           the slow proofs too"
-	@echo "make bench BENCH=env    measure speed: env, train, play or usual"
+	@echo "make bench BENCH=env    measure speed: env, train, play or usual; BENCH='since HEAD~3': than before"
 	@echo "make setup              only make .venv and install; the others do it by themselves"
 	@echo
 	@echo 'More arguments: ARGS="…", as in  make train GAME=pong ARGS="--seed 2"'
@@ -59,6 +59,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 # One after the other: the slow proofs measure time and kill.

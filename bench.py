@@ -1,10 +1,12 @@
-"""Measure speed: python bench.py env, train, play or usual"""
+"""Measure speed: python bench.py env, train, play, usual or since"""
 
 import argparse
+import contextlib
 import dataclasses
 import importlib
 import json
 import sys
+from typing import Any
 
 import games
 from games.errors import UserError, nearest
@@ -18,24 +20,35 @@ EPILOG = """what is measured:
   usual   seconds until Pong's mark, of `train.py pong` and of Stable-Baselines3's PPO and DQN the usual way: an environment
           drawn by Pygame in each of eight processes (up to an hour for each side of each; `usual ppo`, `usual dqn`: one)
   play    how long an agent takes to decide, beside Stable-Baselines3's predict; how steady the clock is
+  since   today's tree beside an older commit's (`since HEAD~3`): learning, environments, start-up, memory, and whether learners
+          come to the same weights (an hour or more; --only "train ppo patch" some minutes, --only weights a few)
 Ours and the peer take turns within one run, so that whatever else the machine does hits both.
-Figures are the best turn of short ones (env), the median of long ones (train)."""
+Figures are the best turn of short ones (env), the median of long ones (train, since)."""
 
-# What there is to measure, each a module of `speed`, and the seconds of each measurement: a row, a network, the clock.
-SECONDS = {"env": 0.5, "train": 30.0, "play": 60.0, "usual": 3600.0}
-QUICK = {"env": 0.02, "train": 0.0, "play": 1.0, "usual": 1.0}
+# Each benchmark and its module.
+MODULES = {name: f"speed.{name}" for name in ("env", "train", "play", "since")} | {"usual": "speed.time_to_target"}
+# Seconds of each measurement: a row of env, a network of train, the clock of play, a side of usual, a run of since.
+SECONDS = {"env": 0.5, "train": 30.0, "play": 60.0, "usual": 3600.0, "since": 4.0}
+QUICK = {"env": 0.02, "train": 0.0, "play": 1.0, "usual": 1.0, "since": 0.1}
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bench.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", help="env, train, play or usual")
-    names = "of games, or files (default: env all that ship, train and play pong); for usual: ppo, dqn (default: both)"
+    parser.add_argument("what", help="env, train, play, usual or since")
+    names = (
+        "of games, or files (default: env all that ship, train and play pong); for usual: ppo, dqn (default: both);"
+        " for since: a commit"
+    )
     parser.add_argument("names", nargs="*", help=names)
-    seconds = "of each measurement (default: env 0.5, train 30, play 60; usual: at most 3600 for each side)"
+    seconds = (
+        "of each measurement (default: env 0.5, train 30, play 60; usual: at most 3600 for each side; since 4 of each run)"
+    )
     parser.add_argument("--seconds", type=float, help=seconds)
-    parser.add_argument("--only", metavar="WORDS", help="of train: the rows whose names have all these words")
+    parser.add_argument("--only", metavar="WORDS", help="of train and since: the rows whose names have all these words")
+    parser.add_argument("--pairs", type=int, metavar="N", help="of since: turns of both trees for each row (default: 8)")
+    parser.add_argument("--mark", action="store_true", help="of since: whole trainings to the mark too, minutes each")
     parser.add_argument("--quick", action="store_true", help="only to see that it works: the figures say little")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
     return parser
@@ -56,29 +69,40 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def measure(options: argparse.Namespace) -> list[Row]:
-    """The rows, shown as they come unless JSON is wanted."""
+    """Measure and return the rows; they are shown one by one unless JSON is wanted."""
     if options.what not in SECONDS:
         raise UserError(f"There is no benchmark '{options.what}'.\n{nearest(options.what, SECONDS)}")
     if options.seconds is not None and not 0 < options.seconds <= 3600:
         raise UserError(f"--seconds is above 0 and at most 3600, not {options.seconds:g}.")
-    named = named_by(options)
+    measured = targets(options)
     seconds = options.seconds or (QUICK if options.quick else SECONDS)[options.what]
-    if options.only is not None and options.what != "train":
-        raise UserError(f"--only chooses rows of train; {options.what} has none to choose from.")
-    more = {"only": options.only} if options.only is not None else {}
-    module = importlib.import_module(f"speed.{options.what}")  # only now: torch and Stable-Baselines3 take seconds
-    rows = module.measure(named, seconds, options.quick, **more)
-    return list(rows) if options.json else show(rows)
+    more = options_of(options)
+    module = importlib.import_module(MODULES[options.what])  # only now: torch and Stable-Baselines3 take seconds to import
+    sides = ("today", "then") if options.what == "since" else ("ours", "peer")
+    with contextlib.closing(module.measure(measured, seconds, options.quick, **more)) as rows:  # it may have much to clean up
+        return list(rows) if options.json else show(rows, sides)
 
 
-def named_by(options: argparse.Namespace) -> list:
-    """What is to be measured: games, or for `usual` the names of algorithms."""
-    if options.what == "usual":
+def options_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The options that only some benchmarks take, where they are given."""
+    if options.only is not None and options.what not in ("train", "since"):
+        raise UserError(f"--only chooses rows of train and since; {options.what} has none to choose from.")
+    if options.what != "since" and (options.pairs is not None or options.mark):
+        raise UserError(f"{'--mark' if options.mark else '--pairs'} is an option of since, not of {options.what}.")
+    if options.pairs is not None and not 1 <= options.pairs <= 1000:
+        raise UserError(f"--pairs is from 1 to 1000, not {options.pairs}.")
+    given = {"only": options.only, "pairs": options.pairs, "mark": options.mark or None}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def targets(options: argparse.Namespace) -> list:
+    """The games to measure; for `usual` the names of the algorithms, for `since` a commit."""
+    if options.what in ("usual", "since"):
         return options.names
-    named = [games.load(name) for name in options.names or (games.names() if options.what == "env" else ["pong"])]
-    if options.what != "env" and len(named) > 1:
-        raise UserError(f"{options.what} takes one game, not {len(named)}.")
-    return named
+    loaded = [games.load(name) for name in options.names or (games.names() if options.what == "env" else ["pong"])]
+    if options.what != "env" and len(loaded) > 1:
+        raise UserError(f"{options.what} takes one game, not {len(loaded)}.")
+    return loaded
 
 
 if __name__ == "__main__":

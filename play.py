@@ -1,4 +1,4 @@
-"""Play a game against a trained agent, watch two play, or let them play many games: python play.py pong"""
+"""Play a game against a trained agent, watch two agents, or let them play many games: python play.py pong"""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ examples:
 HERE = Path(__file__).parent
 
 TRUST = "open agents that Stable-Baselines3 saved (.zip), although that runs whatever code is in them"
-SEEN = "of such agents without a config.json beside them, what they see: observation, size, stack, delay"
+SEEN = "what such an agent sees, if no config.json lies beside it: observation, size, stack, delay"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -68,11 +68,11 @@ def main() -> int:
 
 
 def seats_of(options: argparse.Namespace, game) -> list[str]:
-    """The seats named, filled up with the best agent at hand; by default it plays a person, headless the bot."""
+    """The seats named by the user, filled up with the best agent at hand; by default it plays a person, headless the bot."""
     from agents.participants import best_at_hand
 
     named = list(options.seats)
-    places = game.players if options.headless else 2  # in a window, two may race in a game of one seat
+    places = game.players if options.headless else 2  # in a window, two participants may race in a game of one seat
     if len(named) > places:
         raise UserError(f"{game.heading} takes {places} participant{'s'[: places - 1]} here, not {len(named)}.")
     if not named:
@@ -84,6 +84,7 @@ def seats_of(options: argparse.Namespace, game) -> list[str]:
 
 
 def headless(options: argparse.Namespace) -> int:
+    """Play --games games in one batch and print the result; returns the exit code."""
     from agents.bridges.game_loader import load_game
     from agents.participants import participant
     from agents.play.match import play_match
@@ -118,6 +119,7 @@ def headless(options: argparse.Namespace) -> int:
 
 
 def window(options: argparse.Namespace) -> int:
+    """Play in a window; returns the exit code."""
     from ui.window import play
 
     if options.json:
@@ -128,13 +130,13 @@ def window(options: argparse.Namespace) -> int:
     names = seats_of(options, game)
     trusted = trusted_files(options, names)
     seats = [seat_of(name, game, trusted) for name in names]
-    print(f"{game.heading}: {' against '.join(map(called, seats))}", flush=True)
+    print(f"{game.heading}: {' against '.join(map(described, seats))}", flush=True)
     play(game, seats, seed=options.seed, size=size_of(options.size), games=options.games, effects=not options.plain)
     return 0
 
 
 def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, str] | None:
-    """None where no file of Stable-Baselines3's may be opened; else what the user says of those among the seats."""
+    """The user's --set values for agents of Stable-Baselines3's; None if their files must not be opened."""
     from agents.play.agent_files import PICKLED, file_of
 
     told = dict(text.partition("=")[::2] for text in options.set)
@@ -147,18 +149,20 @@ def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, st
 
 
 def seat_of(name: str, game, trusted: dict[str, str] | None = None):
-    """A participant for the window. Of an agent, what its file says is read here; torch and weights load when it stands."""
-    from agents.participants import SCRIPTED, participant
+    """A participant for the window. Of an agent only the file's header is read here; torch loads once the window is open."""
+    from agents.participants import participant
     from agents.play.agent_files import agent_file
     from games.engine.batch import RANDOM
+    from games.engine.players import bot_skill
     from ui.seats import Seat
 
     if name == "human":
         return Seat("human", "You")
-    if SCRIPTED.match(name):
-        bot = participant(name, game).bot
-        chance = bot == RANDOM
-        return Seat("scripted", "Random" if chance else f"Bot {bot:g}", skill=None if chance else bot)
+    skill = bot_skill(name)
+    if skill == RANDOM:
+        return Seat("scripted", "Random")
+    if skill is not None:
+        return Seat("scripted", f"Bot {skill:g}", skill=skill)
     about = about_agent(agent_file(name, trusted is not None), game)
 
     def make(batch, rows):
@@ -170,13 +174,13 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None):
 
 
 def about_agent(path: Path, game) -> str:
-    """Where an agent lies and what its last evaluation said; `UserError` where it is damaged or plays something else."""
+    """An agent's path and the result of its last evaluation; `UserError` if it is damaged or of another game."""
     from agents.play.agent_files import PICKLED
     from agents.play.agent_info import check_game, in_words, peek
 
-    place = path.parent if path.stem == "agent" else path  # a run's folder, but for agents that ship
+    place = path.parent if path.stem == "agent" else path  # the run's folder, except for agents that ship
     shown = str(place.relative_to(HERE) if place.is_relative_to(HERE) else place)
-    if path.suffix == PICKLED:  # not opened before the window stands
+    if path.suffix == PICKLED:  # not opened before the window is open
         return shown
     info = peek(path)
     check_game(path, info, game)
@@ -184,12 +188,13 @@ def about_agent(path: Path, game) -> str:
     return f"{shown} ({score})" if score else shown
 
 
-def called(seat) -> str:
-    """A participant as the first line names them."""
+def described(seat) -> str:
+    """A participant as the first line of the output names them."""
     return seat.about or ("you" if seat.kind == "human" else seat.name.lower())
 
 
 def size_of(text: str | None) -> tuple[int, int] | None:
+    """The width and height that --size names, in pixels; None if it is not given."""
     if text is None:
         return None
     width, _, height = text.lower().partition("x")

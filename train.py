@@ -98,29 +98,29 @@ def list_games() -> int:
     return 0
 
 
-def train_together(ranks) -> int:
-    """What rank 0 does of those that train together."""
+def train_together(group) -> int:
+    """Rank 0's part of a training by several processes."""
     options = arguments().parse_args()
     for name, why in ALONE.items():
         if getattr(options, name) not in (None, False, "sparring"):
             raise UserError(f"--{name} {why}: python train.py, without torchrun.")
-    return list_games() if options.list else train(options, ranks)
+    return list_games() if options.list else train(options, group)
 
 
-def follow(ranks) -> int:
-    """What the other ranks do: the same run, as rank 0 has planned it."""
+def follow(group) -> int:
+    """The other ranks' part: the same run, as rank 0 has planned it."""
     from agents.networks import custom
     from agents.training import config as configs
     from agents.training import trainer as runs
 
-    words = ranks.broadcast_json(None)
-    config = configs.config_of(words["config"], Path(words["folder"]) / "config.json")
-    for file in words["networks"]:
+    shared = group.broadcast_json(None)
+    config = configs.config_of(shared["config"], Path(shared["folder"]) / "config.json")
+    for file in shared["networks"]:
         custom.load(file)
-    game = configs.resumed_game(config, words["game"])
+    game = configs.resumed_game(config, shared["game"])
     configs.check_resumable(config, game)
-    run = runs.Trainer(game, config, Path(words["folder"]), quiet=True, started=STARTED, resume=words["resume"], ranks=ranks)
-    if words["begins_from"]:
+    run = runs.Trainer(game, config, Path(shared["folder"]), quiet=True, started=STARTED, resume=shared["resume"], group=group)
+    if shared["begins_from"]:
         run.begin_from({})  # rank 0's
     try:
         run.train()
@@ -129,8 +129,8 @@ def follow(ranks) -> int:
     return 0
 
 
-def train(options: argparse.Namespace, ranks=None) -> int:
-    """ranks: who trains together; without, it trains by itself."""
+def train(options: argparse.Namespace, group=None) -> int:
+    """Begin or resume a run, and train. group: the processes that train together; without, this one alone."""
     compiling = not options.resume and compile_ahead(options)
     from agents.core.distributed import ProcessGroup
     from agents.core.shell import command_line
@@ -139,9 +139,9 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     from games.engine import precompile
     from games.engine.loader import Game
 
-    ranks = ranks or ProcessGroup()
+    group = group or ProcessGroup()
     fresh = options.resume is None
-    game, config, folder = (cli_config.new_run if fresh else cli_config.resumed_run)(options, ranks.size)
+    game, config, folder = (cli_config.new_run if fresh else cli_config.resumed_run)(options, group.size)
     if not fresh and (final := runs.finished(folder, config)):
         tell_finished(options, final, config, folder)
         return 0
@@ -149,8 +149,8 @@ def train(options: argparse.Namespace, ranks=None) -> int:
         compiling = precompile.compile_in_background(game, *loops_of(config.learner.observation))
     if compiling and not (options.quiet or options.json):
         print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
-    run = begun(options, game, config, folder, ranks)
-    who, many = learner_named(game, config), f", {ranks.size} ranks" if ranks.size > 1 else ""
+    run = begun(options, game, config, folder, group)
+    who, many = learner_named(game, config), f", {group.size} ranks" if group.size > 1 else ""
     run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}{many}")
     for remark in run.learner.remarks:
         run.terminal.say(remark)
@@ -168,8 +168,8 @@ def train(options: argparse.Namespace, ranks=None) -> int:
     return 0
 
 
-def begun(options: argparse.Namespace, game, config, folder: Path, ranks):
-    """The run, new or gone on with, on all ranks. Where a new one cannot begin, or is interrupted, its folder is removed."""
+def begun(options: argparse.Namespace, game, config, folder: Path, group):
+    """The run, new or resumed, in all processes. The folder of a new one that cannot begin is removed."""
     from agents.play.agent import matching_weights
     from agents.training import cli_config
     from agents.training import config as configs
@@ -178,9 +178,9 @@ def begun(options: argparse.Namespace, game, config, folder: Path, ranks):
     begins_from = fresh and bool(options.init_from)
     told = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
     try:
-        ranks.broadcast_json({**told, "networks": cli_config.networks_named(options, config), "begins_from": begins_from})
+        group.broadcast_json({**told, "networks": cli_config.networks_named(options, config), "begins_from": begins_from})
         quiet = options.quiet or options.json
-        run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, ranks=ranks)
+        run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, group=group)
         if begins_from:
             weights, without = matching_weights(options.init_from, run.learner.network)
             run.begin_from(weights)
@@ -197,7 +197,7 @@ def begun(options: argparse.Namespace, game, config, folder: Path, ranks):
 
 
 def tell_stopped(options: argparse.Namespace, run) -> None:
-    """A signal came: what is saved, and how to go on."""
+    """Print what is saved after a signal, and how to go on."""
     from agents.training import cli_config
 
     game, folder = run.game, run.folder
@@ -210,7 +210,7 @@ def tell_stopped(options: argparse.Namespace, run) -> None:
 
 
 def tell_results(options: argparse.Namespace, final: dict, run) -> None:
-    """What came of a run, and how to play against it."""
+    """Print a run's results, and how to play against its agent."""
     from agents.core.shell import command_line
     from agents.training import cli_config
     from agents.training.trainer import summary_lines
@@ -223,7 +223,7 @@ def tell_results(options: argparse.Namespace, final: dict, run) -> None:
 
 
 def compile_ahead(options: argparse.Namespace) -> bool:
-    """Have a game that is met for the first time compiled while torch loads; is it one?"""
+    """Compile a game that is met for the first time while torch loads; True where something is compiled."""
     from games.engine import precompile
     from games.engine.view import OBSERVATIONS
 
@@ -242,7 +242,7 @@ def loops_of(observation: str) -> tuple[str, str]:
 
 
 def run_class(config):
-    """What a config's run is an object of."""
+    """The trainer class of a config."""
     if config.trainer == "sb3":
         from agents.training.sb3.trainer import Sb3Trainer  # Stable-Baselines3 loads here
 
@@ -253,7 +253,7 @@ def run_class(config):
 
 
 def learner_named(game, config) -> str:
-    """A config's learner, for people."""
+    """The name of a config's learner, for people."""
     if config.trainer == "sb3":
         from agents.training.sb3.settings import class_name
 
@@ -262,7 +262,7 @@ def learner_named(game, config) -> str:
 
 
 def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path) -> None:
-    """A run that is gone on with has nothing left to do: its results, and how it goes on for longer."""
+    """Print the results of a run that has finished already, and how to train it for longer."""
     from agents.training import cli_config
 
     if options.json:

@@ -9,13 +9,12 @@ from agents.play.agent_files import PICKLED, agent_file
 from agents.play.agent_info import AgentInfo, peek
 from agents.play.game_info import GameInfo
 from agents.play.seats import Participant
-from games.engine.batch import RANDOM
+from games.engine.players import bot_skill
 from games.errors import UserError
 
 if TYPE_CHECKING:  # it imports torch
     from agents.play.trainable import AnyGame
 
-SCRIPTED = re.compile(r"random$|bot$|bot:")  # participants that need no agent
 ZOO = Path(__file__).parent / "zoo"
 
 
@@ -27,10 +26,9 @@ def participant(text: str, game: "AnyGame", device: str = "cpu", trusted: dict[s
     """
     if text == "human":
         return Participant("human")
-    if text == "random":
-        return Participant("random", RANDOM)
-    if SCRIPTED.match(text):
-        return Participant(text, _skill(text))
+    skill = bot_skill(text)
+    if skill is not None:
+        return Participant(text, skill)
     path = agent_file(text, trusted is not None)
     if path.suffix != PICKLED:
         from agents.play.agent import Agent  # torch loads here
@@ -39,16 +37,6 @@ def participant(text: str, game: "AnyGame", device: str = "cpu", trusted: dict[s
     from agents.bridges.sb3 import agent  # Stable-Baselines3 loads here
 
     return Participant(text, agent=agent.load(path, game, trusted or {}, device))
-
-
-def _skill(text: str) -> float:
-    try:
-        skill = 0.5 if text == "bot" else float(text[4:])
-    except ValueError:
-        skill = math.nan
-    if not 0.0 <= skill <= 1.0:
-        raise UserError(f"'{text}' names no bot: its skill is a number from 0 to 1, as in bot:0.8.")
-    return skill
 
 
 def folder_of(runs: Path, game: GameInfo) -> Path:

@@ -17,7 +17,7 @@ if len(sys.argv) < 3 or "--help" in sys.argv:
 path, name, *opponent = sys.argv[1:]
 env_id = register(name) if name.endswith(".py") else games.env_ids().get(name, name)
 session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-wanted = {one.name: one.shape for one in session.get_inputs()}
+wanted = {graph_input.name: graph_input.shape for graph_input in session.get_inputs()}
 stack, *frame = wanted["observation"][1:]
 kind = {1: "objects", 2: "pixels", 3: "planes"}[len(frame)]
 rival = {"opponent": opponent[0]} if opponent else {}
@@ -34,7 +34,7 @@ for seed in range(20):
         given |= {"mask": info["action_mask"][None].astype(np.uint8)} if "mask" in wanted else {}
         given |= {"memory": memory, "start": np.array([start])} if "memory" in wanted else {}
         _, _, action, *after = session.run(None, given)
-        seen, reward, ended, cut, info = env.step(int(action[0]))
-        memory, start, over, total = after[0] if after else None, False, ended or cut, total + float(reward)
+        seen, reward, terminated, truncated, info = env.step(int(action[0]))
+        memory, start, over, total = after[0] if after else None, False, terminated or truncated, total + float(reward)
     returns.append(total)
 print(f"{env_id}: mean return {np.mean(returns):.2f} over {len(returns)} games")

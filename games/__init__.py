@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# What must be set before the libraries that read it are loaded.
-# Spinning OpenMP threads beside another busy process cost a factor of 20.
+# Environment variables that must be set before the libraries that read them are imported.
+# PASSIVE: OpenMP threads that spin while they wait slowed us down by a factor of 20 beside another busy process.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# LLVM's first level compiles a game in two thirds of the time, and these loops run as fast as with the third.
+# Optimisation level 1 compiles a game in two thirds of the time of level 3, and these loops run as fast.
 os.environ.setdefault("NUMBA_OPT", "1")
 # Pygame's greeting would end up in JSON output.
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
@@ -23,21 +23,25 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 _IS_GAME = re.compile(r"^from games\.core import", re.MULTILINE)
-_REGISTRY = "gymnasium.envs.registration"  # where Gymnasium keeps its ids
+_REGISTRY = "gymnasium.envs.registration"  # the module in which Gymnasium keeps its ids
 
 
 def names() -> list[str]:
-    """The games that ship: the files of this folder that are written with `games.core`."""
+    """The games that ship: the files in this folder that import from `games.core`."""
     return sorted(file.stem for file in _FOLDER.glob("*.py") if _IS_GAME.search(file.read_text("utf-8")))
 
 
 def heading(name: str) -> str:
-    """Connect Four, of connect_four: for people."""
+    """A game's name as people read it.
+
+    >>> heading("connect_four")
+    'Connect Four'
+    """
     return " ".join(word.capitalize() for word in name.split("_"))
 
 
 def load(name: str | Path) -> "Game":
-    """The game of that name, or of that file (a path ending in .py). `UserError` where there is none."""
+    """The game of that name, or of that file (a path ending in .py). `UserError` if there is none."""
     from games.engine.loader import load_file
     from games.errors import UserError, nearest
 
@@ -55,18 +59,18 @@ def load(name: str | Path) -> "Game":
 
 
 def env_ids() -> dict[str, str]:
-    """Gymnasium's id of each game that ships, read from its file without running or compiling it."""
+    """The Gymnasium id of each game that ships, read from its file without running or compiling it."""
     ids = {}
     for name in names():
         title = heading(name).replace(" ", "")
         version = re.search(r"^VERSION = (\d+)", (_FOLDER / f"{name}.py").read_text("utf-8"), re.MULTILINE)
-        if version:  # a file being written has none yet; `load` says so
+        if version:  # a file that is being written may have none yet; `load` says so
             ids[name] = f"Sparring/{title}-v{version[1]}"
     return ids
 
 
 def register_with_gymnasium(env_id: str, game: str) -> None:
-    """Make a game (a name, or a file's path) known under an id."""
+    """Register a game (a name, or a file's path) with Gymnasium under an id."""
     sys.modules[_REGISTRY].register(
         env_id,
         entry_point="games.envs.gymnasium:SparringEnv",
@@ -80,8 +84,8 @@ def _register_all() -> None:
         register_with_gymnasium(env_id, name)
 
 
-class _WhenGymnasiumComes:
-    """Registers the games once somebody imports Gymnasium, so that `import games` alone need not wait for it."""
+class _RegisterOnImport:
+    """An import hook that registers the games when Gymnasium is imported, so that `import games` need not import it."""
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
@@ -103,4 +107,4 @@ class _WhenGymnasiumComes:
 if _REGISTRY in sys.modules:
     _register_all()
 else:
-    sys.meta_path.insert(0, _WhenGymnasiumComes)
+    sys.meta_path.insert(0, _RegisterOnImport)

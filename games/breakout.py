@@ -64,7 +64,7 @@ def build_wall(s):
 
 @jit
 def new_ball(s):
-    """A ball on the paddle, that will fly up to the left or right."""
+    """Put a ball on the paddle; it will fly up to the left or right."""
     s.speed = START_SPEED
     aim(s, 0.3 + 0.3 * uniform(s) if uniform(s) < 0.5 else -0.3 - 0.3 * uniform(s))
     s.x, s.y = s.paddle, LINE_Y
@@ -92,7 +92,7 @@ def reset(s):
 
 @jit
 def break_brick(s, x, y, rewards):
-    """Break the brick at a point; False where none stands."""
+    """Break the brick at a point; False if none stands there."""
     row, column = int(y / BRICK_H) - ABOVE, int(x / BRICK_W)
     if not (0 <= row < ROWS and 0 <= column < COLUMNS) or s.bricks[row, column] == 0:
         return False
@@ -106,7 +106,7 @@ def break_brick(s, x, y, rewards):
 
 @jit
 def fly(s, rewards):
-    """The ball moves, sideways first, and is thrown back by walls and bricks."""
+    """Move the ball, sideways first; walls and bricks throw it back."""
     s.x += s.vx
     if s.x < LEFT:
         s.x, s.vx = 2.0 * LEFT - s.x, -s.vx
@@ -165,7 +165,7 @@ def draw(s, f, seat):
 
 @jit
 def crossing(s):
-    """Where the falling ball will reach the paddle's line, were there no bricks: the walls fold its path."""
+    """The x at which the falling ball will reach the paddle's line if no brick is in the way: the walls fold its path."""
     span = RIGHT - LEFT
     x = abs(s.x - LEFT + s.vx * (LINE_Y - s.y) / s.vy) % (2.0 * span)
     return LEFT + (x if x <= span else 2.0 * span - x)
@@ -173,15 +173,15 @@ def crossing(s):
 
 @jit
 def bot(s, seat, skill):
-    """Goes where it expects the falling ball, to return it at an angle of its fancy. The less its skill, the later it
-    looks up and the more it misjudges a fast ball.
+    """Goes where it expects the falling ball, to return it at a random angle. The lower its skill, the later it looks up
+    and the more it misjudges a fast ball.
     """
     goal = 42.0  # it waits in the middle
     if s.pause == 0 and s.vy > 0.0 and s.y > 55.0 - 25.0 * skill:
         misjudged = (2.0 * noise(s, seat, 2 * s.returns) - 1.0) * (6.0 - 2.7 * skill) * s.speed  # once a return
         fancy = (2.0 * noise(s, seat, 2 * s.returns + 1) - 1.0) * 3.0
         goal = crossing(s) + misjudged + fancy
-    if s.paddle < goal - 3.0:  # half of what it moves in one decision, or it would tremble
+    if s.paddle < goal - 3.0:  # more than half of its move in one decision, or it would tremble
         return 2
     if s.paddle > goal + 3.0:
         return 1

@@ -28,11 +28,11 @@ RADIUS = 5.0  # of a disc
 
 # A seat's discs are bits of one number: cell (column, height) is bit 7 * column + height. The seventh bit of a column
 # stays 0, so that no row runs on into the next column.
-UP, FALLING, ACROSS, RISING = 1, 6, 7, 8  # from one bit of a row to the next
+UP, FALLING, ACROSS, RISING = 1, 6, 7, 8  # distance from one bit of a row to the next
 BOTTOM = 0b0000001_0000001_0000001_0000001_0000001_0000001_0000001
 FULL = BOTTOM * 0b0111111
 CENTRE_FIRST = (3, 2, 4, 1, 5, 0, 6)
-WIN = 1000  # what the bot's search calls a win
+WIN = 1000  # value of a win in the bot's search
 
 STATE = np.dtype([
     *COMMON,                  # rng, tick, over, level
@@ -44,7 +44,7 @@ STATE = np.dtype([
 
 @jit
 def landing(occupied, column):
-    """The bit on which a disc dropped into a column comes to rest, 0 where it is full."""
+    """The bit on which a disc dropped into a column comes to rest; 0 if the column is full."""
     return (occupied + (1 << 7 * column)) & (0b0111111 << 7 * column)
 
 
@@ -125,7 +125,7 @@ def draw_board(f):
 
 @jit
 def mark_fours(s, f):
-    """A line through each four in a row; while there is none, a dot on the latest disc."""
+    """Draw a line through each four in a row; while there is none, a dot on the latest disc."""
     for way in (UP, FALLING, ACROSS, RISING):
         for bit in range(7 * COLUMNS - 3 * way):
             four = (1 | (1 << way) | (1 << 2 * way) | (1 << 3 * way)) << bit
@@ -142,8 +142,8 @@ def mark_fours(s, f):
 
 @jit
 def negamax(mine, theirs, plies, alpha, beta):
-    """What a position is worth to the side that moves, looking `plies` ahead: WIN and more for a win, the sooner the
-    more; below -WIN for a loss; 0 for what is open or drawn. Exact between `alpha` and `beta`.
+    """The value of a position for the side that moves, searched `plies` deep: WIN or more for a win (the sooner, the
+    more), below -WIN for a loss, 0 for a draw or an open position. Exact between `alpha` and `beta`.
     """
     occupied = mine | theirs
     if plies == 0 or occupied == FULL:
@@ -163,8 +163,8 @@ def negamax(mine, theirs, plies, alpha, beta):
 
 @jit
 def bot(s, seat, skill):
-    """Looks ahead: 1 ply at skill 0, 2 at 0.5, 4 at 1, between them now the one, now the other; below 0.5 it also drops
-    some discs without looking. Among equals it chooses by chance; above 0.5 it likes the middle.
+    """Looks ahead: 1 ply at skill 0, 2 at 0.5, 4 at 1, between these a random mix of both depths; below 0.5 it also drops
+    some discs without looking. It chooses among equal columns at random; above 0.5 it prefers the centre.
     """
     mine, theirs = s.discs[seat], s.discs[1 - seat]
     plies = int(max(4.0 * skill, 1.0 + 2.0 * skill) + noise(s, seat, 16 * s.tick + 8))
@@ -179,7 +179,7 @@ def bot(s, seat, skill):
         if not careless:
             if has_four(mine | dropped):
                 value += WIN + plies
-            else:  # exact unless it is worse than the best by a whole point
+            else:  # exact unless it is worse than the best column by a whole point
                 value -= negamax(theirs, mine | dropped, plies - 1, -2 * WIN, 2 - int(best))
         if value > best:
             choice, best = column, value
@@ -187,7 +187,7 @@ def bot(s, seat, skill):
 
 
 def hud(s):
-    words = ["", ""]
+    labels = ["", ""]
     if not s.over:
-        words[s.turn] = "to move"
-    return words[0], "", words[1]
+        labels[s.turn] = "to move"
+    return labels[0], "", labels[1]

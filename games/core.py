@@ -1,4 +1,4 @@
-"""What a game file is written with: `jit`, the random stream, the display list and its verbs.
+"""The vocabulary of a game file: `jit`, the random stream, the display list and its verbs.
 
 The world is 84 × 84 units, y down. A game's `draw` appends shapes to a frame; the window, the videos and every
 observation are made from that one list (`games.engine.raster` for agents, `games.render.renderer` for people).
@@ -16,7 +16,7 @@ TICKS_PER_SECOND = 60
 
 PLAIN = bool(numba.config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: the same functions as plain Python, to check against
 
-# Where one game's STATE begins with all of another's, `uniform` and the like, which take it by reference, may serve both.
+# If one game's STATE begins with all fields of another's, numba may use one compiled `uniform` for both, and warns about it.
 warnings.filterwarnings("ignore", ".* considered a subtype of", NumbaExperimentalFeatureWarning)
 
 # The first fields of every game's STATE. The engine writes rng, tick and level; the game sets `over`.
@@ -35,24 +35,24 @@ AGENT_ROLES = len(ROLES) - 2  # decor is for people only
 # Kinds of shape; the numbers in `xy` are (left, top, width, height), (centre x, y, radius), (x, y, x, y, width), 3 points.
 GONE, RECT, DISC, LINE, TRIANGLE = range(5)
 
-DECOR_ROOM = 128  # shapes of decor a frame for people holds beyond the game's SHAPES
+DECOR_ROOM = 128  # shapes of decor that a frame for people can hold in addition to the game's SHAPES
 
 
 def jit(function):
     """Mark a function as compiled: every function that the rules, the drawing or the bot call needs it.
 
-    What it may use is numba's nopython mode: numbers, arrays, the fields of the state, other `jit` functions. With
-    NUMBA_DISABLE_JIT=1 it stays the plain Python function it is.
+    The function is limited to numba's nopython mode: numbers, arrays, the fields of the state, other `jit` functions. With
+    NUMBA_DISABLE_JIT=1 it stays a plain Python function.
     """
-    # _nrt: a game may make arrays, though the engine's loops that call it may not (numba passes that down unless told)
+    # _nrt=True: a game may allocate arrays. The engine's loops that call it may not, and numba would pass that setting down.
     return function if PLAIN else numba.njit(error_model="numpy", nogil=True, _nrt=True, no_cfunc_wrapper=True)(function)
 
 
 def engine_jit(function=None, *, cache=False):
     """`jit` for the engine's own loops: without reference counting, since they allocate nothing.
 
-    Counting costs an atomic operation for each array handed from function to function, more than most of them do. Python
-    can call only those with `cache`: for the others no way in is compiled.
+    Reference counting costs an atomic operation for each array passed to a function, more than the work of most of these
+    functions. Only functions with `cache=True` can be called from Python: the others get no Python wrapper.
     """
     if function is None:
         return lambda function: engine_jit(function, cache=cache)
@@ -63,7 +63,7 @@ def engine_jit(function=None, *, cache=False):
 
 
 def verb(function):
-    """`jit` for what game files call with constants: numba compiles it once, not anew for each constant's value."""
+    """`jit` for functions that game files call with constants: numba compiles one version, not one for each constant."""
     return function if PLAIN else numba.extending.register_jitable(error_model="numpy", _nrt=False)(function)
 
 
@@ -106,16 +106,16 @@ def fraction(z):
 
 @verb
 def uniform(s):
-    """The next number of the episode's own stream, in [0, 1). Moves `s.rng`: for `build`, `reset` and `step` only."""
+    """The next number of the episode's random stream, in [0, 1). Advances `s.rng`: for `build`, `reset` and `step` only."""
     s.rng = (u64(s.rng) + GOLDEN) & MASK64
     return fraction(mix(s.rng))
 
 
 @verb
 def noise(s, seat, k):
-    """A number in [0, 1) that depends on the state's stream, the seat and `k`, and changes nothing: for bots.
+    """A random number in [0, 1) computed from `s.rng`, the seat and `k`, without changing the state: for bots.
 
-    `k` tells draws apart: `s.tick` gives a new one each tick, a count of rallies one that lasts a rally.
+    Each `k` gives another number: `k=s.tick` changes it every tick, `k=<count of rallies>` keeps it for a whole rally.
     """
     return fraction(mix(u64(s.rng) ^ mix((u64(seat + 1) * 0xD1342543DE82EF95 + u64(k)) & MASK64)))
 
@@ -124,16 +124,16 @@ def noise(s, seat, k):
 
 
 def frame_dtype(shapes, grid):
-    """One frame's record: up to `shapes` shapes (and room for decor), and the tiles. `grid`: (rows, columns) or None."""
-    room = shapes + DECOR_ROOM
+    """One frame's record: up to `shapes` shapes, decor beyond them, and the tiles. `grid`: (rows, columns) or None."""
+    capacity = shapes + DECOR_ROOM
     return np.dtype(
         [
             ("count", "i4"),  # shapes so far
             ("flip", "u1"),  # 1: left and right change places (a mirrored view)
             ("people", "u1"),  # 1: decor is kept
-            ("kind", "u1", (room,)),
-            ("code", "u1", (room,)),  # role + tone
-            ("xy", "f8", (room, 6)),  # world units
+            ("kind", "u1", (capacity,)),
+            ("code", "u1", (capacity,)),  # role + tone
+            ("xy", "f8", (capacity, 6)),  # world units
             ("grid", "u1", grid or (1, 1)),  # role + tone, 0 for an empty tile
         ]
     )
@@ -141,11 +141,11 @@ def frame_dtype(shapes, grid):
 
 @verb
 def _row(f, kind, role):
-    """Begin a shape: its row, or -1 where there is no room or nobody to see it."""
+    """Begin a shape and return its row; -1 if the list is full, or if it is decor and the frame is for agents."""
     if role >= DECOR and not f.people:
         return -1
     row = f.count
-    f.count = row + 1  # counts on when full, so that games.check can say how many shapes there were
+    f.count = row + 1  # keeps counting when full, so that games.check can say how many shapes there were
     if row >= len(f.kind):
         return -1
     f.kind[row] = kind
@@ -201,7 +201,7 @@ def triangle(f, x1, y1, x2, y2, x3, y3, role):
 
 @verb
 def gone(f):
-    """An absent shape: keeps its row, so that row k of `objects` is always the same thing."""
+    """An absent shape: takes a row, so that row k of `objects` always stands for the same thing."""
     _row(f, GONE, 0)
 
 
@@ -209,7 +209,7 @@ def gone(f):
 
 
 class PlainArray(np.ndarray):
-    """An array field whose elements come out as Python's own numbers."""
+    """An array field whose elements are read as Python's own numbers."""
 
     def __getitem__(self, index):
         value = super().__getitem__(index)
@@ -226,14 +226,14 @@ class PlainRecord:
     """
 
     def __init__(self, array, index):
-        object.__setattr__(self, "_one", array[index : index + 1])
+        object.__setattr__(self, "_record", array[index : index + 1])
 
     def __getattr__(self, name):
-        field = self._one[name][0]
+        field = self._record[name][0]
         return field.view(PlainArray) if isinstance(field, np.ndarray) else field.item()
 
     def __setattr__(self, name, value):
-        self._one[name][0] = value
+        self._record[name][0] = value
 
 
 if PLAIN:

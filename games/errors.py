@@ -1,17 +1,17 @@
-"""What a user did that cannot be done: one clear message, exit code 2, no traceback."""
+"""`UserError`: a mistake of the user's, shown as one clear message with exit code 2 and no traceback."""
 
 import difflib
 from collections.abc import Iterable
 
-FEW = 12  # words that a message lists although it names the one that was meant
+FEW = 12  # up to so many choices, a message lists them all beside the suggestion
 
 
 class UserError(Exception):
-    """What is wrong, why, and what to do: up to three short lines."""
+    """An error message for the user: what is wrong, why, and what to do, in up to three short lines."""
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """A second line for a message about an unknown word: the nearest valid one, and all of them, where they are not many.
+    """The second line of a message about an unknown word: the nearest valid word, and all valid words if they are few.
 
     >>> nearest("gama", ["gamma", "size"]), nearest("gama", ["gamma", *"abcdefghijklmn"])
     ("Did you mean 'gamma'? Known: gamma, size.", "Did you mean 'gamma'?")

@@ -72,7 +72,7 @@ def reset(s):
 
 @jit
 def meet(s, seat, face):
-    """The ball meets a paddle: the further from its middle, the steeper it leaves."""
+    """The ball meets a paddle: the further from the paddle's centre, the steeper it leaves."""
     offset = (s.y - s.paddle[seat]) / (0.5 * PADDLE_H + RADIUS)  # -1 … 1
     speed = min(abs(s.vx) * FASTER, TOP_SPEED)
     s.vx = speed if seat == 0 else -speed
@@ -138,7 +138,7 @@ def draw(s, f, seat):
 
 @jit
 def crossing(s, face):
-    """Where the ball will cross the line of a paddle's face: the walls fold its path."""
+    """The y at which the ball will cross the line of a paddle's face: the walls fold its path."""
     span = BOTTOM - TOP
     y = abs(s.y - TOP + s.vy * abs(face - s.x) / abs(s.vx)) % (2.0 * span)
     return TOP + (y if y <= span else 2.0 * span - y)
@@ -146,7 +146,7 @@ def crossing(s, face):
 
 @jit
 def bot(s, seat, skill):
-    """Goes where it expects the ball, to send it away from the other paddle. The less its skill, the later it looks up
+    """Goes where it expects the ball, to send it away from the other paddle. The lower its skill, the later it looks up
     and the more it misjudges a fast ball.
     """
     face = PADDLE_X + RADIUS if seat == 0 else 84.0 - PADDLE_X - RADIUS
@@ -156,7 +156,7 @@ def bot(s, seat, skill):
         misjudged = (2.0 * noise(s, seat, s.rally) - 1.0) * (7.4 - 4.5 * skill) * abs(s.vx)  # once a crossing
         aim = 4.0 + 2.0 * skill  # off its middle, world units
         goal = crossing(s, face) + misjudged + (aim if s.paddle[1 - seat] > 42.0 else -aim)
-    if s.paddle[seat] < goal - 2.5:  # more than half of what it moves in one decision, or it would tremble
+    if s.paddle[seat] < goal - 2.5:  # more than half of its move in one decision, or it would tremble
         return 2
     if s.paddle[seat] > goal + 2.5:
         return 1

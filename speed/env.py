@@ -1,4 +1,4 @@
-"""Ticks a second of each game, beside Gymnasium's vector CartPole; how long a game takes to compile."""
+"""Ticks a second of each game, compared with Gymnasium's vector CartPole; and the time to compile a game."""
 
 import os
 import statistics
@@ -19,20 +19,20 @@ from games.errors import UserError
 from speed import env_baselines
 from speed.rows import CORES, Row, Signs, prove, short, take_turns, timed
 
-TURNS = 10  # that ours and the peer take
-TOGETHER = 1024  # environments of a batch
-OBSERVATIONS = (("rules", 0), ("objects", 0), ("planes", 12), ("pixels", 42), ("pixels", 84))  # and their size
+TURNS = 10  # turns that ours and the peer take
+BATCH = 1024  # environments of a batch
+OBSERVATIONS = (("rules", 0), ("objects", 0), ("planes", 12), ("pixels", 42), ("pixels", 84))  # (observation, size)
 
 
-class Ticks:
-    """A batch of a game under random actions, one tick a step, and what one seat of each game sees."""
+class RandomBatch:
+    """A batch of a game under random actions, one tick a step, with the observation of one seat of each environment."""
 
     def __init__(self, game: Game, num_envs: int, observation: str, size: int, threads: int):
         self.game, self.what = game, f"{game.heading}, {observation}"
         self.batch = Batch(game, num_envs, seed=1, frame_skip=1, threads=threads)
         shape = (64, num_envs, game.players)
         self.actions = list(np.random.default_rng(1).integers(game.num_actions, size=shape))
-        for k in range(1000):  # games in all their stages
+        for k in range(1000):  # spread the games over all stages
             self.batch.step(self.actions[k % 64], 1)
         rows = [(env, 0) for env in range(num_envs)]
         self.view = None if observation == "rules" else View(self.batch, rows, observation, size or 84, stack=1)
@@ -48,28 +48,28 @@ class Ticks:
     def run(self, seconds: float) -> float:
         """Ticks a second."""
         self.batch.returns[:] = 0
-        before = self.sight()
+        before = self.signs()
         speed = timed(self.step, seconds)
-        prove(self.what, before, self.sight, self.step, self.game.max_ticks)
+        prove(self.what, before, self.signs, self.step, self.game.max_ticks)
         return speed
 
-    def sight(self) -> Signs:
-        own = (self.game.state.names or ())[len(COMMON) :]  # what the engine counts by itself is no sign of life
+    def signs(self) -> Signs:
+        fields = (self.game.state.names or ())[len(COMMON) :]  # the game's own: the engine's change even if the game does not
         picture = {} if self.view is None else {"change in what is seen": self.view.newest().tobytes()}
         return picture | {
-            "change of the state": [self.batch.states[name].tobytes() for name in own],
+            "change of the state": [self.batch.states[name].tobytes() for name in fields],
             "end of an episode": self.batch.episode.tobytes(),
             "reward": self.batch.returns.tobytes(),
         }
 
 
 class CartPole:
-    """Gymnasium's own vector CartPole in NumPy under random actions: what one thread does in the usual way."""
+    """Gymnasium's vector CartPole, written in NumPy, under random actions on one thread."""
 
-    name = f"Gymnasium's CartPole, {TOGETHER:,} at once"
+    name = f"Gymnasium's CartPole, {BATCH:,} at once"
 
     def __init__(self) -> None:
-        self.envs = gym.make_vec("CartPole-v1", num_envs=TOGETHER, vectorization_mode="vector_entry_point")
+        self.envs = gym.make_vec("CartPole-v1", num_envs=BATCH, vectorization_mode="vector_entry_point")
         self.envs.reset(seed=1)
         self.envs.action_space.seed(1)
         self.actions = [self.envs.action_space.sample() for _ in range(64)]
@@ -79,16 +79,16 @@ class CartPole:
     def step(self) -> int:
         self.seen, self.rewards, self.ended, _, _ = self.envs.step(self.actions[self.steps % 64])
         self.steps += 1
-        return TOGETHER
+        return BATCH
 
     def run(self, seconds: float) -> float:
         """Steps a second."""
-        before = {**self.sight(), "end of an episode": False, "reward": False}
+        before = {**self.signs(), "end of an episode": False, "reward": False}
         speed = timed(self.step, seconds)
-        prove("CartPole", before, self.sight, self.step, 500)
+        prove("CartPole", before, self.signs, self.step, 500)
         return speed
 
-    def sight(self) -> Signs:
+    def signs(self) -> Signs:
         return {
             "change of the state": self.seen.tobytes(),
             "end of an episode": bool(self.ended.any()),
@@ -97,18 +97,18 @@ class CartPole:
 
 
 def measure(named: list[Game], seconds: float, quick: bool) -> Iterator[Row]:
-    """Every game: alone and in a batch, rules alone and each observation, on one thread and on all."""
+    """Rows for every game: a batch of one and of many, the rules alone and each observation, one thread and all."""
     cart_pole = CartPole()
     for game in named:
         for observation, size in OBSERVATIONS[:3] if quick else OBSERVATIONS:
             what = f"{game.name} {observation}{f' {size}' if size else ''}"
-            fair = not size  # CartPole gives four numbers: no peer of pictures
-            many = TOGETHER * (8 if fair else 1)  # what is quickly done must be much, or sharing it out takes longer
-            for num_envs, threads in [(1, 1), (TOGETHER, 1), *([(many, CORES)] if CORES > 1 else [])]:
-                ticks = Ticks(game, num_envs, observation, size, threads)
-                peers = [cart_pole.run] if fair and num_envs > 1 else []
-                speeds, *beside = take_turns([ticks.run, *peers], seconds, 2 if quick else TURNS)
-                ticks.batch.close()
+            fair = not size  # CartPole observes four numbers: no comparison for images
+            many = BATCH * (8 if fair else 1)  # short steps need more environments, or distributing them takes longer
+            for num_envs, threads in [(1, 1), (BATCH, 1), *([(many, CORES)] if CORES > 1 else [])]:
+                ours = RandomBatch(game, num_envs, observation, size, threads)
+                baselines = [cart_pole.run] if fair and num_envs > 1 else []
+                speeds, *beside = take_turns([ours.run, *baselines], seconds, 2 if quick else TURNS)
+                ours.batch.close()
                 where = "a batch of one" if num_envs == 1 else f"{num_envs:,} at once, {threads} thread{'s'[: threads - 1]}"
                 name = f"{what} scalar" if num_envs == 1 else f"{what} all threads" if threads > 1 else what
                 row = Row(name, "ticks/s", max(speeds), note=f"{where}; median {short(statistics.median(speeds))}")
@@ -117,15 +117,15 @@ def measure(named: list[Game], seconds: float, quick: bool) -> Iterator[Row]:
     yield from compilation_rows(named[:1] if quick else named)
 
 
-def ours_of(game: Game, observation: str, size: int) -> Ticks:
-    """Ours, to be measured beside an environment of others'."""
-    return Ticks(game, TOGETHER, observation, size, threads=1)
+def ours_of(game: Game, observation: str, size: int) -> RandomBatch:
+    """Our batch on one thread, to compare with another library's environment."""
+    return RandomBatch(game, BATCH, observation, size, threads=1)
 
 
 COMPILE = """
 import sys, time
 import numpy as np
-import games, games.ahead, games.batch, games.game, games.view
+import games, games.engine.batch, games.engine.precompile, games.engine.view
 wall, cpu = time.perf_counter(), time.process_time()
 game = games.load(sys.argv[1])
 if sys.argv[2] == "ahead":
@@ -141,7 +141,7 @@ print(time.perf_counter() - wall, time.process_time() - cpu, moved or batch.epis
 
 
 def compilation_rows(named: list[Game]) -> Iterator[Row]:
-    """From a game's name to its first picture in a fresh process, without the imports: nothing compiled yet, and all."""
+    """Seconds from a game's name to its first picture in a fresh process, without imports: cache empty, then full."""
     found = {game.heading: compile_seconds(game) for game in named}
     notes = (
         "rules beside pixels, as train.py has them",
@@ -156,9 +156,9 @@ def compilation_rows(named: list[Game]) -> Iterator[Row]:
 
 
 def compile_seconds(game: Game) -> list[tuple[float, float]]:
-    """Seconds by the clock and of the processor of a process with an empty cache, by two ways, and the best of three after it.
+    """(wall time, processor time) in seconds: "ahead" and "alone" with an empty cache, then the best of three with a full one.
 
-    By the first one, two others compile: the clock alone tells.
+    With "ahead" two other processes compile, so only its wall time counts.
     """
     found = []
     for way in ("ahead", "alone"):
@@ -174,9 +174,9 @@ def compile_seconds(game: Game) -> list[tuple[float, float]]:
 
 
 def compile_once(game: Game, cache: str, way: str) -> tuple[float, float]:
-    """Seconds by the clock and of the processor, of a process that compiles into `cache`, or finds it there.
+    """(wall time, processor time) in seconds of a process that compiles into the folder `cache`, or loads from it.
 
-    way: "ahead", by `games.engine.precompile`, or "alone".
+    way: "ahead" compiles with `games.engine.precompile`, "alone" in the process itself.
     """
     environment = {**os.environ, "SPARRING_CACHE": cache, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-c", COMPILE, str(game.path), way]

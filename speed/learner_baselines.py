@@ -1,4 +1,4 @@
-"""Our learners and Stable-Baselines3's, `Ours` and `Sb3`, on the same game, network and settings."""
+"""`Ours` and `Sb3`: our learners and Stable-Baselines3's, on the same game, network and settings."""
 
 from collections.abc import Callable
 from time import process_time
@@ -20,7 +20,7 @@ from agents.training.sb3.networks import policy_settings
 from agents.training.sb3.settings import arguments
 from games.engine.loader import Game
 
-# Network → what it sees, and how PPO learns it: for patch our defaults, for the others what is usual for such networks.
+# Network → its observation and PPO's settings: our defaults for patch, common values for the others.
 NETWORKS: dict[str, dict[str, Any]] = {
     "patch": {"size": 36, "stack": 2, "n_envs": 512, "n_steps": 16, "batch_size": 1024, "n_epochs": 1},
     "small": {"size": 42, "stack": 3, "n_envs": 128, "n_steps": 16, "batch_size": 512, "n_epochs": 2},
@@ -28,13 +28,14 @@ NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 
-class UnderWay(VecEnvWrapper):
-    """Begins in the middle of games, after so many random decisions, so that soon some end; counts what really happens."""
+class WarmStart(VecEnvWrapper):
+    """Starts with games in progress, after random decisions, so that some end soon; counts episode ends and rewards."""
 
     def __init__(self, venv: SparringVecEnv, decisions: int):
+        """decisions: random ones at each reset."""
         super().__init__(venv)
         self.decisions = decisions
-        self.episodes, self.rewards = 0, 0  # that ended; that were not 0
+        self.episodes, self.rewards = 0, 0  # episodes that ended; rewards other than 0
 
     def reset(self) -> np.ndarray:
         seen = self.venv.reset()
@@ -50,22 +51,22 @@ class UnderWay(VecEnvWrapper):
         return seen, rewards, dones, infos
 
 
-Settings = PPOSettings | DQNSettings
-CHUNK = 64  # decisions of DQN in an iteration, at least
+AlgorithmSettings = PPOSettings | DQNSettings
+CHUNK = 64  # the least number of decisions in an iteration of DQN
 
 
 class Sb3:
-    """Stable-Baselines3's PPO or DQN, or sb3-contrib's RecurrentPPO, with settings of ours, on one compiled batch."""
+    """Stable-Baselines3's PPO or DQN, or sb3-contrib's RecurrentPPO, with our settings, on one compiled batch."""
 
-    def __init__(self, game: Game, settings: Settings, threads: int, under_way: int = 0):
-        """threads: of torch. under_way: random decisions that every game has behind it in the beginning."""
+    def __init__(self, game: Game, settings: AlgorithmSettings, threads: int, warm_start: int = 0):
+        """threads: of torch. warm_start: random decisions in every game before learning begins."""
         self.settings, self.threads = settings, threads
-        self.spent = 0.0  # seconds of the processor in the last iteration: what else runs matters less to them
+        self.cpu_seconds = 0.0  # processor time of the last iteration: depends less on the machine's load than wall time
         seat: dict[str, Any] = {"seat": "any"} if game.players == 2 else {}
         env = SparringVecEnv(
             game, settings.n_envs, observation=settings.observation, size=settings.size, stack=settings.stack, **seat
         )
-        self.env = UnderWay(env, under_way)
+        self.env = WarmStart(env, warm_start)
         learner: Any
         self.name, learner, policy = "Stable-Baselines3", DQN if isinstance(settings, DQNSettings) else PPO, "Policy"
         if settings.memory != "none":
@@ -83,28 +84,28 @@ class Sb3:
         )
         if isinstance(settings, DQNSettings):
             torch.set_num_threads(threads)
-            self.model.learn(settings.learning_starts + CHUNK)  # until it learns
+            self.model.learn(settings.learning_starts + CHUNK)  # until its first update
 
     def iterate(self) -> int:
-        """One rollout and the learning from it; its decisions."""
+        """One rollout and the learning from it; returns the number of decisions."""
         torch.set_num_threads(self.threads)
         before, began = self.model.num_timesteps, process_time()
         chunk = CHUNK if isinstance(self.settings, DQNSettings) else self.model.n_steps * self.model.n_envs
         self.model.learn(chunk, reset_num_timesteps=False)
-        self.spent = process_time() - began
+        self.cpu_seconds = process_time() - began
         return self.model.num_timesteps - before
 
     def weights(self) -> Tensor:
-        """All that learn, [parameters]; a copy."""
+        """A copy of all trained weights, [parameters]."""
         learning = self.model.q_net if isinstance(self.settings, DQNSettings) else self.model.policy
         return nn.utils.parameters_to_vector(learning.parameters()).detach().clone()
 
-    def happened(self) -> tuple[int, int]:
-        """Episodes that ended and rewards that came, since the beginning."""
+    def counts(self) -> tuple[int, int]:
+        """The numbers of episodes that ended and of rewards other than 0 so far."""
         return self.env.episodes, self.env.rewards
 
     def decider(self) -> Callable[[np.ndarray], int]:
-        """Decides for one observation [1, stack, *frame]: the likeliest action."""
+        """A function from one observation [1, stack, *frame] to the most likely action."""
         shape = self.env.observation_space.shape or ()
         return lambda seen: int(self.model.predict(seen.reshape(1, *shape), deterministic=True)[0][0])
 
@@ -113,15 +114,15 @@ class Sb3:
 
 
 class Ours:
-    """Our PPO or DQN with given settings."""
+    """Our PPO or DQN with the given settings."""
 
     name = "ours"
 
-    def __init__(self, game: Game, settings: Settings, threads: int, under_way: int = 0):
-        """under_way: random decisions that every game has behind it in the beginning."""
+    def __init__(self, game: Game, settings: AlgorithmSettings, threads: int, warm_start: int = 0):
+        """warm_start: random decisions in every game before learning begins."""
         opponents = [participant("bot", game)] if game.players == 2 else []
         self.settings, self.threads = settings, threads
-        self.spent = 0.0  # as `Sb3`'s
+        self.cpu_seconds = 0.0  # as in `Sb3`
         self.episodes, self.rewards = 0, 0
         self.learner: ppo.PPO | dqn.DQN
         if isinstance(settings, PPOSettings):
@@ -130,28 +131,28 @@ class Ours:
             self.learner = dqn.DQN(game, settings, 1, [*opponents], threads=threads)
             self.learner.rounds = -(-CHUNK // (self.learner.collector.rows * settings.train_freq))
         chance = np.random.default_rng(1)
-        for _ in range(under_way):
+        for _ in range(warm_start):
             self.learner.collector.arena.step(chance.integers(game.num_actions, size=self.learner.collector.rows))
         while isinstance(settings, DQNSettings) and not self.learner.stepper.updates:
             self.iterate()
 
     def iterate(self) -> int:
-        """One rollout and the learning from it; its decisions."""
-        torch.set_num_threads(1)  # as our learners do for their own threads
+        """One rollout and the learning from it; returns the number of decisions."""
+        torch.set_num_threads(1)  # as our learners set it for their own threads
         learner, before, began = self.learner, self.learner.steps, process_time()
         learner.iterate(lambda: 0.0)
-        self.spent = process_time() - began
+        self.cpu_seconds = process_time() - began
         self.episodes += len(learner.returns)
-        earned = learner.rollout.reward[1:].numpy() if isinstance(learner, ppo.PPO) else learner.replay.reward
-        self.rewards += int(np.count_nonzero(earned))
+        rewards = learner.rollout.reward[1:].numpy() if isinstance(learner, ppo.PPO) else learner.replay.reward
+        self.rewards += int(np.count_nonzero(rewards))
         return learner.steps - before
 
     def weights(self) -> Tensor:
-        """All of them, [parameters]; a copy."""
+        """A copy of all weights, [parameters]."""
         return nn.utils.parameters_to_vector(self.learner.network.parameters()).detach().clone()
 
-    def happened(self) -> tuple[int, int]:
-        """Episodes that ended and rewards that came, since the beginning."""
+    def counts(self) -> tuple[int, int]:
+        """The numbers of episodes that ended and of rewards other than 0 so far."""
         return self.episodes, self.rewards
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How long an agent takes to decide, beside Stable-Baselines3's `predict`; how steady the window's clock is."""
+"""The latency of an agent's decision, compared with Stable-Baselines3's `predict`, and the jitter of the window's clock."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -18,21 +18,21 @@ from speed.learner_baselines import NETWORKS, Sb3
 from speed.rows import Row, Signs, prove, quantile
 from ui.clock import Clock
 
-DECISIONS = 2000  # of a batch of one, timed on each side
+DECISIONS = 2000  # decisions of a batch of one, timed on each side
 
 
-class Table:
-    """A game as the window holds it: a batch of one, an agent in the first seat, the bot in the other."""
+class AgentGame:
+    """A game as the window plays it: a batch of one, an agent in the first seat, the bot in the other."""
 
     def __init__(self, game: Game, agent: Agent):
         self.game, self.batch = game, Batch(game, 1, seed=1, bots=[EXTERNAL, 0.5][: game.players])
         self.player = agent.player(self.batch, np.array([[0, 0]]))
         self.actions = np.zeros((1, game.players), np.int64)
-        self.times: list[float] = []  # seconds, of each decision
-        self.before = self.sight()
+        self.times: list[float] = []  # duration of each decision, seconds
+        self.before = self.signs()
 
     def decide(self) -> None:
-        """Where the agent is asked: from the state to its action."""
+        """If the agent is asked, let it decide (observation included) and store the duration."""
         if self.batch.asked[0, 0]:
             began = perf_counter()
             self.player.act(self.actions)
@@ -43,37 +43,38 @@ class Table:
         self.batch.step(self.actions, max_ticks)
 
     def check(self) -> None:
-        prove("The agent's game", self.before, self.sight, self.step, 100)
+        """`UserError` unless the game goes on and the agent decides."""
+        prove("The agent's game", self.before, self.signs, self.step, 100)
 
-    def sight(self) -> Signs:
-        own = (self.game.state.names or ())[len(COMMON) :]  # what the engine counts by itself is no sign of life
-        state = [self.batch.states[name].tobytes() for name in own]
+    def signs(self) -> Signs:
+        fields = (self.game.state.names or ())[len(COMMON) :]  # the game's own: the engine's change even if the game does not
+        state = [self.batch.states[name].tobytes() for name in fields]
         view = self.player.view
         seen = view.paint(self.batch.states, view.envs, view.seats).tobytes()
         return {"change of the state": state, "change in what is seen": seen, "decision": len(self.times)}
 
 
 def measure(named: list[Game], seconds: float, quick: bool) -> Iterator[Row]:
-    """Latency of a decision of a batch of one; the rate and jitter of the clock with such a game on it."""
-    torch.set_num_threads(1)  # as the window does: a batch of one has nothing to share
+    """The latency of a decision in a batch of one; the rate and jitter of the clock during such a game."""
+    torch.set_num_threads(1)  # as in the window: a batch of one cannot use more
     game = named[0]
     agent, what = an_agent(game)
     yield from decision_rows(game, agent, what, DECISIONS // 10 if quick else DECISIONS)
-    yield from clock_rows(Table(game, agent), seconds)
+    yield from clock_rows(AgentGame(game, agent), seconds)
 
 
 def an_agent(game: Game) -> tuple[Agent, str]:
-    """The agent that ships with a game, else a fresh network of its recipe; and what it is."""
+    """The agent that ships with a game, else an untrained network of its recipe; and a description of it."""
     for path in sorted((ZOO / game.name).glob("*.safetensors")):
         return Agent.load(path, game), f"the agent that ships, {path.name}"
-    known = {field.name for field in dataclasses.fields(AgentSettings)}
-    settings = AgentSettings(**{k: v for k, v in next(iter(game.recipe.values())).items() if k in known})
+    names = {field.name for field in dataclasses.fields(AgentSettings)}
+    settings = AgentSettings(**{k: v for k, v in next(iter(game.recipe.values())).items() if k in names})
     return Agent(game, describe_agent(game, settings, "ppo"), build_network(game, settings)), "a fresh network"
 
 
 def decision_rows(game: Game, agent: Agent, what: str, count: int) -> Iterator[Row]:
-    """One decision after the other, ours and the peer's in turn, on what the agent sees."""
-    table, theirs = Table(game, agent), []
+    """The latency of decisions, ours and the peer's in turn, on the same observations."""
+    table, theirs = AgentGame(game, agent), []
     decide = peer_decider(game, agent.info.settings)
     for _ in range(count):
         table.decide()
@@ -85,23 +86,23 @@ def decision_rows(game: Game, agent: Agent, what: str, count: int) -> Iterator[R
         table.batch.step(table.actions)
     table.check()
     note = f"{what}, {agent.info.settings.network} network, {count:,} decisions, picture included (theirs: without)"
-    for name, share in (("p50", 0.5), ("p99", 0.99)):
-        row = Row(f"decision {name}", "ms", 1e3 * quantile(table.times[10:], share), note=note)
-        yield row.beside(1e3 * quantile(theirs[10:], share), "Stable-Baselines3's predict", True) if theirs else row
+    for name, fraction in (("p50", 0.5), ("p99", 0.99)):
+        row = Row(f"decision {name}", "ms", 1e3 * quantile(table.times[10:], fraction), note=note)
+        yield row.beside(1e3 * quantile(theirs[10:], fraction), "Stable-Baselines3's predict", True) if theirs else row
 
 
 def peer_decider(game: Game, seen: AgentSettings) -> Callable[[np.ndarray], int] | None:
-    """Stable-Baselines3's `predict` with the same network; None for an observation that our peer has no network for."""
+    """Stable-Baselines3's `predict` with the same network; None if it has no such network."""
     if seen.network not in NETWORKS or seen.observation != "pixels":
         return None
     settings = PPOSettings(**{**dataclasses.asdict(seen), "n_envs": 1, "n_steps": 2, "batch_size": 2})
     return Sb3(game, settings, threads=1).decider()
 
 
-def clock_rows(table: Table, seconds: float) -> Iterator[Row]:
-    """The window's clock at 60 ticks a second, with an agent's game on it; nothing is painted."""
+def clock_rows(table: AgentGame, seconds: float) -> Iterator[Row]:
+    """The window's clock at 60 ticks a second during an agent's game, without painting."""
     clock, ticks = Clock(), 0
-    waits = []  # when each ended, the ticks played until then, and those of the timetable: the dropped ones too
+    waits = []  # for each wait: its end, the ticks played until then, and the ticks due until then, dropped ones included
     while ticks <= seconds * TICKS_PER_SECOND:
         due = clock.wait()
         ticks += due
@@ -111,7 +112,7 @@ def clock_rows(table: Table, seconds: float) -> Iterator[Row]:
     table.check()
     elapsed = waits[-1][0] - waits[0][0]
     behind = [1e3 * (at - due / TICKS_PER_SECOND) for at, _, due in waits]
-    late = [one - min(behind) for one in behind]
+    late = [delay - min(behind) for delay in behind]
     note = f"mean over {elapsed:.0f} s, {clock.dropped} ticks dropped"
     yield Row("clock", "Hz", (waits[-1][1] - waits[0][1]) / elapsed, note=note)
     note = f"a tick after its deadline, beside the most punctual one; worst {max(late):.2f} ms"

@@ -1,4 +1,4 @@
-"""A peer in a process of its own, as people use it: what we tell torch and the memory's allocator is none of its business."""
+"""Stable-Baselines3 in a separate process, where our settings of torch and of the memory allocator do not affect it."""
 
 import multiprocessing
 import os
@@ -11,80 +11,82 @@ from torch import Tensor
 import games
 from games.engine.loader import Game
 from games.errors import UserError
-from speed.learner_baselines import Sb3, Settings
+from speed.learner_baselines import AlgorithmSettings, Sb3
 
 
 class RemotePeer:
-    """`Sb3` elsewhere, with the same methods."""
+    """An `Sb3` in another process, with the same methods."""
 
-    def __init__(self, place: "PeerProcess", game: Game, settings: Settings, threads: int, under_way: int = 0):
-        self.place, self.settings, self.threads, self.spent = place, settings, threads, 0.0
-        self.number, self.name = place.ask("make", str(game.path), settings, threads, under_way)
+    def __init__(self, process: "PeerProcess", game: Game, settings: AlgorithmSettings, threads: int, warm_start: int = 0):
+        self.process, self.settings, self.threads, self.cpu_seconds = process, settings, threads, 0.0
+        self.number, self.name = process.ask("make", str(game.path), settings, threads, warm_start)
 
     def iterate(self) -> int:
-        decisions, self.spent = self.place.ask("iterate", self.number)
+        decisions, self.cpu_seconds = self.process.ask("iterate", self.number)
         return decisions
 
     def weights(self) -> Tensor:
-        return self.place.ask("weights", self.number)
+        return self.process.ask("weights", self.number)
 
-    def happened(self) -> tuple[int, int]:
-        return self.place.ask("happened", self.number)
+    def counts(self) -> tuple[int, int]:
+        return self.process.ask("counts", self.number)
 
     def close(self) -> None:
-        self.place.ask("close", self.number)
+        self.process.ask("close", self.number)
 
 
 class PeerProcess:
-    """A process that holds peers. It ends with this one at the latest."""
+    """A process that holds several `Sb3` and answers requests. It ends with this process at the latest."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")  # with nothing of ours in it
-        self.pipe, its = context.Pipe()
-        self.process = context.Process(target=serve, args=(its,), daemon=True)
+        context = multiprocessing.get_context("spawn")  # a fresh interpreter
+        self.pipe, child_pipe = context.Pipe()
+        self.process = context.Process(target=serve, args=(child_pipe,), daemon=True)
         self.process.start()
-        its.close()
+        child_pipe.close()
 
-    def ask(self, what: str, *arguments: Any) -> Any:
-        """What it answers; its errors are raised here."""
-        self.pipe.send((what, *arguments))
+    def ask(self, request: str, *arguments: Any) -> Any:
+        """Send a request and return the answer; a `UserError` there is raised here."""
+        self.pipe.send((request, *arguments))
         answer = self.pipe.recv()
         if isinstance(answer, UserError):
             raise answer
         return answer
 
     def close(self) -> None:
+        """End the process."""
         self.process.terminate()
         self.process.join()
         self.pipe.close()
 
 
 def serve(pipe: Connection) -> None:
-    """Answer until nobody asks any more. A Ctrl-C, which all get, is for the one who asks."""
+    """Answer requests until the pipe is closed. It ignores Ctrl-C: the parent process handles it and ends this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    peers: list[Sb3 | None] = []
+    learners: list[Sb3 | None] = []
     while True:
         try:
-            pipe.send(answer(peers, *pipe.recv()))
+            pipe.send(answer(learners, *pipe.recv()))
         except EOFError:
             return
 
 
-def answer(peers: list[Sb3 | None], what: str, *arguments: Any) -> Any:
+def answer(learners: list[Sb3 | None], request: str, *arguments: Any) -> Any:
+    """The answer to a request: "pid", "make", or a method of the learner with the given number; or the `UserError` raised."""
     try:
-        if what == "pid":
+        if request == "pid":
             return os.getpid()
-        if what == "make":
-            path, *others = arguments
-            new = Sb3(games.load(path), *others)
-            peers.append(new)
-            return len(peers) - 1, new.name
+        if request == "make":
+            path, *settings = arguments
+            new = Sb3(games.load(path), *settings)
+            learners.append(new)
+            return len(learners) - 1, new.name
         [number] = arguments
-        peer = peers[number]
-        assert peer is not None, "it has been closed"
-        if what == "close":
-            peers[number] = None
-        found = getattr(peer, what)()
-        return (found, peer.spent) if what == "iterate" else found
+        learner = learners[number]
+        assert learner is not None, "it has been closed"
+        if request == "close":
+            learners[number] = None
+        result = getattr(learner, request)()
+        return (result, learner.cpu_seconds) if request == "iterate" else result
     except UserError as error:
         return error

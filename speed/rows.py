@@ -1,4 +1,4 @@
-"""How a figure is taken and shown: `timed`, `take_turns` and `quantile`; `prove`: no figure without work; `Row` and `show`."""
+"""Measuring (`timed`, `take_turns`, `quantile`), proving that work was done (`prove`), showing results (`Row`, `show`)."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ CORES = os.cpu_count() or 1
 
 @dataclasses.dataclass
 class Row:
-    """One figure. `ratio` says how many times better ours is than the peer's: faster, or shorter."""
+    """One figure. `ratio`: how many times better ours is than the peer's (faster, or shorter); low, high: its interval."""
 
     name: str
     unit: str
@@ -22,32 +22,35 @@ class Row:
     peer_name: str | None = None
     ratio: float | None = None
     note: str = ""
+    low: float | None = None
+    high: float | None = None
 
     def beside(self, peer: float, name: str, less_is_better: bool = False) -> "Row":
+        """Add the figure of a peer; returns the row itself."""
         self.peer, self.peer_name = peer, name
         self.ratio = peer / self.ours if less_is_better else self.ours / peer
         return self
 
 
-Signs = dict[str, object]  # sign → what it looks like now: it has shown itself once that differs from before
+Signs = dict[str, object]  # signs of work: name → current value; work was done if it differs from the value before
 
 
-def prove(what: str, before: Signs, now: Callable[[], Signs], go_on: Callable[[], object], patience: int) -> None:
-    """`UserError` unless every sign has changed that must, when what was timed is what it claims to be.
+def prove(what: str, before: Signs, now: Callable[[], Signs], repeat: Callable[[], object], patience: int) -> None:
+    """`UserError` unless every sign has changed: a benchmark that does no work has no speed.
 
-    go_on: the very same again, untimed, `patience` times at most: a short measurement may have seen no game end.
+    repeat: runs the measured code again, untimed, at most `patience` times: a short measurement may have seen no game end.
     """
     for _ in range(patience):
-        if all(sight != before[sign] for sign, sight in now().items()):
+        if all(value != before[sign] for sign, value in now().items()):
             return
-        go_on()
-    missing = [sign for sign, sight in now().items() if sight == before[sign]]
+        repeat()
+    missing = [sign for sign, value in now().items() if value == before[sign]]
     if missing:
         raise UserError(f"{what}: no {', no '.join(missing)}.\nThe speed of something that does not work means nothing.")
 
 
 def timed(step: Callable[[], int], seconds: float) -> float:
-    """What `step` counts, a second; one step at least."""
+    """The sum of `step`'s results per second; at least one step."""
     count, began = 0, perf_counter()
     while True:
         count += step()
@@ -57,32 +60,34 @@ def timed(step: Callable[[], int], seconds: float) -> float:
 
 
 def take_turns(sides: list[Callable[[float], float]], seconds: float, turns: int) -> list[list[float]]:
-    """The speeds of each side in so many turns; a side is called with how long, and gives its speed."""
+    """The speeds of each side in so many turns; a side is a function from a duration in seconds to a speed."""
     for side in sides:
-        side(0.0)  # warm: memory, threads, the processor's clock
+        side(0.0)  # warm up: memory, threads, the processor's clock
     found = [[side(seconds / turns) for side in sides] for _ in range(turns)]
     return [list(speeds) for speeds in zip(*found, strict=True)]
 
 
-def quantile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+def quantile(values: list[float], fraction: float) -> float:
+    """The value below which this fraction of the values lies."""
+    return sorted(values)[min(len(values) - 1, int(fraction * len(values)))]
 
 
-def show(rows: Iterator[Row]) -> list[Row]:
-    """A table that grows with every row."""
+def show(rows: Iterator[Row], sides: tuple[str, str] = ("ours", "peer")) -> list[Row]:
+    """Print a table that grows with every row; returns the rows. sides: the headings of its two figures."""
     from rich.console import Console
     from rich.live import Live
     from rich.table import Table
 
     grid, shown = Table("", "unit", box=None, pad_edge=False), []
-    for heading in ("ours", "peer", "ratio"):
+    for heading in (*sides, "ratio"):
         grid.add_column(heading, justify="right", no_wrap=True)
     grid.add_column("note")
     console = Console(width=None if sys.stdout.isatty() else 200)
     with Live(grid, console=console, vertical_overflow="visible") as live:
         for row in rows:
             peer, ratio = (None if value is None else short(value) for value in (row.peer, row.ratio))
-            note = f"{row.note}; peer: {row.peer_name}" if row.peer_name else row.note
+            ratio = f"{row.ratio:.3f}" if row.low is not None else ratio  # the interval's figures
+            note = f"{row.note}; {sides[1]}: {row.peer_name}" if row.peer_name else row.note
             grid.add_row(row.name, row.unit, short(row.ours), peer or "", ratio or "", note)
             live.refresh()
             shown.append(row)
@@ -92,7 +97,8 @@ def show(rows: Iterator[Row]) -> list[Row]:
 
 
 def short(value: float) -> str:
-    """
+    """A number with three digits.
+
     >>> short(1234567), short(12345), short(60.0), short(0.1234)
     ('1.23 M', '12.3 k', '60.00', '0.123')
     """

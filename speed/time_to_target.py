@@ -1,8 +1,8 @@
-"""Time to Pong's mark: the command that trains ours, beside Stable-Baselines3 the usual way.
+"""Time to Pong's mark: our training command, compared with Stable-Baselines3 the usual way.
 
-The usual way is a Gymnasium environment drawn by Pygame, 84 × 84, grey, four frames stacked, one in each of eight processes,
-and the hyper-parameters that RL Baselines3 Zoo has tuned for Atari (hyperparams/ppo.yml and dqn.yml, "atari"), for 10 million
-steps. DQN has one environment, as there.
+The usual way: a Gymnasium environment drawn by Pygame, 84 × 84, grey, four frames stacked, one in each of eight processes,
+with the hyper-parameters that RL Baselines3 Zoo has tuned for Atari (hyperparams/ppo.yml and dqn.yml, "atari"), for 10
+million steps. DQN has one environment, as there.
 """
 
 import json
@@ -36,16 +36,16 @@ from speed.rows import Row, Signs, prove
 
 GAME = "pong"
 SIZE, STACK = 84, 4
-STEPS = 10_000_000  # that the schedules are for
-EVERY = {"ppo": 50_000, "dqn": 25_000}  # steps between evaluations
-GAMES = 200  # of each
+STEPS = 10_000_000  # length of the schedules
+EVAL_EVERY = {"ppo": 50_000, "dqn": 25_000}  # steps between evaluations
+EVAL_GAMES = 200  # games of an evaluation
 QUICK = {"processes": 2, "every": 128, "games": 4}
 OURS_QUICK = [
     *("--steps", "4000", "--envs", "16", "--set", "eval_games=4", "--set", "final_games=4", "--set", "gif=false"),
     *("--set", "threads=1"),
 ]  # fmt: skip
 
-USUAL: dict[str, dict[str, Any]] = {
+HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "ppo": {
         "n_steps": 128, "n_epochs": 4, "batch_size": 256, "learning_rate": lambda left: left * 2.5e-4,
         "clip_range": lambda left: left * 0.1, "vf_coef": 0.5, "ent_coef": 0.01,
@@ -63,8 +63,8 @@ PROCESSES = {"ppo": 8, "dqn": 1}
 # --- the environment ------------------------------------------------------------------------------------------------
 
 
-class Drawn(View):
-    """What Pygame draws, in grey: the plain shapes, of which it draws 40 times as many as with their ornament."""
+class PygameView(View):
+    """Observations drawn by Pygame, in grey and without effects: 40 times as fast as with them."""
 
     @cached_property
     def painter(self) -> Any:
@@ -87,15 +87,15 @@ class Drawn(View):
 
 
 def environment(number: int) -> gym.Env:
-    """Called in a process of its own, which ends with the one that began it, not by a Ctrl-C that both get."""
+    """The environment of a worker process. It ignores Ctrl-C: the parent process handles it and ends the worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     env = SparringEnv(GAME, seat=number % 2, opponent="bot", size=SIZE, stack=STACK)
-    env.view = Drawn(env.batch, np.stack([env.seat.envs, env.seat.seats], 1), "pixels", SIZE, STACK)
+    env.view = PygameView(env.batch, np.stack([env.seat.envs, env.seat.seats], 1), "pixels", SIZE, STACK)
     return Monitor(env)
 
 
 def end(envs: SubprocVecEnv) -> None:
-    """End its processes. Not by `close`, which waits for an answer of each: for ever, of one that was killed."""
+    """End the worker processes. `SubprocVecEnv.close` would wait for ever for an answer from one that was killed."""
     for process, pipe in zip(envs.processes, envs.remotes, strict=True):
         process.terminate()
         process.join()
@@ -106,11 +106,11 @@ def end(envs: SubprocVecEnv) -> None:
 # --- Stable-Baselines3 ----------------------------------------------------------------------------------------------
 
 
-class Watched(BaseCallback):
-    """Looks on while it learns, evaluates it by our match on a stopped clock, and ends at the mark or when time is up."""
+class EvalCallback(BaseCallback):
+    """Evaluates the learner by our match, with the clock stopped, and ends training at the mark or when time is up."""
 
     def __init__(self, limit: float, every: int, count: int, tell: Callable[[str], None]):
-        """limit: seconds. every: steps between evaluations, each of `count` games. tell: is told of each."""
+        """limit: seconds. every: steps between evaluations, each of `count` games. tell: called with a line about each."""
         super().__init__()
         self.limit, self.every, self.count, self.tell = limit, every, count, tell
         self.game = games.load(GAME)
@@ -119,7 +119,7 @@ class Watched(BaseCallback):
         self.interrupted = False
 
     def interrupt(self, number: int, frame: Any) -> None:
-        """The handler of Ctrl-C. Python drops what it raises in a compiled callback, so the next step raises it again."""
+        """The handler of Ctrl-C. Python drops exceptions raised in a compiled callback, so the next step raises it again."""
         self.interrupted = True
         raise KeyboardInterrupt
 
@@ -127,7 +127,7 @@ class Watched(BaseCallback):
         self.began = perf_counter()
 
     def elapsed(self) -> float:
-        """Seconds, without the evaluations."""
+        """Seconds of training, without the evaluations."""
         return perf_counter() - self.began - self.stopped
 
     def _on_step(self) -> bool:
@@ -138,28 +138,29 @@ class Watched(BaseCallback):
         if self.num_timesteps >= self.due:
             self.due += self.every
             self.evaluate()
-        longest = self.training_env.num_envs * self.game.max_ticks // self.game.frame_skip  # no game lasts for more steps
+        longest = self.training_env.num_envs * self.game.max_ticks // self.game.frame_skip  # steps of the longest game
         enough = self.elapsed() >= self.limit and (self.episodes or self.num_timesteps > longest)
         return not self.reached and not enough
 
     def evaluate(self) -> None:
+        """Play `count` games against the mark's opponent."""
         seconds, began = self.elapsed(), perf_counter()
-        against, wanted = self.game.mark
-        seats = [Participant("Stable-Baselines3", agent=Acting(self.model)), participant(against, self.game)]  # type: ignore[arg-type]
+        opponent, target = self.game.mark
+        seats = [Participant("Stable-Baselines3", agent=ModelAgent(self.model)), participant(opponent, self.game)]  # type: ignore[arg-type]
         self.score = play_match(self.game, seats, self.count, seed=self.num_timesteps).score
-        self.reached = self.score >= wanted
+        self.reached = self.score >= target
         self.tell(f"{self.num_timesteps:,} steps in {seconds:.0f} s: won {self.score:.1%} of {self.count} games")
         self.stopped += perf_counter() - began
 
 
-class Acting:
-    """What it has learned so far, as one who plays our matches."""
+class ModelAgent:
+    """A model of Stable-Baselines3's as an agent of our matches."""
 
     def __init__(self, model: Any):
         self.model = model
 
-    def player(self, batch: Batch, rows: np.ndarray) -> "Acting":
-        self.batch, self.view = batch, Drawn(batch, rows, "pixels", SIZE, STACK)
+    def player(self, batch: Batch, rows: np.ndarray) -> "ModelAgent":
+        self.batch, self.view = batch, PygameView(batch, rows, "pixels", SIZE, STACK)
         return self
 
     def act(self, actions: np.ndarray) -> None:
@@ -167,63 +168,54 @@ class Acting:
         self.view.act(chosen, actions)
 
 
-def theirs(algorithm: str, limit: float, quick: bool, tell: Callable[[str], None]) -> Watched:
-    """Let it learn until the mark or the limit; what was seen of it."""
-    recipe, processes = USUAL[algorithm], PROCESSES[algorithm]
-    every, count = EVERY[algorithm], GAMES
+def train_theirs(algorithm: str, limit: float, quick: bool, tell: Callable[[str], None]) -> EvalCallback:
+    """Train Stable-Baselines3 until the mark or the limit; returns the callback with its results."""
+    recipe, processes = HYPERPARAMETERS[algorithm], PROCESSES[algorithm]
+    every, count = EVAL_EVERY[algorithm], EVAL_GAMES
     if quick:
         processes, every, count = min(processes, QUICK["processes"]), QUICK["every"], QUICK["games"]
         recipe = recipe | ({"n_steps": 32, "batch_size": 32} if algorithm == "ppo" else {"learning_starts": 32})
-    watched = Watched(limit, every, count, tell)
+    callback = EvalCallback(limit, every, count, tell)
     envs = SubprocVecEnv([partial(environment, k) for k in range(processes)])
-    handler = signal.signal(signal.SIGINT, watched.interrupt)
+    handler = signal.signal(signal.SIGINT, callback.interrupt)
     try:
         tell(f"{processes} process{'es' if processes > 1 else ''} ready")
         learner: Any = {"ppo": PPO, "dqn": DQN}[algorithm]
         model = learner("CnnPolicy", envs, seed=1, device="cpu", **recipe)
         before = weights(model)
-        model.learn(STEPS, callback=watched)
-        check(watched, model, before)
-        return watched
+        model.learn(STEPS, callback=callback)
+        check(callback, model, before)
+        return callback
     finally:
         signal.signal(signal.SIGINT, handler)
         end(envs)
 
 
 def weights(model: Any) -> bytes:
-    return b"".join(one.detach().numpy().tobytes() for one in model.policy.parameters())
+    """The weights of a model's policy."""
+    return b"".join(parameter.detach().numpy().tobytes() for parameter in model.policy.parameters())
 
 
-def check(watched: Watched, model: Any, before: bytes) -> None:
-    """`UserError` where nothing was learned, or there was nothing to learn from."""
+def check(callback: EvalCallback, model: Any, before: bytes) -> None:
+    """`UserError` if nothing was learned, or there was nothing to learn from."""
 
-    def sight() -> Signs:
+    def signs() -> Signs:
         learned = {"change of the weights": weights(model)} if model._n_updates else {}
-        return {**learned, "end of an episode": watched.episodes, "reward": watched.rewards}
+        return {**learned, "end of an episode": callback.episodes, "reward": callback.rewards}
 
     begun = {"change of the weights": before, "end of an episode": 0, "reward": 0}
-    prove("Stable-Baselines3, the usual way", begun, sight, lambda: None, 0)
+    prove("Stable-Baselines3, the usual way", begun, signs, lambda: None, 0)
 
 
 # --- ours -----------------------------------------------------------------------------------------------------------
 
 
-def ours(algorithm: str, limit: float, quick: bool) -> tuple[float, dict[str, Any]]:
-    """Seconds of the command that trains ours, with nothing compiled yet, evaluations included; and its results."""
+def train_ours(algorithm: str, limit: float, quick: bool) -> tuple[float, dict[str, Any]]:
+    """Run our training command with an empty cache; returns its seconds, evaluations included, and its results."""
     root = Path(__file__).parents[1]
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            str(root / "train.py"),
-            GAME,
-            "--algo",
-            algorithm,
-            "--device",
-            "cpu",
-            "--json",
-            "--runs",
-            folder,
-        ]
+        command = [sys.executable, str(root / "train.py"), GAME]
+        command += ["--algo", algorithm, "--device", "cpu", "--json", "--runs", folder]
         environ = {**os.environ, "SPARRING_CACHE": str(Path(folder) / "cache"), "PYTHONPATH": str(root)}
         began = perf_counter()
         process = subprocess.Popen(
@@ -245,29 +237,30 @@ def ours(algorithm: str, limit: float, quick: bool) -> tuple[float, dict[str, An
 
 
 def measure(named: list[str], seconds: float, quick: bool) -> Iterator[Row]:
-    """A row for each algorithm. seconds: of each side at most."""
+    """A row for each algorithm. seconds: the time limit of each side."""
     for name in named:
-        if name not in USUAL:
-            raise UserError(f"There is no algorithm '{name}' here.\n{nearest(name, USUAL)}")
-    for algorithm in named or list(USUAL):
+        if name not in HYPERPARAMETERS:
+            raise UserError(f"There is no algorithm '{name}' here.\n{nearest(name, HYPERPARAMETERS)}")
+    for algorithm in named or list(HYPERPARAMETERS):
         yield row(algorithm, seconds, quick)
 
 
 def row(algorithm: str, limit: float, quick: bool) -> Row:
-    """Seconds of both; where theirs did not reach the mark, those until the limit: the ratio is then at least so much."""
-    tell = partial(say, algorithm)
-    mine, final = ours(algorithm, limit, quick)
+    """Seconds of both sides. If theirs did not reach the mark, their time is the limit and the ratio a lower bound."""
+    tell = partial(report, algorithm)
+    seconds, final = train_ours(algorithm, limit, quick)
     verdict = f"{final['mark_score']:.1%} of {final['evaluation']['games']:,} games"
-    tell(f"ours: {mine:.0f} s, won {verdict}")
+    tell(f"ours: {seconds:.0f} s, won {verdict}")
     note = f"the whole command, {final['steps']:,} steps, nothing compiled yet: {verdict}"
     if not final["reached"] and not quick:
-        return Row(f"usual {algorithm}", "s", mine, note=f"{note}; ours does not reach the mark: no comparison")
-    watched = theirs(algorithm, limit, quick, tell)
-    reached = "reached" if watched.reached else "not reached: lower bound"
-    note += f"; theirs: {watched.num_timesteps:,} steps, without start and evaluations: {watched.score:.1%}, {reached}"
-    return Row(f"usual {algorithm}", "s", mine, note=note).beside(watched.elapsed(), "Stable-Baselines3, the usual way", True)
+        return Row(f"usual {algorithm}", "s", seconds, note=f"{note}; ours does not reach the mark: no comparison")
+    theirs = train_theirs(algorithm, limit, quick, tell)
+    reached = "reached" if theirs.reached else "not reached: lower bound"
+    note += f"; theirs: {theirs.num_timesteps:,} steps, without start and evaluations: {theirs.score:.1%}, {reached}"
+    ours = Row(f"usual {algorithm}", "s", seconds, note=note)
+    return ours.beside(theirs.elapsed(), "Stable-Baselines3, the usual way", True)
 
 
-def say(algorithm: str, what: str) -> None:
-    """On the way: it takes an hour."""
+def report(algorithm: str, what: str) -> None:
+    """Print progress to stderr, since a run may take an hour."""
     print(f"usual {algorithm}: {what}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Decisions a second that our learners learn from, beside Stable-Baselines3's with the same network and settings."""
+"""Decisions a second that our learners learn from, compared with Stable-Baselines3's with the same network and settings."""
 
 import dataclasses
 import statistics
@@ -14,36 +14,36 @@ from agents.algorithms.ppo import PPOSettings
 from agents.networks.network import best_dtype
 from games.engine.loader import Game
 from games.errors import UserError, nearest
-from speed.learner_baselines import NETWORKS, Ours, Sb3, Settings
+from speed.learner_baselines import NETWORKS, AlgorithmSettings, Ours, Sb3
 from speed.remote_peer import PeerProcess, RemotePeer
 from speed.rows import CORES, Row, Signs, prove, take_turns, timed
 
-TURNS = 5  # that ours and the peer take
-UNDER_WAY = 400  # random decisions that games have behind them before learning is timed, so that some end meanwhile
-PEER = "peer"  # the key of all its sides
-ALONE = 0.2  # of a measurement's seconds, where there is no peer
+TURNS = 5  # turns that ours and the peer take
+WARM_START = 400  # random decisions in every game before learning is timed, so that some games end meanwhile
+PEER = "peer"  # the key of all the peer's sides
+ALONE = 0.2  # fraction of a measurement's seconds if there is no peer
 
 
 @dataclasses.dataclass
-class Contest:
-    """Who learns what: a row for each precision of ours. Of `theirs` the peer takes the settings that are best for it."""
+class LearnerComparison:
+    """One comparison: a row for each precision of ours. The peer uses the fastest of the settings `theirs`."""
 
     name: str
-    ours: Settings
-    theirs: list[Settings] = dataclasses.field(default_factory=list)  # none: no peer
-    game: str | None = None  # where it cannot be any
+    ours: AlgorithmSettings
+    theirs: list[AlgorithmSettings] = dataclasses.field(default_factory=list)  # empty: no peer
+    game: str | None = None  # None: any game
 
 
-# What agents see and how they take it in.
+# Observations and networks.
 OBJECTS: dict[str, Any] = {"observation": "objects", "stack": 1, "network": "mlp"}
 PIXELS: dict[str, Any] = {"size": 42, "stack": 1, "network": "small"}
 BOARD: dict[str, Any] = {"observation": "planes", "size": 14, "stack": 1, "patch": 2, "channels": 8, "hidden": 256}
-LSTM: dict[str, Any] = {"memory": "lstm", "memory_size": 256}  # of sb3-contrib's size
+LSTM: dict[str, Any] = {"memory": "lstm", "memory_size": 256}  # sb3-contrib's size
 
-# How they learn. Of RecurrentPPO's environments the usual number, and as many as we take.
+# PPO with a memory. RecurrentPPO gets its usual number of environments (FEW), and as many as ours (MANY).
 PASSES: dict[str, Any] = {"batch_size": 1024, "n_epochs": 2}
 MANY, FEW = {"n_envs": 256, "n_steps": 16}, {"n_envs": 8, "n_steps": 128}
-# The algorithm of 2015 as Stable-Baselines3 has it, always learning: 32 decisions for every 4.
+# DQN of 2015, as Stable-Baselines3 implements it: a batch of 32 for every 4 decisions.
 VANILLA: dict[str, Any] = {
     "batch_size": 32, "buffer_size": 10_000, "learning_starts": 1_000, "target_update_interval": 10_000, "learning_rate": 1e-4,
     "double": False, "dueling": False, "n_step": 1, "prioritized": False,
@@ -53,8 +53,8 @@ ROUNDS = {"ours": {"n_envs": 32, "train_freq": 1, "gradient_steps": 8}, 1: {"n_e
 ROUNDS[8] = {"n_envs": 8, "train_freq": 1, "gradient_steps": 2}
 
 
-def contests(quick: bool) -> list[Contest]:
-    """All of them, in the order of the table."""
+def comparisons(quick: bool) -> list[LearnerComparison]:
+    """All comparisons, in the order of the table."""
     few = {"n_envs": 32, "n_steps": 8, "batch_size": 128} if quick else {}
     less = {"learning_starts": 100} if quick else {}
 
@@ -67,149 +67,157 @@ def contests(quick: bool) -> list[Contest]:
     found = []
     for network, recipe in NETWORKS.items():
         settings = ppo(**recipe, network=network)
-        found.append(Contest(f"ppo {network}", settings, [settings]))
+        found.append(LearnerComparison(f"ppo {network}", settings, [settings]))
     for name, seen in (("mlp", OBJECTS), ("cnn", PIXELS)):
         recipe = {**seen, **LSTM, **PASSES}
-        found.append(Contest(f"ppo lstm {name}", ppo(**recipe, **MANY), [ppo(**recipe, **FEW), ppo(**recipe, **MANY)]))
+        found.append(
+            LearnerComparison(f"ppo lstm {name}", ppo(**recipe, **MANY), [ppo(**recipe, **FEW), ppo(**recipe, **MANY)])
+        )
     for network in ("small", "nature"):
-        sight = {name: NETWORKS[network][name] for name in ("size", "stack")}
-        ours, *theirs = (dqn(**sight, **VANILLA, **way, network=network) for way in ROUNDS.values())
-        found.append(Contest(f"dqn {network}", ours, [*theirs]))
+        seen = {name: NETWORKS[network][name] for name in ("size", "stack")}
+        ours, *theirs = (dqn(**seen, **VANILLA, **rounds, network=network) for rounds in ROUNDS.values())
+        found.append(LearnerComparison(f"dqn {network}", ours, [*theirs]))
     return [
         *found,
-        Contest("ppo mlp", ppo(**OBJECTS)),
-        Contest("ppo masked", ppo(**BOARD), game="connect_four"),
-        Contest("ppo lstm masked", ppo(**BOARD, memory="lstm"), game="connect_four"),
-        Contest("dqn patch", dqn()),
-        Contest("dqn lstm mlp", dqn(**OBJECTS, memory="lstm")),
-        Contest("dqn lstm cnn", dqn(**PIXELS, memory="lstm")),
-        Contest("dqn masked", dqn(**BOARD), game="connect_four"),
-        Contest("dqn lstm masked", dqn(**BOARD, memory="lstm"), game="connect_four"),
+        LearnerComparison("ppo mlp", ppo(**OBJECTS)),
+        LearnerComparison("ppo masked", ppo(**BOARD), game="connect_four"),
+        LearnerComparison("ppo lstm masked", ppo(**BOARD, memory="lstm"), game="connect_four"),
+        LearnerComparison("dqn patch", dqn()),
+        LearnerComparison("dqn lstm mlp", dqn(**OBJECTS, memory="lstm")),
+        LearnerComparison("dqn lstm cnn", dqn(**PIXELS, memory="lstm")),
+        LearnerComparison("dqn masked", dqn(**BOARD), game="connect_four"),
+        LearnerComparison("dqn lstm masked", dqn(**BOARD, memory="lstm"), game="connect_four"),
     ]
 
 
-class Learning:
-    """A learner, timed over whole iterations: decisions learned from a second."""
+class TimedLearner:
+    """A learner whose speed is measured over whole iterations."""
 
     def __init__(self, learner: Ours | Sb3 | RemotePeer, key: str):
-        """key: of what it competes for, its precision or the peer's name."""
-        self.learner, self.key, self.before = learner, key, self.sight(learner)
-        self.processor: list[float] = []  # its seconds for a decision, of each iteration
+        """key: the row it competes for, a precision of ours or PEER."""
+        self.learner, self.key, self.before = learner, key, self.signs(learner)
+        self.cpu_seconds: list[float] = []  # processor time for a decision, of each iteration
 
     def run(self, seconds: float) -> float:
+        """Decisions a second."""
         return timed(self.iterate, seconds)
 
     def iterate(self) -> int:
+        """One iteration; returns the number of decisions."""
         decisions = self.learner.iterate()
-        self.processor.append(self.learner.spent / max(decisions, 1))
+        self.cpu_seconds.append(self.learner.cpu_seconds / max(decisions, 1))
         return decisions
 
     def check(self) -> None:
-        prove(self.learner.name, self.before, lambda: self.sight(self.learner), self.learner.iterate, 20)
+        """`UserError` unless it has learned and its weights are finite."""
+        prove(self.learner.name, self.before, lambda: self.signs(self.learner), self.learner.iterate, 20)
         if not self.learner.weights().isfinite().all():
             raise UserError(f"{self.learner.name}: a weight is not finite.")
 
     @staticmethod
-    def sight(learner: Ours | Sb3 | RemotePeer) -> Signs:
-        episodes, rewards = learner.happened()
+    def signs(learner: Ours | Sb3 | RemotePeer) -> Signs:
+        episodes, rewards = learner.counts()
         weights = learner.weights().numpy().tobytes()
         return {"change of the weights": weights, "end of an episode": episodes, "reward": rewards}
 
 
 def measure(named: list[Game], seconds: float, quick: bool, only: str | None = None) -> Iterator[Row]:
-    """Every contest, in the processor's best precision and in fp32. only: those whose names have all of its words."""
+    """Every comparison, in the processor's fastest precision and in fp32. only: words that a comparison's name must have."""
     game = named[0]
     if game.has_legal:
         raise UserError(f"{game.heading} bars actions, and Stable-Baselines3's PPO knows no masks.\nChoose another: pong.")
-    known = contests(quick)
-    chosen = [one for one in known if set((only or "").split()) <= set(one.name.split())]
+    every = comparisons(quick)
+    chosen = [comparison for comparison in every if set((only or "").split()) <= set(comparison.name.split())]
     if not chosen:
-        raise UserError(f"There is no row '{only}'.\n{nearest(only or '', [one.name for one in known])}")
-    elsewhere = PeerProcess()
+        raise UserError(f"There is no row '{only}'.\n{nearest(only or '', [comparison.name for comparison in every])}")
+    process = PeerProcess()
     try:
-        for contest in chosen:
-            yield from contest_rows(games.load(contest.game) if contest.game else game, contest, seconds, quick, elsewhere)
+        for comparison in chosen:
+            played = games.load(comparison.game) if comparison.game else game
+            yield from comparison_rows(played, comparison, seconds, quick, process)
     finally:
-        elsewhere.close()
+        process.close()
 
 
-def contest_rows(game: Game, contest: Contest, seconds: float, quick: bool, elsewhere: PeerProcess) -> Iterator[Row]:
-    """A row for each precision, beside the peer where there is one. All take turns; the best number of threads counts."""
-    sides = sides_of(game, contest, quick, elsewhere)
+def comparison_rows(
+    game: Game, comparison: LearnerComparison, seconds: float, quick: bool, process: PeerProcess
+) -> Iterator[Row]:
+    """A row for each precision, with the peer if there is one. All take turns, each with its best number of threads."""
+    sides = sides_of(game, comparison, quick, process)
     if len({len(side.learner.weights()) for side in sides}) > 1:
-        raise UserError(f"The networks of the two sides differ in '{contest.name}': that would be no comparison.")
-    best, trial = finalists(sides, 0.0 if quick else seconds / 4 / len(sides))
-    share = (1.0 if contest.theirs else ALONE) * 0.75 * seconds / len(best)
-    found = take_turns([side.run for side in best.values()], share, 2 if quick else TURNS)
+        raise UserError(f"The networks of the two sides differ in '{comparison.name}': that would be no comparison.")
+    best, trial = fastest_sides(sides, 0.0 if quick else seconds / 4 / len(sides))
+    duration = (1.0 if comparison.theirs else ALONE) * 0.75 * seconds / len(best)
+    found = take_turns([side.run for side in best.values()], duration, 2 if quick else TURNS)
     for side in sides:
         side.check()
         side.learner.close()
-    speeds = {key: statistics.median(own) for key, own in zip(best, found, strict=True)}
-    busy = {key: min(one_thread(side) for side in sides if side.key == key) for key in best}
+    speeds = {key: statistics.median(turns) for key, turns in zip(best, found, strict=True)}
+    cpu_seconds = {key: min(one_thread(side) for side in sides if side.key == key) for key in best}
     theirs = best.pop(PEER, None)
-    worse = "" if theirs is None else beaten(theirs, sides, trial)
+    slower = "" if theirs is None else slower_settings(theirs, sides, trial)
     for number, (precision, side) in enumerate(best.items()):
-        name, note = contest.name + (f" {precision}" if number else ""), f"{precision}, {described(side)}"
+        name, note = comparison.name + (f" {precision}" if number else ""), f"{precision}, {chosen_settings(side)}"
         if theirs is None:
-            yield Row(name, "steps/s", speeds[precision], note=f"{note}; {shared(side.learner.settings)}")
+            yield Row(name, "steps/s", speeds[precision], note=f"{note}; {common_settings(side.learner.settings)}")
             continue
-        note += f"; theirs fp32, {described(theirs)}{worse}; both {shared(side.learner.settings)}; "
-        note += f"by one thread's processor time × {busy[theirs.key] / busy[precision]:.2f}"
+        note += f"; theirs fp32, {chosen_settings(theirs)}{slower}; both {common_settings(side.learner.settings)}; "
+        note += f"by one thread's processor time × {cpu_seconds[theirs.key] / cpu_seconds[precision]:.2f}"
         yield Row(name, "steps/s", speeds[precision], note=note).beside(speeds[theirs.key], theirs.learner.name)
 
 
-def sides_of(game: Game, contest: Contest, quick: bool, elsewhere: PeerProcess) -> list[Learning]:
-    """Ours in each precision and theirs in each of its settings, each on one thread and on all."""
+def sides_of(game: Game, comparison: LearnerComparison, quick: bool, process: PeerProcess) -> list[TimedLearner]:
+    """Ours in each precision and theirs with each of their settings, each on one thread and on all."""
     fast = best_dtype(torch.device("cpu"), "auto") != torch.float32
     precisions = ("bf16", "fp32") if fast else ("fp32",)
-    under_way = 0 if game.has_legal else UNDER_WAY
-    ways: list[tuple[str, Any, Settings, int]] = []
-    for precision in precisions if contest.theirs else precisions[:1]:
-        ways.append((precision, Ours, dataclasses.replace(contest.ours, precision=precision), min(CORES, 4)))
-    ways += [(PEER, partial(RemotePeer, elsewhere), settings, CORES) for settings in contest.theirs]
+    warm_start = 0 if game.has_legal else WARM_START
+    variants: list[tuple[str, Any, AlgorithmSettings, int]] = []  # (key, class, settings, largest number of threads)
+    for precision in precisions if comparison.theirs else precisions[:1]:
+        variants.append((precision, Ours, dataclasses.replace(comparison.ours, precision=precision), min(CORES, 4)))
+    variants += [(PEER, partial(RemotePeer, process), settings, CORES) for settings in comparison.theirs]
     return [
-        Learning(kind(game, settings, threads, under_way), key)
-        for key, kind, settings, most in ways
+        TimedLearner(make(game, settings, threads, warm_start), key)
+        for key, make, settings, most in variants
         for threads in ([1] if quick else sorted({1, most}))
     ]
 
 
-def finalists(sides: list[Learning], seconds: float) -> tuple[dict[str, Learning], list[float]]:
-    """Of each key the side that is the fastest in a short trial; and the speeds of all in it."""
-    speeds = [max(own) for own in take_turns([side.run for side in sides], seconds, 1)]
+def fastest_sides(sides: list[TimedLearner], seconds: float) -> tuple[dict[str, TimedLearner], list[float]]:
+    """For each key the side that is fastest in a short trial; and the speeds of all sides in it."""
+    speeds = [max(turns) for turns in take_turns([side.run for side in sides], seconds, 1)]
     ranked = sorted(zip(speeds, range(len(sides)), strict=True))
-    best = {key: sides[[i for _, i in ranked if sides[i].key == key][-1]] for key in dict.fromkeys(one.key for one in sides)}
-    return best, speeds
+    keys = dict.fromkeys(side.key for side in sides)
+    return {key: sides[[i for _, i in ranked if sides[i].key == key][-1]] for key in keys}, speeds
 
 
-def beaten(best: Learning, sides: list[Learning], speeds: list[float]) -> str:
-    """What the peer's other settings did in the trial, each with its best number of threads."""
+def slower_settings(best: TimedLearner, sides: list[TimedLearner], speeds: list[float]) -> str:
+    """A note on the peer's other settings: their speed in the trial, each with its best number of threads."""
     found: dict[str, float] = {}
     for side, speed in zip(sides, speeds, strict=True):
         if side.key == best.key and side.learner.settings != best.learner.settings:
-            found[games_of(side)] = max(speed, found.get(games_of(side), 0.0))
+            found[games_played(side)] = max(speed, found.get(games_played(side), 0.0))
     return "".join(f" (with {name} {speed:,.0f} steps/s in a trial)" for name, speed in found.items())
 
 
-def one_thread(side: Learning) -> float:
-    """Seconds of the processor for a decision; infinite where others helped."""
-    return statistics.median(side.processor[1:]) if side.learner.threads == 1 else float("inf")
+def one_thread(side: TimedLearner) -> float:
+    """Processor seconds for a decision on one thread; infinite for a side with more threads."""
+    return statistics.median(side.cpu_seconds[1:]) if side.learner.threads == 1 else float("inf")
 
 
-def described(side: Learning) -> str:
-    """What was free to choose."""
-    return f"{games_of(side)}, threads: {side.learner.threads}"
+def chosen_settings(side: TimedLearner) -> str:
+    """A note on the settings in which the two sides may differ."""
+    return f"{games_played(side)}, threads: {side.learner.threads}"
 
 
-def games_of(side: Learning) -> str:
-    """How many it plays at once, and for how long."""
+def games_played(side: TimedLearner) -> str:
+    """A note on the number of games at once, and of decisions in a rollout."""
     settings = side.learner.settings
     steps = f" × {settings.n_steps} decisions" if isinstance(settings, PPOSettings) else ""
     return f"{settings.n_envs} game{'s'[: settings.n_envs - 1]}{steps}"
 
 
-def shared(settings: Settings) -> str:
-    """What both sides have in common."""
+def common_settings(settings: AlgorithmSettings) -> str:
+    """A note on the settings that both sides share."""
     if isinstance(settings, PPOSettings):
         return f"{settings.n_epochs} × minibatches of {settings.batch_size}"
     per = settings.n_envs * settings.train_freq / settings.gradient_steps

@@ -8,7 +8,7 @@ import pytest
 import bench
 from speed import train
 
-KEYS = {"name", "unit", "ours", "peer", "peer_name", "ratio", "note"}
+KEYS = {"name", "unit", "ours", "peer", "peer_name", "ratio", "note", "low", "high"}
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_train_gives_rows_of_ours_alone(rows, name):
 @pytest.mark.slow
 def test_train_measures_every_network_in_both_precisions(rows):
     found = rows("train", "--quick")
-    assert {contest.name for contest in train.contests(quick=True)} <= found.keys()
+    assert {contest.name for contest in train.comparisons(quick=True)} <= found.keys()
     if "bf16" in found["ppo small"]["note"].split(",")[0]:
         assert {"ppo patch fp32", "ppo small fp32", "ppo nature fp32"} <= found.keys()
 

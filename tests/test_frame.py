@@ -64,6 +64,12 @@ def test_the_changelog_has_this_version():
     assert f"\n## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
+@pytest.mark.parametrize("package", ["games", "agents", "ui"])
+def test_packages_tell_type_checkers_that_they_are_typed(package):
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
+    assert "py.typed" in data[package] and (ROOT / package / "py.typed").exists()
+
+
 # --- make ---
 
 

@@ -11,8 +11,8 @@ import pytest
 
 import games
 import play
+from agents import participants
 from agents.core.settings import AgentSettings
-from agents.play import match
 from agents.play.agent import Agent, build_network, describe_agent
 
 ROOT = Path(__file__).parents[1]
@@ -106,7 +106,7 @@ def seats_of(words, game, runs):
 
 
 def test_seats_are_filled_up_with_the_best_at_hand(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(match, "ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(participants, "ZOO", tmp_path / "zoo")
     pong, best = games.load("pong"), str(run / "agent.safetensors")
     own, empty = games.load(OWN), tmp_path / "empty"
     assert seats_of([], pong, tmp_path) == ["human", best]

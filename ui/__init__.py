@@ -1,1 +1,1 @@
-"""The Pygame application: a match in a window. `ui.window.play` opens it."""
+"""The Pygame application: a match in a window, opened by `ui.window.play`."""

@@ -1,4 +1,4 @@
-"""A clock of exactly so many ticks a second: each tick has a deadline, so that errors never add up.
+"""A clock with an exact tick rate: each tick has a deadline counted from the start, so that errors do not add up.
 
 (`pygame.time.Clock.tick(60)` sleeps whole milliseconds and runs at 62.5 Hz.)
 """
@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from games.core import TICKS_PER_SECOND
 
-MOST_DUE = 6  # ticks caught up at once; what is missed beyond them is dropped, so that a slow machine slows down
+MOST_DUE = 6  # ticks caught up at once; more are dropped, so that on a slow machine the game slows down
 
 
 class Clock:
-    """Tick n is due n / rate seconds after the start. `late` counts the ticks that were dropped."""
+    """Tick n is due n / rate seconds after the start. `dropped` counts the ticks that were dropped."""
 
     def __init__(
         self,
@@ -20,17 +20,17 @@ class Clock:
         now: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
     ):
-        """now: seconds, never going back. sleep: waits so many seconds at least."""
+        """now: monotonic time in seconds. sleep: waits at least so many seconds."""
         self.rate, self.now, self.sleep = rate, now, sleep
         self.dropped = 0
         self.restart()
 
     def restart(self) -> None:
-        """Begin counting anew: the first tick is due one period from now."""
+        """Restart the count: the next tick is due one period from now."""
         self._start, self._done = self.now(), 0
 
     def wait(self) -> int:
-        """Sleep until the next deadline; the number of ticks due since the last call, 1 to `MOST_DUE`."""
+        """Sleep until the next deadline; returns the number of ticks due since the last call, 1 to `MOST_DUE`."""
         deadline = self._start + (self._done + 1) / self.rate
         while (left := deadline - self.now()) > 0.0:
             self.sleep(left)

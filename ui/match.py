@@ -1,4 +1,4 @@
-"""A match: games between participants, one after another, advanced tick by tick. Nothing here draws or reads a key."""
+"""A match: games between participants, one after another, advanced tick by tick. No drawing and no reading of keys."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,17 @@ import numpy as np
 
 from games.engine.batch import EXTERNAL, OUT_OF_TIME, RANDOM, RUNNING, Batch
 from games.engine.loader import Game
-from games.engine.view import check_room
+from games.engine.players import SeatPlayer
+from games.engine.view import check_shapes
 from games.errors import UserError
-from ui.seats import Hands, Seat, SeatedPlayer, key_map
+from ui.seats import PlayerInput, Seat, key_map
 
-TURN_PACE = 24  # ticks between a move and the next one of a machine, in games of turns: a person wants to see it
+TURN_PACE = 24  # ticks before a machine's move in games of turns, so that people can follow
 
 
 @dataclass
 class MatchOutcome:
-    """How a game ended. `winner`: a participant's number, None for a draw or where there is nobody to beat."""
+    """How a game ended. `winner`: a participant's number; None for a draw or a single participant."""
 
     winner: int | None
     returns: list[float]  # of each participant
@@ -24,7 +25,7 @@ class MatchOutcome:
 
 
 class Board:
-    """One environment of a match: who plays in it and whose view is shown."""
+    """One environment of a match, its players, and the seat whose view is shown."""
 
     def __init__(self, game: Game, seats: Sequence[Seat], seed: int):
         """seats: one for each seat of the game."""
@@ -33,17 +34,17 @@ class Board:
             game,
             1,
             seed,
-            bots=[[_decider(seat) for seat in seats]],
+            bots=[[_bot(seat) for seat in seats]],
             frame_skip=[[1 if seat.kind == "human" else game.frame_skip for seat in seats]],
         )
         people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
-        check_room(self.batch)
-        self.view = people[0] if len(people) == 1 else -1  # one person: their own view; else the spectator's
-        self.flipped = self.view == 1 and game.mirror is not None
-        self.hands = {k: Hands(key_map(game, k, len(people) == 1)) for k in people}
+        check_shapes(self.batch)
+        self.viewpoint = people[0] if len(people) == 1 else -1  # the seat of a single person, else -1: a spectator
+        self.flipped = self.viewpoint == 1 and game.mirror is not None
+        self.inputs = {k: PlayerInput(key_map(game, k, len(people) == 1)) for k in people}
         swap = [*game.swap.tolist(), *range(game.num_actions, game.num_actions + len(game.hands))]
-        self._world = swap if self.flipped else list(range(len(swap)))  # from a person's words to the world's
-        self._players: list[tuple[int, SeatedPlayer]] = [
+        self._to_world = swap if self.flipped else list(range(len(swap)))  # from the actions a person sees to world actions
+        self._players: list[tuple[int, SeatPlayer]] = [
             (k, seat.make(self.batch, [(0, k)])) for k, seat in enumerate(seats) if seat.kind == "agent" and seat.make
         ]
         self._actions = np.zeros((1, game.players), np.int64)
@@ -51,15 +52,15 @@ class Board:
         self.done = False
 
     def restart(self, episode: int) -> None:
-        """Begin that episode."""
+        """Begin the episode of this number."""
         self.batch.reset(episode)
         self._rest = TURN_PACE
         self.done = False
-        for hands in self.hands.values():
-            hands.let_go()
+        for person in self.inputs.values():
+            person.clear()
 
     def tick(self) -> None:
-        """One tick, unless the episode is over or, in a game of turns, time stands still."""
+        """Advance by one tick, unless the episode is over or a game of turns waits."""
         if self.done or not self._people_decide() or self._resting():
             return
         for seat, player in self._players:
@@ -68,87 +69,90 @@ class Board:
         before = self.batch.slots["decisions"][0].copy()
         self.batch.step(self._actions, max_ticks=1)
         self.done = self.batch.end[0] != RUNNING
-        machines = [k for k in range(self.game.players) if k not in self.hands]
+        machines = [k for k in range(self.game.players) if k not in self.inputs]
         decided = self.batch.slots["decisions"][0] != before
         self._rest = TURN_PACE if any(decided[k] or self.batch.asked[0, k] for k in machines) else 0
 
     def _resting(self) -> bool:
+        """Count down the pause before a machine's move; True while it lasts."""
         if not self.game.turns or self._rest == 0 or self.waits_for_person:
             return False
         self._rest -= 1
         return True
 
     def _people_decide(self) -> bool:
-        """Write the people's actions; False where the game waits for one who has not answered."""
-        asked = [(seat, hands) for seat, hands in self.hands.items() if self.batch.asked[0, seat]]
+        """Write the people's actions; False if the game waits for one of them."""
+        asked = [(seat, person) for seat, person in self.inputs.items() if self.batch.asked[0, seat]]
         if self.game.turns:
-            for seat, hands in self.hands.items():
+            for seat, person in self.inputs.items():
                 if not self.batch.asked[0, seat]:
-                    hands.presses.clear()  # pressed out of turn
-        for seat, hands in asked:
+                    person.presses.clear()  # pressed out of turn
+        for seat, person in asked:
             if self.game.turns:
-                action = self._legal_press(seat, hands)
+                action = self._legal_press(seat, person)
                 if action is None:
                     return False
             elif self.game.has_asks:
-                action = hands.pressed()
+                action = person.next_press()
             else:
-                action = hands.now()
+                action = person.current()
             nothing = -1 if self.game.has_asks else 0
-            self._actions[0, seat] = nothing if action is None else self._world[action]
+            self._actions[0, seat] = nothing if action is None else self._to_world[action]
         return True
 
-    def _legal_press(self, seat: int, hands: Hands) -> int | None:
-        while (action := hands.pressed()) is not None:
+    def _legal_press(self, seat: int, person: PlayerInput) -> int | None:
+        """The next press with a legal action; illegal ones are dropped."""
+        while (action := person.next_press()) is not None:
             if self.may(seat, action):
                 return action
         return None
 
     def may(self, seat: int, action: int) -> bool:
-        """May this seat try this action (in its person's words) now?"""
+        """Whether an action, numbered as the seat's person sees it, is legal now."""
         if action >= self.game.num_actions:
             return bool(self.batch.asked[0, seat])
         masks = np.zeros((1, self.game.num_actions), np.uint8)
         self.batch.kernel.mask_slice(0, 1, self.batch.states, self.batch.slots, np.array([0]), np.array([seat]), masks)
-        return bool(masks[0, self._world[action]])
+        return bool(masks[0, self._to_world[action]])
 
     @property
     def waits_for_person(self) -> bool:
-        """In a game of turns: is it a person's turn?"""
-        return self.game.turns and not self.done and any(self.batch.asked[0, k] for k in self.hands)
+        """Whether it is a person's turn, in a game of turns."""
+        return self.game.turns and not self.done and any(self.batch.asked[0, k] for k in self.inputs)
 
     @property
     def returns(self) -> list[float]:
-        """What each seat has earned in this episode."""
+        """The sum of each seat's rewards in this episode."""
         return (self.batch.returns[0] if self.done else self.batch.slots["returns"][0]).tolist()
 
     @property
     def points(self) -> bool:
-        """Is what a lone seat earned its score as people read it? Not where the game's own texts show something else."""
-        own = self.game.hud(self.batch.record(0, final=self.done))
-        return not any(own) or own[0] == f"{self.returns[0]:g}"
+        """Whether a single seat's return is its score for people: False if the game's `hud` shows another number."""
+        texts = self.game.hud(self.batch.record(0, final=self.done))
+        return not any(texts) or texts[0] == f"{self.returns[0]:g}"
 
     @property
     def out_of_time(self) -> bool:
+        """Whether the episode ended because time ran out."""
         return self.done and self.batch.end[0] == OUT_OF_TIME
 
     def texts(self) -> tuple[str, str, str]:
-        """The game's `hud` as it stands beside the picture: left, middle, right."""
-        left, middle, right = self.game.hud(self.batch.record(0, final=self.done))
-        if not (left or middle or right) and self.game.players == 1:
+        """The texts above the picture, from the game's `hud`: left, centre, right."""
+        left, centre, right = self.game.hud(self.batch.record(0, final=self.done))
+        if not (left or centre or right) and self.game.players == 1:
             left = f"{self.returns[0]:g}"
-        return (right, middle, left) if self.flipped else (left, middle, right)
+        return (right, centre, left) if self.flipped else (left, centre, right)
 
 
-def _decider(seat: Seat) -> float:
-    """Who decides for a seat, in `Batch`'s terms."""
+def _bot(seat: Seat) -> float:
+    """The value of a seat in `Batch.bots`."""
     if seat.kind != "scripted":
         return EXTERNAL
     return RANDOM if seat.skill is None else seat.skill
 
 
 class Match:
-    """Games between one or two participants. In a game of one seat two of them race: a board each, the same episode."""
+    """Games between one or two participants. In a game of one seat, two of them race: each plays the same episode."""
 
     def __init__(self, game: Game, seats: Sequence[Seat], seed: int):
         check_seats(game, seats)
@@ -158,23 +162,23 @@ class Match:
         self.wins = [0] * len(seats)
         self.draws = 0
         self.played = 0
-        self.best: float | None = None  # the best return so far, where there is nobody to beat
-        self.points = True  # were the last game's returns its scores?
+        self.best: float | None = None  # the best return so far of a single participant
+        self.points = True  # whether the last game's returns are its scores (`Board.points`)
         self.result: MatchOutcome | None = None
         self._episode = 0
 
     @property
-    def hands(self) -> list[Hands]:
-        """Of all people."""
-        return [hands for board in self.boards for hands in board.hands.values()]
+    def inputs(self) -> list[PlayerInput]:
+        """The inputs of all people."""
+        return [person for board in self.boards for person in board.inputs.values()]
 
     @property
     def person_is_out(self) -> bool:
-        """In a race: is a person's board done, and the other not?"""
-        return self.race and not self.result and any(board.done and board.hands for board in self.boards)
+        """Whether, in a race, a person's board is done and the other is not."""
+        return self.race and not self.result and any(board.done and board.inputs for board in self.boards)
 
     def tick(self) -> None:
-        """Advance every board by a tick; when the last one is done, the game is counted."""
+        """Advance every board by a tick; count the game when all are done."""
         if self.result:
             return
         for board in self.boards:
@@ -183,13 +187,14 @@ class Match:
             self._count()
 
     def restart(self) -> None:
-        """Begin a new game; one that was not finished does not count."""
+        """Begin a new game; an unfinished one does not count."""
         self._episode += 1
         self.result = None
         for board in self.boards:
             board.restart(self._episode)
 
     def _count(self) -> None:
+        """Add the finished game to the counts."""
         returns = [board.returns[0] for board in self.boards] if self.race else self.boards[0].returns
         winner = None
         if len(returns) == 2 and returns[0] != returns[1]:
@@ -206,7 +211,7 @@ class Match:
 
 
 def check_seats(game: Game, seats: Sequence[Seat]) -> None:
-    """`UserError` where these participants cannot play this game together."""
+    """`UserError` if these participants cannot play this game together."""
     if game.players == 2 and len(seats) != 2:
         raise UserError(f"{game.heading} needs two participants, not {len(seats)}.")
     if not 1 <= len(seats) <= 2:

@@ -1,4 +1,4 @@
-"""What the window shows: pictures, score, and the cards laid over them. Draws a match, changes nothing in it."""
+"""The content of the window: pictures, score, and the cards over them. It draws a match and changes nothing in it."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from games.engine.loader import Game
 from games.render.renderer import DARK, USED, Painter, Theme, Trail, backdrop, bounds
 from ui.match import Board, Match
 from ui.seats import Seat, action_numbers, key_map, spot_rect
-from ui.text import Colour, Type
+from ui.text import Colour, TextRenderer
 
 GROUND_TOP, GROUND_BOTTOM = (9, 12, 24), (6, 8, 17)  # the window around the pictures
 WHITE, SOFT, FAINT = (240, 244, 252), (176, 186, 210), (104, 116, 148)
@@ -19,25 +19,25 @@ LINE = (48, 60, 96)  # around a picture
 CARD = (18, 24, 44)
 
 PLAYING_FOOT = [(["escape"], "pause")]
-OUT_FOOT = [(["return"], "begin again"), (["escape"], "pause")]  # out of a race that goes on
+OUT_FOOT = [(["return"], "begin again"), (["escape"], "pause")]  # a person is out of a race that goes on
 OVER_FOOT = [(["return"], "again"), (["q"], "quit"), (["f11"], "full screen")]
-LAST_FOOT = [(["return"], "close"), (["f11"], "full screen")]  # of as many games as were asked for
+LAST_FOOT = [(["return"], "close"), (["f11"], "full screen")]  # after the last game
 
 # In units of a picture's side.
 MARGIN, GAP, HEADER, FOOTER, CORNER = 0.04, 0.06, 0.145, 0.075, 0.016
-BAND = 0.26  # how high a result's band is
-BAND_PLACES = (0.5 - 0.5 * BAND, 0.06, 0.94 - BAND)  # its upper edge: the middle if it can be, else above or below
+BAND = 0.26  # height of a result's band
+BAND_PLACES = (0.5 - 0.5 * BAND, 0.06, 0.94 - BAND)  # of its upper edge: centred, above or below
 
 
 def other_side(theme: Theme) -> Theme:
-    """The same theme with the colours of `me` and `other` exchanged: the rival's picture in a race."""
+    """The theme with the colours of `me` and `other` exchanged, for the rival's picture in a race."""
     colours = list(theme.colours)
     colours[ME : ME + 4], colours[OTHER : OTHER + 4] = colours[OTHER : OTHER + 4], colours[ME : ME + 4]
     return dataclasses.replace(theme, colours=tuple(colours))
 
 
 def layout(window: tuple[int, int], pictures: int) -> list[pygame.Rect]:
-    """Where the pictures lie: as large as fits below a header, square whatever the window's shape."""
+    """The rectangles of the pictures: square, and as large as fits between header and footer."""
     width, height = window
     across = pictures + GAP * (pictures - 1) + 2 * MARGIN
     side = max(int(min(width / across, height / (1.0 + HEADER + FOOTER))), 16)
@@ -47,14 +47,14 @@ def layout(window: tuple[int, int], pictures: int) -> list[pygame.Rect]:
 
 
 def window_size(pictures: int, desktop: tuple[int, int]) -> tuple[int, int]:
-    """A window that shows its pictures at 840 pixels, or as large as nine tenths of the desktop allow."""
+    """The size of a window in which a picture has 840 pixels, or less if the desktop is too small."""
     across, down = pictures + GAP * (pictures - 1) + 2 * MARGIN, 1.0 + HEADER + FOOTER
     side = min(840.0, 0.9 * desktop[0] / across, 0.86 * desktop[1] / down)
     return round(side * across), round(side * down)
 
 
 def _covered(frame: np.void, upper: float, lower: float) -> float:
-    """How many players and balls of a frame lie between two heights, in world units; a part of one counts as a part."""
+    """The number of players and balls of a frame that lie between two heights (world units), with fractions for parts."""
     hidden = 0.0
     for row in range(min(int(frame["count"]), len(frame["kind"]))):
         kind, code = int(frame["kind"][row]), int(frame["code"][row])
@@ -66,7 +66,7 @@ def _covered(frame: np.void, upper: float, lower: float) -> float:
 
 @dataclass
 class Pointer:
-    """The spot below the mouse: on which board, and which action it picks."""
+    """The spot below the mouse pointer: the board's number, and the action that the spot stands for."""
 
     board: int
     action: int
@@ -78,19 +78,19 @@ class Screen:
     def __init__(self, game: Game, seats: list[Seat], effects: bool = True):
         self.game, self.seats, self.effects = game, seats, effects
         self.painter = Painter(game)
-        self.type = Type()
+        self.text = TextRenderer()
         self.people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
         self.pictures = 2 if game.players == 1 and len(seats) == 2 else 1
         self.themes = [DARK, other_side(DARK)]
         self.trails = [Trail() for _ in range(self.pictures)]
-        self._shown: list[np.ndarray | None] = [None] * self.pictures  # the frames on the window
-        self._plates: dict[tuple, pygame.Surface] = {}
-        self._veil: pygame.Surface | None = None
+        self._shown: list[np.ndarray | None] = [None] * self.pictures  # the frames that the window shows
+        self._plates: dict[tuple, pygame.Surface] = {}  # painted parts, by what they show
+        self._veil: pygame.Surface | None = None  # the dimmed picture behind a card
 
     # --- the match ---
 
     def draw(self, surface: pygame.Surface, match: Match, pointer: Pointer | None = None) -> None:
-        """Pictures and score as they stand."""
+        """Draw the pictures and the score."""
         self._veil = None
         surface.blit(self._ground(surface.get_size()), (0, 0))
         for k, (box, board) in enumerate(zip(self._boxes(surface), match.boards, strict=True)):
@@ -107,14 +107,14 @@ class Screen:
     def _ground(self, size: tuple[int, int]) -> pygame.Surface:
         key = ("ground", size)
         if key not in self._plates:
-            self._plates = {key: backdrop(size, GROUND_TOP, GROUND_BOTTOM)}  # the window changed: all others are stale
+            self._plates = {key: backdrop(size, GROUND_TOP, GROUND_BOTTOM)}  # a new window size: all other parts are stale
         return self._plates[key]
 
     def _picture(self, surface: pygame.Surface, box: pygame.Rect, board: Board, k: int, pointer: Pointer | None) -> None:
         visible = box.clip(surface.get_rect())
-        if visible != box:  # a window smaller than the smallest picture
+        if visible != box:  # the window is smaller than the smallest picture
             return
-        frame = self.painter.frame(board.batch, 0, board.view, final=board.done)
+        frame = self.painter.frame(board.batch, 0, board.viewpoint, final=board.done)
         self.trails[k].add(frame)
         self._shown[k] = frame
         self.painter.paint(surface.subsurface(box), frame, self.themes[k], self.effects, trail=self.trails[k])
@@ -136,16 +136,16 @@ class Screen:
         """A thin line around a picture and round corners in the window's colour; the rest is transparent."""
         key = ("frame", side)
         if key not in self._plates:
-            big = 4  # drawn so many times larger at its corners only
+            big = 4  # the corners are drawn so many times larger and scaled down
             frame = pygame.Surface((side, side), pygame.SRCALPHA, 32)
             corner = max(round(CORNER * side), 3)
-            piece = pygame.Surface((corner * big * 2, corner * big * 2), pygame.SRCALPHA, 32)
-            piece.fill((*GROUND_TOP, 255))
-            round_box = piece.get_rect()
-            pygame.draw.rect(piece, (*LINE, 255), round_box, border_radius=corner * big)
+            corners = pygame.Surface((corner * big * 2, corner * big * 2), pygame.SRCALPHA, 32)
+            corners.fill((*GROUND_TOP, 255))
+            round_box = corners.get_rect()
+            pygame.draw.rect(corners, (*LINE, 255), round_box, border_radius=corner * big)
             inner = round_box.inflate(-2 * big, -2 * big)
-            pygame.draw.rect(piece, (*LINE, 0), inner, border_radius=(corner - 1) * big)
-            small = pygame.transform.smoothscale(piece, (corner * 2, corner * 2))
+            pygame.draw.rect(corners, (*LINE, 0), inner, border_radius=(corner - 1) * big)
+            small = pygame.transform.smoothscale(corners, (corner * 2, corner * 2))
             for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)):
                 at = (x * (side - corner), y * (side - corner))
                 frame.blit(small, at, pygame.Rect(x * corner, y * corner, corner, corner))
@@ -162,15 +162,15 @@ class Screen:
     # --- the score ---
 
     def _colour(self, participant: int) -> Colour:
-        """Of a participant, as the picture shows them."""
-        mine = self.people[0] if len(self.people) == 1 else 0
-        return DARK.colour(ME if participant == mine else OTHER)
+        """The colour of a participant in the pictures."""
+        me = self.people[0] if len(self.people) == 1 else 0
+        return DARK.colour(ME if participant == me else OTHER)
 
     def _header(self, surface: pygame.Surface, box: pygame.Rect, match: Match, board: Board, k: int) -> None:
-        """Names above, the game's own texts below them; the games won so far in the middle."""
+        """Draw the names, the games won so far between them, and the game's own texts below."""
         side = box.w
         row1, row2 = box.y - 0.103 * side, box.y - 0.046 * side
-        left, middle, right = board.texts()
+        left, centre, right = board.texts()
         if self.pictures == 2:
             self._name(surface, k, (box.x, row1), side, "midleft", 0.6 * side)
             self._tally(surface, str(match.wins[k]), "won", (box.right, row1), side, "midright")
@@ -187,15 +187,15 @@ class Screen:
                 self._tally(
                     surface, f"{match.wins[first]} – {match.wins[second]}", "games", (box.centerx, row1), side, "center"
                 )
-        if not middle and board.waits_for_person:
-            middle = self._whose_turn(board, told=bool(left or right))
-        for text, anchor, x in ((left, "midleft", box.x), (middle, "center", box.centerx), (right, "midright", box.right)):
+        if not centre and board.waits_for_person:
+            centre = self._whose_turn(board, told=bool(left or right))
+        for text, anchor, x in ((left, "midleft", box.x), (centre, "center", box.centerx), (right, "midright", box.right)):
             short = len(text) <= 3
-            size = self.type.fit(text, (0.088 if short else 0.05) * side, 0.4 * side)
-            self.type.put(surface, text, size, WHITE if anchor != "center" else SOFT, (x, row2), anchor)
+            size = self.text.fit(text, (0.088 if short else 0.05) * side, 0.4 * side)
+            self.text.put(surface, text, size, WHITE if anchor != "center" else SOFT, (x, row2), anchor)
 
     def _whose_turn(self, board: Board, told: bool) -> str:
-        """told: the game has texts of its own, which say which of two people is to move."""
+        """The text that names the person to move. told: the game's own texts say it already."""
         if len(self.people) == 1:
             return "Your turn"
         movers = [self.seats[k].name for k in self.people if board.batch.asked[0, k]]
@@ -204,27 +204,27 @@ class Screen:
     def _name(self, surface, participant: int, at: tuple[float, float], side: int, anchor: str, width: float) -> None:
         size = 0.042 * side
         colour = self._colour(participant)
-        text = self.type.shorten(self.seats[participant].name, size, width - 1.2 * size)
+        text = self.text.shorten(self.seats[participant].name, size, width - 1.2 * size)
         dot = 0.21 * size
         step = 0.72 * size
         x, y = at
         if anchor == "midleft":
             pygame.draw.aacircle(surface, colour, (x + dot + 1, y - 1), dot)
-            self.type.put(surface, text, size, SOFT, (x + step, y), anchor)
+            self.text.put(surface, text, size, SOFT, (x + step, y), anchor)
         else:
             pygame.draw.aacircle(surface, colour, (x - dot - 1, y - 1), dot)
-            self.type.put(surface, text, size, SOFT, (x - step, y), anchor)
+            self.text.put(surface, text, size, SOFT, (x - step, y), anchor)
 
     def _tally(self, surface, number: str, label: str, at: tuple[float, float], side: int, anchor: str) -> None:
         size = 0.036 * side
-        number_picture, label_picture = self.type.render(number, size, SOFT), self.type.render(label, size, FAINT)
+        number_picture, label_picture = self.text.render(number, size, SOFT), self.text.render(label, size, FAINT)
         wide = number_picture.get_width() + 0.4 * size + label_picture.get_width()
         x = at[0] - (wide if anchor == "midright" else 0.5 * wide)
         surface.blit(label_picture, label_picture.get_rect(midleft=(round(x), round(at[1]))))
         surface.blit(number_picture, number_picture.get_rect(midright=(round(x + wide), round(at[1]))))
 
     def _foot(self, surface: pygame.Surface, rows: list[tuple[list[str], str]] | None) -> None:
-        """Below the picture: what a person's keys do now. rows: None while they play."""
+        """Draw the keys and their meanings below the pictures. rows: (keys, meaning) pairs; None: the keys of the game."""
         boxes = self._boxes(surface)
         side = boxes[0].w
         key = ("foot", side, rows and rows[0][1])
@@ -238,60 +238,60 @@ class Screen:
                 self._fill_hints(strip, 0.021 * side)
             self._plates[key] = strip
         strip = self._plates[key]
-        middle = boxes[0].bottom + 0.5 * FOOTER * side
-        surface.blit(strip, (boxes[0].x, round(middle - strip.get_height() / 2)))
+        centre = boxes[0].bottom + 0.5 * FOOTER * side
+        surface.blit(strip, (boxes[0].x, round(centre - strip.get_height() / 2)))
 
     def _fill_hints(self, strip: pygame.Surface, size: float) -> None:
-        """The keys of those who play, a line for each of two people."""
-        middle, right = strip.get_height() / 2, strip.get_width() - self._caps_width(PLAYING_FOOT, size)
-        self._caps_row(strip, PLAYING_FOOT, size, (right, middle))
+        """Draw the keys of the people who play, a line for each of two people."""
+        centre, right = strip.get_height() / 2, strip.get_width() - self._caps_width(PLAYING_FOOT, size)
+        self._caps_row(strip, PLAYING_FOOT, size, (right, centre))
         lines = self._key_lines()
         size *= 1.0 if len(lines) == 1 else 0.92
         for k, (person, rows) in enumerate(lines):
-            y = middle + (k - 0.5 * (len(lines) - 1)) * 1.75 * size
+            y = centre + (k - 0.5 * (len(lines) - 1)) * 1.75 * size
             begin = self._whose(strip, person, size, y) if len(lines) > 1 else 0.0
             fitting = size * min(1.0, (right - begin - size) / max(self._caps_width(rows, size), 1.0))
             self._caps_row(strip, rows, fitting, (begin, y))
 
     def _whose(self, strip: pygame.Surface, person: int, size: float, y: float) -> float:
-        """The name before a person's keys; gives the x where the keys begin, the same for both people."""
+        """Draw the name before a person's keys; returns the x at which the keys begin, the same for both people."""
         size *= 1.1
         pygame.draw.aacircle(strip, self._colour(person), (0.3 * size, y - 1), 0.26 * size)
-        self.type.put(strip, self.type.shorten(self.seats[person].name, size, 9 * size), size, SOFT, (0.9 * size, y), "midleft")
-        widest = max(self.type.width(self.seats[k].name, size) for k in self.people)
+        self.text.put(strip, self.text.shorten(self.seats[person].name, size, 9 * size), size, SOFT, (0.9 * size, y), "midleft")
+        widest = max(self.text.width(self.seats[k].name, size) for k in self.people)
         return 0.9 * size + min(widest, 9 * size) + 1.2 * size
 
     def _key_lines(self) -> list[tuple[int, list[tuple[list[str], str]]]]:
-        """Each person with what their keys do; one line where two people have the same keys, by turns."""
+        """Each person with their keys' meanings; a single line if two people share the same keys."""
         lines = [(person, self._key_rows(person)) for person in self.people]
         return lines[:1] if len(lines) == 2 and lines[0][1] == lines[1][1] else lines
 
     def _key_rows(self, person: int) -> list[tuple[list[str], str]]:
-        """What a person's keys do: (keys, action) pairs."""
+        """The meanings of a person's keys: (keys, action) pairs."""
         names = {number: name for name, number in action_numbers(self.game).items()}
         seat = 0 if self.game.players == 1 else person
         rows: dict[str, list[str]] = {}
         for key, action in key_map(self.game, seat, len(self.people) == 1).items():
             rows.setdefault(names[action], []).append(key)
-        named = [action for action, keys in rows.items() if keys == [action] and len(action) == 1]  # key 3 for action 3
+        named = [action for action, keys in rows.items() if keys == [action] and len(action) == 1]  # key "3" for action "3"
         telling = [(keys, action.replace("_", " ")) for action, keys in rows.items() if action not in named]
         return [*telling, (named, "choose")] if named else telling
 
     # --- cards and banners ---
 
     def _finished(self, surface: pygame.Surface, box: pygame.Rect, board: Board) -> None:
-        """Across a board of a race that is over before the other."""
+        """Draw a label across a board of a race that is done while the other is not."""
         size = 0.055 * box.w
         text = f"Finished with {'' if board.points else 'return '}{board.returns[0]:g}"
-        pill = pygame.Surface((round(self.type.width(text, size) + 2.4 * size), round(2.4 * size)), pygame.SRCALPHA, 32)
+        pill = pygame.Surface((round(self.text.width(text, size) + 2.4 * size), round(2.4 * size)), pygame.SRCALPHA, 32)
         corner = pill.get_height() // 2
         pygame.draw.rect(pill, (8, 11, 24, 225), pill.get_rect(), border_radius=corner)
         pygame.draw.rect(pill, (*LINE, 255), pill.get_rect(), width=1, border_radius=corner)
         surface.blit(pill, pill.get_rect(center=box.center))
-        self.type.put(surface, text, size, WHITE, box.center, "center")
+        self.text.put(surface, text, size, WHITE, box.center, "center")
 
     def banner(self, surface: pygame.Surface, match: Match, last: bool = False) -> None:
-        """Who won, across the pictures. last: no game follows."""
+        """Draw the game's result across the pictures. last: no game follows."""
         result = match.result
         assert result
         boxes = self._boxes(surface)
@@ -311,22 +311,22 @@ class Screen:
         x, y = area.centerx, area.y + round(self._band_place() * side)
         surface.blit(band, (area.x, y))
         headline, detail = self._verdict(match)
-        size = self.type.fit(headline, 0.15 * side, 0.9 * area.w)
+        size = self.text.fit(headline, 0.15 * side, 0.9 * area.w)
         self._glowing(surface, headline, size, colour, (x, y + 0.105 * side))
-        self.type.put(surface, detail, self.type.fit(detail, 0.05 * side, 0.9 * area.w), SOFT, (x, y + 0.205 * side), "center")
+        self.text.put(surface, detail, self.text.fit(detail, 0.05 * side, 0.9 * area.w), SOFT, (x, y + 0.205 * side), "center")
         if self.people:
             self._foot(surface, LAST_FOOT if last else OVER_FOOT)
 
     def _band_place(self) -> float:
-        """Where a result's band hides the least of those who played: its upper edge, in units of a picture's side."""
+        """The place at which a result's band hides the least of players and balls: its upper edge, in units of a picture."""
         hidden = []
         for top in BAND_PLACES:
             upper, lower = top * WORLD, (top + BAND) * WORLD
             hidden.append(sum(_covered(frame[0], upper, lower) for frame in self._shown if frame is not None))
-        return BAND_PLACES[int(np.argmin(hidden))]  # the middle where they are equal
+        return BAND_PLACES[int(np.argmin(hidden))]  # if equal, the centre
 
     def _verdict(self, match: Match) -> tuple[str, str]:
-        """Headline and detail of a game's end."""
+        """The headline and the detail of a game's result."""
         result = match.result
         assert result
         if len(match.seats) == 1:
@@ -345,9 +345,9 @@ class Screen:
         return ("You win" if name == "You" else f"{name} wins"), detail
 
     def _glowing(self, surface: pygame.Surface, text: str, size: float, colour: Colour, centre: tuple[float, float]) -> None:
-        """A headline in light of its own colour."""
+        """Draw a headline with a glow of its own colour."""
         key = ("glow", text, int(size), colour)
-        picture = self.type.render(text, size, colour)
+        picture = self.text.render(text, size, colour)
         if key not in self._plates:
             pad = round(size * 0.5)
             wide, high = picture.get_width() + 2 * pad, picture.get_height() + 2 * pad
@@ -367,16 +367,16 @@ class Screen:
     def _caps_row(
         self, surface: pygame.Surface | None, rows: list[tuple[list[str], str]], size: float, at: tuple[float, float]
     ) -> float:
-        """Keys and what they do, side by side; gives the x where they end. Without a surface it only measures."""
+        """Draw keys and their meanings side by side; returns the x of the end. Without a surface: only measure."""
         x, y = at
         end = x
         for keys, meaning in rows:
-            end = self.type.caps(surface, keys, meaning, size, (x, y))
+            end = self.text.caps(surface, keys, meaning, size, (x, y))
             x = end + 1.6 * size
         return end
 
     def card(self, surface: pygame.Surface, title: str, foot: list[tuple[list[str], str]]) -> None:
-        """A page over the dimmed match: title, the game's rules, everybody's keys, and what can be done here."""
+        """Draw a page over the dimmed match: title, participants, the game's rules, everybody's keys, and the window's keys."""
         self._dim(surface)
         width, height = surface.get_size()
         unit = min(width / 34.0, height / 30.0, 26.0)
@@ -395,7 +395,7 @@ class Screen:
         surface.blit(page, box, pygame.Rect(0, 0, *box.size))
 
     def _dim(self, surface: pygame.Surface) -> None:
-        """What was on the window, out of focus and dark; kept until the match is drawn again."""
+        """Blur and darken the window's content; the result is kept until the match is drawn again."""
         if self._veil is None or self._veil.get_size() != surface.get_size():
             width, height = surface.get_size()
             small = pygame.transform.smoothscale(surface, (max(width // 4, 1), max(height // 4, 1)))
@@ -405,11 +405,11 @@ class Screen:
         surface.blit(self._veil, (0, 0))
 
     def _page(self, page: pygame.Surface, unit: float, title: str, foot: list[tuple[list[str], str]]) -> float:
-        """Write a card's text; gives the height it needs."""
+        """Draw a card's text; returns its height."""
         pad = 1.8 * unit
         inner = page.get_width() - 2 * pad
         y = pad
-        self.type.put(page, title, 2.9 * unit, WHITE, (pad, y))
+        self.text.put(page, title, 2.9 * unit, WHITE, (pad, y))
         y += 3.0 * unit
         y = self._who(page, unit, pad, y)
         y = self._about(page, unit, pad, y, inner) + 0.9 * unit
@@ -421,45 +421,45 @@ class Screen:
         y += 1.9 * unit
         x = pad
         for keys, meaning in foot:
-            x = self.type.caps(page, keys, meaning, 0.92 * unit, (x, y)) + 1.3 * unit
+            x = self.text.caps(page, keys, meaning, 0.92 * unit, (x, y)) + 1.3 * unit
         return y + 0.75 * unit + 0.6 * pad
 
     def _who(self, page: pygame.Surface, unit: float, x: float, y: float) -> float:
-        """The participants, each behind a dot of their colour."""
-        middle = y + 0.7 * unit
+        """Draw the participants' names, each after a dot of their colour."""
+        centre = y + 0.7 * unit
         for k, seat in enumerate(self.seats):
             if k:
-                x = self.type.put(page, "against", 1.3 * unit, FAINT, (x, middle), "midleft").right + 0.6 * unit
-            pygame.draw.aacircle(page, self._colour(k), (x + 0.32 * unit, middle - 1), 0.32 * unit)
-            x = self.type.put(page, seat.name, 1.35 * unit, SOFT, (x + 0.95 * unit, middle), "midleft").right + 0.6 * unit
+                x = self.text.put(page, "against", 1.3 * unit, FAINT, (x, centre), "midleft").right + 0.6 * unit
+            pygame.draw.aacircle(page, self._colour(k), (x + 0.32 * unit, centre - 1), 0.32 * unit)
+            x = self.text.put(page, seat.name, 1.35 * unit, SOFT, (x + 0.95 * unit, centre), "midleft").right + 0.6 * unit
         return y + 1.4 * unit
 
     def _about(self, page: pygame.Surface, unit: float, x: float, y: float, width: float) -> float:
-        """Which agents they are, a line for each."""
+        """Draw a line about each agent: its path and rating."""
         told = [seat for seat in self.seats if seat.about]
         for seat in told:
             text = seat.about if len(told) == 1 else f"{seat.name}: {seat.about}"
-            self.type.put(page, text, self.type.fit(text, 1.15 * unit, width), FAINT, (x, y + 0.3 * unit))
+            self.text.put(page, text, self.text.fit(text, 1.15 * unit, width), FAINT, (x, y + 0.3 * unit))
             y += 1.5 * unit
         return y
 
     def _rules(self, page: pygame.Surface, unit: float, x: float, y: float, width: float) -> float:
-        """The game's docstring: its first words, then `Reward: …`, `End: …` with the label in a column of its own."""
+        """Draw the game's docstring: the rule, then `Reward: …` and `End: …` with the labels in a column of their own."""
         size = 1.35 * unit
         for line in self.game.doc.splitlines():
             label, colon, rest = line.partition(": ")
             labelled = bool(colon) and label.isalpha() and label[0].isupper()
             indent = 4.4 * unit if labelled else 0.0
             if labelled:
-                self.type.put(page, label, size, FAINT, (x, y))
-            for part in self.type.wrap(rest if labelled else line, size, width - indent):
-                self.type.put(page, part, size, SOFT, (x + indent, y))
+                self.text.put(page, label, size, FAINT, (x, y))
+            for part in self.text.wrap(rest if labelled else line, size, width - indent):
+                self.text.put(page, part, size, SOFT, (x + indent, y))
                 y += 1.25 * size
             y += 0.3 * size
         return y
 
     def _keys(self, page: pygame.Surface, unit: float, x: float, y: float) -> float:
-        """Everybody's keys, a line for each person."""
+        """Draw everybody's keys, a line for each person."""
         right = page.get_width() - x
         for person in self.people:
             rows = self._key_rows(person)
@@ -468,21 +468,21 @@ class Screen:
             at = x
             if len(self.people) > 1:
                 name = f"{self.seats[person].name}:"
-                at = self.type.put(page, name, 1.3 * unit, self._colour(person), (x, y + 0.9 * unit), "midleft").right + unit
+                at = self.text.put(page, name, 1.3 * unit, self._colour(person), (x, y + 0.9 * unit), "midleft").right + unit
             begin = at
             for keys, meaning in rows:
-                if at > begin and self.type.caps(None, keys, meaning, 0.92 * unit, (at, y)) > right:
+                if at > begin and self.text.caps(None, keys, meaning, 0.92 * unit, (at, y)) > right:
                     at, y = begin, y + 2.1 * unit
-                at = self.type.caps(page, keys, meaning, 0.92 * unit, (at, y + 0.9 * unit)) + 1.3 * unit
+                at = self.text.caps(page, keys, meaning, 0.92 * unit, (at, y + 0.9 * unit)) + 1.3 * unit
             y += 2.3 * unit
         return y
 
     def loading(self, surface: pygame.Surface, dots: int) -> None:
-        """Before there is a match to show."""
+        """Draw the page that is shown while the game compiles and the agents load."""
         surface.blit(self._ground(surface.get_size()), (0, 0))
         box = self._boxes(surface)[0].unionall(self._boxes(surface)[1:])
         side = self._boxes(surface)[0].w
         self._glowing(surface, self.game.heading, 0.15 * side, WHITE, (box.centerx, box.centery - 0.05 * side))
         text = "Getting ready" + " ." * (dots % 4)
-        wide = self.type.width("Getting ready . .", 0.045 * side)
-        self.type.put(surface, text, 0.045 * side, FAINT, (box.centerx - wide / 2, box.centery + 0.07 * side), "midleft")
+        wide = self.text.width("Getting ready . .", 0.045 * side)
+        self.text.put(surface, text, 0.045 * side, FAINT, (box.centerx - wide / 2, box.centery + 0.07 * side), "midleft")

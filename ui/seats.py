@@ -1,24 +1,16 @@
-"""Who sits where in a match, and a person's hands: keys and mouse, turned into a game's actions."""
+"""`Seat`: a participant of a match. `PlayerInput`: a person's keys and mouse, turned into a game's actions."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
-
-import numpy as np
+from typing import Literal
 
 from games.core import WORLD
 from games.engine.batch import Batch
 from games.engine.loader import Game
+from games.engine.players import SeatPlayer
 
-QUEUED = 8  # presses that wait for their tick; more are noise
-
-
-class SeatedPlayer(Protocol):
-    """An agent at some rows (environment, seat) of a batch."""
-
-    def act(self, actions: np.ndarray) -> None:
-        """Write world actions, int64 [N, P], for its rows that `batch.asked` names."""
+QUEUED = 8  # presses that wait for their tick, at most
 
 
 @dataclass
@@ -28,10 +20,8 @@ class Seat:
     kind: Literal["human", "scripted", "agent"]
     name: str = ""  # shown beside the score
     skill: float | None = None  # scripted: the bot's skill, 0 to 1; None: any legal action
-    make: Callable[[Batch, Sequence[tuple[int, int]]], SeatedPlayer] | None = (
-        None  # agent: loads it, and takes its rows of a batch
-    )
-    about: str = ""  # shown before the game: which agent that is
+    make: Callable[[Batch, Sequence[tuple[int, int]]], SeatPlayer] | None = None  # agent: loads it for rows of a batch
+    about: str = ""  # shown before the game: the agent's path and rating
 
     def __post_init__(self) -> None:
         if self.kind == "agent" and self.make is None:
@@ -40,9 +30,9 @@ class Seat:
             self.name = {"human": "You", "agent": "Agent"}.get(self.kind) or ("Random" if self.skill is None else "Bot")
 
 
-def told_apart(game: Game, seats: Sequence[Seat]) -> list[Seat]:
-    """The participants with names that differ: neither of two people is "You", they are called as the game's seats are."""
-    labels = game.seats if game.players == 2 else ("left", "right")  # of a race's pictures
+def with_distinct_names(game: Game, seats: Sequence[Seat]) -> list[Seat]:
+    """The participants with different names: two people are named after the game's seats, and neither is "You"."""
+    labels = game.seats if game.players == 2 else ("left", "right")  # the pictures of a race
     two_people = sum(seat.kind == "human" for seat in seats) == 2
     named = []
     for label, seat in zip(labels, seats, strict=False):
@@ -56,12 +46,12 @@ def told_apart(game: Game, seats: Sequence[Seat]) -> list[Seat]:
 
 
 def action_numbers(game: Game) -> dict[str, int]:
-    """Number of each action's name, those that only people have included."""
+    """The number of each action, by its name, including the actions that only people have."""
     return {name: number for number, name in enumerate([*game.actions, *game.hands])}
 
 
 def key_map(game: Game, seat: int, alone: bool) -> dict[str, int]:
-    """Pygame key name → action number. A person alone may use the other seat's keys too, where no key means two things."""
+    """Pygame key name → action number. A single person may use the other seat's keys too, unless a key has two meanings."""
     numbers = action_numbers(game)
     names = dict(game.keys[seat])
     if alone:
@@ -73,16 +63,17 @@ def key_map(game: Game, seat: int, alone: bool) -> dict[str, int]:
     return {key: numbers[action] for key, action in names.items()}
 
 
-class Hands:
-    """What a person does, kept between ticks: presses in their order, none lost, and the keys held down."""
+class PlayerInput:
+    """A person's input between ticks: the presses in their order, and the keys that are held down."""
 
     def __init__(self, keys: dict[str, int]):
+        """keys: Pygame key name → action number."""
         self.keys = keys
-        self.held: list[str] = []  # the newest last: it counts
+        self.held: list[str] = []  # the last one acts
         self.presses: deque[int] = deque(maxlen=QUEUED)
 
     def press(self, key: str) -> bool:
-        """A key goes down; is it one of this person's?"""
+        """A key goes down; True if it is one of this person's."""
         if key not in self.keys:
             return False
         if key in self.held:
@@ -92,31 +83,32 @@ class Hands:
         return True
 
     def release(self, key: str) -> None:
+        """A key goes up."""
         if key in self.held:
             self.held.remove(key)
 
     def choose(self, action: int) -> None:
-        """An action picked with the mouse."""
+        """Add an action that was picked with the mouse."""
         self.presses.append(action)
 
-    def let_go(self) -> None:
-        """Forget everything: the window lost the keyboard, or a game begins."""
+    def clear(self) -> None:
+        """Drop all presses and held keys: when the window loses the keyboard, or a game begins."""
         self.held.clear()
         self.presses.clear()
 
-    def pressed(self) -> int | None:
-        """The next press that has not acted."""
+    def next_press(self) -> int | None:
+        """Remove and return the oldest waiting press; None if there is none."""
         return self.presses.popleft() if self.presses else None
 
-    def now(self) -> int | None:
-        """The action of this tick: each press acts for a tick at least, then the newest key still held."""
+    def current(self) -> int | None:
+        """The action of this tick: the oldest waiting press (each acts for at least one tick), else the newest held key."""
         if self.presses:
             return self.presses.popleft()
         return self.keys[self.held[-1]] if self.held else None
 
 
 def spot_at(game: Game, x: float, y: float, flipped: bool) -> int | None:
-    """The action whose rectangle of SPOTS holds a point of the picture, in world units."""
+    """The action whose rectangle in SPOTS contains a point of the picture, in world units; None if there is none."""
     x = WORLD - x if flipped else x
     for action, (left, top, width, height) in enumerate(game.spots or ()):
         if left <= x < left + width and top <= y < top + height:

@@ -1,4 +1,4 @@
-"""Text and key caps, in the one font that Pygame brings along, and with the signs of `games.render.glyphs`."""
+"""Text and key caps, in Pygame's default font and with the signs of `games.render.glyphs`."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -9,8 +9,8 @@ from games.render.glyphs import FONT, GLYPHS
 
 Colour = tuple[int, int, int]
 
-KEPT = 400  # rendered texts kept
-LARGER = 4  # text is rendered so many times larger and scaled down: letters then stand at fractions of a pixel
+KEPT = 400  # rendered texts in the cache
+LARGER = 4  # text is rendered so many times larger and scaled down, so that letters lie at fractions of a pixel
 CAPS = {
     "space": "Space", "return": "Enter", "left shift": "Shift", "right shift": "Shift",
     "left ctrl": "Ctrl", "right ctrl": "Ctrl", "tab": "Tab", "escape": "Esc", "backspace": "Back",
@@ -20,18 +20,18 @@ ARROWS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 
 
 def _parts(text: str) -> Iterator[tuple[bool, str]]:
-    """A text in runs of signs (True) and of letters."""
+    """Split a text into runs of our own signs (True) and runs of the font's letters (False)."""
     for signs, run in groupby(text, GLYPHS.__contains__):
         yield signs, "".join(run)
 
 
 def _side(font: pygame.font.Font) -> int:
-    """How wide a sign is, in a font's pixels."""
+    """The width of a sign in the pixels of a font."""
     return round(0.9 * font.get_ascent())
 
 
-class Type:
-    """Renders text, and remembers what it rendered."""
+class TextRenderer:
+    """Renders text and key caps, and caches rendered texts."""
 
     def __init__(self) -> None:
         pygame.font.init()
@@ -56,12 +56,12 @@ class Type:
         return self._kept[key]
 
     def width(self, text: str, size: float) -> float:
-        """How wide a text will be, in pixels."""
+        """The width of a text in pixels."""
         font = self._font(size)
         return sum(len(part) * _side(font) if signs else font.size(part)[0] for signs, part in _parts(text)) / LARGER
 
     def _large(self, text: str, size: float, colour: Colour) -> pygame.Surface:
-        """A text before it is scaled down: what the font has, with the signs that are drawn in between."""
+        """A text before it is scaled down: the font's letters, with our own signs drawn in between."""
         font = self._font(size)
         if not any(letter in GLYPHS for letter in text):
             return font.render(text, True, colour)
@@ -72,7 +72,7 @@ class Type:
             if not signs:
                 x += whole.blit(font.render(part, True, colour), (x, 0)).width
                 continue
-            for sign in part:  # they stand on the line that letters stand on
+            for sign in part:  # on the baseline of the letters
                 corners = [(x + 0.9 * side * px, font.get_ascent() - 0.9 * side * (1.0 - py)) for px, py in GLYPHS[sign]]
                 pygame.draw.polygon(whole, colour, corners)
                 x += side
@@ -81,19 +81,19 @@ class Type:
     def put(
         self, surface: pygame.Surface, text: str, size: float, colour: Colour, at: tuple[float, float], anchor: str = "topleft"
     ) -> pygame.Rect:
-        """Draw a text; `anchor` names the point of it that lies at `at`, as in `pygame.Rect`. Gives its rectangle."""
+        """Draw a text; `anchor` names its point that lies at `at`, as in `pygame.Rect`. Returns its rectangle."""
         picture = self.render(text, size, colour)
         box = picture.get_rect(**{anchor: (round(at[0]), round(at[1]))})
         surface.blit(picture, box)
         return box
 
     def fit(self, text: str, size: float, width: float) -> float:
-        """The largest size up to `size` at which a text is not wider than `width`."""
+        """The largest size, at most `size`, at which a text is not wider than `width`."""
         wide = self.width(text, size)
         return size if wide <= width else max(int(size) * width / wide, 8)
 
     def shorten(self, text: str, size: float, width: float) -> str:
-        """A text cut so that it is not wider than `width`."""
+        """A text, cut and ended with "…" if it is wider than `width`."""
         if self.width(text, size) <= width:
             return text
         while len(text) > 1 and self.width(text + "…", size) > width:
@@ -101,7 +101,7 @@ class Type:
         return text.rstrip() + "…"
 
     def wrap(self, text: str, size: float, width: float) -> list[str]:
-        """A text in lines not wider than `width`."""
+        """Break a text into lines not wider than `width`."""
         lines, line = [], ""
         for word in text.split():
             longer = f"{line} {word}" if line else word
@@ -112,7 +112,7 @@ class Type:
         return [*lines, line] if line else lines
 
     def cap(self, surface: pygame.Surface | None, key: str, size: float, at: tuple[float, float]) -> pygame.Rect:
-        """A key cap, its left edge and vertical middle at `at`; gives its rectangle. Without a surface it only measures."""
+        """Draw a key cap, its left edge and vertical centre at `at`; returns its rectangle. Without a surface: only measure."""
         label = CAPS.get(key, key if len(key) > 3 else key.upper())
         text = None if key in ARROWS else self.render(label, size, CAP_TEXT)
         high = round(size * 1.45)
@@ -132,7 +132,7 @@ class Type:
         return box
 
     def _arrow(self, surface: pygame.Surface, box: pygame.Rect, way: tuple[int, int], size: float) -> None:
-        """A small triangle; the font has no arrows. Drawn four times as large and scaled down for smooth edges."""
+        """Draw an arrow (the font has none) as a small triangle: four times as large, then scaled down for smooth edges."""
         big = pygame.Surface((box.w * 4, box.h * 4), pygame.SRCALPHA, 32)
         big.fill((*CAP_TEXT, 0))
         (dx, dy), r = way, size * 1.3
@@ -145,7 +145,7 @@ class Type:
     def caps(
         self, surface: pygame.Surface | None, keys: Sequence[str], meaning: str, size: float, at: tuple[float, float]
     ) -> float:
-        """Key caps side by side, then what they do; gives the x where they end. Without a surface it only measures."""
+        """Draw key caps side by side, then their meaning; returns the x of the end. Without a surface: only measure."""
         x, y = at
         for key in keys:
             x = self.cap(surface, key, size, (x, y)).right + size * 0.3

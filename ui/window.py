@@ -1,7 +1,7 @@
-"""The window of a match: events in, ticks by the clock, pictures out.
+"""The window of a match: handles events, advances by the clock's ticks, draws.
 
-`play(game, seats)` is all that a caller needs. Everything runs without a display too (SDL's dummy driver): a test hands
-in a clock and a source of events, or calls `App.turn` itself.
+Callers need only `play(game, seats)`. It also runs without a display (SDL's dummy driver): a test passes a clock and a
+source of events, or calls `App.turn` itself.
 """
 
 import os
@@ -18,22 +18,24 @@ from games.errors import UserError
 from ui.clock import Clock
 from ui.match import Match, check_seats
 from ui.screen import Pointer, Screen, layout, window_size
-from ui.seats import Seat, spot_at, told_apart
+from ui.seats import Seat, spot_at, with_distinct_names
 
 LOADING, READY, PLAYING, PAUSED, OVER, CLOSED = "loading", "ready", "playing", "paused", "over", "closed"
-BETWEEN_GAMES = 150  # ticks that a result stands where nobody is there to press a key
-A_MOMENT = 60  # ticks that the last picture stands alone, before the result
-CALM = 30  # ticks that a result stands before a key leaves it; and so long the game's own keys must have been at rest
+BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
+A_MOMENT = 60  # ticks that the last picture is shown before the result
+CALM = 30  # ticks that a result is shown before a key can end it; a key of the game must also have been at rest for so long
 
-GO = ("return", "space", "enter", "keypad enter")
+GO = ("return", "space", "enter", "keypad enter")  # keys that begin or continue
 READY_FOOT = [(["return"], "play"), (["q"], "quit"), (["f11"], "full screen")]
 PAUSED_FOOT = [(["escape"], "go on"), (["r"], "restart"), (["q"], "quit"), (["f11"], "full screen")]
 
 
-class Ticks(Protocol):
-    """What the window needs of a clock."""
+class TickSource(Protocol):
+    """The part of a clock that the window uses."""
 
-    def wait(self) -> int: ...
+    def wait(self) -> int:
+        """Wait for the next tick; the number of ticks that are due."""
+        ...
 
 
 class App:
@@ -49,19 +51,19 @@ class App:
         games: int | None = None,
         effects: bool = True,
         ready: bool = True,
-        clock: Ticks | None = None,
+        clock: TickSource | None = None,
         events: Callable[[], Iterable[pygame.event.Event]] | None = None,
     ):
         """seats: one participant for each seat of the game; for a game of one seat, one, or two who race.
 
-        seed: of the episodes; None: another one each time.    size: of the window, pixels; None: what suits the desktop.
-        games: close by itself after so many.    effects: glow, bevels and shadows.
-        ready: begin with a page of rules and keys where a person plays.
+        seed: of the episodes; None: a random one.    size: of the window, pixels; None: fits the desktop.
+        games: close after so many games.    effects: glow, bevels and shadows.
+        ready: if a person plays, begin with a page of rules and keys.
         clock, events: for tests; by default 60 ticks a second, and Pygame's events.
-        Raises `UserError` where there is no display or the seats do not suit the game.
+        Raises `UserError` if there is no display or the seats do not fit the game.
         """
         check_seats(game, seats)
-        self.game, self.seats, self.games, self._greet = game, told_apart(game, seats), games, ready
+        self.game, self.seats, self.games, self._greet = game, with_distinct_names(game, seats), games, ready
         self.seed = secrets.randbelow(2**31) if seed is None else seed
         open_display()
         self.screen = Screen(game, self.seats, effects)
@@ -76,19 +78,20 @@ class App:
         self.match: Match | None = None
         self.mouse = (-1, -1)
         self._failure: BaseException | None = None
-        self._full = False  # screen
+        self._full_screen = False
         self._ticks = 0  # since the mode changed
-        self._down: set[str] = set()  # keys
-        self._touched = 0  # tick of this mode in which a key of the game's was last down
-        self._stale = True  # the window does not show what it should
+        self._down: set[str] = set()  # keys that are down
+        self._touched = 0  # the last tick of this mode in which a key of the game was down
+        self._stale = True  # the window must be drawn again
         self._loader = threading.Thread(target=self._load, daemon=True)
 
     @property
     def people(self) -> list[int]:
+        """The numbers of the participants that are people."""
         return self.screen.people
 
     def run(self) -> Match | None:
-        """Until the window is closed (or so many games have been played): the match, None if it closed before one began."""
+        """Run until the window is closed or `games` are played; returns the match, None if none had begun."""
         try:
             self.load(wait=False)
             while self.mode != CLOSED:
@@ -98,14 +101,14 @@ class App:
         return self.match
 
     def close(self) -> None:
-        """Take the window away."""
+        """Close the window and Pygame's display."""
         self.window.destroy()
         pygame.display.quit()
 
     # --- getting ready ---
 
     def load(self, wait: bool = True) -> None:
-        """Compile the game and load the agents, beside the window so that it stays alive."""
+        """Compile the game and load the agents in a thread, so that the window stays responsive."""
         self._loader.start()
         if wait:
             self._loader.join()
@@ -115,9 +118,9 @@ class App:
         try:
             match = Match(self.game, self.seats, self.seed)
             for board in match.boards:
-                self.screen.painter.frame(board.batch)  # compiled here, not at the first picture
+                self.screen.painter.frame(board.batch)  # compiles drawing now, not at the first picture
             self.match = match
-        except BaseException as failure:  # handed to the window's own thread
+        except BaseException as failure:  # raised again in the window's thread
             self._failure = failure
 
     def _loaded(self) -> None:
@@ -128,7 +131,7 @@ class App:
     # --- one turn of the loop ---
 
     def turn(self, ticks: int) -> None:
-        """Handle what happened, advance by so many ticks, draw."""
+        """Handle the events, advance by so many ticks, draw."""
         for event in self.events():
             self.handle(event)
         if self.mode == LOADING and not self._loader.is_alive():
@@ -158,25 +161,26 @@ class App:
             self._stale = True
 
     def _become(self, mode: str) -> None:
+        """Change the mode."""
         self.mode, self._ticks, self._touched, self._stale = mode, 0, 0, True
         pygame.mouse.set_visible(mode != PLAYING or bool(self.game.spots))
         if self.match:
-            for hands in self.match.hands:
-                hands.let_go()
+            for person in self.match.inputs:
+                person.clear()
 
     def _enough(self) -> bool:
-        """Have as many games been played as were asked for?"""
+        """Whether as many games have been played as were asked for."""
         return self.match is not None and self.games is not None and self.match.played >= self.games
 
     def next(self) -> None:
-        """After a game: another one, or the end of so many."""
+        """After a game: begin another one, or close the window after the last one."""
         if self._enough():
             self._become(CLOSED)
         else:
             self.restart()
 
     def restart(self) -> None:
-        """A new game."""
+        """Begin a new game."""
         if self.match:
             self.match.restart()
             for trail in self.screen.trails:
@@ -184,7 +188,7 @@ class App:
             self._become(PLAYING)
 
     def draw(self) -> None:
-        """Show the match, and what lies over it in this mode."""
+        """Draw the match and this mode's card or banner over it, if anything has changed."""
         if not self._stale:
             return
         self._stale = False
@@ -203,7 +207,7 @@ class App:
     # --- events ---
 
     def handle(self, event: pygame.event.Event) -> None:
-        """One event of Pygame's."""
+        """Handle one of Pygame's events."""
         if event.type in (pygame.QUIT, pygame.WINDOWCLOSE):
             self._become(CLOSED)
         elif event.type == pygame.KEYDOWN:
@@ -217,7 +221,7 @@ class App:
         elif event.type == pygame.WINDOWEXPOSED:
             self._stale = True
         elif event.type == pygame.WINDOWFOCUSLOST:
-            self._down.clear()  # whatever is let go now, the window is not told
+            self._down.clear()  # the window gets no event for keys that are released now
             if self.mode == PLAYING and self.people:
                 self._become(PAUSED)
         elif event.type == pygame.MOUSEMOTION:
@@ -228,28 +232,28 @@ class App:
     def _released(self, key: str) -> None:
         self._down.discard(key)
         if self.match:
-            for hands in self.match.hands:
-                hands.release(key)
+            for person in self.match.inputs:
+                person.release(key)
 
     def _game_keys(self) -> set[str]:
         """All keys with which people play."""
-        return {key for hands in self.match.hands for key in hands.keys} if self.match else set()
+        return {key for person in self.match.inputs for key in person.keys} if self.match else set()
 
     def _resized(self) -> None:
-        """The window has its new surface already: to ask for another size now would fight the user."""
+        """Take the window's new surface. Setting the size here would interfere with the user's resizing."""
         self.surface = self.window.get_surface()
         self._stale = True
 
     def _key(self, key: str) -> None:
         if key == "f11":
-            self._full = not self._full
-            if self._full:
+            self._full_screen = not self._full_screen
+            if self._full_screen:
                 self.window.set_fullscreen(desktop=True)
             else:
                 self.window.set_windowed()
             self._resized()
         elif self.mode == PLAYING and self.match:
-            taken = [hands.press(key) for hands in self.match.hands]  # two people may share keys, by turns
+            taken = [person.press(key) for person in self.match.inputs]  # in games of turns two people may share keys
             if key == "escape" and not any(taken):
                 self._become(PAUSED)
             elif self.match.person_is_out and self._at_rest(key) and key in (*GO, "r"):
@@ -265,7 +269,7 @@ class App:
             self._become(PLAYING)
         elif key == "r" and self.mode == PAUSED:
             self.restart()
-        elif self.mode == READY and self.match and any(key in hands.keys for hands in self.match.hands):
+        elif self.mode == READY and self.match and any(key in person.keys for person in self.match.inputs):
             self._become(PLAYING)
             self._key(key)
 
@@ -277,7 +281,7 @@ class App:
             self.next()
 
     def _at_rest(self, key: str) -> bool:
-        """Who still hammers the keys of the game does not miss its end: they leave it when they have been at rest."""
+        """Whether a key may end the result's page: a key of the game only after a pause, as people may still be pressing it."""
         playing = key in self._game_keys()
         at_rest = not playing or self._ticks - self._touched >= CALM
         if playing:
@@ -285,15 +289,15 @@ class App:
         return at_rest
 
     def _spot(self, position: tuple[int, int]) -> Pointer | None:
-        """The spot at a place in the window that a person may choose now."""
+        """The spot at a position in the window, if a person may choose it now."""
         if not self.game.spots or self.mode != PLAYING or not self.match:
             return None
         for k, box in enumerate(layout(self.surface.get_size(), self.screen.pictures)):
             board = self.match.boards[k]
-            if box.collidepoint(position) and board.hands:
+            if box.collidepoint(position) and board.inputs:
                 scale = WORLD / box.w
                 action = spot_at(self.game, (position[0] - box.x) * scale, (position[1] - box.y) * scale, board.flipped)
-                if action is not None and any(board.may(seat, action) for seat in board.hands):
+                if action is not None and any(board.may(seat, action) for seat in board.inputs):
                     return Pointer(k, action)
         return None
 
@@ -305,14 +309,14 @@ class App:
                 self.next()
         elif (spot := self._spot(position)) and self.match:
             board = self.match.boards[spot.board]
-            for seat, hands in board.hands.items():
+            for seat, person in board.inputs.items():
                 if board.may(seat, spot.action):
-                    hands.choose(spot.action)
+                    person.choose(spot.action)
                     break
 
 
 def icon() -> pygame.Surface:
-    """A ball between two paddles."""
+    """The window's icon: a ball between two paddles."""
     big = pygame.Surface((256, 256), pygame.SRCALPHA, 32)
     pygame.draw.rect(big, (17, 23, 42), big.get_rect(), border_radius=56)
     pygame.draw.rect(big, (62, 190, 255), (40, 92, 30, 110), border_radius=15)
@@ -322,7 +326,7 @@ def icon() -> pygame.Surface:
 
 
 def open_display() -> None:
-    """Start Pygame's display, and nothing else of it; `UserError` where there is none."""
+    """Initialise Pygame's display, and no other part of it; `UserError` if there is no display."""
     wanted = os.environ.get("SDL_VIDEODRIVER") or os.environ.get("SDL_VIDEO_DRIVER")
     try:
         pygame.display.init()
@@ -335,8 +339,8 @@ def open_display() -> None:
 
 
 def play(game: Game, seats: Sequence[Seat], **settings: Any) -> Match | None:
-    """Open a window and play until it is closed; the match, with `wins`, `draws` and `played` (None: closed at once).
+    """Open a window and play until it is closed; returns the match (None: closed before it began).
 
-    seats and settings: as `App` takes them.
+    seats and settings: as in `App`.
     """
     return App(game, seats, **settings).run()

@@ -1,4 +1,4 @@
-"""The collector: a learner's seats in many copies of a game, with their observations, recurrent states and finished episodes."""
+"""The collector: a learner's seats in many copies of a game, their observations and recurrent states."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -171,7 +171,7 @@ class DQN(Learner):
         self.seconds["iteration"] = perf_counter() - began
         self.seconds["environment"] = self.collector.environment_seconds
         self.seconds["acting"] = self.collector.acting_seconds
-        rows = torch.stack([torch.stack([*one.terms, one.grad_norm]) for one in results]).tolist() if results else []
+        rows = torch.stack([torch.stack([*result.terms, result.grad_norm]) for result in results]).tolist() if results else []
         means = dict(zip((*DQNTerms._fields, "grad_norm"), np.mean(rows, 0).tolist(), strict=True)) if rows else {}
         return {
             **{f"train/{name}": mean for name, mean in means.items()},
@@ -193,9 +193,9 @@ class DQN(Learner):
         shares = [samples[slice(*edges)] for edges in doubling_slices(len(samples), BUILT_AHEAD // settings.batch_size)]
         if self.play_thread is None:
             self._collect()
-            errors, results = self._update(self.builder.build(share) for share in shares)
+            errors, results = self._update(self.builder.build(samples_part) for samples_part in shares)
         else:
-            building = [self.play_thread.submit(self.builder.build, share) for share in shares]
+            building = [self.play_thread.submit(self.builder.build, samples_part) for samples_part in shares]
             playing = self.play_thread.submit(self._collect)
             try:
                 errors, results = self._update(building.pop(0).result() for _ in shares)
@@ -287,7 +287,7 @@ class DQN(Learner):
     def _update(self, shares: Iterable[list[DQNBatch]]) -> tuple[list[np.ndarray], list[StepResult[DQNTerms]]]:
         """A gradient step on each batch: their temporal differences, and their results."""
         began = perf_counter()
-        found = [self._gradient_step(batch) for share in shares for batch in share]
+        found = [self._gradient_step(batch) for part in shares for batch in part]
         self.seconds["update"] += perf_counter() - began
         return [td_error for td_error, _ in found], [result for _, result in found]
 

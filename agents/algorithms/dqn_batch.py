@@ -5,7 +5,7 @@ still meanwhile.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -18,8 +18,14 @@ from agents.experience.replay import Replay
 from agents.networks.network import Network, segments
 from games.engine.batch import Workers
 
-if TYPE_CHECKING:
-    from agents.algorithms.dqn import DQNSettings
+
+class BatchSettings(Protocol):
+    """The settings that a batch depends on; `DQNSettings` has them."""
+
+    double: bool
+    n_step: int
+    burn_in: int
+    sequence: int
 
 
 class ReplaySample(NamedTuple):
@@ -33,12 +39,12 @@ class ReplaySample(NamedTuple):
 
     def slice(self, lo: int, hi: int) -> "ReplaySample":
         """Entries lo … hi-1."""
-        changes = (None if one is None else one.select(slice(lo, hi)) for one in (self.change, self.next_change))
+        changes = (None if field is None else field.select(slice(lo, hi)) for field in (self.change, self.next_change))
         return ReplaySample(self.row[lo:hi], self.entry[lo:hi], self.weight[lo:hi], *changes)
 
 
 class BurnIn(NamedTuple):
-    """What a recurrent network needs beside a sequence's observations. All [B, …]."""
+    """Inputs of a recurrent network beside a sequence's observations. All [B, …]."""
 
     starts: Tensor  # bool [B, sequence + n_step]: an episode's first decisions
     ahead: Tensor  # int64 [B, sequence]: entries from a decision to its next state
@@ -48,7 +54,7 @@ class BurnIn(NamedTuple):
 
     def slice(self, lo: int, hi: int) -> "BurnIn":
         """Sequences lo … hi-1."""
-        starts, ahead, observation, state = (one[lo:hi] for one in (self.starts, self.ahead, self.observation, self.state))
+        starts, ahead, observation, state = (field[lo:hi] for field in (self.starts, self.ahead, self.observation, self.state))
         return BurnIn(starts, ahead, observation, self.observation_starts[lo:hi], state)
 
 
@@ -80,7 +86,7 @@ class BatchBuilder:
         self,
         replay: Replay,
         target: Network,
-        settings: "DQNSettings",
+        settings: BatchSettings,
         device: torch.device,
         dtype: torch.dtype,
         workers: Workers,

@@ -33,7 +33,7 @@ class Transitions(NamedTuple):
 
     def slice(self, lo: int, hi: int) -> "Transitions":
         """Transitions lo … hi-1."""
-        action, reward, discount, weight, real = (one[lo:hi] for one in self[:5])
+        action, reward, discount, weight, real = (field[lo:hi] for field in self[:5])
         return Transitions(action, reward, discount, weight, real, None if self.mask is None else self.mask[lo:hi])
 
 
@@ -61,7 +61,7 @@ def td_loss(q: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def priorities(td_error: np.ndarray, alpha: float) -> np.ndarray:
-    """The priorities of samples with temporal differences [B], or [B, T] of sequences (0.9 of the greatest, 0.1 of the mean)."""
+    """The priorities of temporal differences [B]; of sequences [B, T] by 0.9 of the greatest and 0.1 of the mean."""
     size = np.abs(td_error)
     if td_error.ndim == 2:
         size = 0.9 * size.max(1) + 0.1 * size.mean(1)
@@ -78,7 +78,7 @@ def loss_gradient(
 
     target_q, online_q: Q [B, A] of both networks in the next states; online_q: None where it is not double DQN.
     """
-    action, reward, discount, weight, real = (torch.from_numpy(one).to(q.device) for one in transitions[:-1])
+    action, reward, discount, weight, real = (torch.from_numpy(field).to(q.device) for field in transitions[:-1])
     mask = None if transitions.mask is None else torch.from_numpy(transitions.mask).to(q.device)
     target = reward + discount * next_value(target_q, online_q, mask)
     with torch.enable_grad():

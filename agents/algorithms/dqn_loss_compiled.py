@@ -24,7 +24,7 @@ def loss_gradient(
 
 @numba.njit(nogil=True, cache=True)
 def _loss_gradient(q, target_q, online_q, mask, action, reward, discount, weight, real, dq, td_error, terms):
-    one, half = np.float32(1.0), np.float32(0.5)
+    unity, half = np.float32(1.0), np.float32(0.5)
     preferred = online_q if len(online_q) else target_q
     for b in range(len(q)):
         any_allowed = True
@@ -45,8 +45,8 @@ def _loss_gradient(q, target_q, online_q, mask, action, reward, discount, weight
         delta = chosen_q - (reward[b] + discount[b] * target_q[b, best])
         w, size = weight[b] * real[b], abs(delta)
         # ∂loss/∂Q(s, a) = w clip(δ, −1, 1)
-        dq[b, action[b]] = w * min(max(delta, -one), one)
+        dq[b, action[b]] = w * min(max(delta, -unity), unity)
         td_error[b] = delta * real[b]
-        terms[0] += w * (half * delta * delta if size < one else size - half)
+        terms[0] += w * (half * delta * delta if size < unity else size - half)
         terms[1] += chosen_q
         terms[2] += abs(td_error[b])

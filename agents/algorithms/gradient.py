@@ -41,8 +41,8 @@ def scheduled_rate(rate: float, schedule: str, warmup: float, progress: float) -
     ([1.0, 0.75, 0.0], 0.5)
     """
     left = max(0.0, 1.0 - progress)
-    share = {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * cos(pi * left)}[schedule]
-    return rate * share * (min(1.0, progress / warmup) if warmup > 0 else 1.0)
+    factor = {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * cos(pi * left)}[schedule]
+    return rate * factor * (min(1.0, progress / warmup) if warmup > 0 else 1.0)
 
 
 def make_optimizer(parameters: list[dict[str, Any]], settings: LearnerSettings, device: torch.device) -> torch.optim.Optimizer:
@@ -94,19 +94,23 @@ class GradientStepper(Generic[Terms]):
 
     def set_trainable(self, copied: list[str], freeze: bool) -> None:
         """Begin with a new optimiser: parameters named in `copied` learn at `copied_rate`; freeze: the encoder not at all."""
-        named = [(name, one) for name, one in self.network.named_parameters() if not (freeze and name.startswith("encoder."))]
-        for one in self.network.parameters():
-            one.requires_grad = not freeze
-        for _, one in named:
-            one.requires_grad = True
-        self.parameters = [one for _, one in named]
-        sizes = [one.numel() for one in self.parameters]
+        named = [
+            (name, parameter)
+            for name, parameter in self.network.named_parameters()
+            if not (freeze and name.startswith("encoder."))
+        ]
+        for parameter in self.network.parameters():
+            parameter.requires_grad = not freeze
+        for _, parameter in named:
+            parameter.requires_grad = True
+        self.parameters = [parameter for _, parameter in named]
+        sizes = [parameter.numel() for parameter in self.parameters]
         self.gradient = torch.zeros(sum(sizes), device=self.device)
         for parameter, part in zip(self.parameters, self.gradient.split(sizes), strict=True):
             parameter.grad = part.view(parameter.shape)  # fused optimisers go by the place in memory, whatever the strides
         groups = [
-            {"params": [one for name, one in named if name not in copied], "share": 1.0},
-            {"params": [one for name, one in named if name in copied], "share": self.settings.copied_rate},
+            {"params": [parameter for name, parameter in named if name not in copied], "share": 1.0},
+            {"params": [parameter for name, parameter in named if name in copied], "share": self.settings.copied_rate},
         ]
         self.optimizer = make_optimizer([group for group in groups if group["params"]], self.settings, self.device)
 
@@ -133,14 +137,14 @@ class GradientStepper(Generic[Terms]):
             for start, stop in micro_batches(lo, hi, micro_batch_size):
                 outputs, gradients, terms = loss(start, stop)
                 new = (*torch.autograd.grad(outputs, self.parameters, gradients), terms)
-                flat = torch.cat([one.flatten() for one in new])
+                flat = torch.cat([tensor.flatten() for tensor in new])
                 sums = flat if sums is None else sums.add_(flat)
             assert sums is not None
             return sums
 
         nothing = [] if count else [self.gradient.new_zeros(len(self.gradient) + num_terms)]
-        sums, *others = nothing or self.workers.run(count, slice_sums)
-        for other in others:
+        sums, *more = nothing or self.workers.run(count, slice_sums)
+        for other in more:
             sums += other
         gradient, terms = self.group.all_reduce(sums).split([len(self.gradient), num_terms])
         norm = torch.linalg.vector_norm(gradient)
@@ -160,7 +164,11 @@ class GradientStepper(Generic[Terms]):
         if not terms.isfinite().all():
             return "the loss"
         names = {id(parameter): name for name, parameter in self.network.named_parameters()}
-        bad = [names[id(one)] for one in self.parameters if one.grad is not None and not one.grad.isfinite().all()]
+        bad = [
+            names[id(parameter)]
+            for parameter in self.parameters
+            if parameter.grad is not None and not parameter.grad.isfinite().all()
+        ]
         return f"the gradient of {bad[0]}" if bad else "the norm of the gradients"
 
     # --- checkpoints ---
@@ -173,7 +181,7 @@ class GradientStepper(Generic[Terms]):
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take what `state` gave. `ValueError` where it is of other weights."""
         slots: dict[int, dict[str, Tensor]] = {}
-        sizes = [one.numel() for group in self.optimizer.param_groups for one in group["params"]]
+        sizes = [parameter.numel() for group in self.optimizer.param_groups for parameter in group["params"]]
         for name, tensor in tensors.items():
             number, slot = int(name.split(".")[0]), name.split(".")[1]
             if number >= len(sizes) or tensor.numel() not in (1, sizes[number]):

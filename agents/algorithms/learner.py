@@ -111,7 +111,7 @@ class Learner:
         self.group.broadcast(list(self.network.state_dict().values()))
 
     def set_trainable(self, copied: list[str], freeze: bool) -> None:
-        """Let parameters that were copied learn at `copied_rate`. freeze: the encoder learns nothing, nor what it normalises by."""
+        """Let copied parameters learn at `copied_rate`. freeze: the encoder and its running statistics learn nothing."""
         if freeze:
             self.collector.freeze_norm()
         self.stepper.set_trainable(copied, freeze)

@@ -3,15 +3,12 @@
 `ppo_loss_compiled` gives the same on a CPU in one pass over the minibatch.
 """
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from agents.networks.network import masked
-
-if TYPE_CHECKING:
-    from agents.algorithms.ppo import PPOSettings
 
 
 class PPOTerms(NamedTuple):
@@ -25,6 +22,15 @@ class PPOTerms(NamedTuple):
     loss: Tensor
 
 
+class LossSettings(Protocol):
+    """The coefficients of the loss; `PPOSettings` has them."""
+
+    clip_range: float
+    clip_range_vf: float
+    vf_coef: float
+    ent_coef: float
+
+
 class Minibatch(NamedTuple):
     """Decisions [B] of a rollout, and how they are learned from."""
 
@@ -33,7 +39,7 @@ class Minibatch(NamedTuple):
     adv_mean: Tensor  # advantages are normalised by these
     adv_std: Tensor
     value_scale: Any  # the unit of the value loss
-    settings: "PPOSettings"
+    settings: LossSettings
 
 
 def policy_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip_range: float) -> Tensor:

@@ -37,7 +37,7 @@ def _loss_gradient(
     adv_mean, adv_std, value_scale, clip_range = numbers[0], numbers[1], numbers[2], numbers[3]
     clip_range_vf, vf_coef, ent_coef = numbers[4], numbers[5], numbers[6]
     actions = logits.shape[1]
-    one, zero = np.float32(1.0), np.float32(0.0)
+    unity, zero = np.float32(1.0), np.float32(0.0)
     log_probs, probs = np.empty(actions, np.float32), np.empty(actions, np.float32)  # log π(a|s) and π(a|s)
     for b in range(len(indices)):
         i = indices[b]
@@ -71,23 +71,23 @@ def _loss_gradient(
         ratio = math.exp(log_ratio)
         advantage = (raw_advantage[i] - adv_mean) / adv_std
         unclipped = ratio * advantage
-        clipped = min(max(ratio, one - clip_range), one + clip_range) * advantage
+        clipped = min(max(ratio, unity - clip_range), unity + clip_range) * advantage
         # ∂L_policy/∂log π(a) = −ρ A, or 0 where clipped
         dloss_dlogp = zero if clipped < unclipped else -advantage * ratio
         for a in range(actions):
             # ∂log π(a)/∂logitₖ = [k = a] − πₖ
-            dlogits[b, a] = dloss_dlogp * ((one if a == action[i] else zero) - probs[a])
+            dlogits[b, a] = dloss_dlogp * ((unity if a == action[i] else zero) - probs[a])
             if probs[a] > 0:
                 # ∂(−entropy)/∂logitₖ = πₖ (log πₖ + entropy)
                 dlogits[b, a] += ent_coef * probs[a] * (log_probs[a] + entropy)
 
         # L_value = ((V − target) / scale)², V at most clip_range_vf from V_old
         error = (values[b] - target[i]) / value_scale
-        derror = one
+        derror = unity
         if clip_range_vf > 0:
             moved = (values[b] - old_value[i]) / value_scale
             error = (old_value[i] - target[i]) / value_scale + min(max(moved, -clip_range_vf), clip_range_vf)
-            derror = one if abs(moved) <= clip_range_vf else zero
+            derror = unity if abs(moved) <= clip_range_vf else zero
         # ∂L_value/∂V = 2 error / scale, or 0 where clipped
         dvalue[b] = vf_coef * np.float32(2.0) * error * derror / value_scale
 
@@ -95,6 +95,6 @@ def _loss_gradient(
         terms[0] += policy_loss
         terms[1] += error * error
         terms[2] += entropy
-        terms[3] += ratio - one - log_ratio
-        terms[4] += abs(ratio - one) > clip_range
+        terms[3] += ratio - unity - log_ratio
+        terms[4] += abs(ratio - unity) > clip_range
         terms[5] += policy_loss + vf_coef * error * error - ent_coef * entropy

@@ -1,4 +1,4 @@
-"""Custom networks: a user's file with a class derived from `agents.networks.Encoder`. CONTRIBUTING.md has an example.
+"""Custom networks: a user's file with a class derived from `agents.networks.Encoder`. docs/agents.md has an example.
 
 Such a file runs only when a person names it (`--network ./my_net.py`). Settings, and so agents' files and runs, keep its name
 and a SHA-256 of its code; no path in them is followed. Users of an agent name the file again, and its code must be the same.
@@ -23,7 +23,7 @@ from games.engine import contract
 from games.engine.loader import run_file
 from games.errors import UserError
 
-POINTER = "CONTRIBUTING.md, 'A network of your own', has a whole one."
+POINTER = "docs/agents.md, 'A network of your own', has a whole one."
 CLOSE = 1e-3  # allowed difference of features with the other rows of a batch, as a fraction of the greatest
 Result = TypeVar("Result")
 

@@ -9,7 +9,7 @@ from agents.core.tensor_file import select_prefix
 from agents.play.seats import OPENING, Participant
 from games.engine.batch import EXTERNAL, Batch, Workers
 from games.engine.loader import Game
-from games.engine.view import View, check_room
+from games.engine.view import View, check_shapes
 
 
 class GameArena:
@@ -54,7 +54,7 @@ class GameArena:
             if seats and opponent is not None and opponent.agent is not None
         ]
         self.batch.reset()
-        check_room(self.batch)
+        check_shapes(self.batch)
         self.actions = np.zeros(self.batch.rewards.shape, np.int64)
 
     def asked(self) -> np.ndarray:

@@ -11,7 +11,7 @@ REST = 2.0  # seconds to load, to save and to end
 
 
 def cost(games: int) -> float:
-    """What a match of so many games costs, in full waves: `TOGETHER` games at once, from their beginning to their end.
+    """The cost of a match of so many games, in full waves: `TOGETHER` games at once, from their beginning to their end.
 
     >>> cost(TOGETHER), cost(4 * TOGETHER)
     (1.0, 4.0)

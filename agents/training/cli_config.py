@@ -1,4 +1,4 @@
-"""What a command line asks for: a run's config, game and folder, new or gone on with. `train.py` reads the words."""
+"""From `train.py`'s options to a run: its game, config and folder, new or resumed."""
 
 import argparse
 import math
@@ -54,10 +54,10 @@ def _check_ends(options: argparse.Namespace) -> None:
         raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
 
 
-def new_run(options: argparse.Namespace, ranks: int = 1) -> tuple[AnyGame, Config, Path]:
-    """A new run of so many ranks: its game, config and folder."""
+def new_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, Path]:
+    """A new run of so many processes: its game, config and folder."""
     game, config = new_config(options)
-    config.ranks = ranks
+    config.ranks = processes
     folder = configs.new_folder(options.runs, game, config.kind, config.learner.network, config.seed, options.name)
     configs.write_frame(folder, config)
     return game, config, folder
@@ -101,7 +101,7 @@ def new_config(options: argparse.Namespace) -> tuple[AnyGame, Config]:
 
 
 def opponents_named(options: argparse.Namespace, game: AnyGame, algorithm: str, n_envs: int) -> list[str]:
-    """Against whom it learns: whom the user named, else the recipe's, else the bot."""
+    """The opponents it learns against: those the user named, else the recipe's, else the bot."""
     recipe = list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
     if options.trainer != "sb3":
         return options.opponent or recipe
@@ -113,15 +113,15 @@ def opponents_named(options: argparse.Namespace, game: AnyGame, algorithm: str, 
     return opponents(game, options.opponent or [], recipe, n_envs)
 
 
-def resumed_run(options: argparse.Namespace, ranks: int = 1) -> tuple[AnyGame, Config, Path]:
-    """A run to go on with, by so many ranks."""
+def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, Path]:
+    """A run to resume, by so many processes: its game, config and folder."""
     config = configs.read_config(options.resume)
     if config.trainer == "sb3":
         raise UserError(NO_RESUME)
-    if config.ranks != ranks:
+    if config.ranks != processes:
         raise UserError(
-            f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {ranks} would go on"
-            f" with it.\nEach has environments of its own: "
+            f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {processes} would "
+            f"go on with it.\nEach has environments of its own: "
             f"{launcher(config.ranks)} {command_line(['train.py', '--resume', options.resume])}"
         )
     for name in KEPT:
@@ -170,5 +170,5 @@ def network_arguments(options: argparse.Namespace, config: Config) -> list[str]:
 
 def resume_command(options: argparse.Namespace, config: Config, folder: Path, game: list[str], more: Sequence[Any] = ()) -> str:
     """The command that goes on with a run. game: its name, where it has to be said."""
-    words = ["train.py", *game, "--resume", folder, *more, *network_arguments(options, config)]
-    return f"{launcher(config.ranks, local_processes())} {command_line(words)}"
+    line = ["train.py", *game, "--resume", folder, *more, *network_arguments(options, config)]
+    return f"{launcher(config.ranks, local_processes())} {command_line(line)}"

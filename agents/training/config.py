@@ -1,4 +1,4 @@
-"""What decides a run: its settings, resolved and checked, and the folder that keeps them."""
+"""The config of a run: all settings, resolved and checked, and the folder that keeps them."""
 
 import json
 import math
@@ -40,7 +40,7 @@ ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {  # learner, setting
 
 @dataclass
 class RunSettings:
-    """What a run does beside learning. All counts are in steps (decisions of a learning seat), never in seconds."""
+    """Settings of a run beside learning. All counts are in steps (decisions of a learning seat), never in seconds."""
 
     steps: int = 0  # to learn from; 0: the recipe's, or as many as the time limit allows
     eval_every: int = 0  # steps between evaluations; 0: a tenth of the run
@@ -53,7 +53,7 @@ class RunSettings:
 
 @dataclass
 class Config:
-    """All that decides a run, resolved: config.json."""
+    """All settings that determine a run, resolved: config.json."""
 
     game: str
     game_version: int
@@ -79,7 +79,7 @@ class Config:
         return self.algorithm if self.trainer == TRAINERS[0] else f"{self.trainer}-{self.algorithm}"
 
 
-# What only one of them makes use of, though agents' files keep it for all.
+# Settings that only one algorithm uses, though agents' files keep them for all.
 OWNER = {"normalize_value": "ppo", "temperature": "ppo", "dueling": "dqn", "epsilon": "dqn"}
 WHY = {
     "ppo": "dqn has no policy, only what actions are worth, learned off policy",
@@ -105,9 +105,9 @@ def resolve(game: AnyGame, algorithm: str, chosen: dict[str, Any], preset: str |
             target = learner if hasattr(learner, name) else run
             kinds = {f.name: type(f.default) for f in fields(target)}
             if name not in kinds or name == "network_digest":
-                known = [f.name for f in (*fields(learner), *fields(run)) if f.name != "network_digest"]
+                names = [f.name for f in (*fields(learner), *fields(run)) if f.name != "network_digest"]
                 place = f" in {source}" if source else ""
-                raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, known)}")
+                raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, names)}")
             setattr(target, name, typed(name, value, kinds[name]))
     if learner.memory != "none" and not _stack_goes_with_memory([values for _, values in layers]):
         learner.stack = 1
@@ -154,8 +154,8 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 def _check(*settings: Any) -> None:
-    for one in settings:
-        for name, value in asdict(one).items():
+    for group in settings:
+        for name, value in asdict(group).items():
             if isinstance(value, (int, float)):
                 check_range(name, value, RANGES)
             elif name in CHOICES and value not in CHOICES[name]:
@@ -192,10 +192,10 @@ def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participa
                 f"{name} is an agent of Stable-Baselines3's, which cannot be a training opponent: its file can run code.\n"
                 "Choose bot, bot:0.8, random, self, or an agent of ours."
             )
-        one = None if name == "self" else participant(name, game, device)
-        if one is not None and one.human:
+        opponent = None if name == "self" else participant(name, game, device)
+        if opponent is not None and opponent.human:
             raise UserError("A person cannot be a training opponent.\nChoose bot, bot:0.8, random, self, or an agent.")
-        found.append(one)
+        found.append(opponent)
     return found
 
 
@@ -207,12 +207,12 @@ def absolute_opponent(opponent: str) -> str:
 
 def digests(opponents: list[Participant | None]) -> list[str | None]:
     """A SHA-256 of each opponent that is an agent."""
-    agents = [one.agent if one else None for one in opponents]
+    agents = [opponent.agent if opponent else None for opponent in opponents]
     return [tensor_file.digest(agent.network.state_dict()) if isinstance(agent, Agent) else None for agent in agents]
 
 
 def resumed_game(config: Config, named: str | None) -> AnyGame:
-    """The game of a run to go on with. No path in a config is opened: a user's own game is named again."""
+    """The game of a run to resume. No path in a config is opened: a user's own game is named again."""
     if named is None and is_gym(config.game):
         raise UserError(
             f"This run plays '{config.game}', which is not ours.\nName it again: python train.py {config.game} --resume …"
@@ -247,7 +247,7 @@ def load_resumed_networks(config: Config, named: list[str], game: str | None, fo
 
 
 def check_resumable(config: Config, game: AnyGame) -> None:
-    """Is there all that a run goes on with? `UserError` where this machine lacks its device, or an opponent has changed."""
+    """Raise `UserError` where this machine lacks the run's device, or an opponent has changed."""
     device_of(config.device)
     if digests(opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
         raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
@@ -268,7 +268,7 @@ def new_folder(runs: Path, game: AnyGame, algorithm: str, network: str, seed: in
 
 
 def unnamed(algorithm: str, network: str) -> str:
-    """What a run is called where the user gives no name, without its seed."""
+    """The name of a run whose user gives none, without its seed."""
     return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{algorithm}-{network}"
 
 

@@ -87,9 +87,9 @@ def read(folder: Path, tag: str, by: str) -> Curve:
         if isinstance(value, (int, float)) and math.isfinite(value):
             points[float(numbers["step"]) if by == "steps" else elapsed] = float(value)
     if not points:
-        known = {name for numbers in lines for name in numbers if "/" in name}
-        if known and tag not in known:
-            raise UserError(f"{folder} has no numbers '{tag}'.\n{nearest(tag, known)}")
+        tags = {name for numbers in lines for name in numbers if "/" in name}
+        if tags and tag not in tags:
+            raise UserError(f"{folder} has no numbers '{tag}'.\n{nearest(tag, tags)}")
         again = f"\nGo on with it: {command_line(['python', 'train.py', '--resume', folder])}" if group.trainer == OURS else ""
         raise NothingYet(f"{folder} has no '{tag}' yet.{again}")
     x = sorted(points)
@@ -102,8 +102,8 @@ def _group(folder: Path) -> Group:
     try:
         config = json.loads(path.read_text())
         learner = config["learner"]
-        known = {name: learner[name] for name in ("memory", "observation") if name in learner}
-        found = Group(config["game"], config["algorithm"], learner["network"], **known, trainer=config.get("trainer", OURS))
+        more = {name: learner[name] for name in ("memory", "observation") if name in learner}
+        found = Group(config["game"], config["algorithm"], learner["network"], **more, trainer=config.get("trainer", OURS))
     except FileNotFoundError:
         raise UserError(f"{folder} holds no run: it has no config.json.") from None
     except OSError as error:
@@ -126,12 +126,12 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     found = []
     for number, line in enumerate(whole.splitlines(), 1):
         try:
-            one = json.loads(line)
-            float(one["step"])
-            float(one.get("time/time_elapsed") or 0.0)
+            numbers = json.loads(line)
+            float(numbers["step"])
+            float(numbers.get("time/time_elapsed") or 0.0)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise UserError(f"{path} is damaged in line {number}.") from None
-        found.append(one)
+        found.append(numbers)
     return found
 
 
@@ -172,7 +172,7 @@ def bands(curves: Sequence[Curve]) -> dict[str, dict[str, Band]]:
     return found
 
 
-def named(group: Group, others: Iterable[Group]) -> str:
+def named(group: Group, groups: Iterable[Group]) -> str:
     """A learner as legends call it: with what it sees where another differs in that alone.
 
     >>> named(Group("pong", "dqn", "patch", "lstm"), []), named(Group("pong", "ppo", "patch", trainer="sb3"), [])
@@ -180,18 +180,18 @@ def named(group: Group, others: Iterable[Group]) -> str:
     """
     name = f"{'' if group.trainer == OURS else f'{group.trainer} '}{group.algorithm}, {group.network}"
     name += "" if group.memory == "none" else f" + {group.memory}"
-    alike = {other for other in others if other._replace(observation=group.observation) == group}
+    alike = {other for other in groups if other._replace(observation=group.observation) == group}
     return f"{name}, {group.observation}" if len(alike) > 1 else name
 
 
 def mark(game: str, tag: str, rate: bool) -> float | None:
-    """What a game's own recipe is to reach, where this is what the mark is of."""
+    """The mark of a game's recipe, where the tag is what the mark is of; else None."""
     import games
 
     if game not in games.names() or tag not in ("eval/score", "eval/win_rate" if rate else "eval/mean_reward"):
         return None
-    one = games.load(game)
-    return float(one.mark[1]) if (one.players == 2) == rate else None
+    loaded = games.load(game)
+    return float(loaded.mark[1]) if (loaded.players == 2) == rate else None
 
 
 # --- drawing --------------------------------------------------------------------------------------------------------
@@ -225,11 +225,11 @@ def figure(curves: Sequence[Curve], tag: str, by: str) -> Any:
     made = Figure(figsize=(1.2 + 5.6 * len(found), 4.2), layout="constrained")
     panels = made.subplots(1, len(found), squeeze=False)[0]
     for axes, (game, drawn) in zip(panels, found.items(), strict=True):
-        end = max(float(one.x[-1]) for one in drawn.values())
+        end = max(float(curve.x[-1]) for curve in drawn.values())
         unit = "steps" if by == "steps" else "hours" if end >= 7200 else "minutes" if end >= 300 else "seconds"
-        for name, one in sorted(drawn.items()):
-            label = f"{name} ({one.runs} seed{'s'[: one.runs - 1]})"
-            _draw(axes, names.index(name), label, one, one.x / {"hours": 3600, "minutes": 60}.get(unit, 1))
+        for name, curve in sorted(drawn.items()):
+            label = f"{name} ({curve.runs} seed{'s'[: curve.runs - 1]})"
+            _draw(axes, names.index(name), label, curve, curve.x / {"hours": 3600, "minutes": 60}.get(unit, 1))
         goal = mark(game, tag, rates[game])
         if goal is not None:
             axes.axhline(goal, color=GREY, linestyle="--", linewidth=1.2, label="the game's mark", zorder=1)
@@ -238,12 +238,12 @@ def figure(curves: Sequence[Curve], tag: str, by: str) -> Any:
     return made
 
 
-def _draw(axes: Any, number: int, label: str, one: Band, x: np.ndarray) -> None:
+def _draw(axes: Any, number: int, label: str, curve: Band, x: np.ndarray) -> None:
     colour, dash = COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
     dot = "o" if len(x) <= 40 else None
-    axes.plot(x, one.mean, color=colour, linestyle=dash, linewidth=1.8, marker=dot, markersize=3.5, label=label)
-    if one.runs > 1:
-        axes.fill_between(x, one.low, one.high, color=colour, alpha=0.18, linewidth=0)
+    axes.plot(x, curve.mean, color=colour, linestyle=dash, linewidth=1.8, marker=dot, markersize=3.5, label=label)
+    if curve.runs > 1:
+        axes.fill_between(x, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
 
 
 def _label(axes: Any, game: str, tag: str, unit: str, rate: bool) -> None:
@@ -283,6 +283,6 @@ def _begun(folders: Sequence[Path], tag: str, by: str) -> list[Curve]:
             empty.append(error)
     if not curves:
         raise empty[0]
-    for one in empty:
-        print(f"Left out: {str(one).splitlines()[0]}", file=sys.stderr)
+    for reason in empty:
+        print(f"Left out: {str(reason).splitlines()[0]}", file=sys.stderr)
     return curves

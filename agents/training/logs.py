@@ -121,11 +121,11 @@ def encode_gif(pictures: Sequence[np.ndarray], fps: int) -> bytes:
     from PIL import Image
 
     codes = [np.dot(picture.astype(np.uint32), (65536, 256, 1)) for picture in pictures]  # a number for each colour
-    known, counts = np.unique(np.stack(codes), return_counts=True)
-    colours = np.stack([known >> 16, known >> 8 & 255, known & 255], 1).astype(np.float32)
+    codes_used, counts = np.unique(np.stack(codes), return_counts=True)
+    colours = np.stack([codes_used >> 16, codes_used >> 8 & 255, codes_used & 255], 1).astype(np.float32)
     chosen, nearest = palette(colours, counts)
     table = np.zeros(1 << 24, np.uint8)
-    table[known] = nearest
+    table[codes_used] = nearest
     frames = []
     for code in codes:
         frame = Image.fromarray(table[code])

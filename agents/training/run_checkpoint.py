@@ -1,7 +1,7 @@
-"""A run's checkpoint: what all its ranks need to go on as if nothing had happened. Rank 0 alone reads and writes files.
+"""A run's checkpoint: all that its processes need to go on identically. Rank 0 alone reads and writes files.
 
-`latest.safetensors` holds rank 0's state, and under `rank1.…` what differs in that of rank 1. What is too much for every
-checkpoint is beside it, in files that are written once: rank 0's in `replay/`, rank 1's in `rank1/replay/`.
+`latest.safetensors` holds rank 0's state, and under `rank1.…` what differs in that of rank 1. Large state (the replay) lies
+beside it in files that are written once: rank 0's in `replay/`, rank 1's in `rank1/replay/`.
 """
 
 import contextlib
@@ -28,8 +28,7 @@ State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors, and a JSON-like dic
 
 
 def lock_run(folder: Path) -> FileLock:
-    """Be the only one who writes into a run's folder, until it is released or this process ends; `UserError` where another
-    process does."""
+    """Lock a run's folder for writing until it is released or this process ends; `UserError` where another process holds it."""
     lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
     try:
         lock.acquire()
@@ -40,16 +39,16 @@ def lock_run(folder: Path) -> FileLock:
     return lock
 
 
-def save_checkpoint(folder: Path, learner: Learner, state: State, ranks: ProcessGroup) -> None:
-    """Write the state of all ranks into a run's folder, at once or not at all. All of them call it."""
+def save_checkpoint(folder: Path, learner: Learner, state: State, group: ProcessGroup) -> None:
+    """Write the state of all processes into a run's folder, atomically. All of them call it."""
     tensors, meta = state
     path = folder / CHECKPOINT
-    if ranks.rank:
-        ranks.gather_bytes(_packed(learner, tensors))
+    if group.rank:
+        group.gather_bytes(_packed(learner, tensors))
         return
     more, beside = learner.write_large_state(lambda name, frames: _put(path.parent, name, frames), tensors)
     whole, besides = {**tensors, **more}, []
-    for rank, data in enumerate(ranks.gather_bytes(b""), 1):
+    for rank, data in enumerate(group.gather_bytes(b""), 1):
         theirs, told = tensor_file.unpack(Path(f"rank{rank}"), data, "rank")
         for name, content in select_prefix(theirs, FILE).items():
             _write(path.parent / f"rank{rank}" / name, content.numpy().tobytes())
@@ -60,25 +59,25 @@ def save_checkpoint(folder: Path, learner: Learner, state: State, ranks: Process
         remove_unused_files(path.parent / f"rank{rank}" if rank else path.parent, learner.large_files(told))
 
 
-def restore_checkpoint(folder: Path, learner: Learner, ranks: ProcessGroup) -> dict[str, Any] | None:
-    """Go on from the latest checkpoint; what was told with it. None, and nothing done, where there is none."""
+def restore_checkpoint(folder: Path, learner: Learner, group: ProcessGroup) -> dict[str, Any] | None:
+    """Restore the latest checkpoint; its metadata, or None, with nothing done, where there is none."""
     path = folder / CHECKPOINT
     place = path.parent
     try:
-        if ranks.rank:
-            data = ranks.scatter_bytes(())
+        if group.rank:
+            data = group.scatter_bytes(())
             if not data:
                 return None
-            tensors, meta = tensor_file.unpack(Path(f"rank{ranks.rank}"), data, "rank")
+            tensors, meta = tensor_file.unpack(Path(f"rank{group.rank}"), data, "rank")
         elif not path.exists():
-            ranks.scatter_bytes([b""] * (ranks.size - 1))
+            group.scatter_bytes([b""] * (group.size - 1))
             return None
         else:
             tensors, meta = tensor_file.load(path, "checkpoint")
-            ranks.scatter_bytes([_of_rank(place, rank, learner, tensors, meta) for rank in range(1, ranks.size)])
+            group.scatter_bytes([_of_rank(place, rank, learner, tensors, meta) for rank in range(1, group.size)])
         learner.restore(tensors, meta["learner"])
         kept = select_prefix(tensors, FILE)
-        learner.read_large_state(lambda name: _get(place, name, kept if ranks.rank else None), tensors, meta["beside"])
+        learner.read_large_state(lambda name: _get(place, name, kept if group.rank else None), tensors, meta["beside"])
         return meta
     except (KeyError, IndexError, RuntimeError, ValueError) as error:
         raise UserError(f"{path} does not fit the run's config.json: {error}.") from error
@@ -88,24 +87,24 @@ def restore_checkpoint(folder: Path, learner: Learner, ranks: ProcessGroup) -> d
 
 
 def _packed(learner: Learner, tensors: dict[str, Tensor]) -> bytes:
-    """All that differs on this rank, files beside it too."""
+    """All that differs on this rank, its separate files too, as bytes."""
     files: dict[str, Tensor] = {}
 
     def put(name: str, frames: dict[str, Tensor]) -> None:
         files[FILE + name] = _bytes(tensor_file.pack(frames, {}, "replay"))
 
     more, beside = learner.write_large_state(put, tensors)
-    own = {name: tensor for name, tensor in tensors.items() if not name.startswith(learner.shared_tensors)}
-    return tensor_file.pack({**own, **more, **files}, {"beside": beside}, "rank")
+    differing = {name: tensor for name, tensor in tensors.items() if not name.startswith(learner.shared_tensors)}
+    return tensor_file.pack({**differing, **more, **files}, {"beside": beside}, "rank")
 
 
 def _of_rank(place: Path, rank: int, learner: Learner, tensors: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
-    """What that rank needs of a checkpoint: what is the same for all, its own, and its files."""
+    """The part of a checkpoint that a rank needs: the shared tensors, its own, and its files."""
     common = {name: tensor for name, tensor in tensors.items() if name.startswith(learner.shared_tensors)}
     beside = meta["ranks"][rank - 1]
     files = {FILE + name: _bytes(_read(place / f"rank{rank}" / name)) for name in learner.large_files(beside)}
-    own = select_prefix(tensors, f"rank{rank}.")
-    return tensor_file.pack({**common, **own, **files}, {"learner": meta["learner"], "beside": beside}, "rank")
+    differing = select_prefix(tensors, f"rank{rank}.")
+    return tensor_file.pack({**common, **differing, **files}, {"learner": meta["learner"], "beside": beside}, "rank")
 
 
 def _bytes(data: bytes) -> Tensor:

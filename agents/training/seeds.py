@@ -45,8 +45,8 @@ def mean_interval(values: Sequence[float]) -> tuple[float, list[float] | None]:
     mean = sum(values) / len(values)
     if len(values) < 2:
         return mean, None
-    spread = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
-    half = student(len(values)) * spread / math.sqrt(len(values))
+    std = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    half = student(len(values)) * std / math.sqrt(len(values))
     return mean, [round(mean - half, 4), round(mean + half, 4)]
 
 
@@ -82,7 +82,7 @@ class Job:
                 self.process.send_signal(signal.SIGINT)
 
     def note(self) -> None:
-        """What came of it, once it is over."""
+        """Keep the run's results or its error, once it is over."""
         assert self.process is not None and self.errors is not None
         self.errors.seek(0)
         said = self.errors.read().decode(errors="replace").strip()
@@ -173,7 +173,7 @@ def command(program: str, options: dict[str, Any], **changes: Any) -> list[str]:
         if name == "game" and value is not None:
             line.append(str(value))
         elif isinstance(value, list):
-            line += [word for one in value for word in named(option, one)]
+            line += [word for item in value for word in named(option, item)]
         elif value is True:
             line.append(option)
         elif value is not None and value is not False:

@@ -1,4 +1,4 @@
-"""A run: the loop that every learner shares. Collect, update, log, evaluate, save; stop and go on."""
+"""The training loop that every learner shares: iterate, log, evaluate, save; stop and resume."""
 
 import contextlib
 import json
@@ -48,15 +48,15 @@ class Trainer:
         started: float | None = None,
         callback: Callable[["Trainer", dict[str, float]], None] | None = None,
         resume: bool = False,
-        ranks: ProcessGroup | None = None,
+        group: ProcessGroup | None = None,
     ):
         """started: time.perf_counter() at the command's start. callback: called with the run and its numbers after each
-        iteration. resume: go on from the folder's checkpoint. ranks: who trains together; without, it trains by itself."""
+        iteration. resume: go on from the folder's checkpoint. group: the processes that train together; without, this one."""
         self.game, self.config, self.folder, self.callback = game, config, folder, callback
-        self.ranks = ranks or ProcessGroup()
+        self.group = group or ProcessGroup()
         self.started = time.perf_counter() if started is None else started
         self.threads = config.run.threads or 1
-        self.ranks.check_device(config.device)
+        self.group.check_device(config.device)
         self.learner = self._learner()
         self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
         self.collected = 0  # steps of the latest iteration
@@ -66,7 +66,7 @@ class Trainer:
 
         self.recent: list[float] = []
         self.pace: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
-        leads = self.ranks.rank == 0
+        leads = self.group.rank == 0
         self.lock = lock_run(folder) if leads else None
         if resume and leads:
             tensor_file.sweep(folder)
@@ -79,14 +79,14 @@ class Trainer:
         self.terminal = Terminal(quiet or not leads, title)
         self.tail = 3.0  # seconds kept for the last evaluations, where the time is limited
         self.wave: float | None = None  # seconds that a full wave of an evaluation's games takes, once it was measured
-        self.ranks.raise_signals()  # all have one
+        self.group.raise_signals()  # all have one
 
     def _learner(self) -> Any:
-        """Who learns: what `agents.algorithms.learner.Learner` is to a run."""
+        """The learner of the config's algorithm, with frozen and copied weights as the config says."""
         config = self.config
         learner, _, _ = ALGORITHMS[config.algorithm]
         opponents = opponents_of(config.opponents, self.game, config.device)
-        made = learner(self.game, config.learner, config.seed, opponents, config.device, self.threads, self.ranks)
+        made = learner(self.game, config.learner, config.seed, opponents, config.device, self.threads, self.group)
         if config.copied or config.freeze:
             made.set_trainable(config.copied, freeze=bool(config.freeze))
         if config.freeze and not config.copied:
@@ -97,22 +97,22 @@ class Trainer:
         return made
 
     def begin_from(self, weights: dict[str, torch.Tensor]) -> None:
-        """Take weights of an agent's, into the first checkpoint too: a run killed before the next one goes on with them."""
+        """Begin with an agent's weights, and save them at once: a run killed before its next checkpoint resumes with them."""
         self.learner.begin_from(weights)
         self._save(self._state())
 
     # --- the loop ---
 
     def train(self) -> dict[str, Any]:
-        """Train to the end; the final evaluation. `Stop` where a signal came, with the run saved."""
+        """Train to the end; the final evaluation. Raises `Stop` where a signal came, with the run saved."""
         handlers = {number: signal.signal(number, self._signalled) for number in signals.ending_signals()}
         self.safe: tuple = ()
         try:
             while self.progress() < 1.0:
-                if self.ranks.rank == 0:
+                if self.group.rank == 0:
                     (self.folder / RESULTS).unlink(missing_ok=True)  # of a run that had finished and goes on
                 self.safe = self._state()
-                self.ranks.raise_signals()
+                self.group.raise_signals()
                 self._iterate()
             return self._finish()
         except Stop:
@@ -129,20 +129,20 @@ class Trainer:
                     signal.signal(number, handler)
 
     def close(self) -> None:
-        """Give back what it holds: the terminal, its threads, the log's files and the folder; each, whatever goes wrong."""
+        """Release the terminal, threads, log files and the folder's lock; each, whatever goes wrong."""
         with contextlib.ExitStack() as closing:  # the last one first
             if self.lock is not None:
                 closing.callback(self.lock.release)
-            for one in (self.log, self.learner, self.terminal):
-                closing.callback(one.close)
+            for part in (self.log, self.learner, self.terminal):
+                closing.callback(part.close)
 
     def _signalled(self, number: int, frame: Any) -> None:
         for each in signals.ending_signals():
             signal.signal(each, self._signalled_again)
-        self.ranks.interrupt(number)
+        self.group.interrupt(number)
 
     def _signalled_again(self, number: int, frame: Any) -> None:
-        """Who cannot wait until it is saved has it ended at once."""
+        """A second signal exits without saving."""
         self.terminal.leave()
         os._exit(128 + number)
 
@@ -151,12 +151,12 @@ class Trainer:
         return self.spent + time.perf_counter() - self.started
 
     def progress(self) -> float:
-        """0 to 1: of the steps, or where there is no number of them, of the time; 1 too where the time is over."""
+        """The fraction of steps done, or of the time limit if no steps are given; 1 once the time limit is reached."""
         by_steps = self.learner.steps / self.config.run.steps if self.config.run.steps else 0.0
         limit = self.config.time_limit
         if limit is None:
             return min(1.0, by_steps)
-        by_time = self.ranks.broadcast_number(self.elapsed() / max(limit - self.tail, 1e-9))
+        by_time = self.group.broadcast_number(self.elapsed() / max(limit - self.tail, 1e-9))
         return min(1.0, by_time) if by_time >= 1.0 or not self.config.run.steps else min(1.0, by_steps)
 
     def _iterate(self) -> None:
@@ -177,7 +177,7 @@ class Trainer:
             return  # `_finish` evaluates and saves
         every = self.config.run.eval_every or (max(1, total // 10) if total else 500_000)
         if self.learner.steps // every > before // every:
-            self.ranks.on_rank_0(self.evaluate)
+            self.group.on_rank_0(self.evaluate)
         every = self.config.run.checkpoint_every or (max(1, total // 20) if total else 500_000)
         if self.learner.steps // every > before // every:
             self._save(self._state())
@@ -204,7 +204,7 @@ class Trainer:
         )
 
     def _numbers(self, before: int, metrics: dict[str, float]) -> dict[str, float]:
-        """What TensorBoard and progress.jsonl show of an iteration; SB3's tags where it has one."""
+        """The numbers of an iteration for TensorBoard and progress.jsonl; SB3's tags where it has one."""
         learner = self.learner
         spent = learner.seconds
         steps, seconds = learner.steps - before, spent["iteration"]
@@ -230,7 +230,7 @@ class Trainer:
     # --- evaluation ---
 
     def evaluate(self, last: bool = False) -> None:
-        """Play against the fixed yardstick, keep the agent if it is the best so far. last: of the run."""
+        """Evaluate against the game's bot, and keep the agent if it is the best so far. last: of the run."""
         began = time.perf_counter()
         agent = self.learner.agent()
         seed = self.config.seed * 1_000_003 + self.learner.steps
@@ -251,7 +251,7 @@ class Trainer:
         self.best = low if self.best is None else max(self.best, low)
         self.log.scalars(self.learner.steps, _eval_numbers(summary, seconds))
         if self.config.run.gif:
-            self._film(agent, seed)
+            self._record_video(agent, seed)
         self.log.flush()
         self.evaluated = self.learner.steps
         self.terminal.evaluation = f"last evaluation: {verdict(summary)}"
@@ -271,7 +271,7 @@ class Trainer:
         return decision * TOGETHER * min(ticks, self.game.max_ticks) / self.game.frame_skip
 
     def _affordable(self, games: int, seconds: float) -> int:
-        """So many of the games as there is time for: all where the run's time is not limited."""
+        """As many of the games as there is time for: all where the run's time is not limited."""
         return games if math.isinf(seconds) else budget.affordable(games, seconds, self._expected_wave())
 
     def _keep_time(self) -> None:
@@ -283,10 +283,10 @@ class Trainer:
             self.tail = min(budget.kept(matches, self._expected_wave(), limit) + more, 0.5 * limit)
 
     def _table(self, agent: Policy) -> list[Participant]:
-        own = Participant("agent", agent=agent)
-        return [own, participant("bot", self.game)] if self.game.players == 2 else [own]
+        learner = Participant("agent", agent=agent)
+        return [learner, participant("bot", self.game)] if self.game.players == 2 else [learner]
 
-    def _film(self, agent: Policy, seed: int) -> None:
+    def _record_video(self, agent: Policy, seed: int) -> None:
         pictures, fps = trainable(self.game).record_episode(self._table(agent), seed)
         if not pictures:
             return
@@ -296,7 +296,7 @@ class Trainer:
     def _finish(self) -> dict[str, Any]:
         """The last evaluation, the final one of the best agent, and what a reader wants to know; on rank 0."""
         final: dict[str, Any] = {}
-        self.ranks.on_rank_0(lambda: final.update(self._judge()))
+        self.group.on_rank_0(lambda: final.update(self._judge()))
         self._save(self._state())
         if final:
             final["seconds"] = round(self.elapsed(), 2)
@@ -304,13 +304,13 @@ class Trainer:
         return final
 
     def _judge(self) -> dict[str, Any]:
-        """What results.json says, but for the time it took."""
+        """The content of results.json, but for the time it took."""
         if self.evaluated != self.learner.steps:
             self.evaluate(last=True)
         agent = self._best()
         seed = self.config.seed * 1_000_003 + 500_009  # games that no evaluation has seen
-        share = 0.5 if self._mark_is_apart() else 1.0
-        games = self._affordable(self.config.run.final_games, share * self._left())
+        fraction = 0.5 if self._mark_is_apart() else 1.0
+        games = self._affordable(self.config.run.final_games, fraction * self._left())
         result = play_match(self.game, self._table(agent), games, seed, threads=self.threads)
         summary = {**result.summary(), "seats": [self.agent_file, *result.seats[1:]]}
         agent.info.score = {**summary, "mark": list(self.game.mark)}
@@ -367,17 +367,17 @@ class Trainer:
 
     def _save(self, state: tuple[dict[str, torch.Tensor], dict[str, Any]]) -> None:
         self.log.flush()  # a checkpoint never knows of lines that are not on the disk
-        run_checkpoint.save_checkpoint(self.folder, self.learner, state, self.ranks)
+        run_checkpoint.save_checkpoint(self.folder, self.learner, state, self.group)
 
     def _restore(self) -> int:
         """Go on from the latest checkpoint, or from the beginning where there is none; position in progress.jsonl."""
-        meta = run_checkpoint.restore_checkpoint(self.folder, self.learner, self.ranks)
+        meta = run_checkpoint.restore_checkpoint(self.folder, self.learner, self.group)
         if meta is None and self.config.copied:
             raise UserError(
                 f"{self.folder} was stopped before it had kept the weights that it was to begin with.\n"
                 "Begin it anew: the same command with --init-from, and another --name."
             )
-        if meta is None or self.ranks.rank:
+        if meta is None or self.group.rank:
             return 0
         try:
             self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
@@ -432,9 +432,9 @@ def verdict(summary: dict[str, Any]) -> str:
 def _eval_numbers(summary: dict[str, Any], seconds: float) -> dict[str, float]:
     if "win_rate" in summary:
         low, high = summary["interval"]
-        own = {"eval/win_rate": summary["win_rate"], "eval/win_rate_low": low, "eval/win_rate_high": high}
+        rates = {"eval/win_rate": summary["win_rate"], "eval/win_rate_low": low, "eval/win_rate_high": high}
         return {
-            **own,
+            **rates,
             "eval/mean_reward": summary["mean_return"][0],
             "eval/score": summary["win_rate"],
             "perf/eval_seconds": seconds,

@@ -1,7 +1,7 @@
-"""What every game must pass: `python -m games.check pong ./my_game.py` (no name: all that ship).
+"""The checks that every game must pass: `python -m games.check pong ./my_game.py` (no name: all games that ship).
 
-A check is a function of a loaded game that raises `Failed` with what is wrong and where. `CHECKS` lists them; each is
-known to fail on a game broken on purpose (`tests/games/test_check.py`).
+A check is a function of a loaded game that raises `Failed` with the problem and its place. `CHECKS` lists all of them;
+for each, `tests/games/check/test_check.py` has a game that is broken on purpose and fails it.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from games.engine.loader import Game
 __all__ = ["CHECKS", "Check", "CheckResult", "Failed", "check", "run_checks"]
 
 CHECKS: dict[str, Check] = {
-    each.name: each
-    for each in (
+    check.name: check
+    for check in (
         contract.contract,
         contract.begins,
         determinism.repeats,
@@ -41,12 +41,12 @@ CHECKS: dict[str, Check] = {
 
 
 def check(game: Game, only: str | None = None) -> list[CheckResult]:
-    """Every check of CHECKS on a game, or the one named `only`."""
+    """The results of all checks on a game, or of the one named `only`."""
     return list(run_checks(game, only))
 
 
 def run_checks(game: Game, only: str | None = None) -> Iterator[CheckResult]:
-    """The same, each result as soon as it is known; the last is that of a vital check that fails."""
+    """Yield each check's result as soon as it is known; stop after a vital check that fails."""
     for each in [CHECKS[only]] if only else CHECKS.values():
         result = each.on(game)
         yield result

@@ -12,7 +12,7 @@ from games.errors import UserError, nearest
 
 
 def show(console, result: CheckResult) -> None:
-    """One line of the list, and another where a check fails."""
+    """Print one line for a check, and a second one if it fails."""
     word = "[green]ok    [/]" if result.ok else "[bold red]FAILED[/]"
     console.print(f"  {word}  {result.title}", end="", highlight=False, soft_wrap=True)
     if result.note:
@@ -22,19 +22,20 @@ def show(console, result: CheckResult) -> None:
         console.print(f"          {result.problem}", highlight=False, markup=False, soft_wrap=True)
 
 
-def summary(held: int, failed: int, untried: int) -> str:
-    """The last line.
+def summary(passed: int, failed: int, untried: int) -> str:
+    """The last line of the output.
 
     >>> summary(21, 0, 0), summary(1, 1, 19)
     ('All 21 checks hold.', '1 check holds, 1 failed; 19 were not tried.')
     """
     if not failed:
-        return f"All {held} checks hold." if held > 1 else "The check holds."
+        return f"All {passed} checks hold." if passed > 1 else "The check holds."
     rest = f"; {untried} {'was' if untried == 1 else 'were'} not tried" if untried else ""
-    return f"{held} {'check holds' if held == 1 else 'checks hold'}, {failed} failed{rest}."
+    return f"{passed} {'check holds' if passed == 1 else 'checks hold'}, {failed} failed{rest}."
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m games.check", description="What every game must pass.")
     parser.add_argument("games", nargs="*", metavar="NAME_OR_PATH", help="a game's name, or a file of your own (default: all)")
     parser.add_argument("--only", metavar="CHECK", help=f"one check alone: {', '.join(CHECKS)}")
@@ -59,10 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
         for result in run_checks(game, chosen.only):
             results[str(game.path)].append(result)
             show(console, result)
-    every = [result for of_game in results.values() for result in of_game]
+    every = [result for game_results in results.values() for result in game_results]
     failed = sum(not result.ok for result in every)
     if chosen.json:
-        print(json.dumps({path: [vars(result) for result in of_game] for path, of_game in results.items()}))
+        print(json.dumps({path: [vars(result) for result in game_results] for path, game_results in results.items()}))
     wanted = len(found) * (1 if chosen.only else len(CHECKS))
     console.print(summary(len(every) - failed, failed, wanted - len(every)), highlight=False)
     return 1 if failed else 0

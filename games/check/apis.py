@@ -1,4 +1,4 @@
-"""The standard APIs: what the checkers of Gymnasium and Stable-Baselines3 say, and what they do not look at."""
+"""The standard APIs: the checkers of Gymnasium and Stable-Baselines3, and one property that these do not check."""
 
 import warnings
 from collections.abc import Callable
@@ -9,22 +9,22 @@ import numpy as np
 from games.check.definition import Failed, check
 from games.engine.loader import Game
 
-SEEN = ("pixels", "objects")  # observations
+OBSERVATIONS = ("pixels", "objects")  # observations to check
 
 
-def made(game: Game, observation: str) -> Any:
-    """The game as Gymnasium makes it."""
+def make_env(game: Game, observation: str) -> Any:
+    """The game as `gymnasium.make` makes it."""
     import gymnasium
 
-    from games.envs import gymnasium as standard
+    from games.envs.gymnasium import register
 
     if not game.shipped:
-        standard.register(game.path)
+        register(game.path)
     return gymnasium.make(game.env_id, observation=observation, render_mode="rgb_array", disable_env_checker=True).unwrapped
 
 
-def approve(checker: Callable[[Any], None], env: Any, observation: str) -> None:
-    """Run somebody's checker; a warning is a failure."""
+def run_checker(checker: Callable[[Any], None], env: Any, observation: str) -> None:
+    """Run another library's checker on an environment; `Failed` if it raises or warns."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -39,11 +39,11 @@ def approve(checker: Callable[[Any], None], env: Any, observation: str) -> None:
 def gymnasium_env(game: Game) -> None:
     from gymnasium.utils.env_checker import check_env
 
-    for observation in SEEN:
-        approve(check_env, made(game, observation), observation)
+    for observation in OBSERVATIONS:
+        run_checker(check_env, make_env(game, observation), observation)
     seen = []
-    for steps in (3, 40):  # the checkers of others do not look at the second episode
-        env = made(game, "objects")
+    for steps in (3, 40):  # other libraries' checkers do not look at the second episode
+        env = make_env(game, "objects")
         env.reset(seed=5)
         for _ in range(steps):
             mask = env.action_masks()
@@ -62,6 +62,6 @@ def sb3_env(game: Game) -> str | None:
         from stable_baselines3.common.env_checker import check_env
     except ImportError:
         return "not looked at: Stable-Baselines3 is not installed"
-    for observation in SEEN:
-        approve(check_env, made(game, observation), observation)
+    for observation in OBSERVATIONS:
+        run_checker(check_env, make_env(game, observation), observation)
     return None

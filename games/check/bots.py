@@ -1,4 +1,4 @@
-"""The game's own bot against chance, against itself and against a better one."""
+"""The game's bot against random play, against itself and against a bot of higher skill."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from games.check.definition import Failed, check
 from games.engine.batch import OVER, RANDOM, RUNNING, Batch
 from games.engine.loader import Game
 
-MIRROR_GAMES = 2000  # of the bot against itself
-BOT_GAMES = 300  # of the bot against chance
-SIGMAS = 3.0  # standard errors that a difference must exceed
+MIRROR_GAMES = 2000  # games of the bot against itself
+BOT_GAMES = 300  # games of the bot against random play
+SIGMAS = 3.0  # a difference must exceed so many standard errors
 
 
 def episodes(game: Game, bots: Any, count: int, seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
-    """The first episodes of `count` environments with scripted seats: returns [count, P], and how they ended [count]."""
+    """Play one episode in each of `count` environments with scripted seats: their returns [count, P] and ends [count]."""
     batch = Batch(game, count, seed, bots=bots, threads=2)
     returns = np.zeros((count, game.players))
     end = np.zeros(count, np.uint8)
@@ -34,7 +34,7 @@ def episodes(game: Game, bots: Any, count: int, seed: int = 7) -> tuple[np.ndarr
 
 
 def shrink(batch: Batch, keep: np.ndarray) -> Batch:
-    """The environments of a batch that are kept, in a smaller one."""
+    """A smaller batch with the environments of `batch` that `keep` marks."""
     if not keep.any():
         return batch
     smaller = Batch(batch.game, int(keep.sum()), batch.seed, env_ids=batch.env_ids[keep], threads=2)
@@ -42,17 +42,17 @@ def shrink(batch: Batch, keep: np.ndarray) -> Batch:
     return smaller
 
 
-def duel(game: Game, one: float, other: float, seat: int, count: int) -> tuple[int, int, int]:
-    """Games that `one`, in this seat, wins, loses and draws against `other`."""
-    bots = np.full(2, other)
-    bots[seat] = one
+def duel(game: Game, skill: float, rival: float, seat: int, count: int) -> tuple[int, int, int]:
+    """Games that a bot of this skill, in this seat, wins, loses and draws against a rival's skill."""
+    bots = np.full(2, rival)
+    bots[seat] = skill
     returns, _ = episodes(game, bots, count)
     ahead = returns[:, seat] - returns[:, 1 - seat]
     return int((ahead > 0).sum()), int((ahead < 0).sum()), int((ahead == 0).sum())
 
 
 def lead(won: int, lost: int) -> float:
-    """By how many standard errors more games are won than lost."""
+    """The number of wins minus losses, in standard errors."""
     return (won - lost) / max(won + lost, 1) ** 0.5
 
 
@@ -73,7 +73,7 @@ def bot(game: Game) -> str:
 
 
 def lone_bot(game: Game) -> str:
-    """One seat: mean returns, three standard errors apart."""
+    """The check `bot` for one seat: mean returns differ by three standard errors."""
     mean, error = {}, {}
     for skill in (RANDOM, 0.0, 0.5, 1.0):
         returns, _ = episodes(game, [skill], BOT_GAMES)
@@ -99,7 +99,7 @@ def fair(game: Game) -> str:
 
 @check("episodes end by the rules")
 def ends(game: Game) -> str:
-    """Mostly, for bots of two seats; for one seat some do, of the bot's or of chance's."""
+    """With two seats, at least half of the bot's games against itself; with one seat, some of the bot's or of random play."""
     _, end = episodes(game, 0.5, BOT_GAMES)
     over = float((end == OVER).mean())
     if game.players == 2 and over < 0.5:

@@ -1,4 +1,4 @@
-"""Whether two states, or two plays, are the same to the last bit; if not, where they differ first."""
+"""Bitwise comparison of two states or two records of play, with the first difference."""
 
 from collections.abc import Iterator
 
@@ -16,13 +16,13 @@ def fields(array: np.ndarray | np.void) -> tuple[str, ...]:
     return array.dtype.names or ()
 
 
-def changed(one: np.ndarray | np.void, other: np.ndarray | np.void) -> list[str]:
+def changed(before: np.ndarray | np.void, after: np.ndarray | np.void) -> list[str]:
     """The fields in which two states differ."""
-    return [name for name in fields(one) if one[name].tobytes() != other[name].tobytes()]
+    return [name for name in fields(before) if before[name].tobytes() != after[name].tobytes()]
 
 
 def as_bytes(array: np.ndarray, axes: int) -> np.ndarray:
-    """uint8 [axes kept, bytes]: NaN equals NaN, and -0.0 is not 0.0."""
+    """uint8 [first `axes` axes, bytes]: as bytes, NaN equals NaN, and -0.0 differs from 0.0."""
     array = np.ascontiguousarray(array)
     return array.view(np.uint8).reshape(*array.shape[:axes], -1)
 
@@ -33,7 +33,7 @@ def contents(states: np.ndarray) -> np.ndarray:
 
 
 def columns(kept: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-    """Name and bytes [T, N, …] of every array that play keeps, and of every field of the states."""
+    """Name and bytes [T, N, …] of every array in a record of play, and of every field of its states."""
     for name, array in kept.items():
         if array.dtype.names:
             for field in fields(array):
@@ -42,10 +42,10 @@ def columns(kept: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
             yield f"the {name}", as_bytes(array, 2)
 
 
-def must_agree(one: dict[str, np.ndarray], other: dict[str, np.ndarray], between: str, pictures: int = 10) -> None:
-    """`Failed` names the first decision, environment and field in which two plays differ."""
+def must_agree(first_play: dict[str, np.ndarray], second: dict[str, np.ndarray], between: str, pictures: int = 10) -> None:
+    """`Failed` with the first decision, environment and field in which two records of play differ."""
     first: tuple[int, str] | None = None
-    for (name, a), (_, b) in zip(columns(one), columns(other), strict=True):
+    for (name, a), (_, b) in zip(columns(first_play), columns(second), strict=True):
         if a.shape != b.shape:
             raise Failed(f"{between}: {name} has another shape")
         differ = np.argwhere((a != b).any(-1))

@@ -1,4 +1,4 @@
-"""What the game's file says, and whether anything can be played at all."""
+"""The values of the game file's names, and whether the game can be played at all."""
 
 import importlib
 import importlib.util
@@ -13,15 +13,16 @@ from games.check.process import elsewhere, task
 from games.check.side_effects import check_letters
 from games.engine.contract import did_you_mean
 from games.engine.loader import Game
+from games.engine.players import bot_skill
 from games.errors import UserError
 
-# What these keys do in every game's window: one that used them would take that away.
-KEPT = {"escape": "pauses the game", "r": "begins a new one", "q": "closes the window", "f11": "fills the screen"}
+# Keys with a meaning in every game's window, which a game must not use.
+RESERVED_KEYS = {"escape": "pauses the game", "r": "begins a new one", "q": "closes the window", "f11": "fills the screen"}
 
 
 @check("names, keys and places are in order")
 def contract(game: Game) -> str | None:
-    """What can be said of a game without playing it."""
+    """The properties of a game that can be checked without playing it."""
     if len(game.doc.splitlines()) < 3:
         raise Failed("the docstring needs three lines: rule, reward, end")
     every = [*game.actions, *game.hands]
@@ -49,19 +50,20 @@ def contract(game: Game) -> str | None:
 
 
 def check_mark(game: Game) -> None:
-    """MARK: against the game's bot or chance; of two seats a win rate."""
+    """MARK: a score against the game's bot or random play; with two seats a win rate."""
     opponent, score = game.mark
-    kind, _, skill = opponent.partition(":")
-    if opponent not in ("bot", "random") and not (
-        kind == "bot" and skill.replace(".", "", 1).isdigit() and float(skill) <= 1.0
-    ):
+    try:
+        skill = bot_skill(opponent)
+    except UserError:
+        skill = None
+    if skill is None:
         raise Failed(f"MARK names the opponent {opponent!r}; it is bot, bot:S with a skill S from 0 to 1, or random")
     if game.players == 2 and not 0.0 <= score <= 1.0:
         raise Failed(f"MARK's score is {score:g}; with two seats it is a win rate from 0 to 1, as 0.9")
 
 
 def check_mirror(game: Game) -> str | None:
-    """A note, where the second seat's picture is flipped but its left and right are not."""
+    """MIRROR: a note if the picture of seat 1 is flipped but its left and right actions are not."""
     if game.mirror is None:
         return None
     paired = {action for pair in game.mirror for action in pair}
@@ -73,10 +75,10 @@ def check_mirror(game: Game) -> str | None:
 
 
 def check_recipe(game: Game) -> str | None:
-    """RECIPE: algorithms and settings that training knows. A note, where training is not installed."""
+    """RECIPE: algorithms and settings that training accepts. A note if training is not installed."""
     if importlib.util.find_spec("torch") is None:
         return "RECIPE not looked at: torch is not installed"
-    training = importlib.import_module("agents.training.config")  # by name, and only here: games/ does without agents/
+    training = importlib.import_module("agents.training.config")  # by name, and only here: games/ works without agents/
     for algorithm, settings in game.recipe.items():
         try:
             training.resolve(game, algorithm, {}, None)
@@ -104,32 +106,32 @@ def check_spots(game: Game) -> None:
 
 
 def check_keys(game: Game) -> str | None:
-    """KEYS: names that Pygame knows; in turns two people may share them, at the same time they cannot."""
+    """KEYS: names that Pygame knows. Two people may share keys in games of turns, but not otherwise."""
     used = [key for keys in game.keys for key in keys]
     for key in used:
         if used.count(key) > 1 and not game.turns:
             raise Failed(f"KEYS gives {key!r} to both seats")
-        if key in KEPT:
-            raise Failed(f"KEYS uses {key!r}, which {KEPT[key]} in every window; choose another")
+        if key in RESERVED_KEYS:
+            raise Failed(f"KEYS uses {key!r}, which {RESERVED_KEYS[key]} in every window; choose another")
     try:
         import pygame
     except ImportError:
         return "keys' names not looked at: Pygame is not installed"
-    with warnings.catch_warnings():  # names are known before pygame.init, which it remarks on
+    with warnings.catch_warnings():  # Pygame warns that it is not initialised, though it can name keys without
         warnings.simplefilter("ignore")
-        known = {pygame.key.name(getattr(pygame, name), use_compat=True) for name in dir(pygame) if name.startswith("K_")}
+        valid = {pygame.key.name(getattr(pygame, name), use_compat=True) for name in dir(pygame) if name.startswith("K_")}
     for key in used:
-        if key not in known:
-            raise Failed(f"KEYS names the key {key!r}, which Pygame does not know.{did_you_mean(key, known)}")
+        if key not in valid:
+            raise Failed(f"KEYS names the key {key!r}, which Pygame does not know.{did_you_mean(key, valid)}")
     return None
 
 
 @task
 def begin(game: Game, given: bytes) -> dict[str, np.ndarray]:
-    return Play(game, pictures=0).go(DECISIONS // 4)
+    return Play(game, pictures=0).run(DECISIONS // 4)
 
 
 @check("it compiles, begins and asks somebody", vital=True)
 def begins(game: Game) -> None:
-    """In a process of its own: a loop without an end, or an index out of range, would take this one with it."""
+    """Played in a separate process: an endless loop or an index out of range must not stop or crash this one."""
     elsewhere(game, begin)

@@ -1,4 +1,4 @@
-"""What a check is: a promise that every game keeps, tried on one of them."""
+"""`Check`: a requirement on every game, and the function that tests it on one game."""
 
 import time
 import traceback
@@ -11,49 +11,49 @@ from games.errors import UserError
 
 
 class Failed(Exception):
-    """What is wrong, and where: one line."""
+    """A game violates a check; the message says in one line what is wrong and where."""
 
 
 @dataclass
 class CheckResult:
-    """One check of one game."""
+    """The result of one check on one game."""
 
     check: str  # its name
     title: str
     ok: bool
-    problem: str = ""  # what is wrong and where
-    note: str = ""  # what a check that holds has to say: a figure, or why it had nothing to do
+    problem: str = ""  # what is wrong and where, if it failed
+    note: str = ""  # of a check that holds: a figure, or why there was nothing to check
     seconds: float = 0.0
 
 
 @dataclass
 class Check:
-    """One promise, and the function that finds out whether a game keeps it."""
+    """One requirement, and the function that tests whether a game meets it."""
 
     name: str
     title: str
     run: Callable[[Game], str | None]  # a note, or None; raises Failed
-    vital: bool = False  # where it fails the others cannot be tried
+    vital: bool = False  # True: if it fails, the others cannot be tried
 
     def on(self, game: Game) -> CheckResult:
-        """Run it on a game; whatever it raises is what is wrong."""
+        """Run the check on a game; any exception counts as a failure."""
         began = time.perf_counter()
         result = CheckResult(self.name, self.title, True)
         try:
             result.note = self.run(game) or ""
-        except Exception as error:  # a game may raise anything: that is what is wrong with it
+        except Exception as error:  # a broken game may raise anything
             result.ok, result.problem = False, describe(error)
         result.seconds = time.perf_counter() - began
         return result
 
 
 def check(title: str, vital: bool = False) -> Callable[[Callable[[Game], str | None]], Check]:
-    """Make a function into the check of its name."""
+    """A decorator that makes a function into a check of the same name."""
     return lambda function: Check(function.__name__, title, function, vital)
 
 
 def describe(error: Exception) -> str:
-    """An exception in one line: what it is, and the last place of it; of numba's, what does not compile."""
+    """An exception in one line: its message and the innermost place; for numba's errors, what does not compile."""
     if isinstance(error, (Failed, UserError)):
         return " ".join(str(error).splitlines())
     last = traceback.extract_tb(error.__traceback__)[-1]

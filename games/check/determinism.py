@@ -1,4 +1,4 @@
-"""One seed, one game: in any process, after a snapshot, in any batch, compiled or not."""
+"""A seed determines the game: in any process, after a snapshot, in any batch, compiled or not."""
 
 import numpy as np
 
@@ -10,37 +10,37 @@ from games.check.process import elsewhere, task
 from games.engine.batch import RUNNING
 from games.engine.loader import Game
 
-MOST_DRAWS = 1_000_000  # of the random stream between two decisions
+MOST_DRAWS = 1_000_000  # numbers drawn from the random stream between two decisions, at most
 
 
 @task
 def play(game: Game, given: bytes) -> dict[str, np.ndarray]:
-    return Play(game).go(DECISIONS)
+    return Play(game).run(DECISIONS)
 
 
 @check("same seed, same bytes, in another process too")
 def repeats(game: Game) -> str | None:
-    """Whole episodes; another seed gives others, and an episode does not depend on those before it."""
+    """Also: another seed gives other episodes, and an episode does not depend on those before it."""
     player = Play(game)
-    one = player.go(DECISIONS)
-    must_agree(one, Play(game).go(DECISIONS), "the same seed twice in one process")
-    must_agree(one, elsewhere(game, play), "the same seed in another process")
-    other = Play(game, seed=2, pictures=0).go(DECISIONS)
-    if (contents(one["states"][:, 0]) == contents(other["states"][:, 0])).all():
+    record = player.run(DECISIONS)
+    must_agree(record, Play(game).run(DECISIONS), "the same seed twice in one process")
+    must_agree(record, elsewhere(game, play), "the same seed in another process")
+    other_seed = Play(game, seed=2, pictures=0).run(DECISIONS)
+    if (contents(record["states"][:, 0]) == contents(other_seed["states"][:, 0])).all():
         raise Failed("another seed plays the same games")
-    check_openings(player, one)
-    ends = int((one["end"] != RUNNING).sum())
+    check_openings(player, record)
+    ends = int((record["end"] != RUNNING).sum())
     return f"{ends} episodes" if ends else f"none of them ended in {DECISIONS} decisions"
 
 
-def check_openings(player: Play, kept: dict[str, np.ndarray]) -> None:
-    """Episode 1 begins as it does where no episode 0 was played."""
+def check_openings(player: Play, record: dict[str, np.ndarray]) -> None:
+    """Episode 1 begins in the same state whether or not episode 0 was played."""
     fresh = Play(player.game)
     fresh.batch.reset(episode=1)
     for env in range(player.batch.num_envs):
-        ends = np.flatnonzero(kept["end"][:, env] != RUNNING)
+        ends = np.flatnonzero(record["end"][:, env] != RUNNING)
         if len(ends):
-            for field in changed(kept["states"][ends[0], env], fresh.batch.states[env]):
+            for field in changed(record["states"][ends[0], env], fresh.batch.states[env]):
                 raise Failed(f"the field {field} at the start of an episode depends on the episode before it")
 
 
@@ -49,17 +49,17 @@ def resume(game: Game, given: bytes) -> dict[str, np.ndarray]:
     player = Play(game, pictures=0)
     player.batch.restore(given)
     player.count = DECISIONS // 4
-    return player.go(DECISIONS // 4)
+    return player.run(DECISIONS // 4)
 
 
 @check("a snapshot goes on identically, in another process too")
 def resumes(game: Game) -> None:
     player = Play(game, pictures=0)
-    player.go(DECISIONS // 4)
+    player.run(DECISIONS // 4)
     snapshot = player.batch.snapshot()
-    on = player.go(DECISIONS // 4)
-    must_agree(on, resume(game, snapshot), "restored in the same process")
-    must_agree(on, elsewhere(game, resume, snapshot), "restored in another process")
+    continued = player.run(DECISIONS // 4)
+    must_agree(continued, resume(game, snapshot), "restored in the same process")
+    must_agree(continued, elsewhere(game, resume, snapshot), "restored in another process")
 
 
 @task
@@ -68,34 +68,34 @@ def poisoned(game: Game, given: bytes) -> dict[str, np.ndarray]:
     for array in (player.batch.states, player.batch.final):
         array.view(np.uint8)[:] = 0xAB
     player.batch.reset()
-    return player.go(DECISIONS // 4)
+    return player.run(DECISIONS // 4)
 
 
 @check("a start leaves nothing behind")
 def clean_start(game: Game) -> None:
-    """Where the record was full of rubbish before `build` and `reset`, nothing is different."""
-    clean = Play(game, pictures=0).go(DECISIONS // 4)
+    """Play is the same if the record was full of rubbish before `build` and `reset`."""
+    clean = Play(game, pictures=0).run(DECISIONS // 4)
     must_agree(clean, elsewhere(game, poisoned), "begun in a record full of rubbish")
 
 
 @check("a batch is its environments one by one, on any number of threads")
 def batches(game: Game) -> None:
     together = Play(game, ids=7)
-    kept = together.go(DECISIONS // 4)
+    record = together.run(DECISIONS // 4)
     for threads in (2, 3):
         player = Play(game, ids=7, threads=threads)
-        must_agree(kept, player.go(DECISIONS // 4), f"on {threads} threads")
+        must_agree(record, player.run(DECISIONS // 4), f"on {threads} threads")
         player.batch.close()
     for env in range(7):
-        alone = Play(game, ids=[env]).go(DECISIONS // 4)
-        rows = {name: game.players if name in PAINTED else 1 for name in kept}  # of each environment
-        mine = {name: array[:, env * rows[name] : (env + 1) * rows[name]] for name, array in kept.items()}
-        must_agree(mine, alone, f"environment {env} of 7 played alone")
+        alone = Play(game, ids=[env]).run(DECISIONS // 4)
+        rows = {name: game.players if name in PAINTED else 1 for name in record}  # rows of each environment
+        of_env = {name: array[:, env * rows[name] : (env + 1) * rows[name]] for name, array in record.items()}
+        must_agree(of_env, alone, f"environment {env} of 7 played alone")
 
 
 @task
 def play_plain(game: Game, given: bytes) -> dict[str, np.ndarray]:
-    return Play(game, ids=4, pictures=5).go(200, PLAIN_SECONDS)
+    return Play(game, ids=4, pictures=5).run(200, PLAIN_SECONDS)
 
 
 @check("compiled equals plain Python")
@@ -104,15 +104,15 @@ def plain(game: Game) -> str:
     decisions = len(slow["states"])
     if decisions < 20:
         raise Failed(f"plain Python is too slow to compare: {decisions} decisions in {PLAIN_SECONDS:.0f} s")
-    must_agree(Play(game, ids=4, pictures=5).go(decisions), slow, "compiled and plain Python", pictures=5)
+    must_agree(Play(game, ids=4, pictures=5).run(decisions), slow, "compiled and plain Python", pictures=5)
     return f"{4 * decisions} decisions"
 
 
 @check("only uniform moves the random stream")
 def stream(game: Game) -> None:
-    """splitmix64 adds an odd constant for each number drawn: what was drawn can be counted from the state."""
+    """splitmix64 adds an odd constant for each number drawn, so the state tells how many were drawn."""
     inverse = pow(core.GOLDEN, -1, 2**64)
-    rng = Play(game, pictures=0).go(DECISIONS // 2)
+    rng = Play(game, pictures=0).run(DECISIONS // 2)
     moves = rng["states"]["rng"][1:] - rng["states"]["rng"][:-1]
     for t, env in np.argwhere(rng["end"][1:] == RUNNING):
         if int(moves[t, env]) * inverse % 2**64 > MOST_DRAWS:

@@ -1,4 +1,4 @@
-"""Levels: made from their number alone, and every one can be solved."""
+"""Levels: each depends on its number alone, and each can be solved."""
 
 import hashlib
 
@@ -10,11 +10,11 @@ from games.check.definition import Failed, check
 from games.engine.batch import HELD_OUT
 from games.engine.loader import Game
 
-SOLVED = 10_000  # levels that a solver looks at
+SOLVED = 10_000  # number of levels given to the solver
 
 
 def built(game: Game, numbers: np.ndarray, fill: int = 0) -> np.ndarray:
-    """The levels of these numbers, as `build` makes them in records filled with a byte."""
+    """The levels of these numbers, which `build` makes in records filled with the byte `fill`."""
     states = np.zeros(len(numbers), game.state)
     states.view(np.uint8)[:] = fill
     states["tick"], states["over"], states["level"] = 0, 0, numbers
@@ -35,12 +35,12 @@ def levels(game: Game) -> str:
     if len(wrong):
         raise Failed(f"level {wrong[0, 0]} depends on more than its number: built twice, it differs")
     held_out = {level.tobytes() for level in contents(built(game, HELD_OUT + numbers))}
-    known = {level.tobytes() for level in zeros}
-    if len(known) < 2:
+    training = {level.tobytes() for level in zeros}
+    if len(training) < 2:
         raise Failed(f"{len(numbers)} levels are all the same")
-    if len(held_out - known) < len(held_out) / 2:
-        raise Failed(f"of {len(held_out)} held-out levels, {len(held_out & known)} are training levels too")
-    return f"{len(known)} of {len(numbers)} are different"
+    if len(held_out - training) < len(held_out) / 2:
+        raise Failed(f"of {len(held_out)} held-out levels, {len(held_out & training)} are training levels too")
+    return f"{len(training)} of {len(numbers)} are different"
 
 
 @check("every level can be solved")

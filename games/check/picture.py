@@ -1,4 +1,4 @@
-"""What is drawn: shapes that fit the display list, and the same picture for people as for agents."""
+"""Drawing: the shapes fit the display list, and people and agents get the same picture."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ from games.check.play import DECISIONS, Play, display_lists, every_row
 from games.engine.loader import Game
 from games.engine.view import View
 
-# People's picture, averaged down in the agents' grey tones, against the agents' pixels: the largest differences allowed.
+# The largest differences allowed between people's picture, in grey and averaged down, and the agents' pixels.
 PICTURE_MEAN = 1.0  # grey levels of 255, over all pixels of a frame
-PICTURE_LARGEST = 64.0  # in any one pixel: where two shapes share one, its parts are blended, 255 / 4 at most
+PICTURE_LARGEST = 64.0  # in any one pixel: blending two shapes that share a pixel is off by 255 / 4 at most
 
-NEAR = 21.0  # world units: a shape lies inside the world or at most so far outside
-NUMBERS = (0, 4, 3, 5, 6)  # how many of a shape's numbers count, by its kind
+NEAR = 21.0  # world units that a shape may lie outside the world, at most
+NUMBERS = (0, 4, 3, 5, 6)  # how many numbers a shape has, by its kind
 VERBS = ("gone", "rect", "disc", "line", "triangle")  # by kind
 
 
@@ -41,13 +41,14 @@ def frames(game: Game) -> str:
 
 
 def check_not_blank(game: Game, first: np.ndarray, seats: np.ndarray) -> None:
+    """The first frame of every seat shows something."""
     for frame, seat in zip(first, seats, strict=True):
         if not frame["kind"][: frame["count"]].any() and not (game.grid and frame["grid"].any()):
             raise Failed(f"the first frame of seat {seat} is blank")
 
 
 def check_frame(game: Game, frame: np.void, for_people: np.void, seat: int, kinds: dict[tuple[int, int], int]) -> None:
-    """One seat's frame, as agents and as people get it. `kinds`: what each row of a seat has held so far."""
+    """Check one seat's frame, for agents and for people. `kinds`: the kind of shape in each (seat, row) so far."""
     count = int(frame["count"])
     if count > game.shapes:
         raise Failed(
@@ -68,7 +69,7 @@ def check_frame(game: Game, frame: np.void, for_people: np.void, seat: int, kind
 
 
 def shape(frame: np.void, k: int) -> tuple[int, int, bytes]:
-    """A row of a display list: kind, role and tone, and the numbers that count."""
+    """A row of a display list: its kind, its role and tone, and its numbers."""
     kind = int(frame["kind"][k])
     return kind, int(frame["code"][k]), frame["xy"][k, : NUMBERS[kind]].tobytes()
 
@@ -90,7 +91,7 @@ def check_shape(frame: np.void, k: int, where: str) -> None:
 
 
 def extent(kind: int, numbers: np.ndarray) -> tuple[float, tuple[float, float, float, float]]:
-    """Of a shape: the smallest of its sizes (a width, a radius), and its box (left, top, right, bottom)."""
+    """A shape's smallest size (a width or radius), and its box (left, top, right, bottom)."""
     if kind == core.RECT:
         x, y, w, h = numbers
         return min(w, h), (x, y, x + w, y + h)
@@ -103,7 +104,7 @@ def extent(kind: int, numbers: np.ndarray) -> tuple[float, tuple[float, float, f
 
 @check("what people see, averaged down in grey, is what agents see")
 def picture(game: Game) -> str:
-    """Pygame's picture, painted eight times as large, against the agents' pixels: two programs, one display list."""
+    """Compares two implementations: Pygame's picture, painted eight times as large, and the agents' pixels."""
     try:
         from games.render.renderer import Painter
     except ImportError:

@@ -1,4 +1,4 @@
-"""Play by chance that can be repeated: the same environments, the same dice, the same games."""
+"""Repeatable random play: the same environments and random numbers give the same games."""
 
 import time
 from typing import Any
@@ -9,18 +9,18 @@ from games.engine.batch import EXTERNAL, RANDOM, Batch
 from games.engine.loader import Game
 from games.engine.view import View
 
-DECISIONS = 400  # that play lasts
-PLAIN_SECONDS = 4.0  # of play in plain Python; what was played by then is looked at
-PAINTED = {"pixels": 42, "planes": 14, "objects": 14}  # what play paints, and how large
+DECISIONS = 400  # length of play
+PLAIN_SECONDS = 4.0  # time limit for play in plain Python
+PAINTED = {"pixels": 42, "planes": 14, "objects": 14}  # the observations that play records, and their sizes
 
 
 def every_row(envs: int, seats: range) -> tuple[np.ndarray, np.ndarray]:
-    """Each seat of each environment: their environments and their seats, int64 [R] both."""
+    """One row for each seat of each environment: the rows' environments and seats, both int64 [R]."""
     return np.repeat(np.arange(envs), len(seats)), np.tile(np.array(seats), envs)
 
 
 def world_masks(batch: Batch) -> np.ndarray:
-    """uint8 [N, P, A]: what each seat may try, in world words."""
+    """uint8 [N, P, A]: each seat's legal world actions."""
     envs, seats = every_row(batch.num_envs, range(batch.game.players))
     masks = np.zeros((len(envs), batch.game.num_actions), np.uint8)
     batch.kernel.mask_slice(0, len(envs), batch.states, batch.slots, envs, seats, masks)
@@ -28,28 +28,28 @@ def world_masks(batch: Batch) -> np.ndarray:
 
 
 def display_lists(batch: Batch, envs: np.ndarray, seats: np.ndarray, people: bool = False) -> np.ndarray:
-    """What is drawn for these seats, as agents or as people see it: records [R]."""
+    """The display lists of these seats, for agents or for people: records [R]."""
     frames = np.zeros(len(envs), batch.game.frame_dtype())
     batch.kernel.frame_slice(0, len(envs), batch.states, envs, seats, frames, int(people))
     return frames
 
 
 def pick(masks: np.ndarray, chance: np.ndarray) -> np.ndarray:
-    """The legal action that a number in [0, 1) falls on; 0 where there is none. [..., A], [...] → int64 [...]."""
+    """The legal action that a random number in [0, 1) selects; 0 if there is none. [..., A], [...] → int64 [...]."""
     nth = (chance * masks.sum(-1)).astype(np.int64)
     return (masks.cumsum(-1) > nth[..., None]).argmax(-1)
 
 
 class Play:
-    """Environments whose seats act at random, some of them against a bot or against chance; what happened is kept.
+    """Environments whose seats act at random, some of them against a bot or a random player; `run` records them.
 
-    The play of an environment depends on its number alone, not on which others there are.
+    The play of an environment depends on its number alone, not on the other environments.
     """
 
-    KINDS = 4  # of environments: all seats are the caller's, one is a bot's, one is chance's, one is a better bot's
+    KINDS = 4  # of environments: all seats are the caller's; one is a bot's; one plays at random; one is a better bot's
 
     def __init__(self, game: Game, ids: Any = 8, seed: int = 1, threads: int = 1, pictures: int = 10):
-        """ids: of the environments, or how many. pictures: frames are painted every so many decisions; 0: never."""
+        """ids: the environments' numbers, or how many there are. pictures: record frames every so many decisions; 0: never."""
         self.game, self.pictures = game, pictures
         self.ids = np.arange(ids) if isinstance(ids, int) else np.asarray(ids)
         bots = np.full((len(self.ids), game.players), EXTERNAL)
@@ -62,15 +62,15 @@ class Play:
         rows = np.stack(every_row(len(self.ids), range(game.players)), 1)
         self.views = [View(self.batch, rows, kind, size, 1) for kind, size in PAINTED.items() if pictures]
         self.count = 0
-        self.kept: dict[str, list[np.ndarray]] = {}
+        self.recorded: dict[str, list[np.ndarray]] = {}
 
     def step(self) -> None:
-        """One decision of everybody's; where the game has hands, some ticks in which people alone act."""
+        """One decision of every seat that is asked; in games with HANDS, some ticks in which seats that are not asked act."""
         batch = self.batch
         masks = world_masks(batch)
         actions = pick(masks, self.roll())
         limit = None
-        if self.game.hands:  # people's own actions fall on seats that are not asked
+        if self.game.hands:  # seats that are not asked play the actions that only people have
             limit = 7
             idle = (batch.asked == 0) & (batch.bots == EXTERNAL)
             by_hand = (self.roll(512) * len(self.game.hands)).astype(np.int64)
@@ -78,29 +78,29 @@ class Play:
             batch.asked[idle] = 1
         batch.step(actions, limit)
         self.count += 1
-        self.write_down(masks)
+        self.record(masks)
 
-    def roll(self, ahead: int = 0) -> np.ndarray:
-        """A number in [0, 1) for each seat, of this decision or of one ahead. [N, P]"""
-        return self.dice[:, (self.count + ahead) % 1024]
+    def roll(self, offset: int = 0) -> np.ndarray:
+        """A random number in [0, 1) for each seat, [N, P]; each `offset` gives others."""
+        return self.dice[:, (self.count + offset) % 1024]
 
-    def write_down(self, masks: np.ndarray) -> None:
-        """Keep what happened."""
+    def record(self, masks: np.ndarray) -> None:
+        """Append the current arrays of the batch to the record."""
         batch = self.batch
-        keep = {"states": batch.states, "reward": batch.rewards, "end": batch.end, "mask": masks}
-        keep["action"] = batch.slots["acting"]
+        arrays = {"states": batch.states, "reward": batch.rewards, "end": batch.end, "mask": masks}
+        arrays["action"] = batch.slots["acting"]
         if self.pictures and self.count % self.pictures == 0:
             for view in self.views:
-                keep[view.observation] = view.paint(batch.states, view.envs, view.seats)
-        for name, array in keep.items():
-            self.kept.setdefault(name, []).append(array.copy())
+                arrays[view.observation] = view.paint(batch.states, view.envs, view.seats)
+        for name, array in arrays.items():
+            self.recorded.setdefault(name, []).append(array.copy())
 
-    def go(self, decisions: int, seconds: float = 1e9) -> dict[str, np.ndarray]:
-        """Play on; everything kept since the last call, [decisions, N, …] each. Stops after so many seconds."""
-        self.kept = {}
-        until = time.perf_counter() + seconds
+    def run(self, decisions: int, seconds: float = 1e9) -> dict[str, np.ndarray]:
+        """Play so many decisions, or until so many seconds are over; returns the record of them, arrays [decisions, N, …]."""
+        self.recorded = {}
+        deadline = time.perf_counter() + seconds
         for _ in range(decisions):
             self.step()
-            if time.perf_counter() > until:
+            if time.perf_counter() > deadline:
                 break
-        return {name: np.stack(arrays) for name, arrays in self.kept.items()}
+        return {name: np.stack(arrays) for name, arrays in self.recorded.items()}

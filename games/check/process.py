@@ -1,4 +1,4 @@
-"""Processes of their own: for what might never end, must not share memory, or runs as plain Python."""
+"""Separate processes: for code that might never end, must not share memory, or must run as plain Python."""
 
 import os
 import subprocess
@@ -14,22 +14,22 @@ from games import core
 from games.check.definition import Failed, describe
 from games.engine.loader import Game
 
-PATIENCE = 120.0  # seconds for a process of its own
-FAILED_CHILD = 3  # exit code of a child that has found what is wrong
+PATIENCE = 120.0  # time limit of a separate process, seconds
+FAILED_CHILD = 3  # exit code of a child that has found a problem
 ROOT = Path(games.__file__).parents[1]
 
 Task = Callable[[Game, bytes], dict[str, np.ndarray]]
-TASKS: dict[str, Task] = {}  # what a check does in a process of its own
+TASKS: dict[str, Task] = {}  # the functions that checks run in a separate process
 
 
 def task(function: Task) -> Task:
-    """Enter a function into TASKS."""
+    """A decorator that adds a function to TASKS."""
     TASKS[function.__name__] = function
     return function
 
 
 def elsewhere(game: Game, work: Task, given: bytes = b"", plain: bool = False) -> dict[str, np.ndarray]:
-    """Run a task on a game in another process (`plain`: as plain Python) and give its arrays."""
+    """Run a task on a game in another process (`plain`: as plain Python) and return its arrays."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     env["NUMBA_DISABLE_JIT"] = "1" if plain else "0"
     with tempfile.TemporaryDirectory(prefix="sparring-check-") as folder:
@@ -50,12 +50,12 @@ def elsewhere(game: Game, work: Task, given: bytes = b"", plain: bool = False) -
 
 
 def child(name: str, folder: str, path: str) -> int:
-    """The other end of `elsewhere`; its exit code."""
+    """The main function of the process that `elsewhere` starts; returns its exit code."""
     if core.PLAIN:
         np.seterr(over="raise")
     try:
         arrays = TASKS[name](games.load(path), Path(folder, "in").read_bytes())
-    except Exception as error:  # a game may raise anything: that is what is wrong with it
+    except Exception as error:  # a broken game may raise anything
         print(describe(error), file=sys.stderr)
         return FAILED_CHILD
     np.savez(Path(folder, "out.npz"), **arrays)  # type: ignore[arg-type]

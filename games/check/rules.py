@@ -1,4 +1,4 @@
-"""What the rules allow, what they do with what cannot be done, and what they pay."""
+"""The rules: legal actions, impossible actions, and rewards."""
 
 import time
 
@@ -15,7 +15,7 @@ from games.engine.loader import Game
 
 @check("every seat asked may do something, and is asked in every episode")
 def masks(game: Game) -> None:
-    player = Play(game, ids=np.arange(8) * Play.KINDS, pictures=0)  # every seat is the caller's
+    player = Play(game, ids=np.arange(8) * Play.KINDS, pictures=0)  # in these, every seat is the caller's
     batch = player.batch
     times = np.zeros(batch.asked.shape, np.int64)
     for decision in range(DECISIONS):
@@ -36,17 +36,17 @@ def masks(game: Game) -> None:
 
 @task
 def try_the_impossible(game: Game, given: bytes) -> dict[str, np.ndarray]:
-    """Plain Python only, where an index that is too large raises: copies of one environment, each trying something."""
-    beyond = game.num_actions + len(game.hands)
-    copies = 5  # 0 goes on; 1 does nothing; the others try what cannot be done
+    """In plain Python, where an index that is too large raises: copies of one environment, each with other actions."""
+    too_large = game.num_actions + len(game.hands)
+    copies = 5  # copy 0 plays legal actions, 1 none, the others impossible ones
     batch = Batch(game, copies, 4, env_ids=np.zeros(copies, int), frame_skip=1)
     dice = np.random.default_rng(4)
-    until = time.perf_counter() + PLAIN_SECONDS / 2
+    deadline = time.perf_counter() + PLAIN_SECONDS / 2
     count = 0
-    while time.perf_counter() < until and count < 4 * DECISIONS:
+    while time.perf_counter() < deadline and count < 4 * DECISIONS:
         masks = world_masks(batch)
         actions = pick(masks, dice.random(masks.shape[:2]))
-        actions[1], actions[2], actions[3] = -1, beyond, 99 + beyond
+        actions[1], actions[2], actions[3] = -1, too_large, 99 + too_large
         actions[4] = forbidden(masks[4], dice, -1 if game.has_asks else 0)
         before = batch.states[1].copy()
         batch.step(actions, 1)
@@ -61,13 +61,13 @@ def try_the_impossible(game: Game, given: bytes) -> dict[str, np.ndarray]:
 
 
 def forbidden(masks: np.ndarray, dice: np.random.Generator, none: int) -> np.ndarray:
-    """For each seat an action that its mask forbids; where there is none, `none`."""
+    """For each seat a random action that its mask forbids; `none` if the mask allows all."""
     choice = pick(1 - masks, dice.random(len(masks)))
     return np.where(masks.all(-1), none, choice)
 
 
 def check_same_as_none(batch: Batch, copy: int, action: np.ndarray) -> None:
-    """What cannot be done is none: the state is the one that -1 leads to."""
+    """An impossible action has the effect of none: the state is the same as after -1."""
     ends = batch.end[copy], batch.end[1]
     states = batch.states if ends == (RUNNING, RUNNING) else batch.final
     differ = changed(states[copy], states[1])
@@ -78,26 +78,28 @@ def check_same_as_none(batch: Batch, copy: int, action: np.ndarray) -> None:
 
 
 def check_time_stands_still(before: np.void, after: np.void) -> None:
+    """In a game of turns nothing but the tick changes while no seat acts."""
     for field in changed(before, after):
         if field != "tick":
             raise Failed(f"TURNS: the field {field} changes while a seat that is asked has not answered")
 
 
 def only_impossible(game: Game) -> np.ndarray:
-    """The states after play in which nobody ever does anything possible, and hands are moved by chance."""
+    """The states after play with impossible actions only, and with random actions of HANDS in the second environment."""
     batch = Batch(game, 2, 5)
     dice = np.random.default_rng(5)
-    beyond = game.num_actions + len(game.hands)
+    too_large = game.num_actions + len(game.hands)
     for _ in range(DECISIONS):
-        actions = np.full(batch.asked.shape, beyond)
+        actions = np.full(batch.asked.shape, too_large)
         if game.hands:
             batch.asked[1] = 1
-            actions[1] = dice.integers(game.num_actions, beyond, game.players)
+            actions[1] = dice.integers(game.num_actions, too_large, game.players)
         batch.step(actions, 4)
     return batch.states
 
 
 def check_finite(states: np.ndarray) -> None:
+    """All floating-point fields are finite."""
     for field in fields(states):
         if states[field].dtype.kind == "f" and not np.isfinite(states[field]).all():
             raise Failed(f"the field {field} is not finite after impossible actions")
@@ -108,8 +110,8 @@ def impossible(game: Game) -> str:
     return f"{elsewhere(game, try_the_impossible, plain=True)['count']} ticks"
 
 
-SAMPLES = 40  # ticks of each kind, with a reward and without, that are stepped anew
-BEFORE = 8.0  # in `rewards`, before such a step
+SAMPLES = 40  # ticks of each kind, with a reward and without, that `add_rewards` repeats
+BEFORE = 8.0  # value in `rewards` before such a step
 
 
 @check("rewards are finite, added to what is there, and those of two seats add up to 0 at every tick")
@@ -118,7 +120,7 @@ def zero_sum(game: Game) -> str | None:
     bots[8:16] = 0.5
     bots[16:24, -1] = 0.2
     batch = Batch(game, 32, 6, bots=bots)
-    earning, idle = [], []  # (state, actions) of ticks with and without a reward
+    rewarded, unrewarded = [], []  # (state, actions) of ticks with and without a reward
     for tick in range(min(game.max_ticks, 6000)):
         before = batch.states.copy()
         batch.step(np.zeros(bots.shape, np.int64), 1)
@@ -128,33 +130,33 @@ def zero_sum(game: Game) -> str | None:
         off = np.flatnonzero(abs(so_far.sum(-1)) > 1e-9)
         if game.players == 2 and len(off):
             raise Failed(f"the returns are {so_far[off[0]].tolist()} after tick {tick} (environment {off[0]}): not 0 in all")
-        for env, earned in enumerate((batch.slots["reward"] != 0.0).any(-1).tolist()):
-            kept = earning if earned else idle
-            if len(kept) < SAMPLES:
-                kept.append((before[env], batch.slots["acting"][env].copy()))
-    if not earning:
+        for env, has_reward in enumerate((batch.slots["reward"] != 0.0).any(-1).tolist()):
+            samples = rewarded if has_reward else unrewarded
+            if len(samples) < SAMPLES:
+                samples.append((before[env], batch.slots["acting"][env].copy()))
+    if not rewarded:
         raise Failed("nobody ever earns anything")
-    states, actions = zip(*earning, *idle, strict=True)
+    states, actions = zip(*rewarded, *unrewarded, strict=True)
     elsewhere(game, add_rewards, np.stack(states).tobytes() + np.stack(actions).tobytes(), plain=True)
     return None if game.players == 2 else "one seat"
 
 
 @task
 def add_rewards(game: Game, given: bytes) -> dict[str, np.ndarray]:
-    """Plain Python only: the same tick with nothing in `rewards` and with something must earn the same."""
+    """In plain Python: the same tick adds the same reward whether `rewards` holds 0 or something else before it."""
     count = len(given) // (game.state.itemsize + 8 * game.players)
     states = np.frombuffer(given, game.state, count)
     actions = np.frombuffer(given, np.int64, offset=count * game.state.itemsize).reshape(count, game.players)
     for k in range(count):
-        earned = []
+        added = []
         for before in (0.0, BEFORE):
-            rewards, told = np.full(game.players, before), actions[k].copy()
-            arrays = told.view(core.PlainArray), rewards.view(core.PlainArray)
+            rewards, given_actions = np.full(game.players, before), actions[k].copy()
+            arrays = given_actions.view(core.PlainArray), rewards.view(core.PlainArray)
             game.functions["step"](core.at(states[k : k + 1].copy(), 0), *arrays)
-            earned.append(rewards - before)
-        for seat in np.flatnonzero(abs(earned[0] - earned[1]) > 1e-9)[:1]:
+            added.append(rewards - before)
+        for seat in np.flatnonzero(abs(added[0] - added[1]) > 1e-9)[:1]:
             raise Failed(
-                f"step must add to rewards: with {BEFORE:g} in rewards[{seat}] it earns {earned[1][seat]:g}, with 0 there "
-                f"{earned[0][seat]:g} (tick {states[k]['tick']}): write rewards[{seat}] += …"
+                f"step must add to rewards: with {BEFORE:g} in rewards[{seat}] it earns {added[1][seat]:g}, with 0 there "
+                f"{added[0][seat]:g} (tick {states[k]['tick']}): write rewards[{seat}] += …"
             )
     return {"count": np.array(count)}

@@ -1,4 +1,4 @@
-"""Looking changes nothing: what draws a state, asks about it or chooses for it must leave it as it is."""
+"""No side effects: functions that draw a state, ask about it or choose an action must not change it."""
 
 import time
 from importlib.util import find_spec
@@ -16,12 +16,12 @@ from games.engine.loader import Game
 
 @task
 def look(game: Game, given: bytes) -> dict[str, np.ndarray]:
-    """Plain Python only: the game's functions, called one by one at each tick at which some seat is asked."""
+    """In plain Python: call the game's functions one by one at each tick at which a seat is asked."""
     batch = Batch(game, 1, 3)
     dice = np.random.default_rng(3)
-    until = time.perf_counter() + PLAIN_SECONDS / 2
+    deadline = time.perf_counter() + PLAIN_SECONDS / 2
     count = 0
-    while time.perf_counter() < until and count < DECISIONS:
+    while time.perf_counter() < deadline and count < DECISIONS:
         look_at(game, batch)
         masks = world_masks(batch)
         batch.step(pick(masks, dice.random(masks.shape[:2])))
@@ -30,7 +30,7 @@ def look(game: Game, given: bytes) -> dict[str, np.ndarray]:
 
 
 def look_at(game: Game, batch: Batch) -> None:
-    """Call everything that looks at a state, with every seat."""
+    """Call every function that must not change a state, for every seat."""
     before, s = batch.states.copy(), batch.record()
 
     def unchanged(what: str) -> None:
@@ -58,17 +58,18 @@ def look_at(game: Game, batch: Batch) -> None:
 
 
 def check_hud(texts: Any) -> None:
+    """`hud` returns three texts that the window can show."""
     if not (isinstance(texts, tuple) and len(texts) == 3 and all(isinstance(text, str) for text in texts)):
         raise Failed(f"hud gives {texts!r}; it needs three texts: left, middle, right")
     check_letters("hud", "".join(texts))
 
 
 def check_letters(what: str, text: str) -> None:
-    """What the window's font lacks would be boxes there."""
+    """The window can show all characters of a text: for others it would show boxes."""
     if find_spec("pygame"):
-        from games.render.glyphs import GLYPHS, unknown
+        from games.render.glyphs import GLYPHS, unprintable
 
-        for sign in unknown(text)[:1]:
+        for sign in unprintable(text)[:1]:
             raise Failed(f"{what} writes '{sign}', which the window's font lacks; beside letters it has {' '.join(GLYPHS)}")
 
 

@@ -1,1 +1,1 @@
-"""From a game file to compiled batches, and the observations of their seats."""
+"""The engine: loads a game file, compiles it into batches, and renders what the seats observe."""

@@ -1,4 +1,4 @@
-"""`Batch`: N copies of a game that advance together. Rules only; `games.engine.view` says what seats see of them."""
+"""`Batch`: N copies of a game that advance together. Rules only: `games.engine.view` makes the observations."""
 
 import json
 import struct
@@ -9,26 +9,25 @@ from typing import Any
 import numpy as np
 
 from games import core
+from games.engine.constants import EXTERNAL, HELD_OUT, LONGEST_DELAY, OUT_OF_TIME, OVER, RANDOM, RUNNING
 from games.engine.loader import Game
 from games.errors import UserError
 
-RUNNING, OVER, OUT_OF_TIME = 0, 1, 2
-EXTERNAL, RANDOM = -2.0, -1.0  # in `bots`: decided by the caller; by chance. 0 to 1: the skill of the game's own bot
-LONGEST_DELAY = 60  # ticks
-HELD_OUT = 1_000_000_000  # levels from this number on are for tests
-_MAGIC = b"SPARBAT1"
+__all__ = ["EXTERNAL", "HELD_OUT", "LONGEST_DELAY", "OUT_OF_TIME", "OVER", "RANDOM", "RUNNING", "Batch", "Workers"]
+
+_MAGIC = b"SPARBAT1"  # the first bytes of a snapshot
 
 
 class Workers:
-    """Shares a range out among threads by slices: for work that releases the GIL, as compiled loops and torch do."""
+    """Divides a range into slices, one for each thread: for work that releases the GIL, as compiled loops and torch do."""
 
     def __init__(self, threads: int = 1, initializer: Callable[[], None] | None = None):
-        """initializer: called once in each thread but the caller's."""
+        """initializer: called once in each new thread (not in the caller's)."""
         self.threads = max(1, threads)
         self._pool = ThreadPoolExecutor(self.threads - 1, "worker", initializer) if self.threads > 1 else None
 
     def run(self, count: int, call: Callable[[int, int, int], Any]) -> list[Any]:
-        """`call(lo, hi, k)` for slices k of range(count); what each gave, in order."""
+        """Call `call(lo, hi, k)` for each slice k of range(count); the results in order."""
         if self._pool is None or count < 2 * self.threads:
             return [call(0, count, 0)]
         edges = [count * k // self.threads for k in range(self.threads + 1)]
@@ -46,13 +45,13 @@ class Batch:
 
     After construction and after each `step`, the arrays hold (N environments, P seats):
 
-    `states` structured [N]: the games as they stand; where an episode ended, the next one has begun.
-    `asked`   uint8 [N, P]: this seat's caller decides now.
-    `rewards` float64 [N, P]: what a seat earned since it was last asked (0 while it waits; at an end, all that is due).
+    `states`  structured [N]: the current states; where an episode ended, the next one has begun.
+    `asked`   uint8 [N, P]: 1 where the caller must give this seat's action to the next `step`.
+    `rewards` float64 [N, P]: a seat's reward since it was last asked (0 while it waits; at an end, all that is due).
     `end`     uint8 [N]: 0 running, 1 over by the rules, 2 out of time. At an end, valid until the next `step`:
-    `final`   structured [N]: the state the episode ended in; `returns` float64 [N, P] and `ticks` int32 [N] of all of it.
+    `final`   structured [N]: the state the episode ended in; `returns` float64 [N, P] and `ticks` int32 [N] of the episode.
 
-    Episode k of environment i is the same whatever the batch's size or thread count, and however earlier ones went.
+    Episode k of environment i is the same for every batch size and thread count, and does not depend on earlier episodes.
     """
 
     def __init__(
@@ -72,9 +71,9 @@ class Batch:
         """
         bots: who decides for each seat, broadcast to [N, P]: `EXTERNAL` (the caller), `RANDOM`, or a bot's skill 0-1.
         frame_skip: ticks between a seat's decisions, broadcast to [N, P]; by default the game's. Games with `asks` ignore it.
-        delay: ticks until a seat's decision takes effect, 0-60, broadcast to [N, P]. Turns take effect at once.
-        opening: the fewest and the most ticks (plies, in a game of turns) with which chance opens an episode for all seats.
-        levels: train on the levels 0 … levels-1, or on those listed; None: on any below 1,000,000,000.
+        delay: ticks until a seat's decision takes effect, 0-60, broadcast to [N, P]. In games of turns always 0.
+        opening: (min, max) number of ticks (plies, in a game of turns) at an episode's start in which all seats act at random.
+        levels: play the levels 0 … levels-1, or those listed; None: any below 1,000,000,000.
         env_ids: numbers of the environments, 0 … N-1 by default; two with the same number play the same episodes.
         """
         if num_envs < 1:
@@ -86,7 +85,7 @@ class Batch:
         self.bots[:] = bots
         self.frame_skip[:] = game.frame_skip if frame_skip is None else frame_skip
         self.delay[:] = 0 if game.turns else delay
-        self.slots["fewest"], self.slots["most"] = opening
+        self.slots["opening_min"], self.slots["opening_max"] = opening
         if not 0 <= opening[0] <= opening[1]:
             raise UserError(f"An opening has from {opening[0]} to {opening[1]} ticks; that is no range.")
         if self.delay.min() < 0 or self.delay.max() > LONGEST_DELAY:
@@ -112,18 +111,18 @@ class Batch:
 
     @property
     def asked(self) -> np.ndarray:
-        """uint8 [N, P]: this seat's caller decides now. Set it to 1 to let a person act who is not asked (`HANDS`)."""
+        """uint8 [N, P]: the caller decides for this seat now. Set it to 1 to let a person act who is not asked (`HANDS`)."""
         return self.slots["asked"]
 
     @property
     def bots(self) -> np.ndarray:
-        """float64 [N, P]: who decides for each seat; may be changed at any time, also for one environment."""
+        """float64 [N, P]: who decides for each seat; may be changed at any time, also in a single environment."""
         return self.slots["bot"]
 
     @property
     def frame_skip(self) -> np.ndarray:
         """int32 [N, P]: ticks between a seat's decisions."""
-        return self.slots["skip"]
+        return self.slots["frame_skip"]
 
     @property
     def delay(self) -> np.ndarray:
@@ -136,15 +135,15 @@ class Batch:
         return self.slots["episode"]
 
     def reset(self, episode: int | None = None) -> None:
-        """Begin every environment anew, at episode `episode` (0 by default)."""
+        """Start every environment at the beginning of episode `episode` (0 by default)."""
         self.slots["episode"] = 0 if episode is None else episode
         self._run(np.zeros((self.num_envs, self.game.players), np.int64), self.game.max_ticks, begin=True)
 
     def step(self, actions: np.ndarray, max_ticks: int | None = None) -> None:
-        """Advance every environment until one of its callers' seats is asked again or its episode ends.
+        """Advance every environment until a seat of the caller's is asked again or the episode ends.
 
-        actions: int64 [N, P] world actions; read where a seat was asked. What a seat cannot do it does not do.
-        max_ticks: stop after so many ticks at the latest (1: the window's way).
+        actions: int64 [N, P] world actions; read where a seat was asked. An impossible action has no effect.
+        max_ticks: stop after so many ticks at the latest (the window uses 1).
         """
         actions = np.ascontiguousarray(actions, np.int64).reshape(self.num_envs, self.game.players)
         self._run(actions, self.game.max_ticks if max_ticks is None else max_ticks, begin=False)
@@ -158,9 +157,9 @@ class Batch:
     # --- snapshots ---
 
     def snapshot(self) -> bytes:
-        """All that the batch will ever depend on, as bytes: `restore` goes on identically, in another process too."""
+        """The whole state of the batch as bytes: after `restore`, in any process, it continues identically."""
         arrays = self._arrays()
-        head = json.dumps(
+        header = json.dumps(
             {
                 "game": self.game.name,
                 "version": self.game.version,
@@ -170,24 +169,23 @@ class Batch:
                 "sizes": [array.nbytes for array in arrays],
             }
         ).encode()
-        return _MAGIC + struct.pack("<I", len(head)) + head + b"".join(array.tobytes() for array in arrays)
+        return _MAGIC + struct.pack("<I", len(header)) + header + b"".join(array.tobytes() for array in arrays)
 
     def restore(self, snapshot: bytes) -> None:
-        """Go on from a snapshot of a batch of the same game, size and number of levels."""
+        """Continue from a snapshot of a batch of the same game, size and number of levels."""
         if snapshot[: len(_MAGIC)] != _MAGIC:
             raise UserError("This is not a snapshot of a batch.")
         start = len(_MAGIC) + 4
         (length,) = struct.unpack("<I", snapshot[len(_MAGIC) : start])
-        head = json.loads(snapshot[start : start + length])
-        mine = {"game": self.game.name, "version": self.game.version, "num_envs": self.num_envs, "levels": len(self.levels)}
-        for key, value in mine.items():
-            if head[key] != value:
-                raise UserError(f"The snapshot's {key} is {head[key]}, this batch's is {value}.")
-        at, self.seed = start + length, head["seed"]
+        header = json.loads(snapshot[start : start + length])
+        expected = {"game": self.game.name, "version": self.game.version, "num_envs": self.num_envs, "levels": len(self.levels)}
+        for key, value in expected.items():
+            if header[key] != value:
+                raise UserError(f"The snapshot's {key} is {header[key]}, this batch's is {value}.")
+        offset, self.seed = start + length, header["seed"]
         for array in self._arrays():
-            part = np.frombuffer(snapshot, array.dtype, array.size, at)
-            array[...] = part.reshape(array.shape)
-            at += array.nbytes
+            array[...] = np.frombuffer(snapshot, array.dtype, array.size, offset).reshape(array.shape)
+            offset += array.nbytes
 
     def _arrays(self) -> list[np.ndarray]:
         return [
@@ -195,7 +193,7 @@ class Batch:
         ]  # fmt: skip
 
     def record(self, env: int = 0, final: bool = False):
-        """One environment's state with its fields as attributes of Python's own types: for `hud`, replays and tests."""
+        """One environment's state, its fields as attributes of Python's own types: for `hud`, replays and tests."""
         return core.PlainRecord(self.final if final else self.states, env)
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
-"""What can be said of a game file before it is compiled: the values of its names, and the mistakes its text shows.
+"""The contract of a game file, checked before compilation: the values of its names, and mistakes visible in its source.
 
-Each is a `UserError` that names the file as the user typed it, the line, and where it can the name that was meant.
+A violation is a `UserError` with the file as the user typed it, the line, and if possible the name that was meant.
 """
 
 import ast
@@ -22,39 +22,39 @@ import numpy as np
 from games import core
 from games.errors import UserError
 
-# The functions of the contract, as the engine calls them.
+# The functions of the contract and the parameters with which the engine calls them.
 FUNCTIONS = {
     "build": ("s",), "reset": ("s",), "step": ("s", "actions", "rewards"), "draw": ("s", "f", "seat"),
     "bot": ("s", "seat", "skill"), "asks": ("s", "seat"), "legal": ("s", "seat", "mask"), "solvable": ("s",), "hud": ("s",),
 }  # fmt: skip
-PLAIN = ("hud",)  # those that are never compiled
-CHANCE = ("random", "numpy.random")  # modules of dice that are not the state's own
-UNSEEN = {"RECIPE", "MARK", "KEYS", "SPOTS", "hud"}  # what an agent neither sees nor earns by
+NEVER_COMPILED = ("hud",)
+RANDOM_MODULES = ("random", "numpy.random")  # generators other than the state's random stream
+NOT_IN_DIGEST = {"RECIPE", "MARK", "KEYS", "SPOTS", "hud"}  # names that change neither observations nor rewards
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """A question to end a message with, and a blank before it; nothing where no choice is near.
+    """A question to end a message with, after a blank; an empty text if no choice is near.
 
     >>> did_you_mean("rnig", ["rng", "ring"]), did_you_mean("vv", ["x", "vy"]), did_you_mean("score", ["x"])
     (" Did you mean 'ring'?", " Did you mean 'vy'?", '')
     """
     by_lower = {choice.lower(): choice for choice in choices}
     swapped = [choice for choice in by_lower if sorted(choice) == sorted(word.lower())]
-    cutoff = 0.7 if len(word) > 3 else 0.5  # of three letters one may be wrong, of two too
+    cutoff = 0.7 if len(word) > 3 else 0.5  # in a word of two or three letters one may be wrong
     close = swapped or difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
     return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
-def wrong(shown: str, what: str) -> UserError:
-    """The error of a file that lacks what the contract asks."""
-    return UserError(f"{shown}: {what}\nCONTRIBUTING.md says what a game file holds.")
+def contract_error(shown: str, what: str) -> UserError:
+    """The error of a file that violates the contract. shown: its path as the user typed it, as everywhere in this file."""
+    return UserError(f"{shown}: {what}\ndocs/games.md says what a game file holds.")
 
 
 # --- before it runs -------------------------------------------------------------------------------------------------
 
 
 def parse(source: bytes, shown: str) -> ast.Module:
-    """The file's tree; `UserError` where it is no Python, or imports from `games.core` what that does not have."""
+    """The file's syntax tree; `UserError` if it is not Python, or imports a name that `games.core` does not have."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError) as error:
@@ -74,8 +74,8 @@ def _public(module: types.ModuleType) -> list[str]:
     return [name for name in vars(module) if not name.startswith("_")]
 
 
-def not_loaded(error: Exception, module: types.ModuleType, shown: str) -> UserError:
-    """What the file raised when it ran, as an error that names its line."""
+def load_error(error: Exception, module: types.ModuleType, shown: str) -> UserError:
+    """The `UserError` for an exception that the file raised when it was imported, with its line."""
     line = line_of(error, module)
     hint = did_you_mean(error.name or "", {*vars(module), *_public(core)}) if isinstance(error, NameError) else ""
     place = f" line {line}" if line else ""
@@ -83,7 +83,7 @@ def not_loaded(error: Exception, module: types.ModuleType, shown: str) -> UserEr
 
 
 def line_of(error: Exception, module: types.ModuleType) -> int | None:
-    """The innermost line of a file that an error passed through; None where it did not."""
+    """The innermost line of the module in an error's traceback; None if there is none."""
     found, trace = None, error.__traceback__
     while trace:
         if trace.tb_frame.f_code.co_filename == module.__file__:
@@ -96,8 +96,8 @@ def line_of(error: Exception, module: types.ModuleType) -> int | None:
 
 
 def check_values(module: types.ModuleType, shown: str) -> None:
-    """`UserError` where a name is missing or holds what it cannot."""
-    fail = functools.partial(wrong, shown)
+    """`UserError` if a name is missing or has an invalid value."""
+    fail = functools.partial(contract_error, shown)
     for needed in ("PLAYERS", "ACTIONS", "KEYS", "MAX_TICKS", "VERSION", "STATE", "MARK", "RECIPE"):
         if not hasattr(module, needed):
             raise fail(f"{needed} is missing.")
@@ -137,12 +137,12 @@ def _check_actions(module: types.ModuleType, fail: Any) -> None:
         for action in pair:
             if action not in actions:
                 raise fail(f"MIRROR names {action!r}, which ACTIONS does not have.{did_you_mean(str(action), actions)}")
-    if isinstance(keys, dict) or not all(isinstance(one, dict) for one in keys):
+    if isinstance(keys, dict) or not all(isinstance(seat_keys, dict) for seat_keys in keys):
         raise fail('KEYS must hold a dict for each seat, as ({"left": "left"},).')
     if len(keys) != module.PLAYERS:
         raise fail(f"KEYS holds {len(keys)} dict{'s'[: len(keys) != 1]}; it needs one for each seat.")
     every = [*actions, *getattr(module, "HANDS", [])]
-    for action in (action for one in keys for action in one.values()):
+    for action in (action for seat_keys in keys for action in seat_keys.values()):
         if action not in every:
             raise fail(f"KEYS names the action {action!r}, which ACTIONS does not have.{did_you_mean(str(action), every)}")
 
@@ -157,12 +157,12 @@ def _check_training(module: types.ModuleType, fail: Any) -> None:
         raise fail("RECIPE needs one algorithm at least: {'ppo': {}}.")
 
 
-# --- the mistakes its text shows ------------------------------------------------------------------------------------
+# --- mistakes visible in its source ---------------------------------------------------------------------------------
 
 
 @dataclass
-class _Text:
-    """A file as its checks read it."""
+class _SourceFile:
+    """A file as the checks below need it."""
 
     module: types.ModuleType
     shown: str
@@ -173,46 +173,46 @@ class _Text:
 
 
 def check_text(tree: ast.Module, module: types.ModuleType, shown: str) -> None:
-    """`UserError` for what numba would tell in forty lines: a missing @jit, unknown names and fields, wrong arguments."""
+    """`UserError` for mistakes that numba reports in forty lines: a missing @jit, unknown names or fields, wrong arguments."""
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    text = _Text(module, shown, functions)
+    file = _SourceFile(module, shown, functions)
     for name, parameters in FUNCTIONS.items():
         if name in functions:
-            _check_contract_function(text, functions[name], parameters)
+            _check_contract_function(file, functions[name], parameters)
     states = _state_parameters(functions)
     for function in functions.values():
-        own = _bound(function)
+        local_names = _local_names(function)
         for node in ast.walk(function):
-            if isinstance(node, ast.Name) and node.id not in own:
-                _check_name(text, node, function, own)
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in own:
-                _check_call(text, node, node.func.id, function)
+            if isinstance(node, ast.Name) and node.id not in local_names:
+                _check_name(file, node, function, local_names)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in local_names:
+                _check_call(file, node, node.func.id, function)
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                if node.value.id not in own:
-                    _check_chance(text, getattr(getattr(module, node.value.id, None), node.attr, None), node, function)
+                if node.value.id not in local_names:
+                    _check_random(file, getattr(getattr(module, node.value.id, None), node.attr, None), node, function)
                 if (function.name, node.value.id) in states:
-                    _check_field(text, node)
-                elif node.value.id not in own:
-                    _check_member(text, node, node.value.id)
+                    _check_field(file, node)
+                elif node.value.id not in local_names:
+                    _check_member(file, node, node.value.id)
 
 
-def _check_contract_function(text: _Text, function: ast.FunctionDef, parameters: tuple[str, ...]) -> None:
-    """It takes what the engine gives it, and is compiled."""
+def _check_contract_function(file: _SourceFile, function: ast.FunctionDef, parameters: tuple[str, ...]) -> None:
+    """A function of the contract accepts the engine's arguments, and is compiled."""
     spec = function.args
     most = len(spec.posonlyargs) + len(spec.args)
     if not most - len(spec.defaults) <= len(parameters) <= (most if spec.vararg is None else 99):
         form = f"{function.name}({', '.join(parameters)})"
-        raise text.fail(function, f"{function.name} must take {_counted(len(parameters))}: {form}.")
-    if function.name not in PLAIN and not function.decorator_list:
-        raise text.fail(function, f"the function {function.name} lacks its @jit.")
+        raise file.fail(function, f"{function.name} must take {_counted(len(parameters))}: {form}.")
+    if function.name not in NEVER_COMPILED and not function.decorator_list:
+        raise file.fail(function, f"the function {function.name} lacks its @jit.")
 
 
 def _counted(count: int) -> str:
     return f"{count} argument" if count == 1 else f"{count} arguments"
 
 
-def _bound(function: ast.FunctionDef) -> set[str]:
-    """Names that a function makes its own: parameters, and whatever it assigns, anywhere in it."""
+def _local_names(function: ast.FunctionDef) -> set[str]:
+    """The names that are local to a function: parameters, and everything it assigns, also in nested functions."""
     found = set()
     for node in ast.walk(function):
         if isinstance(node, ast.arg):
@@ -228,63 +228,67 @@ def _bound(function: ast.FunctionDef) -> set[str]:
     return found
 
 
-def _check_name(text: _Text, node: ast.Name, function: ast.FunctionDef, own: set[str]) -> None:
-    """A name that a function does not make its own is the file's or Python's."""
-    if hasattr(text.module, node.id) or hasattr(builtins, node.id):
-        return _check_chance(text, getattr(text.module, node.id, None), node, function)
+def _check_name(file: _SourceFile, node: ast.Name, function: ast.FunctionDef, local_names: set[str]) -> None:
+    """A name that is not local to its function is defined in the file or in Python."""
+    if hasattr(file.module, node.id) or hasattr(builtins, node.id):
+        return _check_random(file, getattr(file.module, node.id, None), node, function)
     if node.id in _public(core):
         hint = f"\nImport it: from games.core import {node.id}"
     else:
-        hint = did_you_mean(node.id, {*own, *vars(text.module), *_public(core)})
-    raise text.fail(node, f"{function.name} uses '{node.id}', which is defined nowhere.{hint}")
+        hint = did_you_mean(node.id, {*local_names, *vars(file.module), *_public(core)})
+    raise file.fail(node, f"{function.name} uses '{node.id}', which is defined nowhere.{hint}")
 
 
-def _check_field(text: _Text, node: ast.Attribute) -> None:
+def _check_field(file: _SourceFile, node: ast.Attribute) -> None:
     """An attribute of the state is a field of STATE."""
-    fields = text.module.STATE.names
+    fields = file.module.STATE.names
     if node.attr not in fields:
-        raise text.fail(node, f"STATE has no field '{node.attr}'.{did_you_mean(node.attr, fields)}")
+        raise file.fail(node, f"STATE has no field '{node.attr}'.{did_you_mean(node.attr, fields)}")
 
 
-def _check_chance(text: _Text, value: Any, node: ast.expr, function: ast.FunctionDef) -> None:
-    """What is random outside the state's own stream makes another game of the same seed."""
+def _check_random(file: _SourceFile, value: Any, node: ast.expr, function: ast.FunctionDef) -> None:
+    """Compiled functions use only the state's random stream: with any other the same seed would give different games."""
     source = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
-    dice = (random.Random, np.random.RandomState, np.random.Generator)
-    if function.decorator_list and (source in CHANCE or isinstance(getattr(value, "__self__", None), dice)):
-        raise text.fail(
+    generators = (random.Random, np.random.RandomState, np.random.Generator)
+    if function.decorator_list and (source in RANDOM_MODULES or isinstance(getattr(value, "__self__", None), generators)):
+        raise file.fail(
             node,
             f"{function.name} uses {ast.unparse(node)}: the same seed would not give the same game.\n"
             "Use uniform(s), in bot noise(s, seat, k).",
         )
 
 
-def _check_member(text: _Text, node: ast.Attribute, name: str) -> None:
-    """An attribute of an imported module is in it."""
-    module = getattr(text.module, name, None)
+def _check_member(file: _SourceFile, node: ast.Attribute, name: str) -> None:
+    """An attribute of an imported module exists."""
+    module = getattr(file.module, name, None)
     if isinstance(module, types.ModuleType) and not hasattr(module, node.attr):
-        raise text.fail(node, f"{module.__name__} has no '{node.attr}'.{did_you_mean(node.attr, _public(module))}")
+        raise file.fail(node, f"{module.__name__} has no '{node.attr}'.{did_you_mean(node.attr, _public(module))}")
 
 
-def _check_call(text: _Text, node: ast.Call, name: str, caller: ast.FunctionDef) -> None:
-    """A call by name: of a compiled function where the caller is one, with as many arguments as it takes."""
-    own = text.functions.get(name)
-    if caller.decorator_list and own and not own.decorator_list:
-        raise text.fail(node, f"{caller.name} calls {name}, which lacks @jit.\nWrite @jit above line {own.lineno}, def {name}.")
-    called = getattr(text.module, name, None)
+def _check_call(file: _SourceFile, node: ast.Call, name: str, caller: ast.FunctionDef) -> None:
+    """A compiled function calls only compiled ones, and every call passes as many arguments as the function takes."""
+    callee = file.functions.get(name)
+    if caller.decorator_list and callee and not callee.decorator_list:
+        line = callee.lineno
+        raise file.fail(node, f"{caller.name} calls {name}, which lacks @jit.\nWrite @jit above line {line}, def {name}.")
+    called = getattr(file.module, name, None)
     called = getattr(called, "py_func", called)
-    unpacked = any(isinstance(one, ast.Starred) for one in node.args) or any(one.arg is None for one in node.keywords)
-    if unpacked or not isinstance(called, types.FunctionType):
+    starred = any(isinstance(argument, ast.Starred) for argument in node.args)
+    if starred or any(keyword.arg is None for keyword in node.keywords) or not isinstance(called, types.FunctionType):
         return
     form = inspect.signature(called)
     try:
-        form.bind(*node.args, **{str(one.arg): one for one in node.keywords})
+        form.bind(*node.args, **{str(keyword.arg): keyword for keyword in node.keywords})
     except TypeError:
         count = _counted(len(node.args) + len(node.keywords))
-        raise text.fail(node, f"{caller.name} gives {name} {count}; it is {name}{form}.") from None
+        raise file.fail(node, f"{caller.name} gives {name} {count}; it is {name}{form}.") from None
 
 
 def _state_parameters(functions: dict[str, ast.FunctionDef]) -> set[tuple[str, str]]:
-    """Function and parameter, where that is the game's state: the first of the contract's, and what these hand it on to."""
+    """(function, parameter) pairs in which the parameter is the game's state.
+
+    It is the first parameter of the contract's functions, and any parameter to which one of these passes it on.
+    """
     found: set[tuple[str, str]] = set()
     queue = [(function, 0) for name, function in functions.items() if name in FUNCTIONS]
     while queue:
@@ -294,35 +298,35 @@ def _state_parameters(functions: dict[str, ast.FunctionDef]) -> set[tuple[str, s
             continue
         state = parameters[place].arg
         if any(isinstance(n, ast.Name) and n.id == state and not isinstance(n.ctx, ast.Load) for n in ast.walk(function)):
-            continue  # it becomes something else
+            continue  # the function assigns something else to it
         found.add((function.name, state))
         for node in ast.walk(function):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
-                handed = (k for k, one in enumerate(node.args) if isinstance(one, ast.Name) and one.id == state)
-                queue += [(functions[node.func.id], k) for k in handed]
+                passed = (k for k, argument in enumerate(node.args) if isinstance(argument, ast.Name) and argument.id == state)
+                queue += [(functions[node.func.id], k) for k in passed]
     return found
 
 
-# --- what does not compile ------------------------------------------------------------------------------------------
+# --- compilation errors ---------------------------------------------------------------------------------------------
 
 
-def not_compiled(error: Exception, tree: ast.Module, path: Path, shown: str) -> UserError:
-    """numba's error as one of up to three lines: the file, the line and function, and the cause where it can be told."""
+def compile_error(error: Exception, tree: ast.Module, path: Path, shown: str) -> UserError:
+    """numba's error in up to three lines: the file, the line, the function and, if it can be found, the cause."""
     text = str(error)
     name = re.escape(path.name)
     places = re.finditer(rf'(?:at \S*?\b{name} \((\d+)\)|File "[^"]*?\b{name}", line (\d+))', text)
-    lines = [int(one[1] or one[2]) for one in places]
-    where = [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and lines and _holds(node, lines[0])]
+    lines = [int(match[1] or match[2]) for match in places]
+    where = [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and lines and _contains(node, lines[0])]
     place = f"{shown} line {lines[0]}" if lines else shown
     return UserError(f"{place}: {where[0] if where else 'the game'} does not compile: {_cause(text)}")
 
 
-def _holds(function: ast.FunctionDef, line: int) -> bool:
+def _contains(function: ast.FunctionDef, line: int) -> bool:
     return function.lineno <= line <= (function.end_lineno or function.lineno)
 
 
 def _cause(text: str) -> str:
-    """The one line of numba's that says what it cannot do."""
+    """The line of numba's message that names the cause."""
     text = re.sub(r"Literal\[(\w+)\]\([^)]*\)", r"\1", text)
     untyped = re.search(r"Untyped global name '(\w+)':.*<class 'function'>", text)
     if untyped:
@@ -338,20 +342,20 @@ def _cause(text: str) -> str:
     return (lines[0].split(": %")[0][:200] if lines else "numba gives no reason").rstrip(".") + "."
 
 
-# --- what an agent was trained on -----------------------------------------------------------------------------------
+# --- the digest -----------------------------------------------------------------------------------------------------
 
 
-def digest(trees: Iterable[ast.Module], unseen: Set[str] = UNSEEN) -> str:
-    """SHA-256 of all that an agent sees or earns by: not of comments and docstrings, nor of the names in `unseen`."""
+def digest(trees: Iterable[ast.Module], unseen: Set[str] = NOT_IN_DIGEST) -> str:
+    """SHA-256 of everything that can change observations or rewards: not of comments, docstrings or the `unseen` names."""
     sha = hashlib.sha256()
     for tree in trees:
         for node in tree.body:
-            if not _unseen(node, unseen):
-                sha.update("".join(_words(node)).encode())
+            if not _is_unseen(node, unseen):
+                sha.update("".join(_tokens(node)).encode())
     return sha.hexdigest()
 
 
-def _unseen(node: ast.stmt, unseen: Set[str]) -> bool:
+def _is_unseen(node: ast.stmt, unseen: Set[str]) -> bool:
     if isinstance(node, ast.FunctionDef):
         return node.name in unseen
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
@@ -363,20 +367,20 @@ def _is_text(node: Any) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _words(node: Any) -> Iterator[str]:
-    """A tree written down, the same for every version of Python: `ast.dump` and `ast.unparse` are not."""
+def _tokens(node: Any) -> Iterator[str]:
+    """A syntax tree as text that is the same in every version of Python, which `ast.dump` and `ast.unparse` are not."""
     if isinstance(node, ast.AST):
         yield f"{type(node).__name__}("
         for name, value in ast.iter_fields(node):
             if value is not None and value != [] and name not in ("ctx", "kind", "type_comment"):
                 yield f"{name}="
-                yield from _words(value)
+                yield from _tokens(value)
         yield ")"
     elif isinstance(node, list):
         yield "["
-        for one in node:
-            if not _is_text(one):
-                yield from _words(one)
+        for child in node:
+            if not _is_text(child):
+                yield from _tokens(child)
         yield "]"
     else:
         yield f"{type(node).__name__} {node!r};"

@@ -1,18 +1,19 @@
-"""The engine's compiled loops. `games.compile_game` loads this file once for each game, under a name of its own, with
-the game's functions and constants as the globals listed below, so that numba inlines a game into its loops.
+"""The engine's compiled loops. `games.engine.loader` loads this file once for each game, under a module name of its own,
+with the game's functions and constants in the global `GAME`, so that numba inlines the game into the loops.
 
-`*_slice` functions work on environments or rows lo … hi-1 and release the GIL: threads share a batch by slices.
+`*_slice` functions work on environments or rows lo … hi-1 and release the GIL: each thread works on a slice of the batch.
 """
 
 import numpy as np
 
-from games.core import at, engine_jit, fraction, mix, u64
+from games.core import GOLDEN, at, engine_jit, fraction, mix, u64
 from games.engine import raster
+from games.engine.constants import EXTERNAL, HELD_OUT, LONGEST_DELAY, NO_ACTION, OUT_OF_TIME, OVER, RUNNING
 
-# Given by the loader before this file runs; named here for the reader and the type checker.
+# Set by the loader before this file runs; declared here for the reader and the type checker.
 GAME: dict
 step, reset, build, draw, legal, asks, bot = (GAME[name] for name in ("step", "reset", "build", "draw", "legal", "asks", "bot"))
-HAS_ASKS: bool = GAME["HAS_ASKS"]  # seats decide when `asks` says so, and a decision lasts one tick
+HAS_ASKS: bool = GAME["HAS_ASKS"]  # seats decide when `asks` returns True, and a decision lasts one tick
 HAS_BUILD: bool = GAME["HAS_BUILD"]
 PLAYERS: int = GAME["PLAYERS"]
 NUM_ACTIONS: int = GAME["NUM_ACTIONS"]
@@ -21,45 +22,42 @@ SHAPES: int = GAME["SHAPES"]
 ROWS, COLUMNS = GAME["GRID"] or (0, 0)
 MIRRORED: bool = GAME["MIRRORED"]
 
-PATIENCE = 1000  # episodes in a row that never ask a caller's seat; then one call gives up
-RING = 64  # ticks a delayed decision can wait, and one more
+PATIENCE = 1000  # episodes in a row that never ask a seat of the caller's; after so many, a call gives up
+RING = 64  # length of the ring buffer of delayed decisions
 NOTHING = -2  # an empty place in the ring
-NO_ACTION = -1
-EXTERNAL = -2.0  # in `bots`: this seat's decisions come from the caller
-RANDOM = -1.0  # in `bots`: any legal action; from 0 to 1: the skill of the game's bot
-RUNNING, OVER, OUT_OF_TIME = 0, 1, 2
+assert RING > LONGEST_DELAY
 
-# What the engine keeps of one environment beside the game's state. All that a tick needs is in here, scratch too:
-# handing arrays from function to function would count references, which costs more than the work.
+# The engine's record of one environment, beside the game's state. It also holds the scratch arrays of a tick: passing
+# arrays from function to function would count references, which costs more than the work.
 SLOT = np.dtype([
-    ("episode", "i8"),                      # number of the running episode
-    ("held", "i2", (PLAYERS,)),             # the action in effect
-    ("waiting", "u1", (PLAYERS,)),          # decisions that have not taken effect
-    ("asked", "u1", (PLAYERS,)),            # this seat's caller owes a decision
-    ("due", "i4", (PLAYERS,)),              # tick of the seat's next decision (not with `asks`)
-    ("decisions", "i4", (PLAYERS,)),        # decisions since the episode began
-    ("earned", "f8", (PLAYERS,)),           # reward since the seat was last asked
-    ("returns", "f8", (PLAYERS,)),          # reward since the episode began
-    ("bot", "f8", (PLAYERS,)),              # who decides: EXTERNAL, RANDOM, or the skill of the game's bot
-    ("fewest", "i4"), ("most", "i4"),       # ticks of chance that an episode may open with
-    ("opening", "i4"),                      # and this one does
-    ("skip", "i4", (PLAYERS,)),             # ticks between decisions
-    ("delay", "i4", (PLAYERS,)),            # ticks until a decision takes effect
-    ("acting", "i8", (PLAYERS,)),           # scratch: the actions of this tick
-    ("reward", "f8", (PLAYERS,)),           # scratch: the rewards of this tick
-    ("mask", "u1", (NUM_ACTIONS,)),         # scratch: what a seat may try
-    ("ring", "i2", (PLAYERS, RING)),        # the waiting decisions, by tick % RING
+    ("episode", "i8"),                              # number of the running episode
+    ("held", "i2", (PLAYERS,)),                     # the action in effect
+    ("waiting", "u1", (PLAYERS,)),                  # number of decisions that have not taken effect
+    ("asked", "u1", (PLAYERS,)),                    # 1: the caller must decide for this seat
+    ("due", "i4", (PLAYERS,)),                      # tick of the seat's next decision (not with `asks`)
+    ("decisions", "i4", (PLAYERS,)),                # decisions since the episode began
+    ("pending_reward", "f8", (PLAYERS,)),           # reward since the seat was last asked
+    ("returns", "f8", (PLAYERS,)),                  # reward since the episode began
+    ("bot", "f8", (PLAYERS,)),                      # who decides: EXTERNAL, RANDOM, or the skill of the game's bot
+    ("opening_min", "i4"), ("opening_max", "i4"),   # range of the number of random ticks that open an episode
+    ("opening", "i4"),                              # number of random ticks that open this episode
+    ("frame_skip", "i4", (PLAYERS,)),               # ticks between decisions
+    ("delay", "i4", (PLAYERS,)),                    # ticks until a decision takes effect
+    ("acting", "i8", (PLAYERS,)),                   # scratch: the actions of this tick
+    ("reward", "f8", (PLAYERS,)),                   # scratch: the rewards of this tick
+    ("mask", "u1", (NUM_ACTIONS,)),                 # scratch: a seat's legal actions
+    ("ring", "i2", (PLAYERS, RING)),                # the waiting decisions, at index tick % RING
 ])  # fmt: skip
 
 
 @engine_jit
 def start_episode(s, slot, env_id, seed, levels):
-    """Level, stream and state of episode `slot.episode` of environment `env_id`."""
+    """Set the level, random stream and state of episode `slot.episode` of environment `env_id`."""
     source = mix(mix(mix(seed) ^ u64(env_id)) ^ u64(slot.episode))
     if len(levels):
         s.level = levels[int(mix(source ^ 1) % u64(len(levels)))]
     else:
-        s.level = int(mix(source ^ 1) % u64(1_000_000_000))
+        s.level = int(mix(source ^ 1) % u64(HELD_OUT))
     s.tick = 0
     s.over = 0
     if HAS_BUILD:
@@ -67,13 +65,13 @@ def start_episode(s, slot, env_id, seed, levels):
         build(s)
     s.rng = source
     reset(s)
-    slot.opening = slot.fewest + int(mix(source ^ 2) % u64(slot.most - slot.fewest + 1))
+    slot.opening = slot.opening_min + int(mix(source ^ 2) % u64(slot.opening_max - slot.opening_min + 1))
     for seat in range(PLAYERS):
         slot.held[seat] = NO_ACTION if HAS_ASKS else 0
         slot.waiting[seat] = 0
         slot.due[seat] = 0
         slot.asked[seat] = 0
-        slot.earned[seat] = 0.0
+        slot.pending_reward[seat] = 0.0
         slot.returns[seat] = 0.0
         slot.decisions[seat] = 0
         for k in range(RING):
@@ -82,18 +80,18 @@ def start_episode(s, slot, env_id, seed, levels):
 
 @engine_jit
 def is_asked(s, slot, seat):
-    """Does this seat decide now? Called once a tick."""
+    """Whether this seat decides now. Call it once a tick."""
     if HAS_ASKS:
         return asks(s, seat) and slot.waiting[seat] == 0
     if s.tick != slot.due[seat]:
         return False
-    slot.due[seat] = s.tick + slot.skip[seat]
+    slot.due[seat] = s.tick + slot.frame_skip[seat]
     return True
 
 
 @engine_jit
 def submit(s, slot, seat, action):
-    """A seat's decision: takes effect after its delay."""
+    """Store a seat's decision, which takes effect after the seat's delay."""
     slot.decisions[seat] += 1
     delay = slot.delay[seat]
     if delay == 0 and slot.waiting[seat] == 0:
@@ -105,13 +103,13 @@ def submit(s, slot, seat, action):
 
 @engine_jit
 def scripted(s, slot, seat):
-    """The decision of the game's bot, or of chance."""
+    """The decision of the game's bot, or a random legal action."""
     if slot.bot[seat] >= 0.0 and s.tick >= slot.opening:
         return int(bot(s, seat, slot.bot[seat]))
     mask = slot.mask
     mask[:] = 1
     legal(s, seat, mask)
-    chance = fraction(mix(u64(s.rng) ^ mix(u64(s.tick * 2 + seat) ^ 0x9E3779B97F4A7C15)))
+    chance = fraction(mix(u64(s.rng) ^ mix(u64(s.tick * 2 + seat) ^ GOLDEN)))
     count = 0
     for action in range(NUM_ACTIONS):
         count += mask[action]
@@ -126,7 +124,7 @@ def scripted(s, slot, seat):
 
 @engine_jit
 def tick(s, slot):
-    """One tick of the game."""
+    """Advance the game by one tick."""
     for seat in range(PLAYERS):
         if slot.waiting[seat]:
             place = s.tick % RING
@@ -141,13 +139,13 @@ def tick(s, slot):
     step(s, slot.acting, slot.reward)
     s.tick += 1
     for seat in range(PLAYERS):
-        slot.earned[seat] += slot.reward[seat]
+        slot.pending_reward[seat] += slot.reward[seat]
         slot.returns[seat] += slot.reward[seat]
 
 
 @engine_jit
 def ask(s, slot):
-    """Let the scripted seats decide. True where a caller's seat is asked (or, where all are scripted, any seat)."""
+    """Let the scripted seats decide. True if a seat of the caller's is asked (or any seat, if all are scripted)."""
     caller = False
     external = False
     scripted_asked = False
@@ -177,13 +175,13 @@ def step_slice(
 ):  # fmt: skip
     """Advance each environment by one decision, or by `limit` ticks if that comes first (`Batch.step`).
 
-    `begin`: start the episode that each slot names instead. An episode that ends before it has asked a caller's seat
-    (a scripted seat may begin) is followed by the next, so that one call never reports two ends.
+    `begin`: instead, start the episode whose number is in each slot. After an episode that ends before it has asked a seat
+    of the caller's (a scripted seat may begin), the next one starts, so that one call never reports two ends.
     """
     for i in range(lo, hi):
         s, slot = at(states, i), at(slots, i)
         ended = RUNNING
-        fresh = begin  # the slot's episode is yet to start
+        fresh = begin  # the slot's episode must still be started
         if not begin:
             for seat in range(PLAYERS):
                 if slot.asked[seat]:
@@ -207,7 +205,7 @@ def step_slice(
                         ticks[i] = s.tick
                         for seat in range(PLAYERS):
                             returns[i, seat] = slot.returns[seat]
-                            rewards[i, seat] = slot.earned[seat]
+                            rewards[i, seat] = slot.pending_reward[seat]
                     slot.episode += 1
                     patience -= 1
                     fresh = True
@@ -220,13 +218,13 @@ def step_slice(
             for seat in range(PLAYERS):
                 rewards[i, seat] = 0.0
                 if slot.asked[seat]:
-                    rewards[i, seat] = slot.earned[seat]
-                    slot.earned[seat] = 0.0
+                    rewards[i, seat] = slot.pending_reward[seat]
+                    slot.pending_reward[seat] = 0.0
 
 
 @engine_jit(cache=True)
 def mask_slice(lo, hi, states, slots, envs, seats, masks):
-    """What each row's seat may try; all 0 for a seat that is not asked."""
+    """The legal actions of each row's seat; all 0 for a seat that is not asked."""
     for r in range(lo, hi):
         s, slot, seat = at(states, envs[r]), at(slots, envs[r]), seats[r]
         mask = masks[r]
@@ -237,12 +235,12 @@ def mask_slice(lo, hi, states, slots, envs, seats, masks):
             mask[:] = 0
 
 
-# --- what a seat sees -----------------------------------------------------------------------------------------------
+# --- observations ---------------------------------------------------------------------------------------------------
 
 
 @engine_jit
 def compose(s, f, seat, people):
-    """The display list of a state as a seat sees it (-1: a spectator); `people` keeps the decor."""
+    """Fill `f` with the display list of a state as a seat sees it (-1: a spectator); `people`: with decor."""
     f.count = 0
     f.flip = 1 if MIRRORED and seat == 1 else 0
     f.people = people
@@ -258,14 +256,17 @@ def compose(s, f, seat, people):
 
 @engine_jit(cache=True)
 def frame_slice(lo, hi, states, envs, seats, frames, people):
-    """Display lists, one a row, for windows and checks."""
+    """One display list for each row, for windows and checks."""
     for r in range(lo, hi):
         compose(at(states, envs[r]), at(frames, r), seats[r], people)
 
 
 @engine_jit(cache=True)
 def pixels_slice(lo, hi, states, envs, seats, frames, scratch, out):
-    """Into the newest of uint8 [rows, stack, size, size]: grey levels, area coverage. `frames`, `scratch`: one each a slice."""
+    """Paint grey levels by area coverage into the newest frame of `out`, uint8 [rows, stack, size, size].
+
+    `frames` and `scratch` are working memory of this slice alone.
+    """
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)
@@ -274,7 +275,7 @@ def pixels_slice(lo, hi, states, envs, seats, frames, scratch, out):
 
 @engine_jit(cache=True)
 def planes_slice(lo, hi, states, envs, seats, frames, scratch, out):
-    """Into the newest of uint8 [rows, stack, roles, size, size]: coverage of each role, 0-255."""
+    """Paint each role's coverage, 0-255, into the newest frame of `out`, uint8 [rows, stack, roles, size, size]."""
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)
@@ -283,7 +284,7 @@ def planes_slice(lo, hi, states, envs, seats, frames, scratch, out):
 
 @engine_jit(cache=True)
 def objects_slice(lo, hi, states, envs, seats, frames, scratch, out):
-    """Into the newest of float32 [rows, stack, SHAPES * 6 + tiles]: see `raster.list_objects`."""
+    """Write `raster.list_objects` into the newest frame of `out`, float32 [rows, stack, SHAPES * 6 + tiles]."""
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)

@@ -1,4 +1,4 @@
-"""A game file, loaded: its contract checked and given defaults, its kernel compiled and cached."""
+"""Loads a game file: checks its contract, fills in defaults, and compiles and caches its kernel."""
 
 import ast
 import atexit
@@ -27,12 +27,13 @@ from games.engine import contract
 from games.errors import UserError
 
 HERE = Path(__file__).parent
-GAMES = HERE.parent  # the package: nothing in it belongs to a user's own game
+GAMES = HERE.parent  # the `games` package: no file in it belongs to a user's own game
 KERNEL = HERE / "kernel.py"
-ENGINE = (KERNEL, GAMES / "core.py", HERE / "raster.py", HERE / "loader.py")
+ENGINE = (KERNEL, GAMES / "core.py", HERE / "constants.py", HERE / "raster.py", HERE / "loader.py")
 _IMPORTED = time.time()
-COMPILING: dict[tuple[Path, str], Callable[[], Any]] = {}  # a game's file and a loop that is compiled elsewhere; waits for it
-CACHED_VERSIONS = 8  # compiled versions kept of a game; older ones are pruned
+# Loops that other processes compile now: (the game's file, the loop) → a function that waits for the process.
+COMPILING: dict[tuple[Path, str], Callable[[], Any]] = {}
+CACHED_VERSIONS = 8  # compiled versions kept of a game; older ones are deleted
 
 
 @core.jit
@@ -52,20 +53,20 @@ def _always(s, seat):
 
 @dataclass
 class Game:
-    """One game file. `DESIGN` of the file: see CONTRIBUTING.md; every name of the contract is an attribute here."""
+    """A loaded game file. Every name of the contract (see docs/games.md) is an attribute."""
 
     module: types.ModuleType
     name: str  # the file's name without .py
     path: Path
     shown: str  # the path as the user typed it
-    tree: ast.Module = field(repr=False)  # of its text
-    shipped: bool  # one of the kit's own
+    tree: ast.Module = field(repr=False)  # syntax tree of the file
+    shipped: bool  # True for the games of this package
     players: int
-    seats: tuple[str, ...]  # their names
+    seats: tuple[str, ...]  # names of the seats
     actions: list[str]
     keys: tuple[dict[str, str], ...]
     hands: list[str]  # actions that only people have, numbered after `actions`
-    spots: Any  # function-free: list of rectangles for each action, or None
+    spots: Any  # a clickable rectangle for each action, or None
     frame_skip: int
     max_ticks: int
     turns: bool
@@ -77,28 +78,28 @@ class Game:
     mark: tuple[str, float]
     recipe: dict[str, dict[str, Any]]
     has_asks: bool
-    has_legal: bool  # not every action is always allowed
+    has_legal: bool  # False: every action is always legal
     has_build: bool
     functions: dict[str, Any] = field(repr=False)
 
     @property
     def title(self) -> str:
-        """ConnectFour, of connect_four."""
+        """The name in an environment's id: "ConnectFour" for connect_four."""
         return self.heading.replace(" ", "")
 
     @property
     def heading(self) -> str:
-        """Connect Four, of connect_four: for people."""
+        """The name for people: "Connect Four" for connect_four."""
         return heading(self.name)
 
     @property
     def env_id(self) -> str:
-        """The id it is registered under with Gymnasium."""
+        """The Gymnasium id: "Sparring/ConnectFour-v1"."""
         return f"Sparring/{self.title}-v{self.version}"
 
     @property
     def doc(self) -> str:
-        """Rule, reward, end."""
+        """The module's docstring: rule, reward, end."""
         return inspect.cleandoc(self.module.__doc__ or "")
 
     @property
@@ -107,26 +108,27 @@ class Game:
 
     @property
     def swap(self) -> np.ndarray:
-        """int64 [A]: what each action is called in a mirrored view, and back."""
+        """int64 [A]: the view action of each world action in a mirrored view, and the other way round."""
         swap = np.arange(self.num_actions)
-        for one, other in self.mirror or ():
-            i, j = self.actions.index(one), self.actions.index(other)
+        for left, right in self.mirror or ():
+            i, j = self.actions.index(left), self.actions.index(right)
             swap[i], swap[j] = j, i
         return swap
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of all in the game's file that an agent sees or earns by: an agent of a user's own game remembers it.
+        """SHA-256 of everything in the game's file that can change observations or rewards.
 
-        Of a file of the user's own that it imports too; not of comments, docstrings, `hud`, RECIPE, MARK, KEYS and SPOTS.
+        It includes the user's own files that the game imports, but no comments, docstrings, `hud`, RECIPE, MARK, KEYS or
+        SPOTS. An agent trained on a user's own game stores it.
         """
-        own = Path(str(self.module.__file__)).resolve()
-        files = [file for file in _sources(self.module) if file.suffix == ".py" and file.resolve() != own]
-        others = [file for file in files if not file.resolve().is_relative_to(GAMES)]
-        return contract.digest([self.tree, *(ast.parse(file.read_bytes()) for file in sorted(others, key=lambda f: f.name))])
+        game_file = Path(str(self.module.__file__)).resolve()
+        files = [file for file in _sources(self.module) if file.suffix == ".py" and file.resolve() != game_file]
+        imported = sorted((file for file in files if not file.resolve().is_relative_to(GAMES)), key=lambda file: file.name)
+        return contract.digest([self.tree, *(ast.parse(file.read_bytes()) for file in imported)])
 
     def hud(self, s) -> tuple[str, str, str]:
-        """Left, middle and right text beside the picture; `s` is a state record."""
+        """The left, middle and right text beside the picture; `s` is a state record."""
         if hasattr(self.module, "hud"):
             return self.module.hud(s)
         return "", "", ""
@@ -137,16 +139,17 @@ class Game:
         return _load_kernel(self)
 
     def is_compiled(self, *loops: str) -> bool:
-        """Are these loops of the kernel in the cache, as `step_slice`, or do they take some seconds first?"""
+        """Whether the cache holds these loops of the kernel (as "step_slice"); compiling one takes seconds."""
         folder = _cache_folder(self)
         return all(any(folder.rglob(f"*.{loop}-*.nbc")) for loop in loops)
 
     def frame_dtype(self) -> np.dtype:
+        """The record of one display list of this game."""
         return core.frame_dtype(self.shapes, self.grid)
 
 
 def load_file(path: Path, shipped: bool = False, shown: str | None = None) -> Game:
-    """Load a game file; `UserError` where it does not keep the contract. shown: its path as the user typed it."""
+    """Load a game file; `UserError` if it violates the contract. shown: its path as the user typed it."""
     shown = shown or (path.name if shipped else str(path))
     name = path.stem
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
@@ -160,8 +163,8 @@ def load_file(path: Path, shipped: bool = False, shown: str | None = None) -> Ga
 
 
 def run_file(path: Path, name: str, source: bytes, shown: str) -> types.ModuleType:
-    """The module of a user's own file, under a name of our own; a file that has not changed runs once."""
-    digest = hashlib.sha256(source).hexdigest()[:12]  # not of its place: compiled code names the module
+    """Import a user's own file under the module name `name`_<hash of its source>; an unchanged file runs only once."""
+    digest = hashlib.sha256(source).hexdigest()[:12]  # of the source alone: the cache works wherever the file lies
     module_name = f"{name}_{digest}"
     if module_name in sys.modules:
         return sys.modules[module_name]
@@ -173,15 +176,15 @@ def run_file(path: Path, name: str, source: bytes, shown: str) -> types.ModuleTy
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[module_name]
-        raise contract.not_loaded(error, module, shown) from error
+        raise contract.load_error(error, module, shown) from error
     return module
 
 
 def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown: str, tree: ast.Module) -> Game:
-    """The names of a module that keeps the contract, and the defaults of those it leaves out."""
+    """A `Game` from a module that keeps the contract, with defaults for the names it leaves out."""
     get = functools.partial(getattr, module)
     players, mirror = get("PLAYERS"), get("MIRROR", None)
-    like = ("left", "right") if mirror is not None else ("player 1", "player 2")
+    two_seats = ("left", "right") if mirror is not None else ("player 1", "player 2")
     return Game(
         module=module,
         name=name,
@@ -190,7 +193,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         tree=tree,
         shipped=shipped,
         players=players,
-        seats=tuple(get("SEATS", like if players == 2 else ("player",))),
+        seats=tuple(get("SEATS", two_seats if players == 2 else ("player",))),
         actions=list(get("ACTIONS")),
         keys=tuple(get("KEYS")),
         hands=list(get("HANDS", [])),
@@ -213,13 +216,13 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
 
 
 def _functions(module: types.ModuleType, shown: str) -> dict[str, Any]:
-    """What the kernel calls, compiled or to be compiled."""
+    """The functions that the kernel calls, with defaults for those the file leaves out."""
     functions = {name: getattr(module, name) for name in ("reset", "step", "draw", "bot")}
     for name, default in (("build", _no_build), ("legal", _all_legal), ("asks", _always)):
         functions[name] = getattr(module, name, default)
     for name, function in functions.items():
         if not core.PLAIN and not isinstance(function, numba.core.dispatcher.Dispatcher):
-            raise contract.wrong(shown, f"the function {name} lacks its @jit.")
+            raise contract.contract_error(shown, f"the function {name} lacks its @jit.")
     return functions
 
 
@@ -227,7 +230,7 @@ def _functions(module: types.ModuleType, shown: str) -> dict[str, Any]:
 
 
 def _sources(module: types.ModuleType) -> set[Path]:
-    """The files that a game's compiled code depends on: its own, and those of what it names, as far as that goes."""
+    """The files that a game's compiled code depends on: its own, and those of everything it imports, recursively."""
     libraries = tuple(str(Path(m.__file__ or "").parent) for m in (np, numba, os))
     found: set[Path] = set()
     queue = [module]
@@ -248,7 +251,7 @@ def _sources(module: types.ModuleType) -> set[Path]:
 
 
 def _cache_root() -> Path:
-    """Where compiled games are kept: SPARRING_CACHE, else the user's cache folder, else a temporary one."""
+    """The folder for compiled games: SPARRING_CACHE, else the user's cache folder, else a temporary one."""
     named = os.environ.get("SPARRING_CACHE")
     if named:
         return Path(named)
@@ -264,7 +267,7 @@ def _cache_root() -> Path:
 
 
 def _cache_folder(game: Game) -> Path:
-    """A folder named by a hash of all that the compiled code depends on, so that it can never be stale."""
+    """A folder whose name is a hash of everything the compiled code depends on, so that it can never be stale."""
     digest = hashlib.sha256()
     files = sorted({*ENGINE, *_sources(game.module)})
     for file in files:
@@ -274,24 +277,26 @@ def _cache_folder(game: Game) -> Path:
     folder = root / f"{game.name}-{digest.hexdigest()[:16]}"
     try:
         if any(file.stat().st_mtime > _IMPORTED for file in files if file != game.path):
-            return _throw_away_folder()  # what is in memory is older than the file that was hashed
+            return _temporary_folder()  # a file was edited after it was imported: its hash is not that of the running code
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)
-        others = sorted(root.glob(f"{game.name}-" + "[0-9a-f]" * 16), key=lambda f: f.stat().st_mtime, reverse=True)
-        for old in others[CACHED_VERSIONS:]:
+        versions = sorted(root.glob(f"{game.name}-" + "[0-9a-f]" * 16), key=lambda f: f.stat().st_mtime, reverse=True)
+        for old in versions[CACHED_VERSIONS:]:
             shutil.rmtree(old, ignore_errors=True)
     except OSError:
-        return _throw_away_folder()
+        return _temporary_folder()
     return folder
 
 
-def _throw_away_folder() -> Path:
+def _temporary_folder() -> Path:
+    """A folder that is deleted at exit."""
     folder = Path(tempfile.mkdtemp(prefix="sparring-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def _load_kernel(game: Game) -> types.ModuleType:
+    """Load `games.engine.kernel` as a module of its own for this game; its loops compile at their first call."""
     folder = _cache_folder(game)
     name = f"games.engine.kernel_{folder.name.replace('-', '_')}"
     spec = importlib.util.spec_from_file_location(name, KERNEL)
@@ -316,23 +321,23 @@ def _load_kernel(game: Game) -> types.ModuleType:
         numba.config.CACHE_DIR = before
     for value in list(vars(module).values()):
         if isinstance(value, numba.core.dispatcher.Dispatcher) and value.__module__ == name:
-            _in_plain_words(game, value)
+            _wrap_compile(game, value)
     return module
 
 
-def _now() -> None:
-    """Wait for nothing."""
+def _no_wait() -> None:
+    pass
 
 
-def _in_plain_words(game: Game, loop: Any) -> None:
-    """Compile a loop of the kernel once nobody else does (`games.engine.precompile`); say in a `UserError` what does not compile."""
-    compile_it = loop.compile
+def _wrap_compile(game: Game, loop: Any) -> None:
+    """Make a loop wait for the process that compiles it (`games.engine.precompile`), and turn numba's errors into ours."""
+    numba_compile = loop.compile
 
-    def compile_or_tell(signature):
-        COMPILING.pop((game.path, loop.__name__), _now)()
+    def compile_loop(signature):
+        COMPILING.pop((game.path, loop.__name__), _no_wait)()
         try:
-            return compile_it(signature)
+            return numba_compile(signature)
         except numba.core.errors.NumbaError as error:
-            raise contract.not_compiled(error, game.tree, game.path, game.shown) from error
+            raise contract.compile_error(error, game.tree, game.path, game.shown) from error
 
-    loop.compile = compile_or_tell
+    loop.compile = compile_loop

@@ -1,7 +1,7 @@
-"""Compiles a game's loops before they are needed, each in a process of its own, while its caller loads something else.
+"""Compiles a game's loops before they are needed, each in a separate process, while the caller loads other things.
 
-Numba compiles one function after the other however many threads ask it to. What a process has compiled the game's cache
-holds; who needs a loop waits for its process (`game.COMPILING`) and takes it from there.
+Separate processes, since numba compiles one function at a time, however many threads a process has. Each writes its loop
+into the game's cache; the first call of a loop waits for that process (`loader.COMPILING`) and loads the loop from there.
 """
 
 import atexit
@@ -19,39 +19,33 @@ ROOT = Path(__file__).parents[2]
 
 
 def compile_in_background(game: Game, *loops: str) -> bool:
-    """Have those of the kernel's loops compiled that the cache does not hold; are there any?
+    """Start compiling those of the kernel's loops that the cache lacks; True if there are any.
 
-    What goes wrong there is told by whoever needs the loop, and then compiles it.
+    Errors of these processes are ignored: the caller then compiles the loop at its first call and gets the error there.
     """
     missing = [] if core.PLAIN else [loop for loop in loops if not game.is_compiled(loop)]
     for loop in missing:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "games.engine.precompile",
-                str(game.path),
-                loop,
-            ],  # -P: not what a folder here may call games
+            # -P: a folder called `games` in the current directory must not hide this package
+            [sys.executable, "-P", "-m", "games.engine.precompile", str(game.path), loop],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         COMPILING[game.path, loop] = process.wait
-        atexit.register(_end, process)
+        atexit.register(_kill, process)
     return bool(missing)
 
 
-def _end(process: subprocess.Popen) -> None:
-    """At the caller's end nobody needs it any more."""
+def _kill(process: subprocess.Popen) -> None:
+    """End a process at exit: nobody needs its result any more."""
     process.kill()
     process.wait()
 
 
 def compile_loop(game: Game, loop: str) -> None:
-    """Compile a loop for what `Batch` and `View` call it with."""
+    """Compile a loop for the argument types with which `Batch` and `View` call it."""
     from games.engine.batch import Batch
     from games.engine.view import OBSERVATIONS, frame_shape
 

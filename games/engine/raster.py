@@ -1,6 +1,6 @@
-"""A display list as an agent sees it: grey levels with area coverage, a plane for each role, or the list of objects.
+"""A display list as agents observe it: grey levels with area coverage, a plane for each role, or a list of objects.
 
-Compiled; `games.engine.kernel` calls it for whole batches. Coordinates come in world units and are scaled to the image.
+Compiled; `games.engine.kernel` calls it for whole batches. Coordinates are in world units and are scaled to the image.
 """
 
 import numpy as np
@@ -12,22 +12,22 @@ GREYS = np.zeros(36, np.uint8)
 for _role, _grey in enumerate((255, 140, 225, 80, 190, 110, 165), start=1):
     GREYS[4 * _role : 4 * _role + 4] = [_grey - 12 * _tone for _tone in range(4)]
 
-LINES = 4  # a curve's or slope's coverage is summed over this many lines a pixel row; along the line it is exact
+LINES = 4  # coverage of curves and slopes is summed over so many scan lines a pixel row; along a scan line it is exact
 OBJECT = 6  # numbers in `objects` for one shape
 
 
 @engine_jit
 def blend(row, column, grey, cover, hides):
-    """Paint `grey` over a pixel of which it covers a fraction."""
+    """Paint `grey` over a pixel of which it covers the fraction `cover`; `hides` as in `fill_rect`."""
     before = float(row[column])
     row[column] = min(int(before + (grey - hides * before) * cover + 0.5), 255)
 
 
 @engine_jit
 def fill_rect(image, x0, y0, x1, y1, grey, hides):
-    """A rectangle in pixel units, exact. hides: 1.0, or 0.0 to add to what is there.
+    """Fill a rectangle in pixel units, exactly. hides: 1.0, or 0.0 to add to the pixels' values.
 
-    Neighbouring tiles share pixels without hiding any of each other: added, they leave no seam.
+    Tiles use 0.0: neighbours share pixels and do not hide each other, so adding them leaves no seam.
     """
     size = image.shape[0]
     x0, y0, x1, y1 = max(x0, 0.0), max(y0, 0.0), min(x1, float(size)), min(y1, float(size))
@@ -54,7 +54,7 @@ def fill_rect(image, x0, y0, x1, y1, grey, hides):
 
 @engine_jit
 def add_span(cover, x0, x1, weight):
-    """Add to a row's coverage the stretch from x0 to x1."""
+    """Add the stretch from x0 to x1 to a row's coverage."""
     x0, x1 = max(x0, 0.0), min(x1, float(len(cover)))
     if x1 <= x0:
         return
@@ -70,7 +70,7 @@ def add_span(cover, x0, x1, weight):
 
 @engine_jit
 def blend_row(row, cover, x0, x1, grey):
-    """Paint a row by its coverage between two x, and clear that."""
+    """Paint a row by its coverage between x0 and x1, and set that coverage to 0."""
     for column in range(max(int(x0), 0), min(int(x1), len(cover) - 1) + 1):
         if cover[column] > 0.0:
             blend(row, column, grey, min(cover[column], 1.0), 1.0)
@@ -79,7 +79,7 @@ def blend_row(row, cover, x0, x1, grey):
 
 @engine_jit
 def fill_disc(image, x, y, r, grey, cover):
-    """A disc in pixel units. `cover`: zeros [size], left as zeros."""
+    """Fill a disc in pixel units. `cover`: zeros [size], and zeros again afterwards."""
     size = image.shape[0]
     for line in range(max(int(y - r), 0), min(int(y + r), size - 1) + 1):
         for part in range(LINES):
@@ -93,7 +93,7 @@ def fill_disc(image, x, y, r, grey, cover):
 
 @engine_jit
 def fill_convex(image, points, count, grey, cover):
-    """A convex polygon in pixel units: `points` is [count * 2] x, y in order. `cover` as in `fill_disc`."""
+    """Fill a convex polygon in pixel units: `points` is [count * 2] x, y in order. `cover` as in `fill_disc`."""
     if count < 3:
         return
     size = image.shape[0]
@@ -118,7 +118,7 @@ def fill_convex(image, points, count, grey, cover):
 
 @engine_jit
 def line_corners(xy, corners):
-    """The four corners of a thick line with square ends; their number, 0 where it has no length."""
+    """Write the four corners of a thick line with square ends; returns 4, or 0 for a line without length."""
     dx, dy = xy[2] - xy[0], xy[3] - xy[1]
     length = np.sqrt(dx * dx + dy * dy)
     if length <= 0.0:
@@ -133,7 +133,7 @@ def line_corners(xy, corners):
 
 @engine_jit
 def fill_shape(image, kind, xy, grey, scratch):
-    """One shape of a display list, its numbers in world units. `scratch`: float64 [size + 8]."""
+    """Fill one shape of a display list, its numbers in world units. `scratch`: float64 [size + 8]."""
     scale = image.shape[0] / WORLD
     cover, corners = scratch[8:], scratch[:8]
     if kind == RECT:
@@ -154,13 +154,13 @@ def fill_shape(image, kind, xy, grey, scratch):
 
 @engine_jit
 def fill_tile(image, row, column, height, width, grey):
-    """A tile, its height and width in pixels."""
+    """Fill a tile; its height and width are in pixels."""
     fill_rect(image, column * width, row * height, (column + 1) * width, (row + 1) * height, grey, 0.0)
 
 
 @engine_jit
 def paint(f, rows, columns, scratch, image):
-    """Grey levels into `image`, uint8 [size, size]: tiles first, then the shapes in their order."""
+    """Paint grey levels into `image`, uint8 [size, size]: tiles first, then the shapes in their order."""
     image[:] = 0
     size = float(image.shape[0])
     for row in range(rows):
@@ -175,7 +175,7 @@ def paint(f, rows, columns, scratch, image):
 
 @engine_jit
 def paint_planes(f, rows, columns, scratch, image):
-    """Coverage 0-255 of each role into `image`, uint8 [roles, size, size]; a plane does not hide another."""
+    """Paint each role's coverage, 0-255, into `image`, uint8 [roles, size, size]; roles do not hide each other."""
     image[:] = 0
     size = float(image.shape[1])
     for row in range(rows):
@@ -196,7 +196,7 @@ def unit(x):
 
 @engine_jit
 def list_objects(f, shapes, rows, columns, out):
-    """The shapes and the tiles as numbers in -1 … 1, float32 [shapes * 6 + rows * columns].
+    """Write the shapes and the tiles as numbers in -1 … 1 into `out`, float32 [shapes * 6 + rows * columns].
 
     A shape is kind / 4, (role + tone) / 32, centre x and y (-1 … 1 across the world), width and height (1 is the
     world's; signed for a line, from its first point to its second); an absent one is six zeros. A tile is its code / 32.

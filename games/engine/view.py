@@ -1,4 +1,4 @@
-"""`View`: what seats see of a batch, as arrays. Each agent owns one, so agents that see differently share a batch."""
+"""`View`: the observations of a batch's seats. Each agent has its own, so agents with different observations share a batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ OBSERVATIONS = ("pixels", "planes", "objects")
 
 
 def frame_shape(game: Game, observation: str, size: int) -> tuple[int, ...]:
-    """Of one frame: (size, size) pixels, (roles, size, size) planes, (numbers,) objects."""
+    """The shape of one frame: (size, size) for pixels, (roles, size, size) for planes, (numbers,) for objects."""
     if observation == "pixels":
         return (size, size)
     if observation == "planes":
@@ -26,10 +26,10 @@ def frame_shape(game: Game, observation: str, size: int) -> tuple[int, ...]:
     raise UserError(f"There is no observation '{observation}'.\n{nearest(observation, OBSERVATIONS)}")
 
 
-def check_room(batch: Batch) -> None:
-    """`UserError` where a frame of a user's own game holds more shapes than it says: what is beyond would not be seen.
+def check_shapes(batch: Batch) -> None:
+    """`UserError` if a frame of a user's own game has more shapes than SHAPES: agents would not see the rest.
 
-    Of the first environment as it stands now; `games.check` looks at whole episodes.
+    Looks only at the current state of the first environment; `games.check` looks at whole episodes.
     """
     game = batch.game
     if game.shipped:
@@ -45,10 +45,11 @@ def check_room(batch: Batch) -> None:
 
 
 class View:
-    """What the rows (environment, seat) of a batch see: the newest `stack` frames of each, oldest first.
+    """The observations of some rows (environment, seat) of a batch: the newest `stack` frames of each, oldest first.
 
-    `observe` gives [R, stack, *frame]: uint8 for pixels and planes, float32 for objects; frames from before an episode
-    began are zeros. Actions and masks of a mirrored seat are in the view's words; `to_world` turns them back.
+    `observe` returns [R, stack, *frame]: uint8 for pixels and planes, float32 for objects; frames from before an episode
+    began are zeros. A mirrored seat sees left and right exchanged, so its actions and masks are numbered as it sees them
+    (view actions); `to_world` translates them into the batch's numbers (world actions).
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class View:
         pairs = np.asarray(rows, np.int64).reshape(-1, 2)
         self.envs, self.seats = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
         self.rows = len(pairs)
-        # The usual case, for which slices do: one and the same seat of every environment.
+        # The common case, the same seat of every environment, needs no index arrays.
         whole = np.array_equal(self.envs, np.arange(batch.num_envs)) and len(set(self.seats.tolist())) == 1
         self._seat = int(self.seats[0]) if whole else None
         self.frame = frame_shape(self.game, observation, size)
@@ -79,13 +80,13 @@ class View:
         self._frames = np.zeros(threads, self.game.frame_dtype())
         self._scratch = np.zeros((threads, size + 8))
         self._paint = getattr(batch.kernel, f"{observation}_slice")
-        self._episode = np.full(self.rows, -1, np.int64)  # the episode that a row's stack belongs to
+        self._episode = np.full(self.rows, -1, np.int64)  # the episode of each row's stack; -1: none
         self._last = np.zeros((self.rows, *self.shape), self.dtype)
         self._mirrored = (self.seats == 1) if self.game.mirror else np.zeros(self.rows, bool)
         self._swap = self.game.swap
 
     def paint(self, states: np.ndarray, envs: np.ndarray, seats: np.ndarray) -> np.ndarray:
-        """Single frames of any states, [R, *frame]."""
+        """Single frames of the given states, [R, *frame]."""
         out = np.zeros((len(envs), *self.frame), self.dtype)
         self._paint_into(states, envs, seats, out[:, None])
         return out
@@ -97,10 +98,10 @@ class View:
         )
 
     def observe(self, out: np.ndarray | None = None) -> np.ndarray:
-        """What every row sees now, [R, stack, *frame]; a row that is not asked keeps what it saw when it was.
+        """The observation of every row, [R, stack, *frame]. Call it once after each `step`.
 
-        (Zeros, where it has not been asked in this episode.) Call it once after each `step`. `out`: write there; it must
-        stay as it is until the next call.
+        A row that is not asked keeps the observation of when it was last asked in this episode (zeros if never).
+        out: the array to write into; the caller must not change it before the next call.
         """
         last = self._last
         if out is None:
@@ -125,16 +126,16 @@ class View:
         self._last = out
         return out
 
-    def forget(self, rows: np.ndarray | slice = slice(None)) -> None:
-        """Empty every stack, or those of some rows: after `batch.reset`, which may begin the same episode again."""
+    def clear_stacks(self, rows: np.ndarray | slice = slice(None)) -> None:
+        """Empty the stacks of all rows, or of some: after `batch.reset`, which may begin the same episode again."""
         self._episode[rows] = -1
 
     def newest(self) -> np.ndarray:
-        """What `observe` gave last."""
+        """The array that `observe` returned last."""
         return self._last
 
     def final(self, rows: np.ndarray) -> np.ndarray:
-        """What rows saw when their episode was cut, [len(rows), stack, *frame]. Call it between `step` and `observe`."""
+        """The last observation of an episode that ended, [len(rows), stack, *frame]. Call it between `step` and `observe`."""
         out = np.zeros((len(rows), *self.shape), self.dtype)
         if self.stack > 1:
             out[:, :-1] = self._last[rows, 1:]
@@ -142,7 +143,7 @@ class View:
         return out
 
     def final_masks(self, rows: np.ndarray) -> np.ndarray:
-        """uint8 [len(rows), A], in the view's words: what rows could try in a state that time ran out in; 0 at an end."""
+        """uint8 [len(rows), A], view actions: legal in the state in which time ran out; all 0 if the rules ended it."""
         batch, envs, seats = self.batch, self.envs[rows], self.seats[rows]
         masks = np.zeros((len(rows), self.game.num_actions), np.uint8)
         slots: Any = np.zeros(len(rows), batch.slots.dtype)
@@ -154,7 +155,7 @@ class View:
         return masks
 
     def masks(self) -> np.ndarray:
-        """uint8 [R, A], in the view's words: what each row may try; all 0 for one that is not asked."""
+        """uint8 [R, A], view actions: each row's legal actions; all 0 for a row that is not asked."""
         masks = np.zeros((self.rows, self.game.num_actions), np.uint8)
         self.batch.workers.run(
             self.rows,
@@ -167,19 +168,20 @@ class View:
         return masks
 
     def to_world(self, actions: np.ndarray) -> np.ndarray:
-        """int64 [R]: the rows' actions, from the view's words to the world's."""
+        """Translate the rows' view actions, int64 [R], into world actions."""
         if self._mirrored.any():
             return np.where(self._mirrored, self._swap[actions], actions)
         return actions
 
     def act(self, actions: np.ndarray, into: np.ndarray) -> None:
-        """Write the rows' actions, in the view's words, into a batch's [N, P]."""
+        """Write the rows' view actions, as world actions, into the actions of a batch, int64 [N, P]."""
         into[self.envs, self.seats] = self.to_world(actions)
 
     def state(self) -> dict[str, np.ndarray]:
-        """What a snapshot must hold to go on: the newest stack and the episodes it belongs to."""
+        """A copy of the view's state for a snapshot: the newest stacks and the episodes they belong to."""
         return {"last": self._last.copy(), "episode": self._episode.copy()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Continue from what `state` returned."""
         self._last = np.array(state["last"], self.dtype)
         self._episode = np.array(state["episode"], np.int64)

@@ -1,4 +1,4 @@
-"""Gymnasium's API over every game: `SparringEnv` and `SparringVectorEnv`, thin views of `Batch` and `View`.
+"""Gymnasium's API for every game: `SparringEnv` and `SparringVectorEnv`, thin layers over `Batch` and `View`.
 
     import games
     import gymnasium as gym
@@ -6,7 +6,7 @@
     env = gym.make("Sparring/Pong-v1", seat=0, opponent="bot", observation="pixels", size=84, stack=4)
     envs = gym.make_vec("Sparring/Pong-v1", num_envs=256, opponent="bot:0.8", observation="objects")
 
-One step is one decision of the seat that is played; `info["action_mask"]` (int8 [A]) says what it may try.
+One step is one decision of the caller's seat; `info["action_mask"]` (int8 [A]) marks its legal actions.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,6 @@ from games.envs.seat_env import (
     final_masks,
     frames_a_second,
     image_shape,
-    skill,
     space_of,
 )
 from games.errors import UserError
@@ -51,20 +50,19 @@ __all__ = [
     "check_render_mode",
     "image_shape",
     "register",
-    "skill",
     "space_of",
 ]  # fmt: skip
 
 
 class SparringEnv(gym.Env[np.ndarray, np.int64]):
-    """One game as Gymnasium's `Env`, one seat played by `step`, the other by `opponent`.
+    """One game as a Gymnasium `Env`: `step` plays one seat, `opponent` the other.
 
     Observations are uint8 [size, size, stack] (`pixels`; newest frame last), uint8 [size, size, stack × roles]
     (`planes`) or float32 [numbers] in −1…1 (`objects`); actions are `Discrete`, in the order of the game's ACTIONS as the
-    seat sees the world. `terminated`: the rules ended the game; `truncated`: time did.
+    seat sees the world. `terminated`: the rules ended the game; `truncated`: time ran out.
 
-    `reset(seed=…)` begins episode 0 of that seed, `reset()` the next episode: which one does not depend on how long the
-    last was or whether it was played to its end.
+    `reset(seed=…)` begins episode 0 of that seed, `reset()` the next episode. The episodes are the same however long the
+    earlier ones were and whether they were played to the end.
     """
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 15}
@@ -80,14 +78,14 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
         self.render_mode = render_mode
         self.audience = Audience(self.batch, render_mode)
         self.metadata = {**self.metadata, "render_fps": frames_a_second(self.game, settings.get("frame_skip"))}
-        self._episode = -1  # the one running; -1: none yet
+        self._episode = -1  # the running episode; -1: none yet
         self._ended = True
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """The first observation and info of an episode; see the class."""
         super().reset(seed=seed)
         if seed is None and self._episode < 0:
-            seed = self.np_random_seed  # of its own making
+            seed = self.np_random_seed  # a random one
         self.seat.reset(seed, 0 if seed is not None else self._episode + 1)
         self._episode = int(self.batch.episode[0])
         self._ended = False
@@ -95,7 +93,7 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
         return channels_last(self.view, self.view.observe())[0], {"action_mask": self.seat.masks()[0]}
 
     def step(self, action: np.int64 | int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """One decision. At an end: the last observation of the episode, and `reset` comes next."""
+        """One decision. At an end it returns the last observation of the episode; call `reset` next."""
         if self._ended:
             raise gym.error.ResetNeeded("The episode has ended (or none has begun): call reset().")
         self.seat.step(np.array([action], np.int64), self.audience.watch if self.audience.human else None)
@@ -110,11 +108,11 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
         return channels_last(self.view, seen)[0], reward, bool(end == OVER), bool(end == OUT_OF_TIME), {"action_mask": mask}
 
     def action_masks(self) -> np.ndarray:
-        """bool [A]: what may be tried now, under the name that sb3-contrib's MaskablePPO looks for."""
+        """bool [A]: the legal actions now. sb3-contrib's MaskablePPO calls a method of this name."""
         return self.seat.masks()[0].astype(bool)
 
     def render(self) -> np.ndarray | None:
-        """`rgb_array`: the spectator's picture, uint8 [420, 420, 3], painted without a display. `human` shows itself."""
+        """`rgb_array`: the spectator's picture, uint8 [420, 420, 3], painted without a display. `human`: None."""
         return self.audience.render()
 
     def close(self) -> None:
@@ -124,19 +122,19 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
 
 
 class SparringVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
-    """N copies of a game as Gymnasium's `VectorEnv`: one batch, compiled, with no Python for each environment.
+    """N copies of a game as a Gymnasium `VectorEnv`: one compiled batch, without a Python loop over environments.
 
-    What follows an episode that ends is `autoreset_mode`, in Gymnasium's sense (a member of `AutoresetMode` or its value):
+    `autoreset_mode`, as in Gymnasium (a member of `AutoresetMode` or its value), says what `step` does at an episode's end:
 
-    * `SAME_STEP`: the next episode, in the same step. The observation is already the new episode's first, and
-      `infos["final_obs"]` (object [N]) and `infos["final_info"]` hold the old one's last, where `infos["_final_obs"]` is true.
-    * `NEXT_STEP`: the old episode's last observation; the next step ignores the action and gives the new one's first,
-      with reward 0.
-    * `DISABLED`: the old episode's last observation; `reset(options={"reset_mask": ended})` must come before the next step.
+    * `SAME_STEP`: it begins the next episode. The observation is the first of the new episode; `infos["final_obs"]`
+      (object [N]) and `infos["final_info"]` hold the last of the old one, where `infos["_final_obs"]` is true.
+    * `NEXT_STEP`: it returns the last observation; the next step ignores the action and returns the first one of the new
+      episode, with reward 0.
+    * `DISABLED`: it returns the last observation; call `reset(options={"reset_mask": ended})` before the next step.
 
     `infos["action_mask"]` is int8 [N, A]. `reset(seed=…)` begins episode 0 of every environment, `reset()` the next one of
-    each; with a `reset_mask` (bool [N]) only there. One seed gives N different sequences of episodes, and another seed
-    others; from a list of N seeds environment i plays what a single one plays from seed i of them.
+    each; with a `reset_mask` (bool [N]) only in these environments. One seed gives N different sequences of episodes; with
+    a list of N seeds, environment i plays what a single environment plays with seed i.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 15, "autoreset_mode": AutoresetMode.SAME_STEP}
@@ -163,34 +161,34 @@ class SparringVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         fps = frames_a_second(self.game, settings.get("frame_skip"))
         self.metadata = {**self.metadata, "render_fps": fps, "autoreset_mode": self.autoreset_mode}
         self._begun = False
-        # Where an end is shown and the next episode, which the batch has begun already, is not: never in SAME_STEP.
+        # Rows whose last observation was returned and whose next episode, already begun in the batch, was not (not SAME_STEP).
         self._ended = np.zeros(num_envs, bool)
-        self._last: dict[int, np.ndarray] = {}  # what those rows saw last
+        self._last: dict[int, np.ndarray] = {}  # the last observations of these rows
 
     def reset(
         self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """First observations [N, …] and infos; see the class. With a `reset_mask`, the others' are those they had."""
+        """First observations [N, …] and infos; see the class. With a `reset_mask`, other rows keep their observations."""
         rows = self._rows(options)
         if isinstance(seed, Sequence | np.ndarray):
             check_seeds(seed, self.num_envs)
         else:
             super().reset(seed=seed)
-            seed = self.np_random_seed if seed is None and not self._begun else seed  # of its own making
-        # Where an episode has ended the batch stands at the beginning of the next.
+            seed = self.np_random_seed if seed is None and not self._begun else seed  # a random one at the first reset
+        # In rows whose episode has ended the batch is at the start of the next one already.
         fresh = rows if seed is not None else rows & ~self._ended
         self.seat.reset(seed, 0 if seed is not None else self.batch.episode + 1, fresh)
         self._begun = True
         self._ended[rows] = False
-        with self.seat.held(~fresh):
+        with self.seat.frozen(~fresh):
             observations = channels_last(self.view, self.view.observe())
         for row in np.flatnonzero(self._ended).tolist():
             observations[row] = self._last[row]
-        with self.seat.held(~rows):
+        with self.seat.frozen(~rows):
             return observations, {"action_mask": self.seat.masks(), "_action_mask": rows.copy()}
 
     def _rows(self, options: dict[str, Any] | None) -> np.ndarray:
-        """bool [N]: the environments that `reset` is to begin anew."""
+        """bool [N]: the environments to reset, from `reset`'s options."""
         mask = (options or {}).get("reset_mask")
         if mask is None:
             return np.ones(self.num_envs, bool)
@@ -204,18 +202,18 @@ class SparringVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """One decision in every environment: observations, rewards float64 [N], terminated, truncated, infos."""
         if not self._begun:
             raise gym.error.ResetNeeded("No episode has begun: call reset().")
-        begins = self._ended
-        if self.autoreset_mode == AutoresetMode.DISABLED and begins.any():
-            ended = ", ".join(map(str, np.flatnonzero(begins)))
+        starting = self._ended  # this step only returns the first observation of these rows
+        if self.autoreset_mode == AutoresetMode.DISABLED and starting.any():
+            ended = ", ".join(map(str, np.flatnonzero(starting)))
             raise gym.error.ResetNeeded(f'Ended: {ended}. Call reset(options={{"reset_mask": …}}) before the next step.')
-        self.seat.step(np.asarray(actions, np.int64), hold=begins)
+        self.seat.step(np.asarray(actions, np.int64), frozen=starting)
         end = self.seat.end
         self._ended = np.zeros(self.num_envs, bool)
         rows = np.flatnonzero(end)
         if len(rows):
             seen, masks = channels_last(self.view, self.view.final(rows)), final_masks(self.view, rows)
             self.seat.begin()
-        with self.seat.held(begins):  # the view has seen already how these begin
+        with self.seat.frozen(starting):  # the view has the first observation of these rows already
             observations = channels_last(self.view, self.view.observe())
         infos = {"action_mask": self.seat.masks(), "_action_mask": np.ones(self.num_envs, bool)}
         if len(rows) and self.autoreset_mode == AutoresetMode.SAME_STEP:
@@ -226,7 +224,7 @@ class SparringVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         return observations, self.seat.rewards, end == OVER, end == OUT_OF_TIME, infos
 
     def _final_infos(self, rows: np.ndarray, observations: np.ndarray, masks: np.ndarray) -> dict[str, Any]:
-        """What Gymnasium's infos say of the episodes that ended, in rows [E], of their last observations and masks."""
+        """Gymnasium's `final_obs` and `final_info` for the episodes that ended in rows [E]."""
         ended = np.zeros(self.num_envs, bool)
         ended[rows] = True
         final_obs = np.full(self.num_envs, None, object)
@@ -242,37 +240,39 @@ class SparringVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         }
 
     def render(self) -> tuple[np.ndarray, ...] | None:
-        """A picture of each environment as it is shown, uint8 [420, 420, 3]."""
+        """A picture of each environment, uint8 [420, 420, 3], that fits the observation returned last."""
         if self.render_mode != "rgb_array":
             return None
         return tuple(self.audience.picture(env, final=bool(self._ended[env])) for env in range(self.num_envs))
 
     def close_extras(self, **kwargs: Any) -> None:
+        """End the batch's threads; Gymnasium's `close` calls it."""
         self.seat.close()
 
 
-def autoreset_mode_of(word: AutoresetMode | str) -> AutoresetMode:
-    """Gymnasium's mode of that name or value.
+def autoreset_mode_of(value: AutoresetMode | str) -> AutoresetMode:
+    """The mode of a value; `UserError` if there is none.
 
     >>> autoreset_mode_of("NextStep")
     <AutoresetMode.NEXT_STEP: 'NextStep'>
     """
     try:
-        return AutoresetMode(word)
+        return AutoresetMode(value)
     except ValueError:
-        known = ", ".join(mode.value for mode in AutoresetMode)
+        valid = ", ".join(mode.value for mode in AutoresetMode)
         raise UserError(
-            f"There is no autoreset_mode {word!r}.\nKnown: {known}, as in gymnasium.vector.AutoresetMode."
+            f"There is no autoreset_mode {value!r}.\nKnown: {valid}, as in gymnasium.vector.AutoresetMode."
         ) from None
 
 
 def check_seeds(seeds: Sequence[int], num_envs: int) -> None:
-    if len(seeds) != num_envs or not all(isinstance(one, int | np.integer) and one >= 0 for one in seeds):
+    """`UserError` unless there is a whole number, 0 or more, for each environment."""
+    if len(seeds) != num_envs or not all(isinstance(seed, int | np.integer) and seed >= 0 for seed in seeds):
         raise UserError(f"A list of seeds holds a whole number, 0 or more, for each of the {num_envs} environments.")
 
 
 def register(path: str | Path) -> str:
-    """Make a game file of your own known to Gymnasium; its id for `gym.make`, as in "Sparring/MyGame-v1"."""
+    """Register a game file of your own with Gymnasium; returns its id for `gym.make`, as "Sparring/MyGame-v1"."""
     game = games.load(Path(path))
     if game.env_id not in gym.registry:
         games.register_with_gymnasium(game.env_id, str(game.path))

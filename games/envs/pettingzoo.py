@@ -1,6 +1,6 @@
-"""PettingZoo's parallel API over every game for two: `SparringParallelEnv`, both seats played by the caller.
+"""PettingZoo's parallel API for every game of two seats: `SparringParallelEnv`, in which the caller plays both.
 
-    from games.petting import SparringParallelEnv
+    from games.envs.pettingzoo import SparringParallelEnv
 
     env = SparringParallelEnv("pong", observation="objects")
     observations, infos = env.reset(seed=1)
@@ -41,20 +41,20 @@ except ImportError as error:
     raise UserError('PettingZoo is not installed.\nInstall it: pip install "sparring[pettingzoo]"') from error
 
 SETTINGS = ("observation", "size", "stack", "levels", "delay", "frame_skip")
-OF_ONE_SEAT = ("seat", "opponent", "make_player")  # what `games.envs.gymnasium` has beside them
+OF_ONE_SEAT = ("seat", "opponent", "make_player")  # settings that only `games.envs.gymnasium` has
 
 
 class SparringParallelEnv(ParallelEnv[str, np.ndarray, int]):
-    """One game as PettingZoo's `ParallelEnv`: its agents are the seats, named as the game names them.
+    """One game as a PettingZoo `ParallelEnv`: its agents are the seats, named as the game names them.
 
-    Observations and actions are as in `games.envs.gymnasium.SparringEnv`, each agent's in the words of its own view; `infos[agent]`
-    holds its `action_mask` (int8 [A]). One step lasts until one of the agents is asked again. In a game of turns, who is not
-    asked keeps its last observation (zeros, before it was asked first), has a mask of zeros, and its action is not looked at
-    and may be missing. Rewards are what each earned in this very step, asked or not, so that they add up to 0.
+    Observations and actions are as in `games.envs.gymnasium.SparringEnv`, each agent's as its seat sees the world;
+    `infos[agent]` holds its `action_mask` (int8 [A]). One step lasts until one of the agents is asked again. In a game of
+    turns, an agent that is not asked keeps its last observation (zeros before the first) and has a mask of zeros; its action
+    is ignored and may be missing. Rewards are those of this step for both agents, asked or not, so that they add up to 0.
 
-    `reset(seed=…)` begins episode 0 of that seed, `reset()` the next episode: which one does not depend on how long the
-    last was or whether it was played to its end. At an end `agents` is empty; the observations are the last state's, and the
-    masks say what each could have tried there, had time not run out.
+    `reset(seed=…)` begins episode 0 of that seed, `reset()` the next episode. The episodes are the same however long the
+    earlier ones were and whether they were played to the end. At an end `agents` is empty; the observations are those of the
+    last state, and the masks mark the actions that were legal in it if time ran out.
     """
 
     metadata: dict[str, Any] = {
@@ -77,13 +77,14 @@ class SparringParallelEnv(ParallelEnv[str, np.ndarray, int]):
         frame_skip: int | None = None,
         **unknown: Any,
     ):
-        """delay, frame_skip: of both seats; the rest as in `games.envs.gymnasium`."""
+        """delay, frame_skip: for both seats; the other settings as in `games.envs.gymnasium`."""
         check_arguments(unknown)
         check_render_mode(render_mode, self.metadata["render_modes"])
         self.game = game if isinstance(game, Game) else games.load(game)
         if self.game.players != 2:
             raise UserError(
-                f"{self.game.heading} is a game for one: here both seats of a game for two are played.\nUse games.envs.gymnasium."
+                f"{self.game.heading} is a game for one: here both seats of a game for two are played.\n"
+                "Use games.envs.gymnasium."
             )
         self.batch = Batch(self.game, 1, frame_skip=frame_skip, delay=delay, levels=levels)
         self.view = View(self.batch, [(0, 0), (0, 1)], observation, size, stack)
@@ -96,8 +97,8 @@ class SparringParallelEnv(ParallelEnv[str, np.ndarray, int]):
         self.audience = Audience(self.batch, render_mode)
         name = f"{self.game.name}_v{self.game.version}"
         self.metadata = {**self.metadata, "name": name, "render_fps": frames_a_second(self.game, frame_skip)}
-        self._episode = -1  # the one running; -1: none yet
-        self._paid = np.zeros(2)  # of the episode's rewards, what has been given
+        self._episode = -1  # the running episode; -1: none yet
+        self._returns = np.zeros(2)  # rewards of the episode that `step` has returned so far
 
     def observation_space(self, agent: str) -> spaces.Space:
         return self.observation_spaces[agent]
@@ -111,11 +112,11 @@ class SparringParallelEnv(ParallelEnv[str, np.ndarray, int]):
         """The first observations and infos of an episode; see the class."""
         new = seed is not None or self._episode < 0
         if new:
-            self.batch.seed = seeding.np_random(seed)[1] & LARGEST_SEED  # of its own making, where none is given
+            self.batch.seed = seeding.np_random(seed)[1] & LARGEST_SEED  # a random one if none is given
         self.batch.reset(0 if new else self._episode + 1)
-        self.view.forget()
+        self.view.clear_stacks()
         self._episode = int(self.batch.episode[0])
-        self._paid = np.zeros(2)
+        self._returns = np.zeros(2)
         self.agents = self.possible_agents[:]
         self.audience.watch()
         return self._each(channels_last(self.view, self.view.observe())), self._infos(self.view.masks().view(np.int8))
@@ -123,7 +124,7 @@ class SparringParallelEnv(ParallelEnv[str, np.ndarray, int]):
     def step(
         self, actions: dict[str, int]
     ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
-        """The actions of those who are asked, and all that follows until one is asked again."""
+        """Play the actions of the agents that are asked, and advance until an agent is asked again."""
         if not self.agents:
             raise gym.error.ResetNeeded("The episode has ended (or none has begun): call reset().")
         world = np.zeros((1, 2), np.int64)
@@ -135,12 +136,12 @@ class SparringParallelEnv(ParallelEnv[str, np.ndarray, int]):
             if end != RUNNING or self.batch.asked.any():
                 break
         if end == RUNNING:
-            earned, seen, masks = self.batch.slots["returns"][0].copy(), self.view.observe(), self.view.masks().view(np.int8)
+            returns, seen, masks = self.batch.slots["returns"][0].copy(), self.view.observe(), self.view.masks().view(np.int8)
         else:
             rows = np.arange(2)
-            earned, seen, masks = self.batch.returns[0].copy(), self.view.final(rows), final_masks(self.view, rows)
+            returns, seen, masks = self.batch.returns[0].copy(), self.view.final(rows), final_masks(self.view, rows)
             self.agents = []
-        rewards, self._paid = (earned - self._paid).tolist(), earned
+        rewards, self._returns = (returns - self._returns).tolist(), returns
         over, out_of_time = bool(end == OVER), bool(end == OUT_OF_TIME)
         return (
             self._each(channels_last(self.view, seen)),
@@ -151,13 +152,13 @@ class SparringParallelEnv(ParallelEnv[str, np.ndarray, int]):
         )
 
     def _asked_for(self, actions: dict[str, int]) -> np.ndarray:
-        """int64 [2]: the actions of those who are asked, 0 for the other."""
+        """int64 [2]: the actions of the agents that are asked, 0 for the others."""
         for agent in actions:
             if agent not in self.possible_agents:
                 raise UserError(
                     f"There is no agent {agent!r} in {self.game.heading}.\nKnown: {', '.join(self.possible_agents)}."
                 )
-        words = np.zeros(2, np.int64)
+        by_seat = np.zeros(2, np.int64)
         for seat, agent in enumerate(self.possible_agents):
             if not self.batch.asked[0, seat]:
                 continue
@@ -166,18 +167,18 @@ class SparringParallelEnv(ParallelEnv[str, np.ndarray, int]):
             if actions[agent] not in range(self.game.num_actions):
                 last = self.game.num_actions - 1
                 raise UserError(f"An action of {self.game.heading} is from 0 to {last}, not {actions[agent]} ({agent}).")
-            words[seat] = actions[agent]
-        return words
+            by_seat[seat] = actions[agent]
+        return by_seat
 
     def _each(self, values: Any) -> dict[str, Any]:
-        """By agent what is listed by seat."""
+        """A dict by agent of values listed by seat."""
         return dict(zip(self.possible_agents, values, strict=True))
 
     def _infos(self, masks: np.ndarray) -> dict[str, dict[str, Any]]:
         return self._each([{"action_mask": mask} for mask in masks])
 
     def render(self) -> np.ndarray | None:
-        """`rgb_array`: the spectator's picture, uint8 [420, 420, 3], painted without a display. `human` shows itself."""
+        """`rgb_array`: the spectator's picture, uint8 [420, 420, 3], painted without a display. `human`: None."""
         return self.audience.render()
 
     def close(self) -> None:
@@ -187,9 +188,10 @@ class SparringParallelEnv(ParallelEnv[str, np.ndarray, int]):
 
 
 def check_arguments(unknown: dict[str, Any]) -> None:
-    for word in unknown:
-        if word in OF_ONE_SEAT:
+    """`UserError` for a keyword argument that does not exist."""
+    for name in unknown:
+        if name in OF_ONE_SEAT:
             raise UserError(
-                f"There is no argument '{word}' here: both seats are the caller's.\nOne seat is played in games.envs.gymnasium."
+                f"There is no argument '{name}' here: both seats are the caller's.\nOne seat is played in games.envs.gymnasium."
             )
-        raise UserError(f"There is no argument '{word}'.\n{nearest(word, SETTINGS)}")
+        raise UserError(f"There is no argument '{name}'.\n{nearest(name, SETTINGS)}")

@@ -1,1 +1,5 @@
-"""Pictures for people, painted with Pygame."""
+"""Pictures for people, painted with pygame-ce."""
+
+from games.render.pygame_ce import require_pygame_ce
+
+require_pygame_ce()

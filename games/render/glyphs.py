@@ -1,16 +1,16 @@
-"""What texts for people may hold: the letters of the one font that Pygame brings along, and a few signs drawn beside them."""
+"""The characters that texts for people may contain: those of Pygame's default font, and a few signs that we draw ourselves."""
 
 import functools
 import math
 
 import pygame
 
-FONT = None  # Pygame's own
-NOBODYS = "\uffff"  # no font has it
+FONT = None  # Pygame's default font
+NOT_A_CHARACTER = "\uffff"  # in no font: every font shows its placeholder for it
 
 
 def _heart() -> list[tuple[float, float]]:
-    """Its usual curve: x = 16 sin³ t, y = 13 cos t - 5 cos 2t - 2 cos 3t - cos 4t."""
+    """The corners of a heart: x = 16 sin³ t, y = 13 cos t - 5 cos 2t - 2 cos 3t - cos 4t."""
     corners = []
     for t in (k / 48 * math.tau for k in range(48)):
         y = 13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)
@@ -19,6 +19,7 @@ def _heart() -> list[tuple[float, float]]:
 
 
 def _star() -> list[tuple[float, float]]:
+    """The corners of a five-pointed star."""
     corners = [(0.52 if k % 2 == 0 else 0.21, k / 10 * math.tau) for k in range(10)]
     return [(0.5 + r * math.sin(turn), 0.53 - r * math.cos(turn)) for r, turn in corners]
 
@@ -35,22 +36,23 @@ GLYPHS: dict[str, list[tuple[float, float]]] = {
 
 
 @functools.cache
-def known(sign: str) -> bool:
-    """Can the window show this character?"""
-    return sign in GLYPHS or sign.isspace() or _printed(sign) != _printed(NOBODYS)
+def is_printable(sign: str) -> bool:
+    """Whether the window can show this character."""
+    return sign in GLYPHS or sign.isspace() or _printed(sign) != _printed(NOT_A_CHARACTER)
 
 
 @functools.cache
 def _printed(sign: str) -> bytes:
+    """The font's picture of a character."""
     pygame.font.init()
     picture = pygame.font.Font(FONT, 32).render(sign, True, (255, 255, 255))
     return repr(picture.get_size()).encode() + pygame.image.tobytes(picture, "RGBA")
 
 
-def unknown(text: str) -> list[str]:
-    """The characters of a text in whose place the window would show a box.
+def unprintable(text: str) -> list[str]:
+    """The characters of a text for which the window would show a box.
 
-    >>> unknown("3 ♥ of ❦"), unknown("Ä – “x” …")
+    >>> unprintable("3 ♥ of ❦"), unprintable("Ä – “x” …")
     (['❦'], [])
     """
-    return [sign for sign in dict.fromkeys(text) if not known(sign)]
+    return [sign for sign in dict.fromkeys(text) if not is_printable(sign)]

@@ -1,8 +1,8 @@
 """A display list as people see it: a Pygame surface of any size, antialiased, with a layer of effects on top.
 
-Everything is painted from one idea, the signed distance to a shape's edge (negative inside): its coverage of a pixel
-is the shape itself, its fall-off outside is the glow, its slope inside the bevel. A shape's picture is made once as a
-small sprite and kept; a frame is then a few dozen blits. No display is needed and nothing of Pygame is started.
+Everything is computed from the signed distance to a shape's edge (negative inside): the shape's coverage of a pixel, the
+glow that falls off outside, and the bevel inside. A shape is painted once, as a small sprite, and kept; a frame is then a
+few dozen blits. It needs no display and does not initialise Pygame.
 """
 
 from collections import OrderedDict, deque
@@ -19,23 +19,23 @@ from games.engine.raster import GREYS
 Colour = tuple[int, int, int]
 
 STEPS = 8  # a sprite's place inside its pixel is kept in eighths
-KEPT_PIXELS = 24_000_000  # of sprites in a painter's memory, about 100 MB at the worst
-GREY_SCALE = 8  # the check against `pixels` paints so many times larger
+KEPT_PIXELS = 24_000_000  # limit of the sprites that a painter keeps, about 100 MB
+GREY_SCALE = 8  # `grey_picture` paints so many times larger and averages
 
 ADD = pygame.BLEND_RGB_ADD
 
-LARGEST_COIN = 12.0  # world units, a radius: a larger disc is a ground, not a coin
+LARGEST_COIN = 12.0  # radius, world units: a larger disc is a zone and gets no coin's ring
 
-TRAIL = 10  # frames that a ball's trail is long
-JUMP = 8.0  # world units: a ball that moved further in a frame was put there, it did not fly
+TRAIL = 10  # length of a ball's trail, frames
+JUMP = 8.0  # world units: a ball that moves further in one frame was placed anew, and its trail is cleared
 
 
 @dataclass(frozen=True)
 class Look:
-    """How the effects dress a role. Lengths in world units."""
+    """The effects on the shapes of a role. Lengths in world units."""
 
     round: float = 0.0  # radius of corners
-    gap: float = 0.0  # kept free along the edge, so that neighbours stand apart
+    gap: float = 0.0  # width left free along the edge, so that neighbours do not touch
     bevel: float = 0.0  # lighter above, darker below, 0 to 1
     glow: float = 0.0  # strength of the light around it, 0 to 1
     reach: float = 4.0  # how far that light is seen
@@ -86,7 +86,7 @@ DARK = Theme(
     ),
 )  # fmt: skip
 
-# The agent's own grey levels: what `grey_picture` compares with.
+# The agents' grey levels, for `grey_picture`.
 GREY = Theme(colours=tuple((int(g), int(g), int(g)) for g in GREYS), top=(0, 0, 0), bottom=(0, 0, 0))
 
 
@@ -105,7 +105,7 @@ def box_distance(x: np.ndarray, y: np.ndarray, half_w: float, half_h: float, rad
 
 
 def triangle_distance(x: np.ndarray, y: np.ndarray, corners: np.ndarray, radius: float) -> np.ndarray:
-    """Signed distance to a triangle, its corners rounded by shrinking it towards the middle of its inner circle."""
+    """Signed distance to a triangle, its corners rounded by shrinking it towards the centre of its inscribed circle."""
     sides = np.array([np.hypot(*(corners[(k + 1) % 3] - corners[(k + 2) % 3])) for k in range(3)])
     (ax, ay), (bx, by), (cx, cy) = corners
     twice_area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
@@ -113,8 +113,8 @@ def triangle_distance(x: np.ndarray, y: np.ndarray, corners: np.ndarray, radius:
         return np.full(np.broadcast_shapes(x.shape, y.shape), 1e9)
     inner = abs(twice_area) / sides.sum()
     radius = min(radius, 0.6 * inner)
-    middle = (sides[:, None] * corners).sum(0) / sides.sum()
-    corners = middle + (corners - middle) * (1.0 - radius / inner)
+    incentre = (sides[:, None] * corners).sum(0) / sides.sum()
+    corners = incentre + (corners - incentre) * (1.0 - radius / inner)
     if twice_area < 0:
         corners = corners[::-1]
     nearest = np.full(np.broadcast_shapes(x.shape, y.shape), np.inf)
@@ -187,12 +187,12 @@ def surface_of(colour: np.ndarray, alpha: np.ndarray) -> pygame.Surface:
 
 
 def light_of(colour: Colour, strength: np.ndarray) -> pygame.Surface:
-    """A surface to be added to what it is put on. strength: [h, w], 0-1."""
+    """Light as a surface, to be blitted with ADD. strength: [h, w], 0-1."""
     return surface_of(np.asarray(colour, np.float32) * strength[..., None], np.ones_like(strength))
 
 
 def body_sprite(kind: int, xy: tuple[float, ...], w: int, h: int, colour: Colour, look: Look, scale: float) -> pygame.Surface:
-    """A shape on a transparent ground of w × h pixels, dressed as its look says. `scale`: pixels in a world unit."""
+    """A shape with the effects of its look, on a transparent ground of w × h pixels. `scale`: pixels in a world unit."""
     x, y = centres(w, h)
     edge = distance(kind, xy, x, y, look.round * scale) + look.gap * scale
     if kind == RECT and look is FLAT:  # exact coverage: a thin bar is as faint as it should be
@@ -206,9 +206,9 @@ def body_sprite(kind: int, xy: tuple[float, ...], w: int, h: int, colour: Colour
     height = 0.5 - np.clip((y - top) / max(bottom - top, 1.0), 0.0, 1.0)  # 0.5 above … -0.5 below
     rim = np.clip(1.0 + edge / (0.7 * scale), 0.0, 1.0)  # 1 at the edge, 0 further in than 0.7 units
     light = 1.0 + look.bevel * height * (0.45 + 0.9 * rim)
-    if kind == DISC:  # a coin: a raised ring, a face that is a little darker; on a large one it would look like a zone
+    if kind == DISC:  # a coin: a raised ring and a darker face; on large discs this would look like a zone
         face = np.clip(0.5 - edge - 0.26 * xy[2], 0.0, 1.0)
-        coin = np.clip((LARGEST_COIN - xy[2] / scale) / 4.0, 0.0, 1.0)  # fades out: a disc may grow or shrink
+        coin = np.clip((LARGEST_COIN - xy[2] / scale) / 4.0, 0.0, 1.0)  # fades out gradually, since a disc may grow or shrink
         light = light * (1.0 - 0.35 * look.bevel * coin * face)
     shade = np.asarray(colour, np.float32) * light[..., None]
     glare = np.clip(light - 1.0, 0.0, 1.0)[..., None]
@@ -216,7 +216,7 @@ def body_sprite(kind: int, xy: tuple[float, ...], w: int, h: int, colour: Colour
 
 
 def halo_sprite(kind: int, xy: tuple[float, ...], w: int, h: int, colour: Colour, look: Look, scale: float) -> pygame.Surface:
-    """The light around a shape (to be added), or else the shadow of it."""
+    """The light around a shape (to be blitted with ADD) or, for a look without glow, its shadow."""
     x, y = centres(w, h)
     outside = np.maximum(distance(kind, xy, x, y, look.round * scale), 0.0)
     fall = np.clip(1.0 - outside / (look.reach * scale), 0.0, 1.0)
@@ -226,32 +226,32 @@ def halo_sprite(kind: int, xy: tuple[float, ...], w: int, h: int, colour: Colour
 
 
 def backdrop(size: tuple[int, int], top: Colour, bottom: Colour) -> pygame.Surface:
-    """An opaque surface that goes from one colour at its top to another at its bottom, without visible bands."""
+    """An opaque surface with a vertical gradient between two colours, without visible bands."""
     w, h = size
     down = np.linspace(0.0, 1.0, h)[:, None, None]
     fade = np.asarray(top) * (1.0 - down) + np.asarray(bottom) * down  # [h, 1, 3]
     grain = np.zeros((4, 4))
-    if top != bottom:  # a regular grain of half a step hides where one shade ends
+    if top != bottom:  # ordered dithering (a 4 × 4 Bayer matrix) hides the bands
         grain = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16.0 - 0.5
     strip = fade + np.tile(grain, (h // 4 + 1, 1))[:h, :, None]  # [h, 4, 3]: the pattern repeats every 4 columns
     ground = pygame.Surface(size, 0, 32)
     column = surface_of(strip, np.ones((h, 4)))
     ground.blit(column, (0, 0))
     done = 4
-    while done < w:  # double what is there until it is full
+    while done < w:  # double the painted part until the surface is full
         ground.blit(ground.subsurface((0, 0, min(done, w - done), h)).copy(), (done, 0))
         done *= 2
     return ground
 
 
 class Trail:
-    """Where balls have been in the last frames: a painter draws it as a fading streak. One for each window."""
+    """The places of the balls in the last frames, which a painter draws as fading streaks. One for each picture."""
 
     def __init__(self) -> None:
         self.paths: dict[int, deque[tuple[float, float]]] = {}
 
     def add(self, frame: np.ndarray) -> None:
-        """Remember the balls of a frame. Call it once for each one shown."""
+        """Store the places of the balls in a frame. Call it once for each frame shown."""
         f = frame[0]
         here = {}
         for row in range(min(int(f["count"]), len(f["kind"]))):
@@ -265,6 +265,7 @@ class Trail:
         self.paths = here
 
     def clear(self) -> None:
+        """Remove all trails."""
         self.paths = {}
 
 
@@ -272,7 +273,7 @@ class Trail:
 
 
 class Painter:
-    """Paints one game's display lists. Keeps sprites, so use one painter for many frames.
+    """Paints one game's display lists. It keeps sprites, so use one painter for many frames.
 
     >>> from games import load
     >>> game = load("pong")
@@ -284,13 +285,13 @@ class Painter:
         self.game = game
         self.grid = game.grid
         self._sprites: OrderedDict[tuple, pygame.Surface] = OrderedDict()
-        self._pixels = 0  # in those sprites
+        self._pixels = 0  # total number of pixels in these sprites
         self._canvas: pygame.Surface | None = None
 
     def frame(self, batch: Batch, env: int = 0, seat: int = -1, final: bool = False) -> np.ndarray:
         """The display list of one environment as a seat sees it (-1: a spectator), decor included; structured [1].
 
-        final: of the state in which the last episode ended.
+        final: of the state in which the latest episode ended.
         """
         frames = np.zeros(1, self.game.frame_dtype())
         states = batch.final if final else batch.states
@@ -308,8 +309,8 @@ class Painter:
     ) -> None:
         """Paint a frame over a square surface, whatever its size.
 
-        effects: round corners, bevels, glow and shadows; without them the shapes are exact. decor: False leaves out
-        what is for people only. trail: paths of the balls, drawn with the effects.
+        effects: round corners, bevels, glow and shadows; without them the shapes are exact. decor: False leaves it out.
+        trail: paths of the balls, drawn with the effects.
         """
         f = frame[0]
         size = surface.get_width()
@@ -317,7 +318,7 @@ class Painter:
         count = min(int(f["count"]), len(f["kind"]))
         shapes = list(zip(f["kind"][:count].tolist(), f["code"][:count].tolist(), f["xy"][:count].tolist(), strict=True))
         scale = size / WORLD
-        run: list[tuple[int, int, tuple[float, ...]]] = []  # neighbours of one role: first all halos, then all bodies
+        run: list[tuple[int, int, tuple[float, ...]]] = []  # consecutive shapes of one role
         for row, (kind, code, numbers) in enumerate(shapes):
             if kind == GONE or (code >= DECOR and not decor):
                 continue
@@ -347,9 +348,9 @@ class Painter:
         return np.frombuffer(data, np.uint8).reshape(size, size, 3).copy()
 
     def grey_picture(self, frame: np.ndarray, size: int = 84) -> np.ndarray:
-        """uint8 [size, size]: the people's picture in the agent's grey levels, painted eight times as large and averaged.
+        """uint8 [size, size]: the frame in the agents' grey levels, painted by Pygame eight times as large and averaged.
 
-        Without decor and effects it equals the agent's `pixels` but for rounding: `games.check` compares them.
+        It has no decor and no effects and equals the agents' `pixels` except for rounding: `games.check` compares them.
         """
         large = size * GREY_SCALE
         canvas = pygame.Surface((large, large), 0, 32)
@@ -361,14 +362,14 @@ class Painter:
     # --- parts of a frame ---
 
     def _ground(self, f, size: int, theme: Theme, effects: bool) -> pygame.Surface:
-        """Background and tiles; made again only when the tiles change."""
+        """Background and tiles; painted again only when the tiles change."""
         tiles = f["grid"].tobytes() if self.grid else b""
         key = ("ground", theme, size, effects)
         kept = self._sprites.get((*key, tiles))
         if kept:
             return kept
-        for old in [k for k in self._sprites if k[:4] == key]:  # tiles change for good: keep one ground only
-            self._forget(old)
+        for old in [k for k in self._sprites if k[:4] == key]:  # earlier tiles rarely come back: keep one ground only
+            self._remove(old)
         if not self.grid:
             return self._keep((*key, tiles), backdrop((size, size), theme.top, theme.bottom))
         bare = ("backdrop", theme, size)
@@ -380,7 +381,7 @@ class Painter:
         rows, columns = grid.shape
         size = surface.get_width()
 
-        def edge(k: int, n: int) -> float:  # on whole pixels for people: no seams between neighbours
+        def edge(k: int, n: int) -> float:  # with effects rounded to whole pixels: no seams between neighbours
             return float(round(k * size / n)) if effects else k * size / n
 
         tiles = []
@@ -389,7 +390,7 @@ class Painter:
                 if code := int(grid[row, column]):
                     x, y = edge(column, columns), edge(row, rows)
                     tiles.append((RECT, code, (x, y, edge(column + 1, columns) - x, edge(row + 1, rows) - y)))
-        if effects:  # the brightest light counts, or it would be noon between neighbours
+        if effects:  # the maximum of all glows: their sum would be too bright between neighbours
             light = pygame.Surface((size, size), 0, 32)
             for kind, code, xy in tiles:
                 look = theme.looks[code // 4]
@@ -400,7 +401,7 @@ class Painter:
             self._body(surface, kind, code, xy, theme, theme.looks[code // 4] if effects else FLAT, size / WORLD)
 
     def _run(self, surface: pygame.Surface, run, theme: Theme, effects: bool, scale: float) -> None:
-        """Shapes that belong together, numbers in pixels: first their halos, then they themselves."""
+        """Paint consecutive shapes of one role, their numbers in pixels: first all halos, then all bodies."""
         if effects:
             for kind, code, xy in run:
                 look = theme.looks[code // 4]
@@ -437,13 +438,13 @@ class Painter:
             surface.blit(sprite, (x, y + round(0.5 * look.reach * scale)))
 
     def _trail(self, surface, path, radius: float, colour: Colour, look: Look, scale: float) -> None:
-        """A streak that thins out and fades, along where the ball has been."""
+        """Paint a streak that thins out and fades along the ball's path."""
         points = [(x * scale, y * scale) for x, y in path]
         for k in range(len(points) - 1):
             (ax, ay), (bx, by) = points[k], points[k + 1]
-            parts = min(max(round(np.hypot(bx - ax, by - ay) / max(0.3 * radius, 1.0)), 1), 8)  # close enough to flow together
+            parts = min(max(round(np.hypot(bx - ax, by - ay) / max(0.3 * radius, 1.0)), 1), 8)  # dots close enough to merge
             for part in range(parts):
-                age = (len(path) - 1 - k - part / parts) / TRAIL  # 0: now, 1: the oldest
+                age = (len(path) - 1 - k - part / parts) / TRAIL  # 0: newest, 1: oldest
                 r = max(round(radius * (1.0 - 0.55 * age)), 1)
                 light = round(24 * look.glow * (1.0 - age) ** 2) / 100  # few levels: few sprites
                 x, y = ax + part / parts * (bx - ax), ay + part / parts * (by - ay)
@@ -466,9 +467,9 @@ class Painter:
         self._sprites[key] = sprite
         self._pixels += sprite.get_width() * sprite.get_height()
         while self._pixels > KEPT_PIXELS and len(self._sprites) > 1:
-            self._forget(next(iter(self._sprites)))
+            self._remove(next(iter(self._sprites)))
         return sprite
 
-    def _forget(self, key: tuple) -> None:
+    def _remove(self, key: tuple) -> None:
         old = self._sprites.pop(key)
         self._pixels -= old.get_width() * old.get_height()

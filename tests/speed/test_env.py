@@ -8,7 +8,7 @@ from games.engine.batch import Batch
 from games.engine.view import View
 from games.errors import UserError
 from speed import env_baselines
-from speed.env import CartPole, Ticks
+from speed.env import CartPole, RandomBatch
 
 
 def nothing(*_arguments, **_named):
@@ -41,13 +41,13 @@ def without_ends(step):
     ],
 )
 def test_a_batch_that_does_not_play_has_no_speed(monkeypatch, where, name, mutant, missing):
-    ticks = Ticks(games.load("pong"), 8, "objects", 0, threads=1)
-    assert ticks.run(0.01) > 0
+    batch = RandomBatch(games.load("pong"), 8, "objects", 0, threads=1)
+    assert batch.run(0.01) > 0
     monkeypatch.setattr(where, name, mutant(getattr(where, name)))
     if missing == "end of an episode":
-        ticks.batch.episode[:] = 0
+        batch.batch.episode[:] = 0
     with pytest.raises(UserError, match=f"no {missing}"):
-        ticks.run(0.0)
+        batch.run(0.0)
 
 
 def test_a_cart_pole_that_stands_still_has_no_speed(monkeypatch):
@@ -80,7 +80,7 @@ class Stands:
 
 
 def beside(make):
-    return env_baselines.row(Ticks(games.load("pong"), 8, "objects", 0, threads=1), make, "pong beside Somebody", 0.01, 2)
+    return env_baselines.row(RandomBatch(games.load("pong"), 8, "objects", 0, threads=1), make, "pong beside Somebody", 0.01, 2)
 
 
 def test_an_environment_of_others_has_a_figure_beside_ours():
@@ -117,4 +117,4 @@ def test_what_is_installed_of_others_plays(kind):
         other = kind()
     except ImportError as error:
         pytest.skip(str(error))
-    env_baselines.moves(other)
+    env_baselines.check_plays(other)

@@ -15,7 +15,7 @@ from agents.play.agent import build_network
 from games.errors import UserError
 from speed.learner_baselines import NETWORKS, Ours, Sb3
 from speed.remote_peer import PeerProcess, RemotePeer, answer
-from speed.train import Contest, Learning, contest_rows, contests
+from speed.train import LearnerComparison, TimedLearner, comparison_rows, comparisons
 
 
 def nothing(*_arguments, **_named):
@@ -28,24 +28,24 @@ def settings(network, **others):
 
 
 def chosen(name):
-    """Settings of a contest, ours and all of theirs, made small."""
-    [contest] = [one for one in contests(quick=True) if one.name == name]
-    return contest.ours, contest.theirs
+    """Settings of a comparison, ours and all of theirs, made small."""
+    [comparison] = [comparison for comparison in comparisons(quick=True) if comparison.name == name]
+    return comparison.ours, comparison.theirs
 
 
 # --- what does not learn has no speed -------------------------------------------------------------------------------
 
 
 def test_a_learner_that_does_not_learn_has_no_speed(monkeypatch):
-    learning = Learning(Ours(games.load("pong"), settings("patch"), 1, under_way=50), "it")
-    monkeypatch.setattr(learning.learner.learner.optimizer, "step", nothing)
+    learning = TimedLearner(Ours(games.load("pong"), settings("patch"), 1, warm_start=50), "it")
+    monkeypatch.setattr(learning.learner.learner.stepper.optimizer, "step", nothing)
     learning.run(0.0)
     with pytest.raises(UserError, match="no change of the weights"):
         learning.check()
 
 
 def test_a_peer_that_does_not_learn_has_no_speed(monkeypatch):
-    learning = Learning(Sb3(games.load("pong"), settings("patch"), 1, under_way=50), "it")
+    learning = TimedLearner(Sb3(games.load("pong"), settings("patch"), 1, warm_start=50), "it")
     monkeypatch.setattr(learning.learner.model, "train", nothing)
     learning.run(0.0)
     with pytest.raises(UserError, match="no change of the weights"):
@@ -54,11 +54,11 @@ def test_a_peer_that_does_not_learn_has_no_speed(monkeypatch):
 
 def test_a_dqn_that_does_not_learn_has_no_speed(monkeypatch):
     ours, theirs = chosen("dqn small")
-    for side, settings, place in ((Ours, ours, "learner.optimizer.step"), (Sb3, theirs[0], "model.train")):
-        learning = Learning(side(games.load("pong"), settings, 1, under_way=50), "it")
+    for side, settings, place in ((Ours, ours, "learner.stepper.optimizer.step"), (Sb3, theirs[0], "model.train")):
+        learning = TimedLearner(side(games.load("pong"), settings, 1, warm_start=50), "it")
         owner, _, name = place.rpartition(".")
         monkeypatch.setattr(getattr_path(learning.learner, owner), name, nothing)
-        learning.before = learning.sight(learning.learner)
+        learning.before = learning.signs(learning.learner)
         learning.run(0.0)
         with pytest.raises(UserError, match="no change of the weights"):
             learning.check()
@@ -71,8 +71,8 @@ def getattr_path(owner, path):
 
 
 def test_a_learner_whose_games_pay_nothing_has_no_speed(monkeypatch):
-    learning = Learning(Ours(games.load("pong"), settings("patch"), 1, under_way=50), "it")
-    monkeypatch.setattr(PPO, "_play", lambda learner, t: None)
+    learning = TimedLearner(Ours(games.load("pong"), settings("patch"), 1, warm_start=50), "it")
+    monkeypatch.setattr(PPO, "_decide", lambda learner, t: None)
     learning.run(0.0)
     with pytest.raises(UserError, match=r"no .*reward"):
         learning.check()
@@ -117,7 +117,7 @@ def test_both_sides_learn_from_as_many_decisions_in_as_many_steps():
     chosen = settings("patch", n_epochs=3)
     ours, theirs = (side(games.load("pong"), chosen, 1) for side in (Ours, Sb3))
     assert ours.iterate() == theirs.iterate() == chosen.n_envs * chosen.n_steps
-    [slots] = {int(state["step"]) for state in ours.learner.optimizer.state_dict()["state"].values()}
+    [slots] = {int(state["step"]) for state in ours.learner.stepper.optimizer.state_dict()["state"].values()}
     [others] = {int(state["step"]) for state in theirs.model.policy.optimizer.state_dict()["state"].values()}
     assert slots == others == 3 * chosen.n_envs * chosen.n_steps // chosen.batch_size
 
@@ -164,7 +164,7 @@ def test_recurrent_ppo_takes_as_many_steps_for_a_decision(name, monkeypatch):
     each = []
     for side, settings in [(Ours, ours), *[(Sb3, one) for one in theirs]]:
         learner = side(games.load("pong"), settings, 1)
-        optimizer = learner.learner.optimizer if side is Ours else learner.model.policy.optimizer
+        optimizer = learner.learner.stepper.optimizer if side is Ours else learner.model.policy.optimizer
         decisions = learner.iterate()
         [steps] = {int(state["step"]) for state in optimizer.state_dict()["state"].values()}
         each.append(decisions / steps)
@@ -182,7 +182,7 @@ def test_both_sides_of_dqn_take_a_step_of_32_every_4_decisions():
 
 
 def updates(learner):
-    return learner.learner.updates if isinstance(learner, Ours) else learner.model._n_updates
+    return learner.learner.stepper.updates if isinstance(learner, Ours) else learner.model._n_updates
 
 
 def test_different_networks_are_no_comparison():
@@ -191,7 +191,7 @@ def test_different_networks_are_no_comparison():
     elsewhere = PeerProcess()
     try:
         with pytest.raises(UserError, match=r"networks .* differ"):
-            list(contest_rows(games.load("pong"), Contest("odd", ours, [other]), 0.0, True, elsewhere))
+            list(comparison_rows(games.load("pong"), LearnerComparison("odd", ours, [other]), 0.0, True, elsewhere))
     finally:
         elsewhere.close()
 
@@ -201,7 +201,7 @@ def test_a_row_says_what_the_other_settings_of_the_peer_did():
     others = [ours, settings("patch", n_envs=8)]
     elsewhere = PeerProcess()
     try:
-        row = next(contest_rows(games.load("pong"), Contest("two", ours, others), 0.0, True, elsewhere))
+        row = next(comparison_rows(games.load("pong"), LearnerComparison("two", ours, others), 0.0, True, elsewhere))
     finally:
         elsewhere.close()
     said = re.search(r"theirs fp32, (\d+) games × 4 .* \(with (\d+) games × 4 decisions [\d,]+ steps/s in a trial\)", row.note)
@@ -214,10 +214,10 @@ def test_a_row_says_what_the_other_settings_of_the_peer_did():
 def test_a_peer_elsewhere_learns_there_and_ends_there():
     elsewhere = PeerProcess()
     try:
-        peer = RemotePeer(elsewhere, games.load("pong"), settings("patch"), 1, under_way=50)
+        peer = RemotePeer(elsewhere, games.load("pong"), settings("patch"), 1, warm_start=50)
         assert elsewhere.ask("pid") != os.getpid() and peer.name == "Stable-Baselines3"
         before = peer.weights()
-        assert peer.iterate() == 16 * 4 and peer.spent > 0
+        assert peer.iterate() == 16 * 4 and peer.cpu_seconds > 0
         assert (peer.weights() != before).any()
         with pytest.raises(UserError, match="There is no game"):
             elsewhere.ask("make", "pnog", settings("patch"), 1)

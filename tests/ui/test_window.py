@@ -14,8 +14,8 @@ import games
 from games.errors import UserError
 from ui import screen, window
 from ui.screen import layout
-from ui.seats import Seat, told_apart
-from ui.text import Type
+from ui.seats import Seat, with_distinct_names
+from ui.text import TextRenderer
 from ui.window import App
 
 SPEED = games.load("pong").module.PADDLE_SPEED
@@ -236,9 +236,9 @@ def test_a_press_out_of_turn_is_no_move_in_turn(start, toy):
     app = start(toy("passes"), HUMAN, Seat("human", "Guest"))
     board = app.match.boards[0]
     waiting = next(k for k in (0, 1) if not board.batch.asked[0, k])
-    board.hands[waiting].choose(0)
+    board.inputs[waiting].choose(0)
     turns(app, 3)
-    assert not board.hands[waiting].presses
+    assert not board.inputs[waiting].presses
     assert state(app).tick == 0
 
 
@@ -268,10 +268,10 @@ def test_a_machine_answers_after_a_moment_so_that_a_person_sees_both_moves(start
 def test_keys_mean_what_a_person_sees_in_a_mirrored_view(start, make_game):
     app = start(make_game(SLIDE), BOT, HUMAN)
     board = app.match.boards[0]
-    assert board.view == 1
+    assert board.viewpoint == 1
     key("right")
     turns(app, 10)
-    shown = app.screen.painter.frame(board.batch, 0, board.view)[0]["xy"][0, 0]
+    shown = app.screen.painter.frame(board.batch, 0, board.viewpoint)[0]["xy"][0, 0]
     assert shown == 84.0 - 42.0 - 4.0 + 10.0  # on the screen it went right …
     assert state(app).x[1] == 32.0  # … in the world left
     app.match.restart()
@@ -328,8 +328,8 @@ def test_who_is_out_of_a_race_may_begin_again_while_the_other_plays_on(start, mo
 
 def test_who_hammers_the_games_keys_does_not_begin_a_race_again(start, monkeypatch):
     app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
-    for hands in app.match.hands:
-        monkeypatch.setitem(hands.keys, "space", 0)
+    for person in app.match.inputs:
+        monkeypatch.setitem(person.keys, "space", 0)
     lose(app)
     for _ in range(4):
         tap("space")
@@ -355,7 +355,7 @@ def test_what_a_game_calls_the_score_is_not_contradicted_by_its_return(start):
 
 
 def test_a_heart_is_drawn_where_the_font_has_none(start):
-    kind = start("breakout", HUMAN).screen.type
+    kind = start("breakout", HUMAN).screen.text
     picture = kind.render("♥", 40, (255, 255, 255))
     assert picture.get_width() == pytest.approx(kind.width("♥", 40), abs=1)
     heart = pygame.surfarray.array_alpha(picture) > 128
@@ -428,12 +428,12 @@ def test_keys_of_the_game_leave_its_result_only_when_they_have_been_at_rest(star
 
 def test_names_tell_two_people_and_two_of_a_kind_apart():
     pong, board, breakout = (games.load(name) for name in ("pong", "connect_four", "breakout"))
-    assert [seat.name for seat in told_apart(pong, [HUMAN, HUMAN])] == ["Left", "Right"]
-    assert [seat.name for seat in told_apart(board, [HUMAN, HUMAN])] == ["Player 1", "Player 2"]
-    assert [seat.name for seat in told_apart(pong, [HUMAN, BOT])] == ["You", "Bot"]
-    assert [seat.name for seat in told_apart(pong, [BOT, BOT])] == ["Bot (left)", "Bot (right)"]
-    assert [seat.name for seat in told_apart(breakout, [BOT, BOT])] == ["Bot (left)", "Bot (right)"]
-    assert [seat.name for seat in told_apart(breakout, [HUMAN])] == ["You"]
+    assert [seat.name for seat in with_distinct_names(pong, [HUMAN, HUMAN])] == ["Left", "Right"]
+    assert [seat.name for seat in with_distinct_names(board, [HUMAN, HUMAN])] == ["Player 1", "Player 2"]
+    assert [seat.name for seat in with_distinct_names(pong, [HUMAN, BOT])] == ["You", "Bot"]
+    assert [seat.name for seat in with_distinct_names(pong, [BOT, BOT])] == ["Bot (left)", "Bot (right)"]
+    assert [seat.name for seat in with_distinct_names(breakout, [BOT, BOT])] == ["Bot (left)", "Bot (right)"]
+    assert [seat.name for seat in with_distinct_names(breakout, [HUMAN])] == ["You"]
 
 
 @pytest.mark.parametrize(
@@ -481,14 +481,14 @@ def test_nobody_is_to_move_when_a_game_is_over(start):
 def shown_caps(app, monkeypatch) -> list[str]:
     """What the keys that are drawn at the foot of the window do."""
     found: list[str] = []
-    draw = app.screen.type.caps
+    draw = app.screen.text.caps
 
     def caps(surface, keys, meaning, size, at):
         if surface is not None:
             found.append(meaning)
         return draw(surface, keys, meaning, size, at)
 
-    monkeypatch.setattr(app.screen.type, "caps", caps)
+    monkeypatch.setattr(app.screen.text, "caps", caps)
     app.screen._plates = {}
     app._stale = True
     app.draw()
@@ -573,8 +573,9 @@ def test_the_window_stays_alive_while_an_agent_loads(start):
 
 def test_the_page_before_a_game_says_which_agent_it_is(start, monkeypatch):
     said = []
-    put = Type.put
-    monkeypatch.setattr(Type, "put", lambda kind, surface, text, *rest: said.append(text) or put(kind, surface, text, *rest))
+    put = TextRenderer.put
+    listen = lambda kind, surface, text, *rest: said.append(text) or put(kind, surface, text, *rest)  # noqa: E731
+    monkeypatch.setattr(TextRenderer, "put", listen)
     seats = [Seat("agent", make=Still, about=f"runs/{k} (return 7)") for k in "ab"]
     turns(start("pong", HUMAN, seats[0], ready=True), 1)
     assert "runs/a (return 7)" in said

@@ -24,7 +24,7 @@ from agents.training.config import Config
 from agents.training.sb3.networks import optimizer_settings, policy_settings
 from agents.training.sb3.settings import arguments, class_name, learner_class
 from games.engine.loader import Game
-from games.envs.seat_env import skill
+from games.engine.players import bot_skill
 
 
 class Following:
@@ -75,16 +75,16 @@ def environments(game: Game, config: Config, threads: int) -> SparringVecEnv:
         stack=settings.stack, delay=0 if game.turns else settings.delay, threads=threads, **seats,
     )  # fmt: skip
     if game.turns:  # as ours: they would know few positions but their own
-        envs.batch.slots["fewest"], envs.batch.slots["most"] = 0, OPENING[1]
+        envs.batch.slots["opening_min"], envs.batch.slots["opening_max"] = 0, OPENING[1]
     if len(names) > 1:
         numbers = np.arange(settings.n_envs)
-        skills = np.array([skill(name) for name in names], np.float64)
+        skills = np.array([bot_skill(name) for name in names], np.float64)
         envs.batch.bots[numbers, 1 - envs.seat.seats] = skills[numbers // 2 % len(names)]  # each meets both seats
     return envs
 
 
 class Sb3Learner:
-    """One of theirs in our environments. `steps`, `returns`, `lengths` and `seconds` as of `agents.algorithms.learner.Learner`."""
+    """A learner of Stable-Baselines3 in our environments, with the attributes of `Learner` that a trainer reads."""
 
     def __init__(self, game: Game, config: Config, threads: int):
         torch.set_num_threads(threads)
@@ -99,7 +99,7 @@ class Sb3Learner:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             self.model = self._model(class_name(game, config.algorithm, config.learner), config)
-        self.remarks += [str(one.message).partition("\n")[0] for one in told if one.category is UserWarning]
+        self.remarks += [str(warning.message).partition("\n")[0] for warning in told if warning.category is UserWarning]
         self.model.set_logger(Logger(None, []))
 
     def _model(self, name: str, config: Config) -> Any:

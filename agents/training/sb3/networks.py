@@ -33,9 +33,9 @@ class Extractor(BaseFeaturesExtractor):
         with torch.no_grad():
             inputs = self.convolutions(torch.zeros(1, *shape)).shape[1]
         modules = []
-        for units in hidden:
-            modules += [nn.Linear(inputs, units), activation()]
-            inputs = units
+        for width in hidden:
+            modules += [nn.Linear(inputs, width), activation()]
+            inputs = width
         self.hidden = nn.Sequential(*modules)
 
     def forward(self, observations: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class Extractor(BaseFeaturesExtractor):
 
 
 def policy_settings(settings: AgentSettings) -> dict[str, Any]:
-    """`policy_kwargs` of the network that `agents.networks.network` builds: the same layers, all heads straight on the last one."""
+    """`policy_kwargs` of the same network: the same layers, all heads straight on the last one."""
     return {"net_arch": [], **_encoder(settings), **_memory(settings)}
 
 
@@ -80,5 +80,5 @@ def optimizer_settings(settings: Any) -> dict[str, Any]:
     """The part of `policy_kwargs` that names the optimiser."""
     kind, names = OPTIMIZERS[settings.optimizer]
     values = {"eps": settings.optimizer_eps, "alpha": 0.99, "momentum": settings.momentum}
-    own = {name: values[name] for name in names}
-    return {"optimizer_class": kind, "optimizer_kwargs": {**own, "weight_decay": settings.weight_decay}}
+    arguments = {name: values[name] for name in names}
+    return {"optimizer_class": kind, "optimizer_kwargs": {**arguments, "weight_decay": settings.weight_decay}}

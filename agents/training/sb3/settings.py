@@ -8,7 +8,7 @@ from agents.algorithms.learner import LearnerSettings
 from agents.play.trainable import AnyGame
 from games.core import AGENT_ROLES
 from games.engine.loader import Game
-from games.envs.seat_env import skill
+from games.engine.players import bot_skill
 from games.errors import UserError
 
 # Of each algorithm: setting of ours → argument of its own.
@@ -48,7 +48,7 @@ NETWORKS = ("patch", "small", "nature", "mlp")  # that `agents.training.sb3.netw
 
 
 def arguments(algorithm: str, settings: Any) -> dict[str, Any]:
-    """What a learner of Stable-Baselines3's is given of our settings, by its names."""
+    """Our settings as arguments of a Stable-Baselines3 learner, by its names."""
     values = {theirs: getattr(settings, ours) for ours, theirs in ARGUMENTS[algorithm].items()}
     return {name: None if name in OFF_AT_ZERO and value == 0 else value for name, value in values.items()}
 
@@ -128,7 +128,7 @@ def opponents(game: AnyGame, named: list[str], recipe: list[str], n_envs: int) -
     found = named or [name for name in recipe if name != "self"] or ["bot"][: game.players - 1]
     if "self" in found:
         raise UserError("Stable-Baselines3 has no self-play: only one seat learns.\nChoose bot, bot:0.8, random, or an agent.")
-    agents = [name for name in found if name != "human" and skill(name) is None]
+    agents = [name for name in found if name != "human" and bot_skill(name) is None]
     if agents and len(found) > 1:
         raise UserError("Against an agent, Stable-Baselines3 trains with that opponent alone: name one --opponent.")
     assert isinstance(game, Game)  # `fit` refuses others

@@ -27,7 +27,7 @@ class Sb3Trainer(Trainer):
         return agent
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """What `_save` needs: the agent's weights, and the steps they have learned from."""
+        """The agent's weights and the steps they have learned from, for `_save`."""
         return self.learner.weights(), {"steps": self.learner.steps}
 
     def _save(self, state: tuple[dict[str, Tensor], dict[str, Any]]) -> None:

@@ -340,8 +340,8 @@ def test_what_is_no_networks_file_is_said(named, says, tmp_path):
         custom.load(named if named == "patchy" else tmp_path / named)
 
 
-def test_contributing_shows_the_example_whole():
-    assert f"```python\n{EXAMPLE.read_text('utf-8')}```" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+def test_the_docs_show_the_example_whole():
+    assert f"```python\n{EXAMPLE.read_text('utf-8')}```" in (ROOT / "docs" / "agents.md").read_text("utf-8")
 
 
 def test_trying_it_out_leaves_the_weights_what_the_seed_makes_them(my_net):

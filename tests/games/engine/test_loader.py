@@ -15,7 +15,7 @@ from games.engine import loader
 from games.engine.batch import Batch
 from games.errors import UserError
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ROOT = HERE.parents[1]
 RACE = (HERE / "race.py").read_text("utf-8")
 

@@ -1,40 +1,40 @@
-"""A person's hands: keys and mouse become actions, and none is lost."""
+"""A person's input: keys and mouse become actions, and none is lost."""
 
 import games
-from ui.seats import Hands, key_map, spot_at, spot_rect
+from ui.seats import PlayerInput, key_map, spot_at, spot_rect
 
 
 def test_a_tap_between_two_ticks_acts_for_one_tick():
-    hands = Hands({"w": 1, "s": 2})
-    hands.press("w")
-    hands.release("w")
-    assert [hands.now() for _ in range(3)] == [1, None, None]
+    person = PlayerInput({"w": 1, "s": 2})
+    person.press("w")
+    person.release("w")
+    assert [person.current() for _ in range(3)] == [1, None, None]
 
 
 def test_every_press_acts_even_when_another_follows_at_once():
-    hands = Hands({"w": 1, "s": 2})
-    hands.press("w")
-    hands.press("s")
-    hands.release("s")
-    assert [hands.now() for _ in range(4)] == [1, 2, 1, 1]  # w is still held
+    person = PlayerInput({"w": 1, "s": 2})
+    person.press("w")
+    person.press("s")
+    person.release("s")
+    assert [person.current() for _ in range(4)] == [1, 2, 1, 1]  # w is still held
 
 
 def test_the_newest_held_key_counts_and_the_older_returns_after_it():
-    hands = Hands({"w": 1, "s": 2})
-    hands.press("w")
-    hands.now()
-    hands.press("s")
-    assert [hands.now(), hands.now()] == [2, 2]
-    hands.release("s")
-    assert hands.now() == 1
-    hands.release("w")
-    assert hands.now() is None
+    person = PlayerInput({"w": 1, "s": 2})
+    person.press("w")
+    person.current()
+    person.press("s")
+    assert [person.current(), person.current()] == [2, 2]
+    person.release("s")
+    assert person.current() == 1
+    person.release("w")
+    assert person.current() is None
 
 
 def test_a_key_of_nobody_is_not_taken():
-    hands = Hands({"w": 1})
-    assert not hands.press("x")
-    assert hands.now() is None
+    person = PlayerInput({"w": 1})
+    assert not person.press("x")
+    assert person.current() is None
 
 
 def test_one_person_may_use_both_players_keys_two_may_not():

@@ -13,7 +13,7 @@ from games.engine.batch import EXTERNAL, HELD_OUT, OUT_OF_TIME, OVER, RANDOM, RU
 from games.engine.view import View
 from games.errors import UserError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STAY, LEFT, RIGHT = 0, 1, 2
 
 
@@ -361,7 +361,8 @@ def test_a_snapshot_goes_on_identically_in_another_process(tally, tmp_path):
     play(batch, 30)
     (tmp_path / "kept").write_bytes(batch.snapshot())
     program = (
-        "import sys, games, tests.games.test_batch as t; from pathlib import Path; b = t.Batch(games.load(sys.argv[1]), 6);"
+        "import sys, games, tests.games.engine.test_batch as t; from pathlib import Path;"
+        "b = t.Batch(games.load(sys.argv[1]), 6);"
         "b.restore(Path(sys.argv[2]).read_bytes()); print(t.play(b, 40, seed=1)[-1])"
     )
     command = [sys.executable, "-c", program, str(tally.path), str(tmp_path / "kept")]

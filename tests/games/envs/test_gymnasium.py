@@ -19,7 +19,7 @@ from games.engine.view import View
 from games.envs.gymnasium import SparringEnv, SparringVectorEnv, register
 from games.errors import UserError
 
-TOYS = Path(__file__).parents[1] / "toys"
+TOYS = Path(__file__).parents[2] / "toys"
 STAY, UP = 0, 1
 OBSERVATIONS = ("pixels", "planes", "objects")
 
@@ -80,7 +80,10 @@ def test_a_compiled_game_file_may_be_moved(short_pong, tmp_path):
         folder.mkdir()
         path = folder / short_pong.name
         path.write_bytes(short_pong.read_bytes())
-        code = f"from games.envs.gymnasium import SparringEnv as Env; print(Env({str(path)!r}, observation='objects').reset()[0].shape)"
+        code = (
+            "from games.envs.gymnasium import SparringEnv as Env;"
+            f"print(Env({str(path)!r}, observation='objects').reset()[0].shape)"
+        )
         assert python(code) == "(72,)"
 
 

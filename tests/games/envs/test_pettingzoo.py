@@ -22,7 +22,7 @@ with warnings.catch_warnings():  # of PettingZoo about itself: its tests load on
     warnings.simplefilter("ignore", DeprecationWarning)
     from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test
 
-TOYS = Path(__file__).parents[1] / "toys"
+TOYS = Path(__file__).parents[2] / "toys"
 STAY, UP = 0, 1
 
 

@@ -8,8 +8,9 @@ import pytest
 import games
 from agents import participants
 from agents.core.settings import AgentSettings
+from agents.play.arena import GameArena
 from games.engine.batch import EXTERNAL, RANDOM, RUNNING, Batch, Workers
-from games.engine.view import OBSERVATIONS, View, check_room
+from games.engine.view import OBSERVATIONS, View, check_shapes
 from games.errors import UserError
 from ui.match import Board
 from ui.seats import Seat
@@ -19,7 +20,7 @@ STAY, LEFT, RIGHT = 0, 1, 2
 
 @pytest.fixture(scope="module")
 def tally():
-    return games.load(Path(__file__).parent / "tally.py")
+    return games.load(Path(__file__).parents[1] / "tally.py")
 
 
 def single(view):
@@ -72,7 +73,7 @@ def test_the_stack_is_emptied_where_the_same_episode_begins_again(tally):
         batch.step(np.zeros((1, 2), int))
         view.observe()
     batch.reset()
-    view.forget()
+    view.clear_stacks()
     assert (view.observe() == first).all()
 
 
@@ -231,11 +232,11 @@ def test_settings_out_of_range_say_the_range(tally, settings, word):
 
 
 def test_a_frame_that_does_not_fit_is_said_wherever_a_game_of_ones_own_is_trained_or_shown(make_game):
-    text = (Path(__file__).parent / "race.py").read_text("utf-8")
-    check_room(Batch(make_game(text), 1))
+    text = (Path(__file__).parents[1] / "race.py").read_text("utf-8")
+    check_shapes(Batch(make_game(text), 1))
     game = make_game(text.replace("SHAPES = 5", "SHAPES = 4"))
     with pytest.raises(UserError, match=r"made_up\.py: draw emits 5 shapes, and SHAPES is 4\.\nSet SHAPES = 5"):
-        check_room(Batch(game, 1))
+        check_shapes(Batch(game, 1))
     with pytest.raises(UserError, match="Set SHAPES = 5"):
         GameArena(game, 1, 1, [participants.participant("bot", game)], AgentSettings(), Workers(1))
     with pytest.raises(UserError, match="Set SHAPES = 5"):

@@ -23,7 +23,7 @@ def test_what_pygame_draws_is_what_agents_see():
     """The same picture for each seat, but for the edges of shapes: while the game moves and at its end."""
     batch = Batch(games.load("pong"), 8, seed=1)
     rows = [(env, env % 2) for env in range(8)]
-    drawn, painted = time_to_target.Drawn(batch, rows, "pixels", 84, 4), View(batch, rows, "pixels", 84, 4)
+    drawn, painted = time_to_target.PygameView(batch, rows, "pixels", 84, 4), View(batch, rows, "pixels", 84, 4)
     chance = np.random.default_rng(1)
     for _ in range(60):
         batch.step(chance.integers(3, size=(8, 2)))
@@ -38,7 +38,7 @@ def test_the_usual_environment_plays_whole_games_as_pygame_draws_them():
     try:
         env = time_to_target.environment(1)
         seen, _ = env.reset(seed=1)
-        drawn = time_to_target.Drawn(env.unwrapped.batch, [(0, 1)], "pixels", 84, 4)
+        drawn = time_to_target.PygameView(env.unwrapped.batch, [(0, 1)], "pixels", 84, 4)
         assert (seen == drawn.observe()[0].transpose(1, 2, 0)).all()
         for _ in range(3000):
             seen, _, over, cut, info = env.step(env.action_space.sample())
@@ -64,7 +64,7 @@ def watched(monkeypatch, scores, limit=1e9):
     monkeypatch.setattr(
         time_to_target, "play_match", lambda *_arguments, **_named: type("Result", (), {"score": next(results)})
     )
-    callback = time_to_target.Watched(limit, 10, 4, lambda what: None)
+    callback = time_to_target.EvalCallback(limit, 10, 4, lambda what: None)
     callback.model, callback.locals = Model(), {"dones": np.array([1, 0]), "rewards": np.array([1.0, 0.0])}
     callback._on_training_start()
     return callback

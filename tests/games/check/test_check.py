@@ -16,7 +16,7 @@ import games
 from games import check
 from games.check import contract, process
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ROOT = HERE.parents[1]
 RACE = (HERE / "race.py").read_text("utf-8")
 PASSES = (HERE.parent / "toys" / "passes.py").read_text("utf-8")
@@ -262,8 +262,8 @@ def test_sound_games_pass_every_check(name):
     assert [result.check for result in results] == list(check.CHECKS)
 
 
-def test_the_game_that_contributing_shows_passes_every_check(make_game):
-    text, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL)
+def test_the_game_that_the_docs_show_passes_every_check(make_game):
+    text, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "games.md").read_text("utf-8"), re.DOTALL)
     results = check.check(make_game(text, "apples"))
     assert [(result.check, result.problem) for result in results if not result.ok] == []
     assert [result.check for result in results] == list(check.CHECKS)

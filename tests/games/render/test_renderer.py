@@ -127,7 +127,7 @@ def test_a_picture_needs_no_display_and_starts_nothing_of_pygame():
         "assert picture.shape == (300, 300, 3) and picture.max() > 200 and not pygame.get_init()\n"
         "assert not pygame.display.get_init() and not pygame.mixer.get_init() and not pygame.font.get_init()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

@@ -13,8 +13,8 @@ from games.engine.loader import COMPILING
 from games.engine.view import OBSERVATIONS, View
 from games.errors import UserError
 
-ROOT = Path(__file__).parent.parent.parent
-TALLY = (Path(__file__).parent / "tally.py").read_text("utf-8")
+ROOT = Path(__file__).parents[3]
+TALLY = (Path(__file__).parents[1] / "tally.py").read_text("utf-8")
 
 
 @pytest.fixture
@@ -62,8 +62,9 @@ def test_nobody_compiles_on_when_the_caller_has_ended(cache, tmp_path):
     path = tmp_path / "tally.py"
     path.write_text(TALLY, "utf-8")
     code = (
-        "import sys, games\nfrom games import ahead\nfrom games.engine.loader import COMPILING\n"
-        "ahead.begin(games.load(sys.argv[1]), 'step_slice')\nprint([wait.__self__.pid for wait in COMPILING.values()][0])"
+        "import sys, games\nfrom games.engine import precompile\nfrom games.engine.loader import COMPILING\n"
+        "precompile.compile_in_background(games.load(sys.argv[1]), 'step_slice')\n"
+        "print([wait.__self__.pid for wait in COMPILING.values()][0])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
     with pytest.raises(ProcessLookupError):
