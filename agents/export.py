@@ -10,8 +10,8 @@ from pathlib import Path
 import gymnasium
 
 import games
+from agents.bridges import onnx
 from agents.bridges.game_loader import load_game
-from agents.bridges.onnx import DECISIONS, GAMES, export, latency
 from agents.core.game_names import bare_id, is_gym
 from agents.play.agent import Agent
 from agents.play.agent_info import AgentInfo, peek
@@ -41,9 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
         path = options.agent / "agent.safetensors" if options.agent.is_dir() else options.agent
         info = peek(path)
         agent = Agent.load(path, load_game(options.game or _named_in(path, info)), network=options.network)
-        print(f"Writing {options.out} and comparing it with the agent in {GAMES * DECISIONS:,} observations …", flush=True)
-        result = export(agent, options.out, options.int8)
-        times = latency(agent, options.out)
+        print(
+            f"Writing {options.out} and comparing it with the agent in {onnx.GAMES * onnx.DECISIONS:,} observations …",
+            flush=True,
+        )
+        result = onnx.export(agent, options.out, options.int8)
+        times = onnx.latency(agent, options.out)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

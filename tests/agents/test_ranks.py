@@ -145,9 +145,9 @@ def test_what_is_seen_is_normalised_by_all_that_all_ranks_have_seen(updates):
 def test_no_two_ranks_play_the_same_episodes(updates):
     one, two = (set(rank["rng"].tolist()) for rank in updates("seen"))
     assert len(one) == 5 and len(two) == 8 and not one & two
-    seeds = {ProcessGroup(rank, 100).own_seed(seed) for rank in range(100) for seed in range(100)}
+    seeds = {ProcessGroup(rank, 100).rank_seed(seed) for rank in range(100) for seed in range(100)}
     assert len(seeds) == 100 * 100, "nor those of a run with another seed"
-    assert [ProcessGroup(0, 2).own_seed(seed) for seed in (1, 2)] == [1, 2]
+    assert [ProcessGroup(0, 2).rank_seed(seed) for seed in (1, 2)] == [1, 2]
 
 
 def test_the_returns_that_are_told_are_those_of_all_ranks(updates):

@@ -62,8 +62,8 @@ def test_the_graph_decides_as_the_agent_does(kind, few, tmp_path):
 
 
 def test_a_graph_that_decides_otherwise_is_not_written(few, tmp_path, monkeypatch):
-    store = Encoder.store
-    monkeypatch.setattr(Encoder, "store", lambda encoder, x: store(encoder, x.flip(-1)))
+    to_storage = Encoder.to_storage_torch
+    monkeypatch.setattr(Encoder, "to_storage_torch", lambda encoder, x: to_storage(encoder, x.flip(-1)))
     with pytest.raises(UserError, match="The graph is not the agent"):
         onnx.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx")
     assert not (tmp_path / "agent.onnx").exists()
@@ -97,7 +97,7 @@ def test_eight_bits_do_for_convolutions_too(few, tmp_path):
 
 
 def test_eight_bits_that_change_what_it_does_are_refused(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx, "LEAST", 1.1)
+    monkeypatch.setattr(onnx, "MIN_SAME", 1.1)
     with pytest.raises(UserError, match="export it without --int8"):
         onnx.export(agent_of(*KINDS["pixels"]), tmp_path / "agent.onnx", int8=True)
     assert not (tmp_path / "agent.onnx").exists()

@@ -99,7 +99,7 @@ def test_the_patch_encoder_is_a_convolution_with_its_kernel_as_stride():
     images = observations(shape)
     kernel = first.weight.reshape(settings.channels, shape[0], settings.patch, settings.patch)
     convolved = torch.nn.functional.conv2d(torch.from_numpy(images).float(), kernel, first.bias, settings.patch)
-    patches = torch.from_numpy(make_encoder(shape, settings).arrange(images)).float()
+    patches = torch.from_numpy(make_encoder(shape, settings).to_storage(images)).float()
     assert torch.allclose(first(patches).transpose(1, 2), convolved.flatten(2), atol=1e-2, rtol=1e-4)
 
 
