@@ -143,7 +143,7 @@ def test_the_step_after_an_end_ignores_its_action(cut):
     assert ends > 5
 
 
-def test_held_rows_stay_as_they_are_whatever_happens_to_the_others(cut):
+def test_frozen_rows_stay_as_they_are_whatever_happens_to_the_others(cut):
     seat = SeatEnv(cut, ENVS, observation="objects")
     rows, names = np.arange(ENVS) % 2 == 0, ("states", "slots", "rewards", "end", "final", "returns", "ticks")
 
@@ -154,7 +154,7 @@ def test_held_rows_stay_as_they_are_whatever_happens_to_the_others(cut):
         seat.step(np.zeros(ENVS, np.int64))
         before = held()
         for _ in range(3):
-            seat.step(np.zeros(ENVS, np.int64), hold=rows)
+            seat.step(np.zeros(ENVS, np.int64), frozen=rows)
             assert not seat.end[rows].any()
             assert not seat.rewards[rows].any()
         assert held() == before

@@ -374,7 +374,7 @@ def test_human_is_shown_every_tick_and_plays_the_same_game(short_pong):
     shown, unseen = (SparringParallelEnv(short_pong, mode, observation="objects") for mode in ("human", None))
     assert same(shown.reset(seed=1), unseen.reset(seed=1))
     frames = []
-    shown.audience._screen.show = lambda batch, frames_each: frames.append(int(batch.states["tick"][0]))
+    shown.audience._window.show = lambda batch, frames_each: frames.append(int(batch.states["tick"][0]))
     for _ in range(5):
         assert same(shown.step({"left": UP, "right": STAY}), unseen.step({"left": UP, "right": STAY}))
     assert frames == list(range(1, 21))
