@@ -174,4 +174,5 @@ def remove(place: Path) -> None:
 
 def stop(number: int, frame: Any) -> None:
     """`kill`, or the terminal's end: leave, cleaning up on the way."""
+    print(f"\nStopped by {signal.Signals(number).name}.", file=sys.stderr)
     raise SystemExit(128 + number)
