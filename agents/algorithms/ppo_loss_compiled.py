@@ -31,6 +31,32 @@ def loss_gradient(logits: Tensor, value: Tensor, minibatch: Minibatch) -> tuple[
 
 
 @numba.njit(nogil=True, cache=True)
+def _log_softmax(logits, mask, log_probs, probs):
+    """log π = logits − logsumexp(logits) over the allowed actions, and π; returns the entropy. mask: empty, where all are."""
+    any_allowed = len(mask) == 0
+    for a in range(len(mask)):
+        any_allowed = any_allowed or mask[a] != 0
+    largest = np.float32(-np.inf)
+    for a in range(len(logits)):
+        barred = len(mask) > 0 and any_allowed and mask[a] == 0
+        log_probs[a] = np.float32(-np.inf) if barred else logits[a]
+        largest = max(largest, log_probs[a])
+    total = np.float32(0.0)
+    for a in range(len(logits)):
+        log_probs[a] -= largest
+        probs[a] = math.exp(log_probs[a])
+        total += probs[a]
+    logsumexp = math.log(total)
+    entropy = np.float32(0.0)
+    for a in range(len(logits)):
+        probs[a] /= total
+        log_probs[a] -= logsumexp
+        if probs[a] > 0:
+            entropy -= probs[a] * log_probs[a]
+    return entropy
+
+
+@numba.njit(nogil=True, cache=True)
 def _loss_gradient(
     logits, values, indices, mask, action, old_log_prob, old_value, raw_advantage, target, numbers, dlogits, dvalue, terms
 ):
@@ -41,30 +67,7 @@ def _loss_gradient(
     log_probs, probs = np.empty(actions, np.float32), np.empty(actions, np.float32)  # log π(a|s) and π(a|s)
     for b in range(len(indices)):
         i = indices[b]
-        any_allowed = True
-        if len(mask):
-            any_allowed = False
-            for a in range(actions):
-                any_allowed = any_allowed or mask[i, a] != 0
-
-        # log π = logits − logsumexp(logits)
-        largest = np.float32(-np.inf)
-        for a in range(actions):
-            barred = len(mask) > 0 and any_allowed and mask[i, a] == 0
-            log_probs[a] = np.float32(-np.inf) if barred else logits[b, a]
-            largest = max(largest, log_probs[a])
-        total = zero
-        for a in range(actions):
-            log_probs[a] -= largest
-            probs[a] = math.exp(log_probs[a])
-            total += probs[a]
-        logsumexp = math.log(total)
-        entropy = zero
-        for a in range(actions):
-            probs[a] /= total
-            log_probs[a] -= logsumexp
-            if probs[a] > 0:
-                entropy -= probs[a] * log_probs[a]
+        entropy = _log_softmax(logits[b], mask[i] if len(mask) else mask.reshape(-1), log_probs, probs)
 
         # ρ = π / π_old, L_policy = −min(ρ A, clip(ρ) A)
         log_ratio = log_probs[action[i]] - old_log_prob[i]

@@ -14,7 +14,7 @@ from agents.networks.network import Network, make_encoder
 from agents.participants import participant
 from agents.training import config as configs
 from games.errors import UserError
-from tests.agents.steps import gradient_step
+from tests.agents.algorithms.steps import gradient_step
 
 SHAPES = {
     "patch": (2, 30, 30),

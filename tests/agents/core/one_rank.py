@@ -1,4 +1,4 @@
-"""One of the two processes of `test_ranks`: what it does is named on its command line.
+"""One of the two processes of `test_distributed`: what it does is named on its command line.
 
 `updates FOLDER` writes what this rank collected and what it learned from it. `train FOLDER WHAT …` is train.py with the
 words after WHAT, which may break something on the way; the weights after each iteration go to FOLDER.
@@ -26,9 +26,9 @@ from agents.play.arena import GameArena
 from agents.training import config
 from agents.training import trainer as runs
 from games.errors import UserError
-from tests.agents.steps import gradient_step
+from tests.agents.algorithms.steps import gradient_step
 
-REPEAT = Path(__file__).parents[1] / "learning" / "repeat.py"
+REPEAT = Path(__file__).parents[2] / "learning" / "repeat.py"
 COMMON = {
     "observation": "objects", "network": "mlp", "hidden": 16, "memory_size": 12, "precision": "fp32", "optimizer": "sgd",
     "schedule": "constant", "learning_rate": 0.1,

@@ -22,7 +22,7 @@ from agents.play.arena import GameArena
 from agents.play.seats import Participant
 from games.engine.batch import OUT_OF_TIME, OVER, RUNNING, Workers
 
-REPEAT = Path(__file__).parents[1] / "learning" / "repeat.py"
+REPEAT = Path(__file__).parents[2] / "learning" / "repeat.py"
 SMALL = {"observation": "objects", "network": "mlp", "stack": 1, "hidden": 16, "n_steps": 8, "precision": "fp32"}
 
 

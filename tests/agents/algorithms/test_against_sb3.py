@@ -17,7 +17,7 @@ from agents.experience.replay import SampledEntries
 from agents.networks.network import ActorCritic
 from agents.training.sb3.networks import policy_settings
 from games.engine.batch import OUT_OF_TIME, OVER
-from tests.agents.steps import gradient_step
+from tests.agents.algorithms.steps import gradient_step
 
 ENVS, SEED = 8, 1
 SIGHT = {"size": 20, "stack": 2}

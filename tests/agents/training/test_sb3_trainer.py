@@ -35,7 +35,7 @@ from games.engine.batch import EXTERNAL, Batch
 from games.errors import UserError
 from ui.match import Match
 
-BOARD = Path(__file__).parents[1] / "toys" / "passes.py"
+BOARD = Path(__file__).parents[2] / "toys" / "passes.py"
 SMALL = [
     *("--trainer", "sb3", "--set", "size=12", "--set", "hidden=16", "--set", "threads=1", "--seed", "3"),
     *("--set", "eval_games=2", "--set", "final_games=3", "--set", "gif=false"),

@@ -23,8 +23,8 @@ from agents.experience.replay import SampledEntries
 from agents.training import config as configs
 from agents.training import trainer as runs
 from games.errors import UserError
-from tests.agents.one_rank import DQNS, PPOS, dqn, learned, ppo
-from tests.agents.steps import gradient_step
+from tests.agents.algorithms.steps import gradient_step
+from tests.agents.core.one_rank import DQNS, PPOS, dqn, learned, ppo
 from tests.short_runs import FAST, ROOT, folder_of
 
 WORKER = Path(__file__).with_name("one_rank.py")
