@@ -244,7 +244,7 @@ def test_a_recipe_is_not_looked_at_without_torch(make_game, monkeypatch):
 
 def test_the_keys_that_games_leave_alone_are_those_of_the_window():
     window = (ROOT / "ui" / "window.py").read_text("utf-8")
-    for key in contract.KEPT:
+    for key in contract.RESERVED_KEYS:
         assert f'key == "{key}"' in window
 
 
