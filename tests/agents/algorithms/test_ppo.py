@@ -128,7 +128,9 @@ def test_short_rollouts_learn_from_the_same_decisions_as_a_long_one():
         data["reward"], data["value"][:-1], data["asked"][:-1], data["end"], data["truncated_value"], last_value(data), 0.9, 0.0
     )
     roll = Rollout.empty(3, 50, (1,), torch.float32, 3, False, "cpu")
-    learner = SimpleNamespace(rollout=roll, memory=None, device=torch.device("cpu"))
+    learner = SimpleNamespace(
+        rollout=roll, collector=SimpleNamespace(memory=None), latest_state=None, device=torch.device("cpu")
+    )
     found = {}
     for began in range(0, 30, 3):
         for name in ("reward", "end", "truncated_value"):

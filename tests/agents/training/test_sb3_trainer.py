@@ -25,7 +25,6 @@ from agents import participants
 from agents.bridges.sb3 import agent
 from agents.bridges.sb3.environment import SparringVecEnv
 from agents.core.settings import AgentSettings
-from agents.play import match
 from agents.play.agent import build_network
 from agents.training import config as configs
 from agents.training.sb3 import settings
@@ -233,7 +232,7 @@ def test_its_networks_are_as_large_as_ours(network, name):
 
 
 def test_optimisers_have_the_settings_of_ours():
-    from agents.algorithms.learner import make_optimizer
+    from agents.algorithms.gradient import make_optimizer
 
     for name in ("adam", "adamw", "rmsprop", "sgd", "adagrad"):
         ours, _ = configs.resolve(
@@ -510,7 +509,7 @@ def test_a_hostile_file_is_no_opponent(hostile, tmp_path):
 
 def test_the_best_at_hand_is_never_such_a_file(trained, tmp_path, monkeypatch):
     folder, _ = trained("PPO")
-    monkeypatch.setattr(match, "ZOO", tmp_path)
+    monkeypatch.setattr(participants, "ZOO", tmp_path)
     assert participants.best_at_hand(games.load("pong"), folder.parent.parent) == "bot"
 
 

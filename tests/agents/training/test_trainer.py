@@ -362,7 +362,7 @@ def test_interrupted_while_it_is_made_it_leaves_nothing_behind(main, tmp_path, m
 
 HOLDS = """
 import pathlib, sys
-from agents.resume import hold
+from agents.training.run_checkpoint import lock_run as hold
 held = hold(pathlib.Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

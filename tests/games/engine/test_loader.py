@@ -205,6 +205,20 @@ def test_a_digest_is_the_same_in_every_place_and_for_every_python(make_game):
     assert make_game(RACE).digest == "ba972317ffa0ff99488fd20081a656e43aaa6dad92dddb07f31091cb56f9d69a"
 
 
+def test_the_digest_of_the_docs_game_is_as_ever(tmp_path):
+    """Agents of users' own games remember it: moving the engine's files must not change it."""
+    code, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "games.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "apples.py").write_text(code, "utf-8")
+    digest = games.load(tmp_path / "apples.py").digest
+    assert digest == "5373c9de83e4c411750c44bcf208e7350987575bcbd011bc82d41a1729ff1e3c"
+
+
+def test_nothing_inside_games_enters_a_users_digest(make_game):
+    """Of the files that a game names only the user's own count."""
+    game = make_game(RACE + "\n\nfrom games.engine.raster import blend\n")
+    assert game.digest == loader.contract.digest([game.tree])
+
+
 def test_a_misspelt_game_names_the_nearest():
     with pytest.raises(UserError, match=r"There is no game 'pnog'.\nDid you mean 'pong'\?"):
         games.load("pnog")
