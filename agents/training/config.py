@@ -15,7 +15,7 @@ import torch
 
 import games
 from agents.algorithms import dqn, ppo
-from agents.algorithms.settings import CHOICES
+from agents.algorithms.settings import CHOICES, LearnerSettings
 from agents.bridges.game_loader import load_game
 from agents.core import distributed, tensor_file
 from agents.core.game_names import is_gym
@@ -153,7 +153,7 @@ RANGES: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 
 
-def _check(*settings: Any) -> None:
+def _check(*settings: LearnerSettings | RunSettings) -> None:
     for group in settings:
         for name, value in asdict(group).items():
             if isinstance(value, (int, float)):

@@ -7,6 +7,7 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, NatureCNN
 from torch import Tensor, nn
 
+from agents.algorithms.settings import LearnerSettings
 from agents.core.settings import AgentSettings
 from agents.networks.cnn import Small
 
@@ -76,7 +77,7 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], tuple[str, ...]]] = {
 }
 
 
-def optimizer_settings(settings: Any) -> dict[str, Any]:
+def optimizer_settings(settings: LearnerSettings) -> dict[str, Any]:
     """The part of `policy_kwargs` that names the optimiser."""
     kind, names = OPTIMIZERS[settings.optimizer]
     values = {"eps": settings.optimizer_eps, "alpha": 0.99, "momentum": settings.momentum}

@@ -4,7 +4,8 @@ from typing import Any
 
 import stable_baselines3
 
-from agents.algorithms.learner import LearnerSettings
+from agents.algorithms.ppo import PPOSettings
+from agents.algorithms.settings import LearnerSettings
 from agents.play.trainable import AnyGame
 from games.core import AGENT_ROLES
 from games.engine.loader import Game
@@ -47,7 +48,7 @@ RECURRENT_PRESET = {"n_steps": 128, "batch_size": 128, "memory_size": 256}  # it
 NETWORKS = ("patch", "small", "nature", "mlp")  # that `agents.training.sb3.networks` builds
 
 
-def arguments(algorithm: str, settings: Any) -> dict[str, Any]:
+def arguments(algorithm: str, settings: LearnerSettings) -> dict[str, Any]:
     """Our settings as arguments of a Stable-Baselines3 learner, by its names."""
     values = {theirs: getattr(settings, ours) for ours, theirs in ARGUMENTS[algorithm].items()}
     return {name: None if name in OFF_AT_ZERO and value == 0 else value for name, value in values.items()}
@@ -75,7 +76,7 @@ def fit(game: AnyGame, algorithm: str, settings: LearnerSettings, chosen: dict[s
 WITHOUT = "Leave it out, or leave out --trainer sb3."
 
 
-def _check(game: AnyGame, algorithm: str, settings: Any) -> None:
+def _check(game: AnyGame, algorithm: str, settings: LearnerSettings) -> None:
     """`UserError` for what it cannot train, in words."""
     if not isinstance(game, Game):
         raise UserError(f"{game.name} is an environment of Gymnasium's: Stable-Baselines3 trains there without us.")
@@ -98,12 +99,12 @@ def _check(game: AnyGame, algorithm: str, settings: Any) -> None:
             f"Stable-Baselines3 takes the smallest axis of an image for its channels, and here {settings.stack * AGENT_ROLES} "
             f"channels are more than {settings.size} pixels.\nChoose a smaller --set stack=… or a larger --set size=…"
         )
-    if algorithm == "ppo" and settings.n_envs * settings.n_steps < 2:
+    if isinstance(settings, PPOSettings) and settings.n_envs * settings.n_steps < 2:
         raise UserError("Stable-Baselines3's PPO learns from two decisions at least: more --envs or --set n_steps=…")
     learner_class(class_name(game, algorithm, settings))
 
 
-def class_name(game: Game, algorithm: str, settings: Any) -> str:
+def class_name(game: Game, algorithm: str, settings: LearnerSettings) -> str:
     """Which of its learners these settings are for."""
     if algorithm == "dqn":
         return "DQN"
