@@ -19,7 +19,7 @@ from games.errors import UserError
 ROOT = Path(__file__).parents[1]
 
 # Between us and the command stands a process that is small: on Linux the peak of a new process's memory is at least that of the
-# one it was forked from. It tells what a command took: seconds, when it began, bytes.
+# one it was forked from (findings/child_peak_memory.sh). It tells what a command took: seconds, when it began, bytes.
 LAUNCHER = """
 import json, os, subprocess, sys, time
 place, command = sys.argv[1], sys.argv[2:]

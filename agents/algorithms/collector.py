@@ -24,7 +24,8 @@ def check_finite(observation: np.ndarray) -> np.ndarray:
 
 
 class Collector:
-    """Acts in many copies of a game. R rows, each a seat of one environment, learn; arrays and tensors are [R, …].
+    """Steps many copies of a game for a learner, which chooses the actions. R rows learn, each a seat of one environment;
+    arrays and tensors are [R, …].
 
     One decision: `observation`, `starts`, `masks` and `recurrent_state` say what there is to decide on; `store_state` keeps
     what a memory holds after it; `step` plays the actions; after that `observe`, once.
@@ -40,7 +41,7 @@ class Collector:
         workers: Workers,
         group: ProcessGroup,
     ):
-        """network: its encoder says how observations are stored. dtype: that networks compute in."""
+        """network: its encoder says how observations are stored. dtype: in which networks compute."""
         self.arena, self.encoder, self.reward_scale = arena, network.encoder, reward_scale
         self.device, self.dtype, self.workers, self.group = device, dtype, workers, group
         self.rows = arena.view.rows
@@ -50,7 +51,7 @@ class Collector:
         self.lengths: list[int] = []  # their ticks
         self.acting_seconds = self.environment_seconds = 0.0  # of this iteration
         self.memory: Tensor | None = None if network.memory is None else network.memory.initial_state(self.rows, device)
-        self.episode = np.full(self.rows, -1, np.int64)  # the episode that the memory of each row is of
+        self.episode = np.full(self.rows, -1, np.int64)  # number of the episode of each row's latest decision; -1: none
         self.norm = self.encoder.running_norm  # statistics of observations; None where they are not normalised
         # What this process has seen since the last merge, where there are several.
         self.unmerged = RunningNorm(len(self.norm.mean)) if self.norm is not None and group.size > 1 else None
@@ -85,7 +86,7 @@ class Collector:
         return self.observe() if self._observation is None else self._observation
 
     def observe(self) -> Tensor:
-        """Take the observations after a step; see `observation`."""
+        """Compute the new observations after a step, and keep them; see `observation`."""
         raw, to_storage = check_finite(self.arena.view.observe()), self.encoder.to_storage
         if self.norm is not None:
             (self.norm if self.unmerged is None else self.unmerged).watch(torch.from_numpy(raw[self.asked()]).flatten(1))
@@ -153,7 +154,7 @@ class Collector:
 
     @contextmanager
     def counting_steps(self) -> Iterator[None]:
-        """Around this process's decisions of an iteration: after them `steps` counts those of all processes.
+        """Wrap an iteration's decisions in this; on leaving, `steps` includes those of all processes.
 
         Where one of them has met a number that is not finite, all raise: nobody waits for a process that is gone.
         """

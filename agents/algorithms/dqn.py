@@ -43,17 +43,17 @@ class DQNSettings(LearnerSettings):
     n_envs: int = 256  # environments
     train_freq: int = 4  # decisions of each between updates
     gradient_steps: int = 8  # of each update; 4 win 75 % of Pong after 1.2 M steps, 8 win 93 % (256 environments)
-    batch_size: int = 256  # decisions, so that each is learned from twice; with memory in sequences of `sequence`
+    batch_size: int = 256  # decisions of a gradient step; with a memory batch_size / sequence sequences
     buffer_size: int = 200_000  # decisions kept, each frame once
     learning_starts: int = 10_000  # decisions before the first gradient step
     learning_rate: float = 3e-3
-    optimizer_eps: float = 1e-8  # weighed errors have small gradients, which must count: 82 % of Pong, not 59, after 1 M steps
+    optimizer_eps: float = 1e-8  # importance weights make gradients small; 1e-5 would damp them: 59 % of Pong, not 82
     double: bool = True
     n_step: int = 5  # rewards come late: 93 % of Pong after 1.2 M steps, with 10 it is 88
     prioritized: bool = True
     alpha: float = 0.6  # of priorities: 0 would be none
-    beta: float = 0.4  # how much of their bias is weighed out at first; in the end all
-    tau: float = 1.0  # share of the online network that goes into the target network at an update of it
+    beta: float = 0.4  # exponent of the importance weights at first; rises to 1
+    tau: float = 1.0  # target = tau · online + (1 − tau) · target at an update; 1 copies
     target_update_interval: int = 8_000  # decisions between these
     exploration: str = (
         "schedule"  # of random actions: schedule, or apex (each environment has its own share, Horgan et al. 2018)
@@ -74,7 +74,7 @@ SB3_PRESET: dict[str, Any] = {
     "optimizer": "adam", "optimizer_eps": 1e-8, "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
 }  # fmt: skip
 
-BUILT_AHEAD = 1024  # decisions whose batches are built at once, where a batch has not more: a sixth faster on one thread
+BUILT_AHEAD = 1024  # decisions whose batches are built together, one batch at least: a sixth faster on one thread
 MIN_DECISIONS = 2048  # of an iteration; logging each handful would cost more than learning
 
 # --- the learner ----------------------------------------------------------------------------------------------------
@@ -83,8 +83,8 @@ MIN_DECISIONS = 2048  # of an iteration; logging each handful would cost more th
 class DQN(Learner):
     """Learns the actions' values from a replay of what it plays.
 
-    A round is `train_freq` decisions of each environment and `gradient_steps` from what was known before them. With several
-    threads they go on beside each other, and come to the same.
+    A round is `train_freq` decisions of each environment and `gradient_steps` on samples drawn before those decisions.
+    With several threads both run at once, with the same result.
     """
 
     algorithm, terms_type = "dqn", DQNTerms
@@ -111,7 +111,7 @@ class DQN(Learner):
         rows = self.collector.rows
         self.rounds = max(1, -(-MIN_DECISIONS // (rows * settings.train_freq)))  # of an iteration
         self.replay = self._make_replay()
-        self.pending = np.zeros(rows, bool)  # rows whose latest decision may still be paid
+        self.pending = np.zeros(rows, bool)  # rows whose latest decision may still earn rewards
         self.age = np.zeros(rows, np.int32)  # entries of the running episode
         self.progress, self.target_updated = 0.0, 0  # of the run; the step of the latest update of the target network
         self.micro_batch_size = settings.batch_size
@@ -200,7 +200,7 @@ class DQN(Learner):
             try:
                 errors, results = self._update(building.pop(0).result() for _ in shares)
             finally:
-                wait([playing])  # the last of all that goes on there
+                wait([playing])  # that thread works in order: when this is done, all is
             playing.result()
         for sample, td_error in zip(samples, errors, strict=True):
             self.replay.update_priorities(sample.row, sample.entry, priorities(td_error, settings.alpha))
@@ -273,10 +273,10 @@ class DQN(Learner):
         """Draw the entries of one gradient step, and how their observations are augmented."""
         settings, encoder = self.settings, self.network.encoder
         count = max(1, settings.batch_size // settings.sequence) if self.recurrent else settings.batch_size
-        double = torch.float32 if self.device.type == "mps" else torch.float64  # which Apple's does not have
+        double = torch.float32 if self.device.type == "mps" else torch.float64  # MPS has no float64
         chance = torch.rand(count, generator=self.generator, dtype=double, device=self.device).cpu().double().numpy()
         sampled = self.replay.sample(chance, settings.beta + (1 - settings.beta) * self.progress)
-        if self.group.size > 1:  # as if all had been drawn together
+        if self.group.size > 1:  # weights relative to the largest of all processes
             sampled.weight *= np.float32(
                 sampled.largest_weight / self.group.gather_numbers(sampled.largest_weight).max().item()
             )
@@ -343,8 +343,8 @@ class DQN(Learner):
         self._mark = select_prefix(tensors, "mark.")
 
     def write_large_state(self, write: WriteFile, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        if self.play_thread is not None:  # what stopped the run may have left it at work
-            self.play_thread.submit(int).result()
+        if self.play_thread is not None:  # a signal may have left it at work
+            self.play_thread.submit(int).result()  # an empty job: done when the thread is idle
         self.replay.rewind(select_prefix(tensors, "own.mark."))
         self.replay.write(lambda name, frames: write(f"replay/{name}", frames))
         small = {f"replay.{name}": tensor for name, tensor in self.replay.small().items()}

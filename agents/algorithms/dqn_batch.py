@@ -1,4 +1,4 @@
-"""The batch of a DQN gradient step: what was sampled, seen and valued by the target network, and how it is built.
+"""The batch of a DQN gradient step: a sample's observations and transitions, and the target network's Q; how it is built.
 
 All of it but the learning network's own Q, so that it can be computed ahead for several steps: the target network stands
 still meanwhile.
@@ -99,7 +99,8 @@ class BatchBuilder:
     def build(self, samples: Sequence[ReplaySample]) -> list[DQNBatch]:
         """The batches of some gradient steps.
 
-        After this round's decisions they are the same as before them: the replay has `slack` for them.
+        They are the same before and after this round's decisions are added: the replay's `slack` keeps sampled entries from
+        being overwritten.
         """
         joint: ReplaySample = concatenated(samples)
 
@@ -187,13 +188,13 @@ def sequence_q(network: Network, batch: DQNBatch, dtype: torch.dtype) -> Tensor:
 
 
 def q_ahead(q: Tensor, ahead: Tensor) -> Tensor:
-    """Of Q [B, sequence + n_step, A] that of the entries `ahead` [B, sequence] after each of the first, [B, sequence, A]."""
+    """Of Q [B, sequence + n_step, A] that of the next states: of the entries `ahead` [B, sequence] later, [B, sequence, A]."""
     place = torch.arange(ahead.shape[1], device=q.device) + ahead
     return q.gather(1, place[:, :, None].expand(-1, -1, q.shape[2]))
 
 
 def consecutive(entry: np.ndarray, length: int) -> np.ndarray:
-    """So many entries from each of some on, [B * length]."""
+    """`length` consecutive entries from each of `entry` on, flattened: [B * length]."""
     return (entry[:, None] + np.arange(length)).reshape(-1)
 
 
@@ -201,7 +202,7 @@ def consecutive(entry: np.ndarray, length: int) -> np.ndarray:
 
 
 def doubling_slices(count: int, most: int) -> Iterator[tuple[int, int]]:
-    """The edges of slices of range(count), first one long, then twice as long each time, up to a most: the first is ready soon.
+    """The edges of slices of range(count), of 1, 2, 4 … up to `most`: the first is ready soon.
 
     >>> list(doubling_slices(8, 4)), list(doubling_slices(3, 0))
     ([(0, 1), (1, 3), (3, 7), (7, 8)], [(0, 1), (1, 2), (2, 3)])

@@ -28,7 +28,7 @@ class Transitions(NamedTuple):
     reward: np.ndarray  # float32: the n-step return, all that was earned until the next state
     discount: np.ndarray  # float32: of the next state's value, 0 where the episode was over before
     weight: np.ndarray  # float32: of the loss
-    real: np.ndarray  # uint8: 0 is no decision of anybody's, and nothing to learn from
+    real: np.ndarray  # uint8: 0 is the final state of a truncated episode, no decision
     mask: np.ndarray | None  # uint8 [B, A]: what is allowed in the next state
 
     def slice(self, lo: int, hi: int) -> "Transitions":
@@ -52,7 +52,8 @@ def next_value(target_q: Tensor, online_q: Tensor | None, mask: Tensor | None) -
 
 
 def td_loss(q: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Huber's loss of temporal differences, weighted; all [B]. Its gradient is the difference, at most 1.
+    """Huber's loss of temporal differences, weighted; all [B]. Its gradient is the difference, clipped to [−1, 1], times
+    the weight.
 
     >>> td_loss(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 0.0]), torch.ones(2)).item()  # (0.5 + 2.5) / 2
     1.5
@@ -71,7 +72,7 @@ def priorities(td_error: np.ndarray, alpha: float) -> np.ndarray:
 def loss_gradient(
     q: Tensor, target_q: Tensor, online_q: Tensor | None, transitions: Transitions
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradient of transitions' loss by Q [B, A] of the states they began in, their temporal differences [B], and the
+    """The gradient of transitions' loss by Q [B, A] of their first states, their temporal differences [B], and the
     `DQNTerms` as a tensor [3]. Gradient and terms are sums over the transitions, not means.
 
         target = r + γⁿ Q_target(s', argmaxₐ Q(s', a))        loss = Huber(Q(s, a) − target)

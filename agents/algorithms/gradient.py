@@ -25,7 +25,7 @@ class SliceLoss(NamedTuple):
 
 
 class StepResult(NamedTuple, Generic[Terms]):
-    """One gradient step: its loss's terms and its gradient's norm before clipping; tensors, so that nothing waits for them."""
+    """One gradient step: its loss's terms and its gradient's norm before clipping, as tensors: reading waits for a GPU."""
 
     terms: Terms  # a named tuple of scalars, over the whole minibatch of all processes
     grad_norm: Tensor
@@ -142,13 +142,13 @@ class GradientStepper(Generic[Terms]):
             assert sums is not None
             return sums
 
-        nothing = [] if count else [self.gradient.new_zeros(len(self.gradient) + num_terms)]
-        sums, *more = nothing or self.workers.run(count, slice_sums)
+        empty = [self.gradient.new_zeros(len(self.gradient) + num_terms)]
+        sums, *more = self.workers.run(count, slice_sums) if count else empty
         for other in more:
             sums += other
         gradient, terms = self.group.all_reduce(sums).split([len(self.gradient), num_terms])
         norm = torch.linalg.vector_norm(gradient)
-        if self.device.type == "cpu" and not isfinite(norm + terms.sum()):  # elsewhere asking would hold everything up
+        if self.device.type == "cpu" and not isfinite(norm + terms.sum()):  # reading them would wait for a GPU
             self.gradient.copy_(gradient)
             raise FloatingPointError(self._not_finite(terms))  # before clipping, which makes all of them NaN
         torch.mul(gradient, (self.settings.max_grad_norm / (norm + 1e-6)).clamp(max=1.0), out=self.gradient)

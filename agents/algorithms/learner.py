@@ -29,7 +29,10 @@ class Learner:
 
     algorithm: str
     terms_type: type  # the named tuple of what its loss reports
-    shared_tensors: tuple[str, ...] = ("network.", "optimizer.")  # of its state, the same in all processes
+    shared_tensors: tuple[str, ...] = (
+        "network.",
+        "optimizer.",
+    )  # prefixes of its tensors that are the same in all processes: written once
     settings: LearnerSettings
     network: Network
 
@@ -46,7 +49,8 @@ class Learner:
         """opponents: see `agents.play.arena.GameArena`; empty in a game of one seat.
 
         threads: each plays and learns a slice of every batch, and torch works on one thread in each: on few and shared
-        cores that is faster than sharing out every single operation. Results depend on their number, nothing else.
+        cores that is faster than sharing out every single operation. Results depend on how many threads there are, not on
+        their timing.
         """
         torch.set_num_threads(1)
         keep_freed_memory()

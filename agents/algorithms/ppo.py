@@ -24,6 +24,7 @@ from agents.experience.rollout import Rollout, truncated_rows
 from agents.networks.network import ActorCritic, Segments, masked, sample, segments
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame
+from games.engine.constants import OUT_OF_TIME
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
@@ -33,7 +34,7 @@ class PPOSettings(LearnerSettings):
     """Names as in Stable-Baselines3. The defaults are what learned fastest over all our games on two CPU cores."""
 
     n_envs: int = 512  # environments; many make each network call worth its overhead
-    n_steps: int = 16  # decisions of each in an iteration; bootstrapping makes up for short ones
+    n_steps: int = 16  # decisions of each in an iteration; short rollouts cost little: their end is bootstrapped
     batch_size: int = 1024  # of a minibatch; an iteration is divided into equal ones of about this size
     n_epochs: int = 2  # passes over an iteration's data; with new games this cheap, more do not pay
     learning_rate: float = 4e-3  # high, since minibatches are large and it falls to 0
@@ -43,7 +44,7 @@ class PPOSettings(LearnerSettings):
     ent_coef: float = 0.03  # less, and policies settle for returning the ball before they learn to aim
     vf_coef: float = 0.5
     normalize_advantage: bool = True  # in each minibatch
-    target_kl: float = 0.0  # the minibatch whose policy is farther than 1.5 times this is an iteration's last; 0: none is
+    target_kl: float = 0.0  # an iteration stops after a minibatch whose approximate KL exceeds 1.5 times this; 0: never
 
 
 SB3_PRESET: dict[str, Any] = {
@@ -53,7 +54,7 @@ SB3_PRESET: dict[str, Any] = {
     "network": "nature", "size": 84, "stack": 4, "precision": "fp32",
 }  # fmt: skip
 
-FILE_NAMES = {"truncated_value": "cut_value"}  # of the rollout's tensors in checkpoints, where they differ
+FILE_NAMES = {"truncated_value": "cut_value"}  # a rollout's field → its name in checkpoints, where it was renamed since
 
 # --- advantages -----------------------------------------------------------------------------------------------------
 
@@ -68,16 +69,17 @@ def advantages(
     gamma: float,
     gae_lambda: float,
 ) -> tuple[Tensor, Tensor]:
-    """Generalised advantage estimation (Schulman et al. 2016, arXiv:1506.02438). All [T, R], but last_value [R].
+    """Generalised advantage estimation (Schulman et al. 2016, arXiv:1506.02438). All [T, R], T slots, but last_value [R].
 
         δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ)        Aₜ = δₜ + γ λ Aₜ₊₁
 
     sₜ₊₁ is the row's next decision, whatever others did in between; rₜ all it earned until then. Where an episode is over,
     V(sₜ₊₁) and Aₜ₊₁ are 0; where the time limit truncated it, V(sₜ₊₁) is the value of the state it was truncated in.
-    `last_value` belongs to the decision after the last slot; a row without one (nan) leaves its last decision pending.
+    `last_value` belongs to the decision after the last slot; nan where the row does not decide there: its last decision then
+    stays pending, is not valid, and goes on in the next rollout.
 
-    Returns the advantages and where they are valid. One row, γ = 0.5, λ = 1: a decision worth 1 pays 0, the next, worth 3,
-    pays 4 and ends. δ₁ = 4 − 3 = 1, δ₀ = 0 + 0.5 · 3 − 1 = 0.5, A₀ = 0.5 + 0.5 · 1 = 1.
+    Returns the advantages and where they are valid. One row, γ = 0.5, λ = 1: values 1 and 3, rewards 0 and 4; the
+    episode ends after the second. δ₁ = 4 − 3 = 1, δ₀ = 0 + 0.5 · 3 − 1 = 0.5, A₀ = 0.5 + 0.5 · 1 = 1.
 
     >>> column = lambda *x: torch.tensor(x, dtype=torch.float32)[:, None]
     >>> reward, value, end, none = column(0, 4), column(1, 3), column(0, 1), column(0, 0)
@@ -89,20 +91,20 @@ def advantages(
     pending = last_value.isnan()
     next_value = torch.where(pending, 0.0, last_value)
     next_advantage = torch.zeros_like(next_value)
-    resolved = ~pending  # the outcome of the row's latest decision is known
-    rewards = torch.zeros_like(next_value)  # since the row's decision
+    resolved = ~pending  # after slot t the row decides again, or its episode ends
+    since_decision = torch.zeros_like(next_value)  # rewards from slot t to the row's next decision
     for t in reversed(range(len(reward))):
         ended = end[t] != 0
-        next_value = torch.where(ended, torch.where(end[t] == 2, truncated_value[t], 0.0), next_value)
+        next_value = torch.where(ended, torch.where(end[t] == OUT_OF_TIME, truncated_value[t], 0.0), next_value)
         next_advantage = torch.where(ended, 0.0, next_advantage)
-        rewards = reward[t] + torch.where(ended, 0.0, rewards)
+        since_decision = reward[t] + torch.where(ended, 0.0, since_decision)
         resolved = resolved | ended
-        delta = rewards + gamma * next_value - value[t]
+        delta = since_decision + gamma * next_value - value[t]
         result[t] = delta + gamma * gae_lambda * next_advantage
         valid[t] = asked[t] & resolved
         next_value = torch.where(asked[t], value[t], next_value)
         next_advantage = torch.where(valid[t], result[t], torch.where(asked[t], 0.0, next_advantage))
-        rewards = torch.where(asked[t], 0.0, rewards)
+        since_decision = torch.where(asked[t], 0.0, since_decision)
         resolved = resolved | asked[t]
     return result, valid
 
@@ -162,7 +164,7 @@ class PPO(Learner):
     # --- collect ---
 
     def collect(self) -> None:
-        """Play `n_steps` decisions in every environment, into slots 1 … n_steps of the rollout."""
+        """Play `n_steps` decisions in every environment, into slots 1 … n_steps of the rollout (slot 0: carried over)."""
         self.collector.begin_iteration()
         with self.collector.counting_steps():
             for t in range(1, self.settings.n_steps + 1):
@@ -258,7 +260,7 @@ class PPO(Learner):
         """A random division of the items into equal parts of about `batch_size` decisions, int64 [items] each.
 
         An item is a decision (its place in the flattened rollout), or with a memory a row (all its decisions, in their order).
-        There are as many parts in every process; where one has too few items for that, its last ones are empty.
+        Every process makes equally many parts, since a gradient step is collective; one with fewer items ends with empty parts.
         """
         items = valid.flatten().nonzero().squeeze(1) if self.first_state is None else valid.any(0).nonzero().squeeze(1)
         order = torch.randperm(len(items), generator=self.generator, device=self.device)
@@ -268,8 +270,8 @@ class PPO(Learner):
         return items[order].tensor_split(min(parts, most)) if most else ()
 
     def _decisions(self, valid: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Segments | None]:
-        """The decisions of some items of `_minibatches`: their indices in the flattened rollout [B], the number of each
-        one's item [B], and with a memory how they follow each other."""
+        """The decisions of some items of `_minibatches`: their indices in the flattened rollout [B], each one's
+        position in `items` [B], and with a memory how they follow each other."""
         if self.first_state is None:
             return items, torch.arange(len(items), device=self.device), None
         item, time = valid[:, items].T.nonzero(as_tuple=True)  # row by row, each in the order of time

@@ -38,7 +38,7 @@ class Minibatch(NamedTuple):
     indices: Tensor  # int64 [B]: of the decisions in it
     adv_mean: Tensor  # advantages are normalised by these
     adv_std: Tensor
-    value_scale: Any  # the unit of the value loss
+    value_scale: Any  # values are divided by this in the value loss: 1, or PopArt's deviation
     settings: LossSettings
 
 
@@ -73,7 +73,7 @@ def entropy(log_probs: Tensor) -> Tensor:
 
 
 def loss_gradient(logits: Tensor, value: Tensor, minibatch: Minibatch) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of a minibatch's loss by the network's logits [B, A] and values [B], and the `PPOTerms` as a tensor [6].
+    """The gradients of a minibatch's loss with respect to the logits [B, A] and values [B], and the `PPOTerms` as a tensor [6].
 
         loss = policy_loss + vf_coef · value_loss − ent_coef · entropy
 

@@ -1,6 +1,6 @@
 """PPO's loss on a CPU, compiled: `ppo_loss.loss_gradient` in one pass over the minibatch, each derivative above its line.
 
-Two threads that learn side by side wait for each other at every one of torch's fifty small operations, forth and back,
+Two threads that learn side by side have to wait for each other at each of torch's fifty small operations,
 which together took a third of their time with a small network. Equal to the reference by test.
 """
 

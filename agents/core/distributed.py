@@ -4,8 +4,8 @@ Each process, a rank, plays in environments of its own. Gradients, and the means
 of all ranks, so that the weights of all ranks stay the same to the last bit. Only rank 0 writes and prints.
 A process by itself is rank 0 of 1, for which nothing here costs or changes anything.
 
-A rank that fails ends the others: it leaves its message in the store that ranks share and leaves the group; each rank that
-waits for it in one of the calls below, or is about to, gets `Lost`.
+A rank that fails ends all: it puts its error into the shared store and leaves. The others get `Lost` at their next
+collective call.
 """
 
 import contextlib

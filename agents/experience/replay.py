@@ -1,6 +1,6 @@
 """The replay buffer of off-policy learners: frames are kept once, stacks built when sampled (Lin 1992; Mnih et al. 2015).
 
-Every row has a ring buffer of its own decisions, whatever the time between them, which makes turn-based games simple.
+Every row has a ring buffer of its own decisions, however many ticks lie between, which makes turn-based games simple.
 A decision's reward and end arrive later and are added to it. After a truncated episode, its final state follows as an entry
 without a decision, so that its value can be bootstrapped from.
 """
@@ -226,7 +226,7 @@ class Replay(ReplayLayout):
         return {name: torch.from_numpy(np.array(part)) for name, part in parts.items()}
 
     def rewind(self, mark: dict[str, Tensor]) -> None:
-        """Return to a mark that is at most `slack` entries of a row ago."""
+        """Undo all that was added since `mark`, at most `slack` entries of a row ago: older ones are overwritten."""
         self.count = mark["count"].numpy().copy()
         self.segments = {name: np.minimum(count, self.count) for name, count in self.segments.items()}
         at = (np.arange(self.rows), (self.count - 1) % self.size)

@@ -100,5 +100,5 @@ class NativeGame:
 
 
 def trainable(game: AnyGame) -> TrainableGame:
-    """The operations of a game: of one of our own (`games.load`), or of an external game, which implements them itself."""
+    """The game as a `TrainableGame`: one of our own is wrapped in `NativeGame`, an external one is returned as it is."""
     return NativeGame(game) if isinstance(game, Game) else game
