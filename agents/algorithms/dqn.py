@@ -348,7 +348,7 @@ class DQN(Learner):
         self.replay.rewind(select_prefix(tensors, "own.mark."))
         self.replay.write(lambda name, frames: write(f"replay/{name}", frames))
         small = {f"replay.{name}": tensor for name, tensor in self.replay.small().items()}
-        return small, {"segments": list(self.replay.segments)}
+        return small, {"segments": list(self.replay.frame_files)}
 
     def read_large_state(self, read: ReadFile, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         small = select_prefix(tensors, "replay.")

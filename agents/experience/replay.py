@@ -113,7 +113,7 @@ class Replay(ReplayLayout):
         for name, array in made.items():
             setattr(self, name, array)
         self.max_priority = 1.0  # so far; that of new entries
-        self.segments: dict[str, np.ndarray] = {}  # files of frames, oldest first → `count` when each was written
+        self.frame_files: dict[str, np.ndarray] = {}  # files of frames, oldest first → `count` when each was written
 
     # --- writing ---
 
@@ -215,7 +215,7 @@ class Replay(ReplayLayout):
         """n-step returns of entries [B]: the entry to bootstrap from, the summed reward, and the discount of its value."""
         return n_step_return(row, entry, self.reward, self.end, self.n_step, self.gamma)
 
-    # --- checkpoints: each frame is written once, in segment files; small arrays in every checkpoint ---
+    # --- checkpoints: each frame is written once, in files of frames; small arrays in every checkpoint ---
 
     def mark(self) -> dict[str, Tensor]:
         """The present state, without the entries, for `rewind`; copies."""
@@ -228,7 +228,7 @@ class Replay(ReplayLayout):
     def rewind(self, mark: dict[str, Tensor]) -> None:
         """Undo all that was added since `mark`, at most `slack` entries of a row ago: older ones are overwritten."""
         self.count = mark["count"].numpy().copy()
-        self.segments = {name: np.minimum(count, self.count) for name, count in self.segments.items()}
+        self.frame_files = {name: np.minimum(count, self.count) for name, count in self.frame_files.items()}
         at = (np.arange(self.rows), (self.count - 1) % self.size)
         self.reward[at], self.end[at] = mark["reward"].numpy(), mark["end"].numpy()
         self.max_priority = float(mark["greatest"])
@@ -241,10 +241,10 @@ class Replay(ReplayLayout):
         return {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
 
     def write(self, put: Callable[[str, dict[str, Tensor]], None]) -> None:
-        """Write the frames that no segment holds yet into a new one: `put(name, tensors)` writes a file."""
+        """Write the frames that no file holds yet into a new one: `put(name, tensors)` writes a file."""
         number, written = 0, np.zeros(self.rows, np.int64)
-        if self.segments:
-            name, written = list(self.segments.items())[-1]
+        if self.frame_files:
+            name, written = list(self.frame_files.items())[-1]
             number = int(name.split(".")[0])
         first = np.maximum(written, self.count - self.size)
         row, entry = self._entries_from(first)
@@ -254,8 +254,8 @@ class Replay(ReplayLayout):
         packed = np.frombuffer(zlib.compress(self.frames[row, entry % self.size].tobytes(), 1), np.uint8)
         tensors = {"frames": packed.copy(), "begun": first, "count": self.count.copy()}
         put(name, {key: torch.from_numpy(array) for key, array in tensors.items()})
-        self.segments[name] = tensors["count"]
-        self.segments = {name: count for name, count in self.segments.items() if (count > self.count - self.size).any()}
+        self.frame_files[name] = tensors["count"]
+        self.frame_files = {name: count for name, count in self.frame_files.items() if (count > self.count - self.size).any()}
 
     def _entries_from(self, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows and numbers of the entries from `first` [R] to the newest, row by row."""
@@ -267,15 +267,15 @@ class Replay(ReplayLayout):
     def read(
         self,
         get: Callable[[str], dict[str, Tensor]],
-        segments: list[str],
+        frame_files: list[str],
         small: dict[str, Tensor],
         mark: dict[str, Tensor],
     ) -> None:
-        """Restore a written state: its segments, read by `get(name)`, its `small` arrays and its `mark`."""
-        self.segments = {}
-        for name in segments:
+        """Restore a written state: its files of frames, read by `get(name)`, its `small` arrays and its `mark`."""
+        self.frame_files = {}
+        for name in frame_files:
             tensors = get(name)
-            self.count = self.segments[name] = tensors["count"].numpy().copy()
+            self.count = self.frame_files[name] = tensors["count"].numpy().copy()
             row, entry = self._entries_from(tensors["begun"].numpy())
             try:
                 raw = np.frombuffer(zlib.decompress(tensors["frames"].numpy().tobytes()), self.frames.dtype)

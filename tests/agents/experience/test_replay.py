@@ -261,7 +261,7 @@ def test_written_and_read_it_samples_the_same(kind, tmp_path):
             twins.replay.rewind(mark)
             twins.lists, twins.open, twins.age, twins.episode = kept
         twins.replay.write(put_into(folder))
-        small, segments = copy.deepcopy(twins.replay.small()), list(twins.replay.segments)
+        small, segments = copy.deepcopy(twins.replay.small()), list(twins.replay.frame_files)
         for file in folder.iterdir():
             if file.name not in segments:
                 file.unlink()
@@ -285,7 +285,7 @@ def test_a_damaged_or_foreign_segment_is_refused(tmp_path):
     for _ in range(20):
         twins.step()
     twins.replay.write(put_into(folder))
-    what = list(twins.replay.segments), twins.replay.small(), twins.replay.mark()
+    what = list(twins.replay.frame_files), twins.replay.small(), twins.replay.mark()
     [file] = folder.iterdir()
     whole = file.read_bytes()
     other = Replay(ROWS, frame=(3,), dtype=np.dtype(np.float32), actions=ACTIONS, masks=True, length=20)
