@@ -11,7 +11,7 @@ import torch
 import games
 from agents.algorithms.dqn import DQNSettings
 from agents.algorithms.ppo import PPOSettings
-from agents.networks.network import best_dtype
+from agents.core.precision import best_dtype
 from games.engine.loader import Game
 from games.errors import UserError, nearest
 from speed.learner_baselines import NETWORKS, AlgorithmSettings, Ours, Sb3

@@ -11,7 +11,8 @@ from torch import Tensor
 from agents.core.distributed import ProcessGroup
 from agents.core.tensor_file import select_prefix
 from agents.experience.vec_game import VecGame
-from agents.networks.network import Network, reset_state
+from agents.networks.memory import reset_state
+from agents.networks.network import Network
 from agents.networks.normalization import RunningNorm
 from games.engine.batch import Workers
 

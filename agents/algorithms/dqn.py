@@ -29,7 +29,8 @@ from agents.core.threads import torch_workers
 from agents.experience import augmentation
 from agents.experience.replay import Replay, ReplayLayout
 from agents.experience.rollout import truncated_rows
-from agents.networks.network import Network, epsilon_greedy
+from agents.networks.action_choice import epsilon_greedy
+from agents.networks.network import Network
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame, trainable
 

@@ -15,7 +15,8 @@ from agents.algorithms.dqn_loss import Transitions
 from agents.algorithms.gradient import micro_batches
 from agents.experience.augmentation import Augmentation, augmented
 from agents.experience.replay import Replay
-from agents.networks.network import Network, segments
+from agents.networks.memory import segments
+from agents.networks.network import Network
 from games.engine.batch import Workers
 
 

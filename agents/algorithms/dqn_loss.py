@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.networks.network import masked
+from agents.networks.action_choice import masked
 
 
 class DQNTerms(NamedTuple):

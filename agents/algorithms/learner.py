@@ -11,9 +11,10 @@ from agents.algorithms.collector import Collector
 from agents.algorithms.gradient import GradientStepper
 from agents.algorithms.settings import LearnerSettings, setting_remarks
 from agents.core.distributed import ProcessGroup
+from agents.core.precision import best_dtype
 from agents.core.tensor_file import select_prefix
 from agents.core.threads import keep_freed_memory, torch_workers
-from agents.networks.network import Network, best_dtype
+from agents.networks.network import Network
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame, trainable

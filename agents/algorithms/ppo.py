@@ -21,7 +21,9 @@ from agents.algorithms.settings import LearnerSettings
 from agents.core.distributed import ProcessGroup
 from agents.experience import augmentation
 from agents.experience.rollout import Rollout, truncated_rows
-from agents.networks.network import ActorCritic, Segments, masked, sample, segments
+from agents.networks.action_choice import masked, sample
+from agents.networks.memory import Segments, segments
+from agents.networks.network import ActorCritic
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame
 from games.engine.constants import OUT_OF_TIME

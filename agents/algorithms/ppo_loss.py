@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from agents.networks.network import masked
+from agents.networks.action_choice import masked
 
 
 class PPOTerms(NamedTuple):

@@ -29,7 +29,9 @@ import torch
 from torch import Tensor, nn
 
 from agents.core.tensor_file import write_bytes
-from agents.networks.network import Network, masked, reset_state
+from agents.networks.action_choice import masked
+from agents.networks.memory import reset_state
+from agents.networks.network import Network
 from agents.play.agent import Agent
 from agents.play.trainable import trainable
 from games.errors import UserError

@@ -14,7 +14,9 @@ from agents.core import tensor_file
 from agents.core.game_names import is_gym
 from agents.core.settings import AgentSettings
 from agents.networks import custom
-from agents.networks.network import NETWORKS, Network, masked, reset_state
+from agents.networks.action_choice import masked
+from agents.networks.memory import reset_state
+from agents.networks.network import NETWORKS, Network
 from agents.play.agent_info import AgentInfo, check_game, info_of
 from agents.play.policy import SeatedAgent
 from agents.play.trainable import AnyGame, trainable

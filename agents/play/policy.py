@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.networks.network import reset_state
+from agents.networks.memory import reset_state
 from agents.play.agent_info import AgentInfo
 from games.engine.batch import Batch
 from games.engine.view import View

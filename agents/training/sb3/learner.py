@@ -13,7 +13,7 @@ from stable_baselines3.common.logger import Logger
 from torch import Tensor
 
 from agents.algorithms.dqn import MIN_DECISIONS
-from agents.algorithms.gradient import scheduled_rate
+from agents.algorithms.optimizer import scheduled_rate
 from agents.algorithms.settings import setting_remarks
 from agents.bridges.sb3.agent import Sb3Agent
 from agents.bridges.sb3.environment import SparringVecEnv

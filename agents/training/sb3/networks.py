@@ -67,7 +67,7 @@ def _memory(settings: AgentSettings) -> dict[str, Any]:
     return {**size, "shared_lstm": True, "enable_critic_lstm": False}
 
 
-# Those of `agents.algorithms.learner.make_optimizer`, and what they are given beside the weight decay.
+# Those of `agents.algorithms.optimizer.make_optimizer`, and what they are given beside the weight decay.
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], tuple[str, ...]]] = {
     "adam": (torch.optim.Adam, ("eps",)),
     "adamw": (torch.optim.AdamW, ("eps",)),

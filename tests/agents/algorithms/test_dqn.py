@@ -17,7 +17,8 @@ from agents.algorithms.settings import CHOICES
 from agents.core import memory_check
 from agents.core.settings import AgentSettings
 from agents.experience.replay import SampledEntries
-from agents.networks.network import ActionValues, epsilon_greedy
+from agents.networks.action_choice import epsilon_greedy
+from agents.networks.network import ActionValues
 from agents.participants import participant
 from agents.training.config import resolve
 from games.engine.batch import OUT_OF_TIME, OVER

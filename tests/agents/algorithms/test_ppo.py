@@ -15,7 +15,7 @@ from agents.algorithms.ppo import PPO, PPOSettings, advantages
 from agents.algorithms.ppo_loss import Minibatch, PPOTerms, entropy, policy_loss, value_loss
 from agents.core.settings import AgentSettings
 from agents.experience.rollout import Rollout, truncated_rows
-from agents.networks.network import choose, masked, sample
+from agents.networks.action_choice import choose, masked, sample
 from agents.participants import participant
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.arena import GameArena

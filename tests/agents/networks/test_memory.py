@@ -7,7 +7,7 @@ import torch
 import games
 from agents.algorithms.ppo import PPO, PPOSettings
 from agents.core.settings import AgentSettings
-from agents.networks.network import Memory, reset_state, segments
+from agents.networks.memory import Memory, reset_state, segments
 from agents.participants import participant
 from agents.play.agent import Agent, build_network, describe_agent
 from games.engine.batch import EXTERNAL, Batch

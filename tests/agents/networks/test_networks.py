@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from agents.core.precision import best_dtype
 from agents.core.settings import AgentSettings
-from agents.networks.network import ActorCritic, best_dtype, make_encoder
+from agents.networks.network import ActorCritic, make_encoder
 from agents.networks.patches import to_patches
 from agents.networks.registry import ENCODERS
 from games.errors import UserError

@@ -232,7 +232,7 @@ def test_its_networks_are_as_large_as_ours(network, name):
 
 
 def test_optimisers_have_the_settings_of_ours():
-    from agents.algorithms.gradient import make_optimizer
+    from agents.algorithms.optimizer import make_optimizer
 
     for name in ("adam", "adamw", "rmsprop", "sgd", "adagrad"):
         ours, _ = configs.resolve(

@@ -1,0 +1,37 @@
+"""The optimisers of torch that settings can name, and the schedules of their learning rate."""
+
+from math import cos, pi
+from typing import Any
+
+import torch
+
+from agents.algorithms.settings import CHOICES, LearnerSettings
+from games.errors import UserError, nearest
+
+
+def scheduled_rate(rate: float, schedule: str, warmup: float, progress: float) -> float:
+    """The learning rate at some progress (0 to 1) of a run.
+
+    >>> [scheduled_rate(1.0, "linear", 0.0, p) for p in (0.0, 0.25, 1.0)], scheduled_rate(1.0, "constant", 0.5, 0.25)
+    ([1.0, 0.75, 0.0], 0.5)
+    """
+    left = max(0.0, 1.0 - progress)
+    factor = {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * cos(pi * left)}[schedule]
+    return rate * factor * (min(1.0, progress / warmup) if warmup > 0 else 1.0)
+
+
+def make_optimizer(parameters: list[dict[str, Any]], settings: LearnerSettings, device: torch.device) -> torch.optim.Optimizer:
+    """torch's optimiser of the name in the settings, over groups of parameters; fused kernels where it has them."""
+    name, rate, decay, eps = settings.optimizer, settings.learning_rate, settings.weight_decay, settings.optimizer_eps
+    fused = device.type in ("cpu", "cuda")
+    if name == "adam":
+        return torch.optim.Adam(parameters, rate, eps=eps, weight_decay=decay, fused=fused)
+    if name == "adamw":
+        return torch.optim.AdamW(parameters, rate, eps=eps, weight_decay=decay, fused=fused)
+    if name == "rmsprop":
+        return torch.optim.RMSprop(parameters, rate, alpha=0.99, eps=eps, weight_decay=decay, momentum=settings.momentum)
+    if name == "sgd":
+        return torch.optim.SGD(parameters, rate, weight_decay=decay, momentum=settings.momentum, fused=fused)
+    if name == "adagrad":
+        return torch.optim.Adagrad(parameters, rate, weight_decay=decay)
+    raise UserError(f"There is no optimizer '{name}'.\n{nearest(name, CHOICES['optimizer'])}")
