@@ -380,7 +380,7 @@ def bot(s, seat, skill):
 
 
 def test_a_time_limit_is_kept_where_games_are_long(tmp_path, monkeypatch):
-    """All games would take several times as long."""
+    """All games would take several times as long; a busy machine is allowed some seconds."""
     import time
 
     (tmp_path / "endless.py").write_text(SLOW)
@@ -391,7 +391,7 @@ def test_a_time_limit_is_kept_where_games_are_long(tmp_path, monkeypatch):
     code, out, err = call(*words, "--time-limit", 12)
     assert code == 0, err
     final = json.loads((tmp_path / "endless" / "one" / "results.json").read_text())
-    assert final["seconds"] < 14.0
+    assert final["seconds"] < 18.0
     assert 10 <= final["evaluation"]["games"] < 20_000
     assert f"{final['evaluation']['games']} games instead of 20,000, to keep the time limit" in out
     assert "Mark:   return 1e+06: not reached" in out
