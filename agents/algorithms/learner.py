@@ -100,6 +100,11 @@ class Learner:
         """Ticks of these episodes."""
         return self.collector.lengths
 
+    @property
+    def largest_reward(self) -> float:
+        """The greatest absolute value of the rewards in this sitting, scaled."""
+        return self.collector.largest_reward
+
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
         """Play, learn, and tell what TensorBoard shows. progress: of the run, 0 to 1, whenever it is asked."""
         raise TypeError(f"{type(self).__name__} does not learn")

@@ -31,6 +31,7 @@ from games.errors import UserError
 
 AGENT = "agent.safetensors"
 RESULTS = "results.json"  # of a run that has finished
+LARGE_REWARD = 100.0  # scaled; values learn best where they are of the order of 1
 
 
 class Trainer:
@@ -197,12 +198,21 @@ class Trainer:
             raise self._not_finite(", ".join(bad) or "a reward")
 
     def _not_finite(self, what: str) -> UserError:
-        told = what in ("a reward", "an observation")
         return UserError(
             f"Training stopped at step {self.learner.steps:,}: {what} is not a number.\n"
-            f"What is saved in {self.folder} is of before.\n"
-            f"{'It is what the game gave.' if told else 'Try a lower --set learning_rate=…'}"
+            f"What is saved in {self.folder} is of before.\n{self._cause(what)}"
         )
+
+    def _cause(self, what: str) -> str:
+        """What the user can change where a number is not finite."""
+        if what in ("a reward", "an observation"):
+            return "It is what the game gave."
+        largest = self.learner.largest_reward
+        if largest > LARGE_REWARD:
+            now = self.config.learner.reward_scale
+            scale = 10.0 ** -math.ceil(math.log10(largest)) * now
+            return f"The game's rewards reach {largest / now:.3g}: try --set reward_scale={scale:.0e}"
+        return "Try a lower --set learning_rate=…"
 
     def _numbers(self, before: int, metrics: dict[str, float]) -> dict[str, float]:
         """The numbers of an iteration for TensorBoard and progress.jsonl; SB3's tags where it has one."""
