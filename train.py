@@ -89,6 +89,17 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:  # before there was anything to save
         return 130
+    except (MemoryError, RuntimeError) as error:
+        from agents.core.memory_check import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        print(f"error: There is not enough memory ({str(error).splitlines()[0][:200]}).", file=sys.stderr)
+        print(
+            "What was saved stays. Choose fewer --envs, a smaller buffer_size or batch_size, or a smaller size.",
+            file=sys.stderr,
+        )
+        return 2
 
 
 def list_games() -> int:
