@@ -204,7 +204,7 @@ class Trainer:
         )
 
     def _cause(self, what: str) -> str:
-        """What the user can change where a number is not finite."""
+        """Advice for a run that met a number that is not finite."""
         if what in ("a reward", "an observation"):
             return "It is what the game gave."
         largest = self.learner.largest_reward
