@@ -90,8 +90,10 @@ class Agent:
         if self._state is None or len(self._state) != len(batch):
             self._state = self.initial_state(len(batch))
         actions, self._state = self.decide(batch, masks, reset_state(self._state, begins))
-        actions = actions + trainable(self.game).first_action
-        return int(actions[0]) if single else actions
+        found = trainable(self.game).env_actions(actions)
+        if not single:
+            return found
+        return int(found[0]) if isinstance(found, np.ndarray) and found.ndim == 1 else found[0]
 
     def initial_state(self, rows: int) -> Tensor | None:
         """The recurrent state of `rows` rows before an episode begins; None without a memory."""

@@ -25,7 +25,6 @@ from games.engine.view import View, frame_shape
 class TrainableGame(Protocol):
     """The operations of a game that training, evaluation and export need. `trainable` gives them for any game."""
 
-    first_action: int  # number of the first action in the game's own environment
     any_thread: bool  # its environments may be stepped from any thread
 
     def frame_shape(self, observation: str, size: int) -> tuple[int, ...]:
@@ -33,6 +32,9 @@ class TrainableGame(Protocol):
 
     def to_frames(self, observation: np.ndarray, settings: AgentSettings) -> np.ndarray:
         """One or more observations of the game's environment in the form, channels last, that `Agent.act` takes."""
+
+    def env_actions(self, actions: np.ndarray) -> Any:
+        """Actions [B], numbered from 0, as the game's own environment takes them: [B], or of several numbers each [B, …]."""
 
     def make_arena(
         self, num_envs: int, seed: int, opponents: list[Participant | None], settings: AgentSettings, workers: Workers
@@ -59,7 +61,7 @@ AnyGame: TypeAlias = Game | ExternalGame
 class NativeGame:
     """The operations of one of our own game files."""
 
-    first_action, any_thread = 0, True
+    any_thread = True
 
     def __init__(self, game: Game):
         self.game = game
@@ -69,6 +71,9 @@ class NativeGame:
 
     def to_frames(self, observation: np.ndarray, settings: AgentSettings) -> np.ndarray:
         return observation
+
+    def env_actions(self, actions: np.ndarray) -> np.ndarray:
+        return actions
 
     def make_arena(
         self, num_envs: int, seed: int, opponents: list[Participant | None], settings: AgentSettings, workers: Workers

@@ -73,7 +73,7 @@ class GymGame(GymEnvironment):
     def digest(self) -> str:
         """SHA-256 of the spaces, on which an agent depends: a user's own environment may change."""
         adapter = self.adapter
-        text = f"{adapter.forms} {adapter.shape(adapter.forms[0], 0)} {self.first_action} {self.num_actions}"
+        text = f"{adapter.forms} {adapter.shape(adapter.forms[0], 0)} {self.actions.first} {self.num_actions}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -101,6 +101,9 @@ class GymGame(GymEnvironment):
         if settings.observation != "objects":
             frames = np.moveaxis(frames, 1, -1) if frames.ndim == 4 else frames[..., None]
         return frames[0] if single else frames
+
+    def env_actions(self, actions: np.ndarray) -> Any:
+        return self.actions.batch_to_env(actions)
 
     def make_arena(
         self, num_envs: int, seed: int, opponents: list[Participant | None], settings: AgentSettings, workers: Workers

@@ -1,5 +1,8 @@
 """Converts observations of Gymnasium spaces into frames that networks take."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -15,8 +18,10 @@ class ObservationAdapter:
     [channels, height, width]; with one or three channels also `pixels`, grey [size, size].
     """
 
-    def __init__(self, name: str, space: spaces.Space):
+    def __init__(self, name: str, space: spaces.Space, num_actions: int | None = None):
+        """num_actions: of the environment, by which a mask in a Dict is known."""
         self.space = space
+        self.mask_key: str | None = None  # entry of a Dict that holds the mask of allowed actions, no part of the frame
         self.kind = _kind(name, space)
         self.channels, self.scale = 0, 1.0  # channels of an image; factor that makes bytes of vectors 0 to 1
         if self.kind == "objects":
@@ -46,8 +51,14 @@ class ObservationAdapter:
             return (int(spaces.flatdim(self.space)),)
         return (size, size) if observation == "pixels" else (self.channels, *self.sides)
 
-    def frames(self, raw: np.ndarray, observation: str, size: int) -> np.ndarray:
-        """Observations [B, …] as frames [B, *shape], a copy."""
+    def masks(self, observations: Any) -> np.ndarray:
+        """The allowed actions uint8 [B, A] in B observations of a Dict with `mask_key`."""
+        if isinstance(observations, dict):
+            return np.array(observations[self.mask_key], np.uint8)
+        return np.array([observation[self.mask_key] for observation in observations], np.uint8)
+
+    def frames(self, raw: Sequence[Any] | np.ndarray, observation: str, size: int) -> np.ndarray:
+        """B observations, as the environment gives them in a list or as an array [B, …], as frames [B, *shape], a copy."""
         if isinstance(self.space, spaces.Discrete):
             return np.eye(int(self.space.n), dtype=np.float32)[np.asarray(raw, np.int64) - int(self.space.start)]
         if observation == "objects":
