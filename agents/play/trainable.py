@@ -30,7 +30,13 @@ class TrainableGame(Protocol):
     def frame_shape(self, observation: str, size: int) -> tuple[int, ...]:
         """The shape of one frame. observation: pixels, planes or objects; size: of an image, in pixels."""
 
-    def to_frames(self, observation: np.ndarray, settings: AgentSettings) -> np.ndarray:
+    def image_shape(self, observation: str, size: int) -> tuple[int, ...] | None:
+        """The shape of the image in a frame that holds an image and objects (`agents.networks.inputs`); None for others."""
+
+    def describe_observation(self, settings: AgentSettings) -> list[tuple[str, str, str]]:
+        """Of an observation of several parts: each part's name, its space, and what becomes of it; else nothing."""
+
+    def to_frames(self, observation: Any, settings: AgentSettings) -> np.ndarray:
         """One or more observations of the game's environment in the form, channels last, that `Agent.act` takes."""
 
     def env_actions(self, actions: np.ndarray) -> Any:
@@ -68,6 +74,12 @@ class NativeGame:
 
     def frame_shape(self, observation: str, size: int) -> tuple[int, ...]:
         return frame_shape(self.game, observation, size)
+
+    def image_shape(self, observation: str, size: int) -> None:
+        return None
+
+    def describe_observation(self, settings: AgentSettings) -> list[tuple[str, str, str]]:
+        return []
 
     def to_frames(self, observation: np.ndarray, settings: AgentSettings) -> np.ndarray:
         return observation

@@ -34,8 +34,8 @@ class ActionAdapter:
         if self.num_actions > MOST:
             raise UserError(
                 f"{name} has {self.num_actions:,} actions, the combinations of {_short(space)}.\n"
-                f"Sparring chooses among {MOST} at most: offer some of them by a wrapper,\n"
-                "gymnasium.wrappers.TransformAction(env, lambda number: ACTIONS[number], gymnasium.spaces.Discrete(len(ACTIONS)))"
+                f"Sparring chooses among {MOST} at most: a wrapper can offer some of them, ACTIONS,\n"
+                "gymnasium.wrappers.TransformAction(env, ACTIONS.__getitem__, gymnasium.spaces.Discrete(len(ACTIONS)))."
             )
         self._actions = list(_combinations(space))
 
@@ -50,7 +50,7 @@ class ActionAdapter:
     def to_env(self, action: int | np.integer) -> Any:
         """The action that an environment takes, for a number from 0."""
         if isinstance(self.space, spaces.Discrete):
-            return self.space.dtype.type(action + self.first)  # type: ignore[union-attr]
+            return self.space.dtype.type(action + self.first)
         found = self._actions[int(action)]
         return found.copy() if isinstance(found, np.ndarray) else found
 
@@ -89,7 +89,7 @@ def _count(name: str, space: spaces.Space) -> int:
 def _combinations(space: spaces.Space) -> Iterator[Any]:
     """All actions of a space whose actions can be counted, the last part fastest."""
     if isinstance(space, spaces.Discrete):
-        yield from (space.dtype.type(number + space.start) for number in range(int(space.n)))  # type: ignore[union-attr]
+        yield from (space.dtype.type(number + space.start) for number in range(int(space.n)))
     elif isinstance(space, spaces.MultiDiscrete):
         for index in np.ndindex(*(int(number) for number in space.nvec.reshape(-1))):
             yield (np.array(index).reshape(space.shape) + space.start).astype(space.dtype)

@@ -138,7 +138,7 @@ class GymArena:
                 raise UserError(f"{self.game.name} does not give the final observation of an episode: info['final_obs'].")
             final = np.stack([info["final_obs"][row] for row in rows])
         else:
-            final = np.asarray(raw)[rows]
+            final = [raw[row] for row in rows]
         self.view.set_final(rows, self.view.next_stacks(rows, final, []))
         self.episode[rows] += 1
         self.returns[rows], self.lengths[rows] = 0, 0

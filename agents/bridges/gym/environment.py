@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import gymnasium
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 from agents.bridges.gym.action_adapter import ActionAdapter
+from agents.bridges.gym.env_list import EnvList
 from agents.bridges.gym.observation_adapter import ObservationAdapter
 from agents.core.game_names import GYM
 from games.errors import UserError
@@ -64,6 +66,8 @@ class GymEnvironment:
                 if equal and isinstance(envs.metadata.get("autoreset_mode"), AutoresetMode):
                     return envs
                 envs.close()
+            if isinstance(self.adapter.space, (spaces.Dict, spaces.Tuple)) or self.actions.table is None:
+                return EnvList([self.make() for _ in range(num_envs)])
             return gymnasium.make_vec(
                 self.env_id, num_envs, vectorization_mode="sync", disable_env_checker=True,
                 vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},  # others keep a final observation by reference only
