@@ -94,7 +94,7 @@ def _channels_first(first: int, second: int, third: int, stack: bool) -> bool:
 
 
 def _bytes_of(low: float, high: float, integer: bool) -> tuple[float, float]:
-    """What to subtract from numbers from low to high, and what to multiply them by, to make them bytes."""
+    """The number to subtract from numbers from low to high, and the factor that then makes them bytes."""
     if low >= 0 and high <= 1:
         return 0.0, 255.0
     if low >= 0 and high <= 255:
