@@ -33,6 +33,6 @@ class Caption:
         return np.frombuffer(pygame.image.tobytes(self._canvas, "RGB"), np.uint8).reshape(HEIGHT, self.width, 3)
 
     def _put(self, line: str, colour: tuple[int, int, int], x: float, anchor: str) -> None:
-        room = self.width / 2 - 8
-        size = self._text.fit(line, 15, room)
-        self._text.put(self._canvas, self._text.shorten(line, size, room), size, colour, (x, HEIGHT / 2 + 1), anchor)
+        limit = self.width / 2 - 8
+        size = self._text.fit(line, 15, limit)
+        self._text.put(self._canvas, self._text.shorten(line, size, limit), size, colour, (x, HEIGHT / 2 + 1), anchor)
