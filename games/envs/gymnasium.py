@@ -36,10 +36,12 @@ from games.envs.seat_env import (
     image_shape,
     space_of,
 )
+from games.envs.state import CloneState, EnvState
 from games.errors import UserError
 
 __all__ = [
     "PICTURE",
+    "EnvState",
     "MakePlayer",
     "SeatEnv",
     "SeatPlayer",
@@ -54,7 +56,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class SparringEnv(gym.Env[np.ndarray, np.int64]):
+class SparringEnv(CloneState, gym.Env[np.ndarray, np.int64]):
     """One game as a Gymnasium `Env`: `step` plays one seat, `opponent` the other.
 
     Observations are uint8 [size, size, stack] (`pixels`; newest frame last), uint8 [size, size, stack × roles]
@@ -63,6 +65,8 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
 
     `reset(seed=…)` begins episode 0 of that seed, `reset()` the next episode. The episodes are the same however long the
     earlier ones were and whether they were played to the end.
+
+    `copy.deepcopy` and pickles give an environment that goes on by itself from the same state, without a window.
     """
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 15}
@@ -107,6 +111,12 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
         reward = float(self.seat.rewards[0])
         return channels_last(self.view, seen)[0], reward, bool(end == OVER), bool(end == OUT_OF_TIME), {"action_mask": mask}
 
+    def _changing(self) -> list[tuple[Any, tuple[str, ...]]]:
+        return [(self, ("_episode", "_ended")), (self.seat, self.seat.CHANGING)]
+
+    def _player(self) -> SeatPlayer | None:
+        return self.seat.player
+
     def action_masks(self) -> np.ndarray:
         """bool [A]: the legal actions now. sb3-contrib's MaskablePPO calls a method of this name."""
         return self.seat.masks()[0].astype(bool)
@@ -121,7 +131,7 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
         self.seat.close()
 
 
-class SparringVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+class SparringVectorEnv(CloneState, VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """N copies of a game as a Gymnasium `VectorEnv`: one compiled batch, without a Python loop over environments.
 
     `autoreset_mode`, as in Gymnasium (a member of `AutoresetMode` or its value), says what `step` does at an episode's end:
@@ -238,6 +248,12 @@ class SparringVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             "final_info": {"action_mask": action_masks, "_action_mask": ended.copy()},
             "_final_info": ended.copy(),
         }
+
+    def _changing(self) -> list[tuple[Any, tuple[str, ...]]]:
+        return [(self, ("_begun", "_ended", "_last")), (self.seat, self.seat.CHANGING)]
+
+    def _player(self) -> SeatPlayer | None:
+        return self.seat.player
 
     def render(self) -> tuple[np.ndarray, ...] | None:
         """A picture of each environment, uint8 [420, 420, 3], that fits the observation returned last."""
