@@ -121,6 +121,25 @@ class SparringEnv(CloneState, gym.Env[np.ndarray, np.int64]):
         """bool [A]: the legal actions now. sb3-contrib's MaskablePPO calls a method of this name."""
         return self.seat.masks()[0].astype(bool)
 
+    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+        """Pygame's code of a key → action, for `gymnasium.utils.play.play`. A key moves what it moves in the picture.
+
+        A key of the other seat does the same, as in the game's window. `UserError` if the game is played with the mouse.
+        """
+        import pygame  # needed only to play
+
+        codes = {pygame.key.name(code): code for name, code in vars(pygame).items() if name.startswith("K_")}
+        seat = int(self.seat.seats[0])
+        keys = {key: action for other in (*range(self.game.players), seat) for key, action in self.game.keys[other].items()}
+        numbers = {name: number for number, name in enumerate(self.game.actions)}
+        seen_as = self.view.to_world(np.arange(self.game.num_actions)).tolist()  # an exchange, the same in both directions
+        found: dict[tuple[int, ...], int] = {
+            (codes[key],): seen_as[numbers[action]] for key, action in keys.items() if action in numbers
+        }
+        if not found:
+            raise UserError(f"{self.game.heading} is played with the mouse, or with moves that only its window has: play.py.")
+        return found
+
     def render(self) -> np.ndarray | None:
         """`rgb_array`: the spectator's picture, uint8 [420, 420, 3], painted without a display. `human`: None."""
         return self.audience.render()
