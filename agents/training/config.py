@@ -15,7 +15,7 @@ import torch
 
 import games
 from agents.algorithms import dqn, ppo
-from agents.algorithms.settings import CHOICES, LearnerSettings
+from agents.algorithms.settings import CHOICES, OWNER, LearnerSettings
 from agents.bridges.game_loader import load_game
 from agents.core import distributed, tensor_file
 from agents.core.game_names import is_gym
@@ -79,8 +79,6 @@ class Config:
         return self.algorithm if self.trainer == TRAINERS[0] else f"{self.trainer}-{self.algorithm}"
 
 
-# Settings that only one algorithm uses, though agents' files keep them for all.
-OWNER = {"normalize_value": "ppo", "temperature": "ppo", "dueling": "dqn", "epsilon": "dqn"}
 WHY = {
     "ppo": "dqn has no policy, only what actions are worth, learned off policy",
     "dqn": "ppo learns on policy, from what it has just played; it keeps no replay and values no actions",

@@ -7,13 +7,13 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from agents.algorithms.settings import applicable, unusual
 from agents.core import signals, tensor_file
 from agents.core.distributed import ProcessGroup, Stop
 from agents.participants import participant
@@ -74,7 +74,8 @@ class Trainer:
         self.log = Log(folder, position, self.learner.steps) if leads else Silent()
         if not self.learner.steps:
             what = {"game": game.name, "trainer": config.trainer, "algo": config.algorithm, "seed": config.seed}
-            self.log.settings({**what, **asdict(config.learner)})
+            settings, algorithm = config.learner, config.algorithm
+            self.log.settings({**what, **applicable(settings, algorithm)}, {**what, **unusual(settings, algorithm)})
         title = f"{game.name} {config.algorithm} {config.learner.network}"
         self.terminal = Terminal(quiet or not leads, title)
         self.tail = 3.0  # seconds kept for the last evaluations, where the time is limited
@@ -442,6 +443,8 @@ def _eval_numbers(summary: dict[str, Any], seconds: float) -> dict[str, float]:
     mean = summary["mean_return"]
     return {
         "eval/mean_reward": mean,
+        "eval/mean_reward_low": summary["return_interval"][0],
+        "eval/mean_reward_high": summary["return_interval"][1],
         "eval/std_reward": summary["std_return"],
         "eval/score": mean,
         "perf/eval_seconds": seconds,
