@@ -25,7 +25,7 @@ class EnvState:
     layout: dict[str, Any]  # of the environment that it is of: a state fits only its like
     batch: bytes
     view: dict[str, np.ndarray]
-    own: list[dict[str, Any]]  # attributes of the environment and of its parts
+    attributes: list[dict[str, Any]]  # of the environment and of its parts
     player: Any  # the state of an opponent that is no bot
 
 
@@ -53,9 +53,9 @@ class CloneState:
                 f"The state of the opponent, a {type(player).__name__}, is not known: give it state() and restore(state).\n"
                 "Or copy the whole environment: copy.deepcopy(env)."
             )
-        own = [{name: deepcopy(getattr(part, name)) for name in names} for part, names in self._changing()]
+        attributes = [{name: deepcopy(getattr(part, name)) for name in names} for part, names in self._changing()]
         state = None if player is None else player.state()
-        return EnvState(layout_of(self.view), self.batch.snapshot(), self.view.state(), own, state)
+        return EnvState(layout_of(self.view), self.batch.snapshot(), self.view.state(), attributes, state)
 
     def restore_state(self, state: EnvState) -> None:
         """Go on from a state of this environment, or of one that was made the same way; `UserError` for any other."""
@@ -67,7 +67,7 @@ class CloneState:
             raise UserError("The state is of an environment with another opponent.")
         self.batch.restore(state.batch)
         self.view.restore(state.view)
-        for (part, _), values in zip(self._changing(), state.own, strict=True):
+        for (part, _), values in zip(self._changing(), state.attributes, strict=True):
             for name, value in values.items():
                 setattr(part, name, deepcopy(value))
         if player is not None:
@@ -75,7 +75,7 @@ class CloneState:
 
 
 def layout_of(view: View) -> dict[str, Any]:
-    """What two environments have in common if one can go on from the other's state."""
+    """The layout of an environment: one can go on from another's state if the layouts are equal."""
     game, rows = view.game, np.stack([view.envs, view.seats], 1).tolist()
     return {
         "game": game.name,

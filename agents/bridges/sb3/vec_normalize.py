@@ -74,8 +74,8 @@ def names_beside(name: str) -> list[str]:
     """
     stem = name.removesuffix(".zip")
     checkpoint = re.fullmatch(r"(.*_)(\d+_steps)", stem)  # as CheckpointCallback names them
-    own = [f"{checkpoint[1]}vecnormalize_{checkpoint[2]}.pkl"] if checkpoint else []
-    return [*own, f"{stem}_vecnormalize.pkl", f"{stem}.pkl", *NAMES]
+    of_checkpoint = [f"{checkpoint[1]}vecnormalize_{checkpoint[2]}.pkl"] if checkpoint else []
+    return [*of_checkpoint, f"{stem}_vecnormalize.pkl", f"{stem}.pkl", *NAMES]
 
 
 def read(path: Path, space: spaces.Box) -> ObservationStatistics | None:
