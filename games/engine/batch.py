@@ -23,7 +23,7 @@ class Workers:
 
     def __init__(self, threads: int = 1, initializer: Callable[[], None] | None = None):
         """initializer: called once in each new thread (not in the caller's)."""
-        self.threads = max(1, threads)
+        self.threads, self.initializer = max(1, threads), initializer
         self._pool = ThreadPoolExecutor(self.threads - 1, "worker", initializer) if self.threads > 1 else None
 
     def run(self, count: int, call: Callable[[int, int, int], Any]) -> list[Any]:
@@ -33,6 +33,10 @@ class Workers:
         edges = [count * k // self.threads for k in range(self.threads + 1)]
         futures = [self._pool.submit(call, edges[k], edges[k + 1], k) for k in range(1, self.threads)]
         return [call(edges[0], edges[1], 0), *(future.result() for future in futures)]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has threads of its own."""
+        return Workers, (1 if self._pool is None else self.threads, self.initializer)
 
     def close(self) -> None:
         if self._pool is not None:
@@ -182,6 +186,8 @@ class Batch:
         for key, value in expected.items():
             if header[key] != value:
                 raise UserError(f"The snapshot's {key} is {header[key]}, this batch's is {value}.")
+        if header["sizes"] != [array.nbytes for array in self._arrays()]:
+            raise UserError(f"The snapshot is of another state of {self.game.shown}: its arrays have other sizes.")
         offset, self.seed = start + length, header["seed"]
         for array in self._arrays():
             array[...] = np.frombuffer(snapshot, array.dtype, array.size, offset).reshape(array.shape)
@@ -191,6 +197,15 @@ class Batch:
         return [
             self.states, self.slots, self.final, self.rewards, self.end, self.returns, self.ticks, self.env_ids, self.levels,
         ]  # fmt: skip
+
+    # A copy goes on by itself, by `copy.deepcopy` or from a pickle; compiled code is not copied.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "kernel"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.kernel = self.game.kernel
 
     def record(self, env: int = 0, final: bool = False):
         """One environment's state, its fields as attributes of Python's own types: for `hud`, replays and tests."""
