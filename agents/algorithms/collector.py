@@ -53,9 +53,8 @@ class Collector:
         self.acting_seconds = self.environment_seconds = 0.0  # of this iteration
         self.memory: Tensor | None = None if network.memory is None else network.memory.initial_state(self.rows, device)
         self.episode = np.full(self.rows, -1, np.int64)  # number of the episode of each row's latest decision; -1: none
-        self.norm = self.encoder.running_norm  # statistics of observations; None where they are not normalised
-        # What this process has seen since the last merge, where there are several.
-        self.unmerged = RunningNorm(len(self.norm.mean)) if self.norm is not None and group.size > 1 else None
+        self.norms = self.encoder.running_norms  # statistics of observations; none where they are not normalised
+        self.unmerged = self._new_unmerged()  # what this process has seen since the last merge, where there are several
         self._observation: Tensor | None = None
         self._clock = perf_counter()
 
@@ -64,17 +63,20 @@ class Collector:
 
     def begin_iteration(self) -> None:
         """Forget the last iteration's episodes and times; from now on observations are normalised by all seen before."""
-        if self.norm is not None:
-            if self.unmerged is not None:
-                self.norm.merge(self.group.all_gather(self.unmerged.summary()))
-                self.unmerged = RunningNorm(len(self.norm.mean))
-            self.norm.settle()
+        for norm, unmerged in zip(self.norms, self.unmerged or self.norms, strict=True):
+            if self.unmerged:
+                norm.merge(self.group.all_gather(unmerged.summary()))
+            norm.settle()
+        self.unmerged = self._new_unmerged()
         self.returns, self.lengths = [], []
         self.acting_seconds = self.environment_seconds = 0.0
 
     def freeze_norm(self) -> None:
         """Normalise by what is known now for ever."""
-        self.norm = self.unmerged = None
+        self.norms = self.unmerged = []
+
+    def _new_unmerged(self) -> list[RunningNorm]:
+        return [RunningNorm(len(norm.mean)) for norm in self.norms] if self.group.size > 1 else []
 
     # --- before a decision ---
 
@@ -89,8 +91,10 @@ class Collector:
     def observe(self) -> Tensor:
         """Compute the new observations after a step, and keep them; see `observation`."""
         raw, to_storage = check_finite(self.arena.view.observe()), self.encoder.to_storage
-        if self.norm is not None:
-            (self.norm if self.unmerged is None else self.unmerged).watch(torch.from_numpy(raw[self.asked()]).flatten(1))
+        if self.norms:
+            inputs = self.encoder.norm_inputs(torch.from_numpy(raw[self.asked()]))
+            for norm, numbers in zip(self.unmerged or self.norms, inputs, strict=True):
+                norm.watch(numbers)
         parts = self.workers.run(len(raw), lambda lo, hi, k: torch.from_numpy(to_storage(raw[lo:hi])))
         self._observation = parts[0] if len(parts) == 1 else torch.cat(parts)
         now = perf_counter()
@@ -187,8 +191,8 @@ class Collector:
         tensors["episode"] = torch.from_numpy(self.episode)
         if self.memory is not None:
             tensors["memory"] = self.memory
-        if self.unmerged is not None:
-            tensors["fresh"] = self.unmerged.summary()
+        if self.unmerged:
+            tensors["fresh"] = torch.cat([norm.summary() for norm in self.unmerged])
         return tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> str | None:
@@ -197,8 +201,10 @@ class Collector:
         self.episode = tensors["episode"].numpy().copy()
         if self.memory is not None:
             self.memory = tensors["memory"].to(self.device)
-        if self.unmerged is not None:
-            self.unmerged = RunningNorm(len(self.unmerged.mean))
-            self.unmerged.merge([tensors["fresh"]])
+        if self.unmerged:
+            self.unmerged = self._new_unmerged()
+            summaries = tensors["fresh"].split([len(norm.summary()) for norm in self.unmerged])
+            for norm, summary in zip(self.unmerged, summaries, strict=True):
+                norm.merge([summary])
         self._observation = torch.from_numpy(self.encoder.to_storage(self.arena.view.newest()))
         return remark

@@ -76,7 +76,9 @@ class Learner:
             arena, self.network, settings.reward_scale, self.device, self.dtype, self.workers, self.group
         )
         self.seconds = dict.fromkeys(TIMINGS, 0.0)  # of the latest iteration
-        self.remarks = setting_remarks(settings, game.recipe.get(self.algorithm), game.turns)  # worth a line at a run's start
+        parts = trainable(game).describe_observation(settings)
+        self.remarks = [f"{name} ({space}) is {becomes}" for name, space, becomes in parts if becomes.endswith("left out")]
+        self.remarks += setting_remarks(settings, game.recipe.get(self.algorithm), game.turns)  # worth a line at a run's start
 
     def close(self) -> None:
         """Give back its threads and the environments."""

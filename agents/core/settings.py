@@ -7,12 +7,14 @@ from typing import Any
 
 from games.errors import UserError
 
+OBJECTS_TOO = "+objects"  # ends the name of an observation of an image and objects
+
 
 @dataclass
 class AgentSettings:
     """Settings of an agent, whichever algorithm trained it: its file keeps them, so that it sees and acts as in training."""
 
-    observation: str = "pixels"  # pixels, planes or objects
+    observation: str = "pixels"  # pixels, planes or objects; pixels+objects or planes+objects where there are both
     size: int = 30  # side of pixels and planes; the smallest at which a small ball still moves smoothly
     stack: int = 2  # newest frames in one observation; two show velocities
     network: str = "patch"  # encoder: patch, tiny, small, nature, impala, mobile, mlp, or the name of a user's own file
@@ -20,7 +22,8 @@ class AgentSettings:
     hidden: int = 128  # units of the last hidden layer (patch, mlp); the others have their own
     channels: int = 16  # of the patch encoder's first layer
     patch: int = 6  # pixels, the patch encoder's kernel and stride
-    normalize_observation: bool = False  # of mlp: by the running mean and deviation of each number
+    codes: int = 0  # above 0, bytes of planes are so many codes, each a plane of its own; 0: they are brightness
+    normalize_observation: bool = False  # by the running mean and deviation of each number, of images of each channel
     normalize_value: bool = False  # of ppo: the value head learns normalised returns (PopArt)
     memory: str = "none"  # none, or lstm: over the features of the episode's earlier decisions; stack is then 1
     memory_size: int = 128  # units of the lstm
@@ -30,13 +33,18 @@ class AgentSettings:
     epsilon: float = 0.0  # of play, for dqn: probability of a random allowed action
     delay: int = 0  # ticks until an action takes effect, in training and in play; a person's is about 12
 
+    @property
+    def is_image(self) -> bool:
+        """True if a frame is an image, uint8 [(channels,) height, width]; others are [n]: objects, or bytes of both."""
+        return self.observation != "objects" and not self.observation.endswith(OBJECTS_TOO)
+
 
 ALGORITHMS = ("ppo", "dqn")  # that an agent's file may name
 TRAINERS = ("sparring", "sb3")  # of runs: our learners, or Stable-Baselines3's
 
 # Range of each number in an agent's file, which is not trusted.
 RANGES: dict[str, tuple[float, float]] = {
-    "size": (8, 256), "stack": (1, 16), "hidden": (1, 65536), "channels": (1, 4096), "patch": (1, 256),
+    "size": (8, 256), "stack": (1, 16), "codes": (0, 256), "hidden": (1, 65536), "channels": (1, 4096), "patch": (1, 256),
     "memory_size": (1, 4096), "memory_layers": (1, 8),
     "temperature": (0, 1000), "epsilon": (0, 1), "delay": (0, 60),
 }  # fmt: skip

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from agents.core.settings import OBJECTS_TOO
 from agents.networks.encoder import Encoder
 from games.errors import UserError
 
@@ -17,6 +18,7 @@ class AugmentationSettings(Protocol):
     """The settings of a learner that augmentation reads."""
 
     observation: str
+    codes: int
     augment: str  # one of CHOICES
     augment_shift: int  # pixels; 0: DEFAULT_SHIFT
     augment_intensity: float  # standard deviation of the factor
@@ -40,6 +42,12 @@ def check(settings: AugmentationSettings) -> None:
             f"augment={settings.augment} changes images; objects are numbers, which mean something else when they are moved.\n"
             "Choose --observation pixels or planes, or leave it out."
         )
+    if settings.augment in ("intensity", "both") and (settings.codes or settings.observation.endswith(OBJECTS_TOO)):
+        reason = "codes, which mean something else" if settings.codes else "bytes with objects beside them, which are not kept"
+        raise UserError(
+            f"augment={settings.augment} makes images brighter and darker; here they are {reason} when they are scaled.\n"
+            "Choose --set augment=shift, or leave it out."
+        )
 
 
 def draw(settings: AugmentationSettings, encoder: Encoder, count: int, generator: torch.Generator) -> Augmentation | None:
@@ -61,11 +69,12 @@ def augmented(x: Tensor, augmentation: Augmentation | None, encoder: Encoder) ->
     """Stored observations [N, *encoder.stored] with their changes applied."""
     if augmentation is None:
         return x
+    image = encoder.image_of(x)
     if augmentation.offset is not None:
-        x = encoder.to_storage_torch(shifted(encoder.from_storage(x), augmentation.offset))
+        image = encoder.to_storage_torch(shifted(encoder.from_storage(image), augmentation.offset))
     if augmentation.factor is not None:  # not clipped at white: networks read any number
-        x = x.float() * augmentation.factor.reshape(-1, *[1] * (x.ndim - 1))
-    return x
+        image = image.float() * augmentation.factor.reshape(-1, *[1] * (image.ndim - 1))
+    return encoder.with_image(x, image)
 
 
 def shifted(images: Tensor, offset: Tensor) -> Tensor:

@@ -147,8 +147,11 @@ class Mlp(Encoder):
         self.features = settings.hidden
 
     @property
-    def running_norm(self) -> RunningNorm | None:
-        return self.normal
+    def running_norms(self) -> list[RunningNorm]:
+        return [] if self.normal is None else [self.normal]
+
+    def norm_inputs(self, x: Tensor) -> list[Tensor]:
+        return [] if self.normal is None else [x.flatten(1)]
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:  # [B, stack * numbers]
         x = x if self.normal is None else self.normal(x)

@@ -41,9 +41,13 @@ class Encoder(nn.Module):
         self.stored = self.image if len(shape) > 2 else shape
 
     @property
-    def running_norm(self) -> RunningNorm | None:
-        """The running statistics that normalise observations; None if they are not normalised."""
-        return None
+    def running_norms(self) -> list[RunningNorm]:
+        """The running statistics that normalise observations; none if they are not normalised."""
+        return []
+
+    def norm_inputs(self, x: Tensor) -> list[Tensor]:
+        """What each of `running_norms` watches in observations [B, stack, *frame]: [rows, numbers]."""
+        return []
 
     def to_storage(self, observation: np.ndarray) -> np.ndarray:
         """Observations [B, stack, *frame] in the layout that is stored: uint8 or float32 [B, *self.stored]."""
@@ -66,6 +70,14 @@ class Encoder(nn.Module):
         side = self.square
         squares = x.reshape(-1, height // side, width // side, channels, side, side).permute(0, 3, 1, 4, 2, 5)
         return squares.reshape(-1, *self.image)
+
+    def image_of(self, x: Tensor) -> Tensor:
+        """The images in stored observations, in the layout of `from_storage`; augmentation changes them alone."""
+        return x
+
+    def with_image(self, x: Tensor, image: Tensor) -> Tensor:
+        """Stored observations with other images."""
+        return image
 
     def micro_batch_size(self, dtype: torch.dtype) -> int:
         """Rows of one backward pass on a CPU: their activations should fit its cache."""

@@ -8,27 +8,30 @@ from agents.core.settings import AgentSettings
 from agents.networks import custom
 from agents.networks.action_choice import choose, epsilon_greedy
 from agents.networks.encoder import Encoder, orthogonal
+from agents.networks.inputs import wrapped_encoder
 from agents.networks.memory import Segments, make_memory
 from agents.networks.normalization import ValueNorm
 from agents.networks.registry import shipped_encoder
 from games.errors import UserError
 
 
-def make_encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
-    """The encoder that settings name, for observations [stack, *frame]; `UserError` if it does not take them."""
-    if not settings.network_digest:
-        return shipped_encoder(shape, settings)
-    if settings.normalize_observation:
+def make_encoder(shape: tuple[int, ...], settings: AgentSettings, image: tuple[int, ...] | None = None) -> Encoder:
+    """The encoder that settings name, for observations [stack, *frame]; `UserError` if it does not take them.
+
+    image: the shape of the image in a frame of an image and objects.
+    """
+    make = custom.make_encoder if settings.network_digest else shipped_encoder
+    if settings.network_digest and settings.normalize_observation and settings.observation == "objects":
         raise UserError("normalize_observation is for the mlp network; yours may normalise what it sees itself.")
-    return custom.make_encoder(shape, settings)
+    return wrapped_encoder(shape, image, settings, make)
 
 
 class Network(nn.Module):
     """An encoder and, if the settings name one, a memory; subclasses have heads."""
 
-    def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings):
+    def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings, image: tuple[int, ...] | None = None):
         super().__init__()
-        self.encoder = make_encoder(shape, settings)
+        self.encoder = make_encoder(shape, settings, image)
         self.memory = make_memory(self.encoder.features, settings)
         self.features = self.memory.features if self.memory else self.encoder.features
 
@@ -78,8 +81,8 @@ class Network(nn.Module):
 class ActorCritic(Network):
     """A policy and a value: logits [B, A] and values [B]."""
 
-    def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings):
-        super().__init__(shape, num_actions, settings)
+    def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings, image: tuple[int, ...] | None = None):
+        super().__init__(shape, num_actions, settings, image)
         self.policy = orthogonal(nn.Linear(self.features, num_actions), 0.01)
         self.value = orthogonal(nn.Linear(self.features, 1), 1.0)
         self.scale = ValueNorm() if settings.normalize_value else None
@@ -98,8 +101,8 @@ class ActionValues(Network):
     Duelling (Wang et al. 2016, arXiv:1511.06581): Q = V + A − mean A.
     """
 
-    def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings):
-        super().__init__(shape, num_actions, settings)
+    def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings, image: tuple[int, ...] | None = None):
+        super().__init__(shape, num_actions, settings, image)
         self.advantage = orthogonal(nn.Linear(self.features, num_actions), 0.01)
         self.value = orthogonal(nn.Linear(self.features, 1), 1.0) if settings.dueling else None
 

@@ -28,6 +28,4 @@ def shipped_encoder(shape: tuple[int, ...], settings: AgentSettings) -> Encoder:
             f"The {settings.network} network does not take {settings.observation}.\n"
             f"For {settings.observation}: {', '.join(fitting)}."
         )
-    if settings.normalize_observation and kind is not Mlp:
-        raise UserError("normalize_observation is for the mlp network; images are scaled already.")
     return kind(shape, settings)

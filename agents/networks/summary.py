@@ -62,9 +62,9 @@ class Trace(TorchDispatchMode):
         return out
 
 
-def layers(network: Network, shape: tuple[int, ...]) -> list[Layer]:
-    """The layers of a network for observations [stack, *frame], in the order in which a decision uses them."""
-    observation = np.zeros((1, *shape), np.float32 if len(shape) == 2 else np.uint8)
+def layers(network: Network, shape: tuple[int, ...], dtype: type = np.uint8) -> list[Layer]:
+    """The layers of a network for observations [stack, *frame] of `dtype`, in the order in which a decision uses them."""
+    observation = np.zeros((1, *shape), dtype)
     stored = torch.from_numpy(network.encoder.to_storage(observation))
     state = None if network.memory is None else network.memory.initial_state(1)
     with torch.no_grad(), Trace(network) as trace:

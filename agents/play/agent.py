@@ -69,17 +69,18 @@ class Agent:
 
     # --- acting ---
 
-    def act(self, observation: np.ndarray, mask: np.ndarray | None = None, start: Any = False) -> Any:
+    def act(self, observation: Any, mask: np.ndarray | None = None, start: Any = False) -> Any:
         """The action for one observation, or actions for [B, …], as the game's Gymnasium environment gives them.
 
-        observation: uint8 [size, size, stack] pixels, [size, size, stack * roles] planes, or float32 objects.
+        observation: uint8 [size, size, stack] pixels, [size, size, stack * roles] planes, or float32 objects; of a Gymnasium
+            environment whatever it gives: a dict, or a list of such for [B, …].
         mask: allowed actions (`info["action_mask"]`), [A] or [B, A].
         start: true, a bool or [B], where the observation is the first of an episode: there a memory is reset.
         """
         settings = self.info.settings
         observation = trainable(self.game).to_frames(observation, settings)
         frame = frame_shape_of(self.game, settings)
-        ndim = 1 if settings.observation == "objects" else 3  # of a single observation
+        ndim = 3 if settings.is_image else 1  # of a single observation
         single = observation.ndim == ndim
         batch = observation[None] if single else observation
         if ndim == 3:
@@ -90,8 +91,10 @@ class Agent:
         if self._state is None or len(self._state) != len(batch):
             self._state = self.initial_state(len(batch))
         actions, self._state = self.decide(batch, masks, reset_state(self._state, begins))
-        actions = actions + trainable(self.game).first_action
-        return int(actions[0]) if single else actions
+        found = trainable(self.game).env_actions(actions)
+        if not single:
+            return found
+        return int(found[0]) if isinstance(found, np.ndarray) and found.ndim == 1 else found[0]
 
     def initial_state(self, rows: int) -> Tensor | None:
         """The recurrent state of `rows` rows before an episode begins; None without a memory."""
@@ -148,7 +151,8 @@ def frame_shape_of(game: AnyGame, settings: AgentSettings) -> tuple[int, ...]:
 def build_network(game: AnyGame, settings: AgentSettings, algorithm: str = "ppo") -> Network:
     """A new network for a game, with the heads of an algorithm."""
     shape = (settings.stack, *frame_shape_of(game, settings))
-    return NETWORKS[algorithm](shape, game.num_actions, settings)
+    image = trainable(game).image_shape(settings.observation, settings.size)
+    return NETWORKS[algorithm](shape, game.num_actions, settings, image)
 
 
 def describe_agent(game: AnyGame, settings: AgentSettings, algorithm: str) -> AgentInfo:

@@ -7,12 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from agents.core.settings import AgentSettings
 from agents.networks.network import Network
 from agents.networks.summary import layers
 from agents.play.agent import Agent, build_network, describe_agent, frame_shape_of
 from agents.play.agent_info import AgentInfo
-from agents.play.trainable import AnyGame
+from agents.play.trainable import AnyGame, trainable
 
 
 def file_bytes(game: AnyGame, info: AgentInfo, network: Network) -> int:
@@ -27,7 +29,7 @@ def describe_network(game: AnyGame, settings: AgentSettings, algorithm: str) -> 
     """The description of the network that settings make, as a JSON object."""
     network = build_network(game, settings, algorithm)
     shape = (settings.stack, *frame_shape_of(game, settings))
-    rows = layers(network, shape)
+    rows = layers(network, shape, np.float32 if settings.observation == "objects" else np.uint8)
     return {
         "game": game.name,
         "algorithm": algorithm,
@@ -35,6 +37,7 @@ def describe_network(game: AnyGame, settings: AgentSettings, algorithm: str) -> 
         "memory": settings.memory,
         "observation": settings.observation,
         "input": list(shape),
+        "parts": trainable(game).describe_observation(settings),
         "layers": [asdict(layer) for layer in rows],
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "multiply_adds": sum(layer.multiply_adds for layer in rows),
@@ -65,6 +68,13 @@ def print_description(description: dict[str, Any], heading: str) -> None:
     if not console.is_terminal:
         console.width = 120  # not cut off when the output is a file
     console.print(table)
+    if description["parts"]:
+        parts = Table(title="What the network is given", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+        for heading in ("of an observation", "its space", "becomes"):
+            parts.add_column(heading)
+        for row in description["parts"]:
+            parts.add_row(*row)
+        console.print(parts)
 
 
 def _by(shape: Iterable[int]) -> str:

@@ -25,14 +25,22 @@ from games.engine.view import View, frame_shape
 class TrainableGame(Protocol):
     """The operations of a game that training, evaluation and export need. `trainable` gives them for any game."""
 
-    first_action: int  # number of the first action in the game's own environment
     any_thread: bool  # its environments may be stepped from any thread
 
     def frame_shape(self, observation: str, size: int) -> tuple[int, ...]:
         """The shape of one frame. observation: pixels, planes or objects; size: of an image, in pixels."""
 
-    def to_frames(self, observation: np.ndarray, settings: AgentSettings) -> np.ndarray:
+    def image_shape(self, observation: str, size: int) -> tuple[int, ...] | None:
+        """The shape of the image in a frame that holds an image and objects (`agents.networks.inputs`); None for others."""
+
+    def describe_observation(self, settings: AgentSettings) -> list[tuple[str, str, str]]:
+        """Of an observation of several parts: each part's name, its space, and what becomes of it; else nothing."""
+
+    def to_frames(self, observation: Any, settings: AgentSettings) -> np.ndarray:
         """One or more observations of the game's environment in the form, channels last, that `Agent.act` takes."""
+
+    def env_actions(self, actions: np.ndarray) -> Any:
+        """Actions [B], numbered from 0, as the game's own environment takes them: [B], or of several numbers each [B, …]."""
 
     def make_arena(
         self, num_envs: int, seed: int, opponents: list[Participant | None], settings: AgentSettings, workers: Workers
@@ -59,7 +67,7 @@ AnyGame: TypeAlias = Game | ExternalGame
 class NativeGame:
     """The operations of one of our own game files."""
 
-    first_action, any_thread = 0, True
+    any_thread = True
 
     def __init__(self, game: Game):
         self.game = game
@@ -67,8 +75,17 @@ class NativeGame:
     def frame_shape(self, observation: str, size: int) -> tuple[int, ...]:
         return frame_shape(self.game, observation, size)
 
+    def image_shape(self, observation: str, size: int) -> None:
+        return None
+
+    def describe_observation(self, settings: AgentSettings) -> list[tuple[str, str, str]]:
+        return []
+
     def to_frames(self, observation: np.ndarray, settings: AgentSettings) -> np.ndarray:
         return observation
+
+    def env_actions(self, actions: np.ndarray) -> np.ndarray:
+        return actions
 
     def make_arena(
         self, num_envs: int, seed: int, opponents: list[Participant | None], settings: AgentSettings, workers: Workers

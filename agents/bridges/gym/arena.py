@@ -29,7 +29,7 @@ class GymObservations:
 
     def frames(self, raw: Any) -> np.ndarray:
         """Observations of the environment [B, …] as frames [B, *frame]."""
-        return self.adapter.frames(np.asarray(raw), self.observation, self.size)
+        return self.adapter.frames(raw, self.observation, self.size)
 
     def update(self, raw: Any, begins: Any) -> None:
         """Take the new observations of all rows; `begins` is true where an episode begins, which clears the stack."""
@@ -113,7 +113,7 @@ class GymArena:
         """Play actions [R]: rewards float64 [R] and ends uint8 [R] (0 running, 1 terminated, 2 truncated)."""
         if self._resumed:
             return self._truncate_all()
-        raw, rewards, terminated, truncated, info = self.envs.step(actions + self.game.first_action)
+        raw, rewards, terminated, truncated, info = self.envs.step(self.game.actions.batch_to_env(actions))
         began = ~self._asked  # rows that this step only reset
         reward = np.where(began, 0.0, np.asarray(rewards, np.float64))
         end = np.where(terminated, OVER, np.where(truncated, OUT_OF_TIME, RUNNING)).astype(np.uint8)
@@ -138,7 +138,7 @@ class GymArena:
                 raise UserError(f"{self.game.name} does not give the final observation of an episode: info['final_obs'].")
             final = np.stack([info["final_obs"][row] for row in rows])
         else:
-            final = np.asarray(raw)[rows]
+            final = [raw[row] for row in rows]
         self.view.set_final(rows, self.view.next_stacks(rows, final, []))
         self.episode[rows] += 1
         self.returns[rows], self.lengths[rows] = 0, 0

@@ -15,6 +15,8 @@ import gymnasium
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
+from agents.bridges.gym.action_adapter import ActionAdapter
+from agents.bridges.gym.env_list import EnvList
 from agents.bridges.gym.observation_adapter import ObservationAdapter
 from agents.core.game_names import GYM
 from games.errors import UserError
@@ -38,14 +40,10 @@ class GymEnvironment:
             warnings.simplefilter("ignore")
             env = gymnasium.make(self.env_id)
             env.reset(seed=0)  # Gymnasium's checker looks at it
-        self.adapter = ObservationAdapter(self.name, env.observation_space)
-        if not isinstance(env.action_space, spaces.Discrete):
-            raise UserError(
-                f"{self.name} has actions of the space {type(env.action_space).__name__}.\n"
-                "Sparring learns to choose one of several: Discrete."
-            )
+        self.actions = ActionAdapter(self.name, env.action_space)
+        self.num_actions = self.actions.num_actions
+        self.adapter = ObservationAdapter(self.name, env.observation_space, self.num_actions)
         self.action_space = env.action_space
-        self.first_action, self.num_actions = int(env.action_space.start), int(env.action_space.n)
         self.metadata = dict(env.metadata)
         env.close()
 
@@ -68,6 +66,8 @@ class GymEnvironment:
                 if equal and isinstance(envs.metadata.get("autoreset_mode"), AutoresetMode):
                     return envs
                 envs.close()
+            if isinstance(self.adapter.space, (spaces.Dict, spaces.Tuple)) or self.actions.table is None:
+                return EnvList([self.make() for _ in range(num_envs)])
             return gymnasium.make_vec(
                 self.env_id, num_envs, vectorization_mode="sync", disable_env_checker=True,
                 vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},  # others keep a final observation by reference only

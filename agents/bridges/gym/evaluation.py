@@ -35,7 +35,7 @@ def evaluate(game: GymEnvironment, participant: Participant, games: int, seed: i
     while len(rows := np.flatnonzero(number < games)):
         observations, begins = [], []
         for row, action in zip(rows, player.act(rows), strict=True):
-            raw, reward, terminated, truncated, _ = envs[row].step(action)
+            raw, reward, terminated, truncated, _ = envs[row].step(game.actions.to_env(action))
             episode = number[row]
             returns[episode] += float(reward)
             lengths[episode] += 1
@@ -67,12 +67,12 @@ class GymPlayer:
         """Take new observations of rows [B]; begins: bool [B], where they begin an episode."""
         if self.agent is None:
             return
-        self.view.update_rows(rows, np.asarray(raw), begins)
+        self.view.update_rows(rows, raw, begins)
         if self.memory is not None:
             self.memory[torch.from_numpy(rows[begins])] = 0.0
 
     def act(self, rows: np.ndarray) -> np.ndarray:
-        """Actions of rows [B], as the environment numbers them."""
+        """Actions of rows [B], numbered from 0."""
         if self.agent is None:
             actions = self.rng.integers(self.game.num_actions, size=len(rows))
         else:
@@ -80,7 +80,7 @@ class GymPlayer:
             actions, after = self.agent.decide(self.view.newest()[rows], None, state)
             if self.memory is not None and after is not None:
                 self.memory[torch.from_numpy(rows)] = after
-        return actions + self.game.first_action
+        return actions
 
 
 def _evaluation_seed(seed: int, number: int) -> int:
@@ -100,7 +100,7 @@ def observations(game: GymEnvironment, agent: Policy, games: int, decisions: int
             yield {"observation": player.view.newest().copy(), "start": begins}
             begins = np.zeros(games, bool)
             for row, action in enumerate(player.act(rows)):
-                raw[row], _, terminated, truncated, _ = envs[row].step(action)
+                raw[row], _, terminated, truncated, _ = envs[row].step(game.actions.to_env(action))
                 begins[row] = terminated or truncated
                 if begins[row]:
                     raw[row], _ = envs[row].reset()
@@ -130,7 +130,7 @@ def pictures(game: GymEnvironment, participant: Participant, seed: int, count: i
         player.observe(row, [env.reset(seed=_evaluation_seed(seed, 0))[0]], np.array([True]))
         images = [picture()]
         for step in range(1, count * every):
-            raw, _, terminated, truncated, _ = env.step(player.act(row)[0])
+            raw, _, terminated, truncated, _ = env.step(game.actions.to_env(player.act(row)[0]))
             if terminated or truncated:
                 break
             player.observe(row, [raw], np.array([False]))

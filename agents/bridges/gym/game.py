@@ -4,6 +4,7 @@ To learners, `GymGame` is a game (`agents.play.trainable.ExternalGame`), and `Gy
 (`agents.experience.vec_game.VecGame`).
 """
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,10 @@ from agents.bridges.gym import evaluation
 from agents.bridges.gym.arena import GymArena
 from agents.bridges.gym.environment import GymEnvironment
 from agents.bridges.gym.evaluation import VIDEO_FPS, VIDEO_SECONDS
+from agents.bridges.gym.image_codes import count_codes
+from agents.bridges.gym.image_layout import MEDIUM
 from agents.core.game_names import bare_id
-from agents.core.settings import AgentSettings
+from agents.core.settings import OBJECTS_TOO, AgentSettings
 from agents.play.policy import Policy
 from agents.play.result import MatchResult
 from agents.play.seats import Participant
@@ -43,12 +46,23 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {  # by kind of observation, and
         "ppo": {**GRID, **PPO, "steps": 5_000_000},
         "dqn": {**GRID, **DQN, "steps": 2_000_000},
     },
+    "codes": {  # small images of codes, as MiniGrid's 7 × 7
+        "ppo": {**GRID, **PPO, "steps": 400_000},
+        "dqn": {**GRID, **DQN, "steps": 1_000_000},
+    },
     "image": {
         "ppo": {**IMAGE, **PPO, "n_envs": 16, "n_steps": 128, "learning_rate": 5e-4, "steps": 10_000_000},
         "dqn": {**IMAGE, **DQN, "buffer_size": 100_000, "learning_rate": 2.5e-4, "steps": 5_000_000},
     },
 }
-SMALL, MEDIUM = 18, 36  # pixels: below SMALL an image is a grid; below MEDIUM it is too small for the nature network
+NATIVE = 96  # pixels: up to here, stacks in colours are seen as they are
+SMALL = 18  # pixels: smaller images are grids; those below MEDIUM are too small for the nature network
+
+
+def _changed(recipe: dict[str, dict[str, Any]], changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """A recipe with other settings for each algorithm; itself if there are none."""
+    return {algorithm: {**values, **changes} for algorithm, values in recipe.items()} if changes else recipe
+
 
 # --- the game -------------------------------------------------------------------------------------------------------
 
@@ -73,34 +87,62 @@ class GymGame(GymEnvironment):
     def digest(self) -> str:
         """SHA-256 of the spaces, on which an agent depends: a user's own environment may change."""
         adapter = self.adapter
-        text = f"{adapter.forms} {adapter.shape(adapter.forms[0], 0)} {self.first_action} {self.num_actions}"
+        text = f"{adapter.forms} {adapter.shape(adapter.forms[0], 0)} {self.actions.first} {self.num_actions}"
+        text += "".join(f"\n{line}" for line in adapter.describe(adapter.forms[0]))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def recipe(self) -> dict[str, dict[str, Any]]:
         """Training settings that differ from the defaults, by algorithm."""
-        if self.adapter.kind == "objects":
-            return RECIPES["vector"]
-        if min(self.adapter.sides) < SMALL:
-            return RECIPES["grid"]
-        changes: dict[str, Any] = {} if "pixels" in self.adapter.forms else {"observation": "planes", "stack": 1}
-        if changes and min(self.adapter.sides) < MEDIUM:
-            changes["network"] = "small"
-        return {algorithm: {**values, **changes} for algorithm, values in RECIPES["image"].items()}
+        adapter = self.adapter
+        changes: dict[str, Any] = {}
+        if (len(adapter.parts) > 1 or len(adapter.space.shape or ()) > 2) and any(part.wide for part in adapter.objects):
+            changes["normalize_observation"] = True
+        if adapter.kind == "objects":
+            return _changed(RECIPES["vector"], changes)
+        beside = OBJECTS_TOO if adapter.objects else ""
+        if codes := self._codes:
+            small = "tiny" if min(adapter.sides) < MEDIUM else "small"
+            return _changed(RECIPES["codes"], {**changes, "observation": f"planes{beside}", "codes": codes, "network": small})
+        if min(adapter.sides) < SMALL:
+            return _changed(RECIPES["grid"], {**changes, **({"observation": f"planes{beside}"} if beside else {})})
+        grey, stacked = f"pixels{beside}" in adapter.forms, any(layout.frames > 1 for layout in adapter.images.values())
+        if not grey or (stacked and max(adapter.sides) <= NATIVE):
+            changes |= {"observation": f"planes{beside}", "stack": 1}
+            if min(adapter.sides) < MEDIUM:
+                changes["network"] = "small"
+        elif beside:
+            changes["observation"] = f"pixels{beside}"
+        if stacked:
+            changes["stack"] = 1
+        return _changed(RECIPES["image"], changes)
+
+    @functools.cached_property
+    def _codes(self) -> int:
+        """The setting `codes` of recipes; it may take some random play to see."""
+        return count_codes(self)
 
     def frame_shape(self, observation: str, size: int) -> tuple[int, ...]:
         return self.adapter.shape(observation, size)
 
-    def to_frames(self, observation: np.ndarray, settings: AgentSettings) -> np.ndarray:
+    def image_shape(self, observation: str, size: int) -> tuple[int, ...] | None:
+        return self.adapter.image_shape(observation, size)
+
+    def describe_observation(self, settings: AgentSettings) -> list[tuple[str, str, str]]:
+        return self.adapter.describe(settings.observation, settings.codes)
+
+    def to_frames(self, observation: Any, settings: AgentSettings) -> np.ndarray:
         """One or more observations of the environment in the form, channels last, that `Agent.act` takes."""
         if settings.stack > 1:
             raise UserError(f"This agent sees {settings.stack} observations at once, and act is given one: let play.py play.")
-        raw = np.asarray(observation)
-        single = raw.ndim == len(self.adapter.space.shape or ())
-        frames = self.adapter.frames(raw[None] if single else raw, settings.observation, settings.size)
-        if settings.observation != "objects":
+        single = not self.adapter.is_batch(observation)
+        frames = self.adapter.frames([observation] if single else observation, settings.observation, settings.size)
+        if settings.is_image:
             frames = np.moveaxis(frames, 1, -1) if frames.ndim == 4 else frames[..., None]
         return frames[0] if single else frames
+
+    def env_actions(self, actions: np.ndarray) -> Any:
+        return self.actions.batch_to_env(actions)
 
     def make_arena(
         self, num_envs: int, seed: int, opponents: list[Participant | None], settings: AgentSettings, workers: Workers

@@ -1,88 +1,186 @@
 """Converts observations of Gymnasium spaces into frames that networks take."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from gymnasium import spaces
 
+from agents.bridges.gym.image_layout import COLOURS, MOST_CODES, ImageLayout, image_layout
+from agents.bridges.gym.observation_parts import Part, is_text, mask_key, parts_of
+from agents.core.settings import OBJECTS_TOO
+from agents.networks.inputs import frame_bytes, join
 from games.errors import UserError, nearest
+
+SMALL_IMAGE = 1024  # numbers of an image of another size than the largest that become objects; larger ones are resized
+MOST_NUMBERS = 1 << 16  # objects of an observation
 
 
 class ObservationAdapter:
     """Converts observations of a space into frames, in the forms that networks take.
 
-    A vector, or a number of a Discrete space one-hot encoded, is `objects`, float32 [n]. An image is `planes`, uint8
-    [channels, height, width]; with one or three channels also `pixels`, grey [size, size].
+    Numbers are `objects`, float32 [n]: vectors as they are, values of a Discrete one-hot. An image is `planes`, uint8
+    [channels, height, width]; in grey or in colours also `pixels`, grey [size, size], of several images [images, size, size].
+
+    A Dict or Tuple may hold both. Images of the largest size are stacked as channels; all else is objects, and stands beside
+    the image in one frame: `planes+objects`, `pixels+objects`, uint8 [bytes] (`agents.networks.inputs`). Texts are left out.
     """
 
-    def __init__(self, name: str, space: spaces.Space):
+    def __init__(self, name: str, space: spaces.Space, num_actions: int | None = None):
+        """`UserError` for a space that cannot be learned from. num_actions: by which a mask in a Dict is known."""
         self.space = space
-        self.kind = _kind(name, space)
-        self.channels, self.scale = 0, 1.0  # channels of an image; factor that makes bytes of vectors 0 to 1
-        if self.kind == "objects":
-            if isinstance(space, spaces.Box) and space.dtype == np.uint8 and space.high.max() > 1:
-                self.scale = 1 / 255
-            return
-        assert isinstance(space, spaces.Box)
-        shape = space.shape if len(space.shape) == 3 else (*space.shape, 1)
-        square = shape[0] == shape[1] or shape[1] == shape[2]  # then the other axis is the channels, else the smallest
-        self.channels_first = shape[0] != shape[1] if square else shape[0] < min(shape[1:])  # as FrameStackObservation
-        self.channels, *sides = shape if self.channels_first else (shape[2], *shape[:2])
-        self.sides = tuple(sides)
-        self.scale = 255.0 if space.high.max() <= 1 else 1.0  # and makes images bytes
+        self.mask_key = mask_key(space, num_actions)  # entry of a Dict that holds the mask, which is no part of the frame
+        self.parts = list(parts_of(name, space))
+        seen = [part for part in self.parts if not is_text(part.space) and part.path != (self.mask_key,)]
+        layouts = {part: layout for part in seen if (layout := image_layout(part.space)) is not None}
+        self.sides = max((layout.sides for layout in layouts.values()), key=lambda sides: sides[0] * sides[1], default=(0, 0))
+        self.images = {
+            part: layout for part, layout in layouts.items() if layout.sides == self.sides or part.count > SMALL_IMAGE
+        }
+        self.objects = [part for part in seen if part not in self.images]
+        self.channels = sum(layout.channels for layout in self.images.values())
+        self.num_objects = sum(part.count for part in self.objects)
+        self._refuse(name)
+
+    def _refuse(self, name: str) -> None:
+        if not self.images and not self.objects:
+            raise UserError(
+                f"{name} has observations of words alone, which networks here cannot read.\n"
+                "Look for a setting or wrapper of the environment that gives numbers or an image."
+            )
+        if self.num_objects > MOST_NUMBERS:
+            largest = max(self.objects, key=lambda part: part.count)
+            where = f", most in {largest.name!r}" if largest.path else ""
+            raise UserError(
+                f"{name} has observations of {self.num_objects:,} numbers{where}; {_short(largest.space)} is no image.\n"
+                "An image is height × width × channels, with bounds: bytes, or numbers from 0 to 1."
+            )
+
+    # --- forms ---
+
+    @property
+    def kind(self) -> str:
+        """`planes` where there is an image, else `objects`."""
+        return "planes" if self.images else "objects"
 
     @property
     def forms(self) -> tuple[str, ...]:
         """The available forms; the first is the default."""
-        if self.kind == "objects":
+        if not self.images:
             return ("objects",)
-        return ("planes", "pixels") if self.channels in (1, 3) else ("planes",)
+        grey = all(layout.grey_images for layout in self.images.values())
+        images = ("planes", "pixels") if grey else ("planes",)
+        return (*(form + OBJECTS_TOO for form in images), *images) if self.objects else images
 
     def shape(self, observation: str, size: int) -> tuple[int, ...]:
         """The shape of one frame. `UserError` if this environment has no such observation."""
         if observation not in self.forms:
             raise UserError(f"Here is no observation '{observation}' to see.\n{nearest(observation, self.forms)}")
         if observation == "objects":
-            return (int(spaces.flatdim(self.space)),)
-        return (size, size) if observation == "pixels" else (self.channels, *self.sides)
+            return (self.num_objects,)
+        if observation.endswith(OBJECTS_TOO):
+            return (frame_bytes(self._image_shape(observation, size), self.num_objects),)
+        return self._image_shape(observation, size)
 
-    def frames(self, raw: np.ndarray, observation: str, size: int) -> np.ndarray:
-        """Observations [B, …] as frames [B, *shape], a copy."""
-        if isinstance(self.space, spaces.Discrete):
-            return np.eye(int(self.space.n), dtype=np.float32)[np.asarray(raw, np.int64) - int(self.space.start)]
+    def image_shape(self, observation: str, size: int) -> tuple[int, ...] | None:
+        """The shape of the image in a frame of an image and objects; None for another frame."""
+        return self._image_shape(observation, size) if observation.endswith(OBJECTS_TOO) else None
+
+    def _image_shape(self, observation: str, size: int) -> tuple[int, ...]:
+        if not observation.startswith("pixels"):
+            return (self.channels, *self.sides)
+        count = sum(layout.grey_images for layout in self.images.values())
+        return (size, size) if count == 1 else (count, size, size)
+
+    def is_batch(self, observation: Any) -> bool:
+        """True for several observations, false for a single one."""
+        if isinstance(self.space, (spaces.Dict, spaces.Tuple)):
+            if not isinstance(observation, dict if isinstance(self.space, spaces.Dict) else tuple):
+                return True
+            part = next(part for part in self.parts if not is_text(part.space))
+            return np.ndim(part.values([observation])[0]) > len(part.space.shape or ())
+        return np.ndim(observation) > len(self.space.shape or ())
+
+    # --- conversion ---
+
+    def masks(self, observations: Any) -> np.ndarray:
+        """The allowed actions uint8 [B, A] in B observations of a Dict with `mask_key`."""
+        assert self.mask_key is not None
+        return Part((self.mask_key,), self.space).values(observations).astype(np.uint8)
+
+    def frames(self, observations: Sequence[Any] | np.ndarray, observation: str, size: int) -> np.ndarray:
+        """B observations, as the environment gives them in a list or as an array [B, …], as frames [B, *shape], a copy."""
         if observation == "objects":
-            return np.array(raw, np.float32).reshape(len(raw), -1) * np.float32(self.scale)
-        images = np.asarray(raw).reshape(len(raw), *self.space.shape)  # type: ignore[misc]
-        if images.ndim == 3:
-            images = images[..., None]
-        images = images if self.channels_first else np.moveaxis(images, -1, 1)
-        if observation == "pixels":
-            return self._grey(images, size)
-        return np.ascontiguousarray(np.rint(images * self.scale).astype(np.uint8) if self.scale != 1 else images, np.uint8)
+            return self._objects(observations)
+        if not observation.endswith(OBJECTS_TOO):
+            return self._images(observations, observation, size)
+        image = self._images(observations, observation.removesuffix(OBJECTS_TOO), size)
+        return join(image, self._objects(observations))
 
-    def _grey(self, images: np.ndarray, size: int) -> np.ndarray:
-        """Images [B, C, H, W] in grey, weighted as the eye sees colours, averaged over areas: [B, size, size]."""
-        weight = torch.tensor([0.299, 0.587, 0.114] if self.channels == 3 else [1.0])[:, None, None]
-        grey = (torch.from_numpy(images.astype(np.float32) * self.scale) * weight).sum(1, keepdim=True)
-        return F.adaptive_avg_pool2d(grey, size).round().to(torch.uint8).squeeze(1).numpy()
+    def _objects(self, observations: Sequence[Any] | np.ndarray) -> np.ndarray:
+        """float32 [B, num_objects]."""
+        numbers = [part.numbers(part.values(observations)) for part in self.objects]
+        return numbers[0] if len(numbers) == 1 else np.concatenate(numbers, 1)
+
+    def _images(self, observations: Sequence[Any] | np.ndarray, observation: str, size: int) -> np.ndarray:
+        found = []
+        for part, layout in self.images.items():
+            raw = part.values(observations)
+            raw = raw.reshape(len(raw), *layout.shape)
+            found.append(_grey(raw, layout, size) if observation == "pixels" else self._resized(layout.planes(raw)))
+        images = found[0] if len(found) == 1 else np.concatenate(found, 1)
+        return images[:, 0] if observation == "pixels" and images.shape[1] == 1 else images
+
+    def _resized(self, planes: np.ndarray) -> np.ndarray:
+        """Planes of another size at the size of the largest, by the nearest pixel: a code stays a code."""
+        if planes.shape[2:] == self.sides:
+            return planes
+        rows, columns = (np.arange(new) * old // new for new, old in zip(self.sides, planes.shape[2:], strict=True))
+        return planes[:, :, rows[:, None], columns]
+
+    # --- what becomes of it ---
+
+    @property
+    def declared_codes(self) -> int:
+        """The number of different values, if all images are of so few integers (but not of bits alone); else 0."""
+        values = [layout.values for layout in self.images.values()]
+        return max(values) if values and min(values) > 0 and 2 < max(values) <= MOST_CODES else 0
+
+    def describe(self, observation: str, codes: int = 0) -> list[tuple[str, str, str]]:
+        """Of an observation of several parts: each part's name, its space, and what becomes of it; else nothing."""
+        if len(self.parts) == 1:
+            return []
+        return [(part.name, _short(part.space), self._in_words(part, observation, codes)) for part in self.parts]
+
+    def _in_words(self, part: Part, observation: str, codes: int) -> str:
+        if part.path == (self.mask_key,):
+            return "the mask of allowed actions"
+        if is_text(part.space):
+            return "text, left out"
+        if part not in self.images:
+            used = observation == "objects" or observation.endswith(OBJECTS_TOO)
+            return part.in_words() if used else "left out"
+        layout = self.images[part]
+        if observation.startswith("pixels"):
+            return f"image, in grey{f', {layout.frames} frames' if layout.frames > 1 else ''}"
+        resized = "" if layout.sides == self.sides else f", resized to {self.sides[0]} × {self.sides[1]}"
+        return f"image, {layout.channels} channel{'s'[: layout.channels != 1]}{f' of {codes} codes' if codes else ''}{resized}"
 
 
-def _kind(name: str, space: spaces.Space) -> str:
-    """`objects` or `planes`; `UserError` for a space that networks here cannot take."""
-    if isinstance(space, spaces.Discrete):
-        return "objects"
-    if not isinstance(space, spaces.Box):
-        raise UserError(
-            f"{name} has observations of the space {type(space).__name__}.\n"
-            "Sparring takes vectors and images (Box), and Discrete.\nGymnasium's FlattenObservation makes vectors of others."
-        )
-    integer = space.dtype == bool or np.issubdtype(space.dtype, np.integer)
-    narrow = bool((space.low >= 0).all() and (space.high <= (255 if integer else 1)).all())
-    if narrow and (len(space.shape) == 3 or (len(space.shape) == 2 and space.dtype == np.uint8)):
-        return "planes"
-    if len(space.shape) <= 2:
-        return "objects"
-    raise UserError(
-        f"{name} has observations of shape {space.shape}, {space.dtype}, which are neither vectors nor images.\n"
-        "An image is height × width × channels, of bytes or of numbers from 0 to 1."
-    )
+def _short(space: spaces.Space) -> str:
+    """A space in a few words."""
+    if isinstance(space, spaces.Box):
+        sides = " × ".join(map(str, space.shape)) or "one number"
+        return f"{sides}, {space.dtype}, {space.low.min():.4g} to {space.high.max():.4g}"
+    return "text" if is_text(space) else str(space).replace("\n", " ")
+
+
+def _grey(raw: np.ndarray, layout: ImageLayout, size: int) -> np.ndarray:
+    """Images [B, …] in grey, weighted as the eye sees colours, averaged over areas: uint8 [B, images, size, size]."""
+    weight = torch.tensor([0.299, 0.587, 0.114] if layout.colours == COLOURS[1] else [1.0])[:, None, None]
+    images = (torch.from_numpy(layout.channels_first(raw).astype(np.float32)) - layout.low) * layout.scale
+    images = images.reshape(len(raw), layout.frames, layout.colours, *layout.sides)
+    grey = (images * weight).sum(2)
+    return F.adaptive_avg_pool2d(grey, size).round().to(torch.uint8).numpy()

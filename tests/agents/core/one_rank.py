@@ -123,7 +123,7 @@ def seen(folder, together):
         before = len(watched)
         own.clear()
         learner.iterate(lambda: 0.0)
-    normal = learner.collector.norm
+    normal = learner.collector.norms[0]
     told = {"mean": normal.mean, "deviation": normal.deviation, "watched": torch.cat(watched[:before])}
     told |= {"own": torch.tensor(own[-1]), "returns": torch.tensor(learner.returns)}
     games_here = torch.from_numpy(learner.collector.arena.batch.states["rng"].view(np.int64).copy())

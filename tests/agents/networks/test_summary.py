@@ -49,7 +49,7 @@ def test_natures_layers_are_those_of_the_paper_counted_by_hand():
 
 def test_a_memory_costs_its_four_gates_from_what_is_seen_and_remembered():
     settings = AgentSettings(network="mlp", observation="objects", memory="lstm", memory_size=64, memory_layers=2, hidden=32)
-    found = {one.name: one for one in layers(ActorCritic((2, 9), 3, settings), (2, 9))}
+    found = {one.name: one for one in layers(ActorCritic((2, 9), 3, settings), (2, 9), np.float32)}
     memory = found["memory.lstm"]
     assert memory.shape == (64,)
     assert memory.multiply_adds == 4 * 64 * (32 + 64) + 4 * 64 * (64 + 64)
@@ -79,7 +79,7 @@ def test_a_layer_that_is_called_like_any_module_is_seen_too():
             return self.linear(self.norm(x))
 
     network.encoder = Called()
-    found = layers(network, (2, 9))
+    found = layers(network, (2, 9), np.float32)
     assert [(one.name, one.kind, one.multiply_adds) for one in found[:2]] == [
         ("encoder.norm", "layernorm", 0),
         ("encoder.linear", "linear", 18 * 128),
