@@ -70,7 +70,7 @@ def _changed(recipe: dict[str, dict[str, Any]], changes: dict[str, Any]) -> dict
 class GymGame(GymEnvironment):
     """A Gymnasium id as a game: its properties for learners, runs and evaluations, and their operations."""
 
-    players, shipped, turns, has_legal = 1, False, False, False
+    players, shipped, turns = 1, False, False
     any_thread = False  # some environments may only be stepped by the thread that made them
     frame_skip = 1  # a tick is a decision
 
@@ -85,10 +85,11 @@ class GymGame(GymEnvironment):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the spaces, on which an agent depends: a user's own environment may change."""
+        """SHA-256 of the spaces and of whether there are masks, on which an agent depends: an environment may change."""
         adapter = self.adapter
         text = f"{adapter.forms} {adapter.shape(adapter.forms[0], 0)} {self.actions.first} {self.num_actions}"
         text += "".join(f"\n{line}" for line in adapter.describe(adapter.forms[0]))
+        text += "\nmasks" if self.has_legal else ""
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -140,6 +141,12 @@ class GymGame(GymEnvironment):
         if settings.is_image:
             frames = np.moveaxis(frames, 1, -1) if frames.ndim == 4 else frames[..., None]
         return frames[0] if single else frames
+
+    def to_masks(self, observation: Any, mask: Any) -> np.ndarray | None:
+        batch = self.adapter.is_batch(observation)
+        if mask is not None:
+            return self.masks.converted(mask if batch else [mask])
+        return None if self.adapter.mask_key is None else self.masks.rows(observation if batch else [observation], [])
 
     def env_actions(self, actions: np.ndarray) -> Any:
         return self.actions.batch_to_env(actions)
