@@ -12,7 +12,7 @@ from agents.bridges.gym.action_masks import INFO_KEYS, ActionMasks
 class EnvList:
     """As Gymnasium's `SyncVectorEnv` with autoreset disabled, for observations that are dicts and tuples, and for masks."""
 
-    metadata = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012 - as Gymnasium's
+    metadata = {"autoreset_mode": AutoresetMode.DISABLED}
 
     def __init__(self, envs: list[gymnasium.Env], masks: ActionMasks):
         self.envs, self.masks = envs, masks

@@ -6,6 +6,7 @@ import numpy as np
 from gymnasium import spaces
 
 LEAST = 3  # pixels: the kernel of the smallest network
+UNBOUNDED = 1e6  # bounds beyond are none: some spaces say ±3.4e38
 MEDIUM = 36  # sides from which a matrix of any numbers is an image
 COLOURS = (1, 3)  # channels of grey and of red, green and blue
 MOST_CODES = 32  # values of an image of which each can be a plane of its own
@@ -33,12 +34,8 @@ class ImageLayout:
 
     @property
     def grey_images(self) -> int:
-        """How many images are seen in grey, each as a whole; 0: this one has channels of another kind.
-
-        Three channels before height and width may be a stack of three grey frames, so they are not taken for colours.
-        """
-        in_colours = self.colours == 1 or (self.colours == 3 and self.axis == 3)
-        return self.frames if in_colours else 0
+        """How many images are seen in grey, each as a whole; 0: this one has channels of another kind."""
+        return self.frames if self.colours in COLOURS else 0
 
     def planes(self, raw: np.ndarray) -> np.ndarray:
         """Images [B, *shape] as uint8 [B, channels, height, width], a copy."""
@@ -65,7 +62,7 @@ def image_layout(space: spaces.Space) -> ImageLayout | None:
     if not isinstance(space, spaces.Box) or not 2 <= len(space.shape) <= 4 or min(space.shape) < 1:
         return None
     low, high = float(space.low.min()), float(space.high.max())
-    if not high - low < np.inf or high <= low:  # without bounds there is no white
+    if max(-low, high) > UNBOUNDED or high <= low:  # without bounds there is no white
         return None
     integer = space.dtype == bool or np.issubdtype(space.dtype, np.integer)
     if len(space.shape) == 2 and space.dtype != np.uint8 and min(space.shape) < MEDIUM:
@@ -77,9 +74,11 @@ def image_layout(space: spaces.Space) -> ImageLayout | None:
     colours, sides = (first, (second, third)) if axis == 1 else (third, (first, second))
     if min(sides) < LEAST:
         return None
-    low, scale = _bytes_of(low, high, integer)
+    frames = stack[0] if stack else 1
+    if axis == 1 and not stack and colours == 3:
+        frames, colours = 3, 1  # three grey frames look the same as red, green and blue: each is seen by itself
     values = int(high - low) + 1 if integer else 0
-    return ImageLayout(space.shape, axis, stack[0] if stack else 1, colours, sides, low, scale, values)
+    return ImageLayout(space.shape, axis, frames, colours, sides, *_bytes_of(low, high, integer), values)
 
 
 def _channels_first(first: int, second: int, third: int, stack: bool) -> bool:
@@ -95,7 +94,7 @@ def _channels_first(first: int, second: int, third: int, stack: bool) -> bool:
 
 
 def _bytes_of(low: float, high: float, integer: bool) -> tuple[float, float]:
-    """What to subtract from numbers from low to high, and what to multiply them by, to make them bytes."""
+    """The number to subtract from numbers from low to high, and the factor that then makes them bytes."""
     if low >= 0 and high <= 1:
         return 0.0, 255.0
     if low >= 0 and high <= 255:
