@@ -43,7 +43,7 @@ class GymObservations:
     def update_rows(self, rows: np.ndarray, raw: Any, begins: Any, masks: np.ndarray | None = None) -> None:
         """Take the new observations of rows [B]; `begins` is [B], masks [B, A]."""
         self._last[rows] = self.next_stacks(rows, raw, begins)
-        if self._masks is not None:
+        if self._masks is not None and masks is not None:
             self._masks[rows] = masks
 
     def next_stacks(self, rows: np.ndarray, raw: Any, begins: Any) -> np.ndarray:
@@ -57,7 +57,7 @@ class GymObservations:
     def set_final(self, rows: np.ndarray, stacks: np.ndarray, masks: np.ndarray | None = None) -> None:
         """Set the final observations and masks of rows whose episodes ended."""
         self._final[rows] = stacks
-        if self._final_masks is not None:
+        if self._final_masks is not None and masks is not None:
             self._final_masks[rows] = masks
 
     def observe(self) -> np.ndarray:

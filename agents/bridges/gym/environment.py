@@ -47,14 +47,10 @@ class GymEnvironment:
         self.masks = ActionMasks(self.name, self.actions, self.adapter)
         with self._user_errors("does not start"):
             self.masks.find(env, observation, info)
+        self.has_legal = bool(self.masks.source)  # not every action is always allowed
         self.action_space = env.action_space
         self.metadata = dict(env.metadata)
         env.close()
-
-    @property
-    def has_legal(self) -> bool:
-        """True if the environment gives masks: not every action is always allowed."""
-        return bool(self.masks.source)
 
     def make(self, **options: Any) -> gymnasium.Env:
         """One environment."""

@@ -64,7 +64,7 @@ class Barred(gymnasium.Env):
         if not self.mask[action - 2]:
             raise ValueError(f"{action} is not allowed")
         self.count += 1
-        return *self._both(1.0, False, self.count == self.limit),
+        return (*self._both(1.0, False, self.count == self.limit),)
 
     def _both(self, *outcome):
         observation, info = self._shown()
