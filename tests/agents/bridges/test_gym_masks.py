@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 from agents.algorithms import dqn
 from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.ppo import PPO, PPOSettings
+from agents.bridges.gym import game as gym_game
 from agents.bridges.gym.action_adapter import ActionAdapter
 from agents.bridges.gym.action_masks import ActionMasks
 from agents.bridges.gym.arena import GymArena
@@ -204,13 +205,12 @@ def test_an_agent_acts_within_the_mask(register, where, algorithm):
     assert (agent.act(seen, None if mask is None else [info["action_mask"]] * 2) - 2 == env.unwrapped.mask.argmax()).all()
 
 
-@pytest.mark.parametrize("algorithm", LEARNERS)
-def test_an_exported_graph_takes_the_mask(register, algorithm, tmp_path):
+def test_an_exported_graph_takes_the_mask(register, tmp_path):
     pytest.importorskip("onnxscript")
     onnxruntime = pytest.importorskip("onnxruntime")
     from agents.bridges import onnx
 
-    agent = learner_of(register(), algorithm).agent()
+    agent = learner_of(register(), "ppo").agent()
     assert onnx.export(agent, tmp_path / "out.onnx").same == 1.0
     session = onnxruntime.InferenceSession(str(tmp_path / "out.onnx"), providers=["CPUExecutionProvider"])
     assert [given.name for given in session.get_inputs()] == ["observation", "mask"]
@@ -221,6 +221,21 @@ def test_an_exported_graph_takes_the_mask(register, algorithm, tmp_path):
 
 def test_an_agent_knows_whether_its_environment_had_masks(register):
     assert register().digest != register(silent=range(99)).digest
+
+
+def test_numbered_states_have_a_recipe_of_their_own(register):
+    class Numbered(Barred):
+        def __init__(self, space, **options):
+            super().__init__(**options)
+            self.observation_space = space
+
+        def _shown(self):
+            return self.observation_space.sample(), super()._shown()[1]
+
+    two = spaces.Tuple([spaces.Discrete(3), spaces.Discrete(5)])
+    for space in (spaces.Discrete(9), two, spaces.MultiDiscrete([3, 4]), spaces.Dict(a=spaces.Discrete(2))):
+        assert register(kind=Numbered, space=space).recipe is gym_game.RECIPES["table"]
+    assert register().recipe is gym_game.RECIPES["vector"]
 
 
 # --- masks as they come -----------------------------------------------------------------------------------------------
