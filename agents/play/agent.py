@@ -80,10 +80,11 @@ class Agent:
 
         observation: uint8 [size, size, stack] pixels, [size, size, stack * roles] planes, or float32 objects; of a Gymnasium
             environment whatever it gives: a dict, or a list of such for [B, …].
-        mask: allowed actions (`info["action_mask"]`), [A] or [B, A].
+        mask: allowed actions (`info["action_mask"]`), [A] or [B, A]; a Gymnasium environment may show them in its observation.
         start: true, a bool or [B], where the observation is the first of an episode: there a memory is reset.
         """
         settings = self.info.settings
+        masks = trainable(self.game).to_masks(observation, mask)
         observation = trainable(self.game).to_frames(observation, settings)
         frame = frame_shape_of(self.game, settings)
         ndim = 3 if settings.is_image else 1  # of a single observation
@@ -92,7 +93,6 @@ class Agent:
         if ndim == 3:
             batch = batch.transpose(0, 3, 1, 2)
         batch = np.ascontiguousarray(batch).reshape(len(batch), settings.stack, *frame)
-        masks = None if mask is None else np.asarray(mask)[None] if single else np.asarray(mask)
         begins = torch.from_numpy(np.broadcast_to(start, len(batch)).copy()).to(self.device)
         if self._state is None or len(self._state) != len(batch):
             self._state = self.initial_state(len(batch))

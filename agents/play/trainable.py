@@ -39,6 +39,9 @@ class TrainableGame(Protocol):
     def to_frames(self, observation: Any, settings: AgentSettings) -> np.ndarray:
         """One or more observations of the game's environment in the form, channels last, that `Agent.act` takes."""
 
+    def to_masks(self, observation: Any, mask: Any) -> np.ndarray | None:
+        """The masks [B, A] that `Agent.act` uses, from what it is given; None where every action is allowed."""
+
     def env_actions(self, actions: np.ndarray) -> Any:
         """Actions [B], numbered from 0, as the game's own environment takes them: [B], or of several numbers each [B, …]."""
 
@@ -83,6 +86,9 @@ class NativeGame:
 
     def to_frames(self, observation: np.ndarray, settings: AgentSettings) -> np.ndarray:
         return observation
+
+    def to_masks(self, observation: np.ndarray, mask: Any) -> np.ndarray | None:
+        return None if mask is None else np.atleast_2d(mask)
 
     def env_actions(self, actions: np.ndarray) -> np.ndarray:
         return actions

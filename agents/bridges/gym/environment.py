@@ -16,6 +16,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 from agents.bridges.gym.action_adapter import ActionAdapter
+from agents.bridges.gym.action_masks import METHOD, ActionMasks
 from agents.bridges.gym.env_list import EnvList
 from agents.bridges.gym.observation_adapter import ObservationAdapter
 from agents.core.game_names import GYM
@@ -39,10 +40,14 @@ class GymEnvironment:
         with self._user_errors("does not start"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             env = gymnasium.make(self.env_id)
-            env.reset(seed=0)  # Gymnasium's checker looks at it
+            observation, info = env.reset(seed=0)  # Gymnasium's checker looks at it
         self.actions = ActionAdapter(self.name, env.action_space)
         self.num_actions = self.actions.num_actions
         self.adapter = ObservationAdapter(self.name, env.observation_space, self.num_actions)
+        self.masks = ActionMasks(self.name, self.actions, self.adapter)
+        with self._user_errors("does not start"):
+            self.masks.find(env, observation, info)
+        self.has_legal = bool(self.masks.source)  # not every action is always allowed
         self.action_space = env.action_space
         self.metadata = dict(env.metadata)
         env.close()
@@ -58,7 +63,8 @@ class GymEnvironment:
         (ALE's own one gives other images than its single environments.)
         """
         with self._user_errors("does not start"):
-            if self.spec.vector_entry_point is not None and not self.spec.additional_wrappers:
+            by_method = self.masks.source.startswith(METHOD)  # which a vector environment has not
+            if self.spec.vector_entry_point is not None and not self.spec.additional_wrappers and not by_method:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # about the metadata that are checked here
                     envs = gymnasium.make_vec(self.env_id, num_envs)
@@ -66,8 +72,8 @@ class GymEnvironment:
                 if equal and isinstance(envs.metadata.get("autoreset_mode"), AutoresetMode):
                     return envs
                 envs.close()
-            if isinstance(self.adapter.space, (spaces.Dict, spaces.Tuple)) or self.actions.table is None:
-                return EnvList([self.make() for _ in range(num_envs)])
+            if isinstance(self.adapter.space, (spaces.Dict, spaces.Tuple)) or self.actions.table is None or self.has_legal:
+                return EnvList([self.make() for _ in range(num_envs)], self.masks)
             return gymnasium.make_vec(
                 self.env_id, num_envs, vectorization_mode="sync", disable_env_checker=True,
                 vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},  # others keep a final observation by reference only

@@ -31,11 +31,12 @@ def evaluate(game: GymEnvironment, participant: Participant, games: int, seed: i
     number = np.arange(len(envs))  # of the episode that each environment plays
     returns, lengths, cut, decisions = np.zeros(games), np.zeros(games, np.int64), 0, 0
     next_number = len(envs)
-    player.observe(number, [env.reset(seed=_evaluation_seed(seed, row))[0] for row, env in enumerate(envs)], number >= 0)
+    begun = [env.reset(seed=_evaluation_seed(seed, row)) for row, env in enumerate(envs)]
+    player.observe(number, [raw for raw, _ in begun], number >= 0, game.masks.of(envs, begun))
     while len(rows := np.flatnonzero(number < games)):
-        observations, begins = [], []
+        seen, begins = [], []
         for row, action in zip(rows, player.act(rows), strict=True):
-            raw, reward, terminated, truncated, _ = envs[row].step(game.actions.to_env(action))
+            raw, reward, terminated, truncated, info = envs[row].step(game.actions.to_env(action))
             episode = number[row]
             returns[episode] += float(reward)
             lengths[episode] += 1
@@ -45,9 +46,10 @@ def evaluate(game: GymEnvironment, participant: Participant, games: int, seed: i
                 cut += not terminated
                 number[row], next_number = next_number, next_number + 1
                 if number[row] < games:
-                    raw, _ = envs[row].reset(seed=_evaluation_seed(seed, number[row]))
-            observations.append(raw)
-        player.observe(rows, observations, np.array(begins))
+                    raw, info = envs[row].reset(seed=_evaluation_seed(seed, number[row]))
+            seen.append((raw, info))
+        masks = game.masks.of([envs[row] for row in rows], seen)
+        player.observe(rows, [raw for raw, _ in seen], np.array(begins), masks)
     for env in envs:
         env.close()
     return MatchResult(game.name, [participant.name], returns[:, None], cut, decisions / (time.perf_counter() - start))
@@ -59,12 +61,15 @@ class GymPlayer:
     def __init__(self, game: GymEnvironment, participant: Participant, rows: int, seed: int):
         self.game, self.agent = game, participant.agent
         self.rng = np.random.default_rng([seed, EVALUATION_SEEDS])
+        self.masks = np.ones((rows, game.num_actions), np.uint8) if game.has_legal else None  # of the newest observations
         if self.agent is not None:
             self.view = GymObservations(game.adapter, rows, self.agent.info.settings)
             self.memory = self.agent.initial_state(rows)
 
-    def observe(self, rows: np.ndarray, raw: list[Any], begins: np.ndarray) -> None:
-        """Take new observations of rows [B]; begins: bool [B], where they begin an episode."""
+    def observe(self, rows: np.ndarray, raw: list[Any], begins: np.ndarray, masks: np.ndarray | None) -> None:
+        """Take new observations of rows [B]; begins: bool [B], where they begin an episode; masks [B, A]."""
+        if self.masks is not None and masks is not None:
+            self.masks[rows] = masks
         if self.agent is None:
             return
         self.view.update_rows(rows, raw, begins)
@@ -73,14 +78,20 @@ class GymPlayer:
 
     def act(self, rows: np.ndarray) -> np.ndarray:
         """Actions of rows [B], numbered from 0."""
+        masks = None if self.masks is None else self.masks[rows]
         if self.agent is None:
-            actions = self.rng.integers(self.game.num_actions, size=len(rows))
+            actions = self._random(len(rows), masks)
         else:
             state = None if self.memory is None else self.memory[torch.from_numpy(rows)]
-            actions, after = self.agent.decide(self.view.newest()[rows], None, state)
+            actions, after = self.agent.decide(self.view.newest()[rows], masks, state)
             if self.memory is not None and after is not None:
                 self.memory[torch.from_numpy(rows)] = after
         return actions
+
+    def _random(self, count: int, masks: np.ndarray | None) -> np.ndarray:
+        if masks is None:
+            return self.rng.integers(self.game.num_actions, size=count)
+        return np.array([self.rng.choice(np.flatnonzero(mask)) for mask in masks])
 
 
 def _evaluation_seed(seed: int, number: int) -> int:
@@ -89,21 +100,21 @@ def _evaluation_seed(seed: int, number: int) -> int:
 
 
 def observations(game: GymEnvironment, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
-    """The observations of an agent at each decision in environments that it plays, and where episodes begin."""
+    """The observations and masks of an agent at each decision in environments that it plays, and where episodes begin."""
     envs = [game.make() for _ in range(games)]
     try:
         player = GymPlayer(game, Participant("agent", agent=agent), games, seed=5)
         rows, begins = np.arange(games), np.ones(games, bool)
-        raw = [env.reset(seed=_evaluation_seed(5, row))[0] for row, env in enumerate(envs)]
+        seen = [env.reset(seed=_evaluation_seed(5, row)) for row, env in enumerate(envs)]
         for _ in range(decisions):
-            player.observe(rows, raw, begins)
-            yield {"observation": player.view.newest().copy(), "start": begins}
+            player.observe(rows, [raw for raw, _ in seen], begins, game.masks.of(envs, seen))
+            masks = {} if player.masks is None else {"mask": player.masks.copy()}
+            yield {"observation": player.view.newest().copy(), "start": begins, **masks}
             begins = np.zeros(games, bool)
             for row, action in enumerate(player.act(rows)):
-                raw[row], _, terminated, truncated, _ = envs[row].step(game.actions.to_env(action))
+                raw, _, terminated, truncated, info = envs[row].step(game.actions.to_env(action))
                 begins[row] = terminated or truncated
-                if begins[row]:
-                    raw[row], _ = envs[row].reset()
+                seen[row] = envs[row].reset() if begins[row] else (raw, info)
     finally:
         for env in envs:
             env.close()
@@ -127,13 +138,14 @@ def pictures(game: GymEnvironment, participant: Participant, seed: int, count: i
     env = game.make(render_mode="rgb_array")
     try:
         row, player = np.array([0]), GymPlayer(game, participant, 1, seed)
-        player.observe(row, [env.reset(seed=_evaluation_seed(seed, 0))[0]], np.array([True]))
+        raw, info = env.reset(seed=_evaluation_seed(seed, 0))
+        player.observe(row, [raw], np.array([True]), game.masks.of([env], [(raw, info)]))
         images = [picture()]
         for step in range(1, count * every):
-            raw, _, terminated, truncated, _ = env.step(game.actions.to_env(player.act(row)[0]))
+            raw, _, terminated, truncated, info = env.step(game.actions.to_env(player.act(row)[0]))
             if terminated or truncated:
                 break
-            player.observe(row, [raw], np.array([False]))
+            player.observe(row, [raw], np.array([False]), game.masks.of([env], [(raw, info)]))
             if step % every == 0:
                 images.append(picture())
         return images

@@ -34,14 +34,16 @@ def _greatest_byte(game: "GymEnvironment") -> int:
     try:
         env = game.make()
         try:
-            raw, _ = env.reset(seed=0)
+            raw, info = env.reset(seed=0)
             for _ in range(OBSERVATIONS):
                 greatest = max(greatest, int(game.adapter.frames([raw], "planes", 0).max()))
                 if greatest >= MOST_CODES:
                     break
-                raw, _, terminated, truncated, _ = env.step(game.actions.to_env(rng.integers(game.num_actions)))
+                masks = game.masks.of([env], [(raw, info)])
+                action = rng.integers(game.num_actions) if masks is None else rng.choice(np.flatnonzero(masks[0]))
+                raw, _, terminated, truncated, info = env.step(game.actions.to_env(action))
                 if terminated or truncated:
-                    raw, _ = env.reset()
+                    raw, info = env.reset()
         finally:
             env.close()
     except Exception:  # training meets the failure too, and tells of it
