@@ -1,5 +1,6 @@
 """The parts of an observation: the entries of Dicts and Tuples, however deep, and the numbers that they become."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from agents.bridges.gym.bounds import Bounds, check_finite
 from games.errors import UserError
 
 MOST_ONE_HOT = 4096  # values of a Discrete in a Dict of which each is a number of its own; more are one number
@@ -40,6 +42,11 @@ class Part:
         for key in self.path:
             observation = observation[key]
         return observation
+
+    @functools.cached_property
+    def bounds(self) -> Bounds:
+        """The check that its values lie in its space."""
+        return Bounds(self.space, self.name)
 
     # --- as numbers ---
 
@@ -76,13 +83,13 @@ class Part:
         rows = len(values)
         if isinstance(self.space, (spaces.Discrete, spaces.MultiDiscrete)):
             sizes = self.space.nvec.reshape(-1) if isinstance(self.space, spaces.MultiDiscrete) else np.array([self.space.n])
-            index = np.asarray(values, np.int64).reshape(rows, -1) - np.asarray(self.space.start).reshape(-1)
+            index = np.asarray(self.bounds.check(values), np.int64).reshape(rows, -1) - np.asarray(self.space.start).reshape(-1)
             if not self.one_hot:
                 return (index / np.maximum(sizes - 1, 1)).astype(np.float32)
             numbers = np.zeros((rows, self.count), np.float32)
             numbers[np.arange(rows)[:, None], index + (np.cumsum(sizes) - sizes)] = 1
             return numbers
-        return np.array(values, np.float32).reshape(rows, -1) * np.float32(self.scale)
+        return check_finite(np.array(values, np.float32).reshape(rows, -1) * np.float32(self.scale))
 
     def in_words(self) -> str:
         """What becomes of it as numbers."""
