@@ -62,7 +62,7 @@ class ActionAdapter:
         return found if self.table is None else np.stack(found)
 
 
-def _count(name: str, space: spaces.Space) -> int:
+def _count(name: str, space: spaces.Space, entry: str = "") -> int:
     """The number of actions of a space; `UserError` for those that cannot be counted."""
     if isinstance(space, spaces.Discrete):
         return int(space.n)
@@ -71,17 +71,17 @@ def _count(name: str, space: spaces.Space) -> int:
     if isinstance(space, spaces.MultiBinary):
         return 2 ** int(np.prod(space.shape))
     if isinstance(space, (spaces.Tuple, spaces.Dict)):
-        parts = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
-        counts = [_count(name, part) for part in parts]
+        parts = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
+        counts = [_count(name, part, f" in their entry {key!r}") for key, part in parts]
         return int(np.prod(counts, dtype=object))
     if isinstance(space, spaces.Box):
         raise UserError(
-            f"{name} has actions of the space {_short(space)}: any numbers, where Sparring chooses one of several actions.\n"
-            "Look for a setting of the environment that makes them discrete, or offer some by a wrapper:\n"
-            "gymnasium.wrappers.DiscretizeAction(env, bins=5), in an environment that your own module registers."
+            f"{name} has actions of the space {_short(space)}{entry}: any numbers.\n"
+            "Sparring chooses one of several. Look for a setting of the environment that makes them discrete, or register it\n"
+            "in a module of your own with such a wrapper: gymnasium.wrappers.DiscretizeAction(env, bins=5)."
         )
     raise UserError(
-        f"{name} has actions of the space {_short(space)}.\n"
+        f"{name} has actions of the space {_short(space)}{entry}.\n"
         "Sparring chooses one of several actions: Discrete, or few combinations of MultiDiscrete and MultiBinary."
     )
 

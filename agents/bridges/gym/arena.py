@@ -136,7 +136,7 @@ class GymArena:
         if self.mode == AutoresetMode.SAME_STEP:
             if "final_obs" not in info:
                 raise UserError(f"{self.game.name} does not give the final observation of an episode: info['final_obs'].")
-            final = np.stack([info["final_obs"][row] for row in rows])
+            final = [info["final_obs"][row] for row in rows]
         else:
             final = [raw[row] for row in rows]
         self.view.set_final(rows, self.view.next_stacks(rows, final, []))

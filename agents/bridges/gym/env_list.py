@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 class EnvList:
     """As Gymnasium's `SyncVectorEnv` with autoreset disabled, for observations that are dicts and tuples."""
 
-    metadata = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012 - as Gymnasium's
+    metadata = {"autoreset_mode": AutoresetMode.DISABLED}
 
     def __init__(self, envs: list[gymnasium.Env]):
         self.envs = envs

@@ -96,8 +96,8 @@ class GymGame(GymEnvironment):
         """Training settings that differ from the defaults, by algorithm."""
         adapter = self.adapter
         changes: dict[str, Any] = {}
-        if (len(adapter.parts) > 1 or len(adapter.space.shape or ()) > 2) and any(part.wide for part in adapter.objects):
-            changes["normalize_observation"] = True
+        if any(part.uneven and (part.path or part.scale != 1 or len(part.space.shape or ()) > 2) for part in adapter.objects):
+            changes["normalize_observation"] = True  # vectors alone are as the user says: most are near 1
         if adapter.kind == "objects":
             return _changed(RECIPES["vector"], changes)
         beside = OBJECTS_TOO if adapter.objects else ""
@@ -129,7 +129,7 @@ class GymGame(GymEnvironment):
         return self.adapter.image_shape(observation, size)
 
     def describe_observation(self, settings: AgentSettings) -> list[tuple[str, str, str]]:
-        return self.adapter.describe(settings.observation, settings.codes)
+        return self.adapter.describe(settings.observation, settings.codes, settings.normalize_observation)
 
     def to_frames(self, observation: Any, settings: AgentSettings) -> np.ndarray:
         """One or more observations of the environment in the form, channels last, that `Agent.act` takes."""

@@ -6,6 +6,7 @@ import numpy as np
 from gymnasium import spaces
 
 LEAST = 3  # pixels: the kernel of the smallest network
+UNBOUNDED = 1e6  # bounds beyond are none: some spaces say ±3.4e38
 MEDIUM = 36  # sides from which a matrix of any numbers is an image
 COLOURS = (1, 3)  # channels of grey and of red, green and blue
 MOST_CODES = 32  # values of an image of which each can be a plane of its own
@@ -65,7 +66,7 @@ def image_layout(space: spaces.Space) -> ImageLayout | None:
     if not isinstance(space, spaces.Box) or not 2 <= len(space.shape) <= 4 or min(space.shape) < 1:
         return None
     low, high = float(space.low.min()), float(space.high.max())
-    if not high - low < np.inf or high <= low:  # without bounds there is no white
+    if max(-low, high) > UNBOUNDED or high <= low:  # without bounds there is no white
         return None
     integer = space.dtype == bool or np.issubdtype(space.dtype, np.integer)
     if len(space.shape) == 2 and space.dtype != np.uint8 and min(space.shape) < MEDIUM:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from gymnasium import spaces
 
-from agents.bridges.gym.image_layout import COLOURS, MOST_CODES, ImageLayout, image_layout
+from agents.bridges.gym.image_layout import COLOURS, MOST_CODES, UNBOUNDED, ImageLayout, image_layout
 from agents.bridges.gym.observation_parts import Part, is_text, mask_key, parts_of
 from agents.core.settings import OBJECTS_TOO
 from agents.networks.inputs import frame_bytes, join
@@ -148,20 +148,20 @@ class ObservationAdapter:
         values = [layout.values for layout in self.images.values()]
         return max(values) if values and min(values) > 0 and 2 < max(values) <= MOST_CODES else 0
 
-    def describe(self, observation: str, codes: int = 0) -> list[tuple[str, str, str]]:
+    def describe(self, observation: str, codes: int = 0, normalised: bool = False) -> list[tuple[str, str, str]]:
         """Of an observation of several parts: each part's name, its space, and what becomes of it; else nothing."""
         if len(self.parts) == 1:
             return []
-        return [(part.name, _short(part.space), self._in_words(part, observation, codes)) for part in self.parts]
+        return [(part.name, _short(part.space), self._in_words(part, observation, codes, normalised)) for part in self.parts]
 
-    def _in_words(self, part: Part, observation: str, codes: int) -> str:
+    def _in_words(self, part: Part, observation: str, codes: int, normalised: bool) -> str:
         if part.path == (self.mask_key,):
             return "the mask of allowed actions"
         if is_text(part.space):
             return "text, left out"
         if part not in self.images:
             used = observation == "objects" or observation.endswith(OBJECTS_TOO)
-            return part.in_words() if used else "left out"
+            return part.in_words(normalised) if used else "left out"
         layout = self.images[part]
         if observation.startswith("pixels"):
             return f"image, in grey{f', {layout.frames} frames' if layout.frames > 1 else ''}"
@@ -173,7 +173,9 @@ def _short(space: spaces.Space) -> str:
     """A space in a few words."""
     if isinstance(space, spaces.Box):
         sides = " × ".join(map(str, space.shape)) or "one number"
-        return f"{sides}, {space.dtype}, {space.low.min():.4g} to {space.high.max():.4g}"
+        low, high = float(space.low.min()), float(space.high.max())
+        limits = f"{low:.4g} to {high:.4g}" if max(-low, high) <= UNBOUNDED else "any"
+        return f"{sides}, {space.dtype}, {limits}"
     return "text" if is_text(space) else str(space).replace("\n", " ")
 
 

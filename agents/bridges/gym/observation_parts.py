@@ -11,7 +11,9 @@ from gymnasium import spaces
 from agents.bridges.gym.bounds import Bounds, check_finite
 from games.errors import UserError
 
-MOST_ONE_HOT = 4096  # values of a Discrete in a Dict of which each is a number of its own; more are one number
+MOST_ONE_HOT = 4096  # values of integers in a part of which each is a number of its own; beyond, each integer is one number
+MOST_VALUES = 32  # of an integer of a Box in a Dict or Tuple, to be counted so
+DARK = 128  # bytes that stay below are normalised rather than divided by 255
 MASKS = (
     "action_mask", "action_masks", "actions_mask", "avail_actions", "available_actions", "legal_actions", "legal_actions_mask",
     "legal_moves", "valid_actions", "valid_action_mask", "valid_mask", "mask",
@@ -50,53 +52,63 @@ class Part:
 
     # --- as numbers ---
 
+    @functools.cached_property
+    def sizes(self) -> np.ndarray | None:
+        """How many values each of its integers has, int64 [k]; None if they are not counted, as those of vectors."""
+        if isinstance(self.space, spaces.Discrete):
+            return np.array([self.space.n], np.int64)
+        if isinstance(self.space, spaces.MultiDiscrete):
+            return self.space.nvec.reshape(-1).astype(np.int64)
+        if self.path and isinstance(self.space, spaces.Box) and np.issubdtype(self.space.dtype, np.integer):
+            values = self.space.high.astype(np.float64) - self.space.low + 1
+            return values.astype(np.int64).reshape(-1) if 2 < values.max(initial=0) <= MOST_VALUES else None
+        return None
+
     @property
     def one_hot(self) -> bool:
-        """True if each of its values is a number of its own, 0 or 1."""
-        if isinstance(self.space, spaces.Discrete):
-            return not self.path or int(self.space.n) <= MOST_ONE_HOT
-        return isinstance(self.space, spaces.MultiDiscrete) and int(self.space.nvec.sum(dtype=np.int64)) <= MOST_ONE_HOT
+        """True if each value of each of its integers is a number of its own, 0 or 1."""
+        alone = isinstance(self.space, spaces.Discrete) and not self.path
+        return self.sizes is not None and (alone or int(self.sizes.sum()) <= MOST_ONE_HOT)
 
-    @property
+    @functools.cached_property
     def count(self) -> int:
         """How many numbers it becomes."""
-        if isinstance(self.space, spaces.Discrete):
-            return int(self.space.n) if self.one_hot else 1
-        if isinstance(self.space, spaces.MultiDiscrete):
-            return int(self.space.nvec.sum()) if self.one_hot else int(self.space.nvec.size)
+        if self.sizes is not None:
+            return int(self.sizes.sum()) if self.one_hot else len(self.sizes)
         return int(np.prod(self.space.shape))  # type: ignore[arg-type]
 
-    @property
+    @functools.cached_property
     def scale(self) -> float:
         """The factor that makes bytes 0 to 1; 1 for other numbers."""
         box = self.space
         return 1 / 255 if isinstance(box, spaces.Box) and box.dtype == np.uint8 and box.high.max() > 1 else 1.0
 
     @property
-    def wide(self) -> bool:
-        """True if its numbers may be far outside −1 to 1, so that they are better normalised."""
+    def uneven(self) -> bool:
+        """True if its numbers may be far outside −1 to 1, or all close to 0, so that they are better normalised."""
         box = self.space
-        return isinstance(box, spaces.Box) and self.scale == 1 and bool((box.low < -2).any() or (box.high > 2).any())
+        if not isinstance(box, spaces.Box) or self.sizes is not None:
+            return False
+        return bool((box.low < -2).any() or (box.high * self.scale > 2).any()) or (self.scale != 1 and box.high.max() < DARK)
 
     def numbers(self, values: np.ndarray) -> np.ndarray:
         """Values [B, …] as float32 [B, count]."""
         rows = len(values)
-        if isinstance(self.space, (spaces.Discrete, spaces.MultiDiscrete)):
-            sizes = self.space.nvec.reshape(-1) if isinstance(self.space, spaces.MultiDiscrete) else np.array([self.space.n])
-            index = np.asarray(self.bounds.check(values), np.int64).reshape(rows, -1) - np.asarray(self.space.start).reshape(-1)
-            if not self.one_hot:
-                return (index / np.maximum(sizes - 1, 1)).astype(np.float32)
-            numbers = np.zeros((rows, self.count), np.float32)
-            numbers[np.arange(rows)[:, None], index + (np.cumsum(sizes) - sizes)] = 1
-            return numbers
-        return check_finite(np.array(values, np.float32).reshape(rows, -1) * np.float32(self.scale))
+        if self.sizes is None:
+            return check_finite(np.array(values, np.float32).reshape(rows, -1) * np.float32(self.scale))
+        first = self.space.low if isinstance(self.space, spaces.Box) else self.space.start  # type: ignore[attr-defined]
+        index = np.asarray(self.bounds.check(values), np.int64).reshape(rows, -1) - np.asarray(first, np.int64).reshape(-1)
+        if not self.one_hot:
+            return (index / np.maximum(self.sizes - 1, 1)).astype(np.float32)
+        numbers = np.zeros((rows, self.count), np.float32)
+        numbers[np.arange(rows)[:, None], index + (np.cumsum(self.sizes) - self.sizes)] = 1
+        return numbers
 
-    def in_words(self) -> str:
+    def in_words(self, normalised: bool) -> str:
         """What becomes of it as numbers."""
-        plural = "numbers" if self.count > 1 else "number"
-        if self.one_hot:
-            return f"{self.count} {plural}, one-hot"
-        return f"{self.count} {plural}, {'bytes divided by 255' if self.scale != 1 else 'as they are'}"
+        kind = "one-hot" if self.one_hot else "from 0 to 1" if self.sizes is not None or self.scale != 1 else "as they are"
+        kind = "normalised" if normalised and not self.one_hot else kind
+        return f"{self.count} number{'s'[: self.count != 1]}, {kind}"
 
 
 def parts_of(name: str, space: spaces.Space, path: tuple[str | int, ...] = ()) -> Iterator[Part]:
