@@ -1,12 +1,12 @@
 """Play a game against a trained agent, watch two agents, or let them play many games: python play.py pong"""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import games
 from agents.core.game_names import is_gym
+from agents.core.json_output import only_json, print_json
 from games.errors import UserError
 
 EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder;
@@ -59,7 +59,10 @@ def main() -> int:
             from agents.networks import custom
 
             custom.load(file)
-        return headless(options) if options.headless else window(options)
+        if not options.headless:
+            return window(options)
+        with only_json(options.json):
+            return headless(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -103,7 +106,7 @@ def headless(options: argparse.Namespace) -> int:
     )
     summary = result.summary()
     if options.json:
-        print(json.dumps(summary))
+        print_json(summary)
         return 0
     print(f"{game.heading}, {result.games} games, {summary['steps_per_second']:,} decisions a second")
     if game.players == 1:

@@ -149,6 +149,10 @@ class PPO(Learner):
         # The recurrent state before each row's first decision of the rollout, and before its latest; None without a memory.
         self.first_state = self.latest_state = self.collector.memory
 
+    @property
+    def iteration_decisions(self) -> int:
+        return self.settings.n_steps
+
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
         """One iteration; its numbers for TensorBoard. progress: of the run, 0 to 1."""
         began = perf_counter()

@@ -16,8 +16,6 @@ from typing import Any, Unpack
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 
 import games
 from games.engine.batch import OUT_OF_TIME, OVER, RUNNING
@@ -36,7 +34,15 @@ from games.envs.seat_env import (
     image_shape,
     space_of,
 )
+from games.envs.gymnasium_version import require_gymnasium
 from games.errors import UserError
+
+try:
+    from gymnasium.vector import AutoresetMode, VectorEnv
+    from gymnasium.vector.utils import batch_space
+except ImportError:
+    require_gymnasium()
+    raise
 
 __all__ = [
     "PICTURE",

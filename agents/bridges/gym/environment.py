@@ -6,9 +6,11 @@ Nothing is imported that the user has not named on the command line; Gymnasium's
 
 import difflib
 import importlib
+import os
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import gymnasium
@@ -44,13 +46,31 @@ class GymEnvironment:
         self.num_actions = self.actions.num_actions
         self.adapter = ObservationAdapter(self.name, env.observation_space, self.num_actions)
         self.action_space = env.action_space
-        self.metadata = dict(env.metadata)
+        self.metadata = env.metadata if isinstance(env.metadata, dict) else {}
         env.close()
+        self._kept: dict[str | None, list[gymnasium.Env]] = {}  # by render mode
 
     def make(self, **options: Any) -> gymnasium.Env:
         """One environment."""
         with self._user_errors("does not start"):
             return gymnasium.make(self.env_id, disable_env_checker=True, **options)
+
+    def kept_open(self, count: int, render_mode: str | None = None) -> list[gymnasium.Env]:
+        """Environments of evaluations and films: the same each time. They stay open until `close`, since the `close` of one
+        may end what all of them use, as `pygame.quit` does."""
+        envs = self._kept.setdefault(render_mode, [])
+        options = {} if render_mode is None else {"render_mode": render_mode}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about metadata, which films look at themselves
+            envs += [self.make(**options) for _ in range(count - len(envs))]
+        return envs[:count]
+
+    def close(self) -> None:
+        """Close the environments that were kept open."""
+        for env in [env for envs in self._kept.values() for env in envs]:
+            with suppress(Exception):  # their results are known
+                env.close()
+        self._kept.clear()
 
     def vector(self, num_envs: int) -> Any:
         """A vector environment: its own one, if that has the same spaces and names its autoreset mode, else a `SyncVectorEnv`.
@@ -113,6 +133,10 @@ def _spec(env_id: str) -> Any:
 
 
 def _import(module: str, env_id: str) -> None:
+    """Import a module that the user names, installed or in the folder one is in, wherever the program lies."""
+    with suppress(OSError):  # the folder may be gone
+        if (here := os.getcwd()) not in sys.path:
+            sys.path.append(here)  # and left there: the module may import its neighbours later
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
