@@ -80,6 +80,12 @@ def seats_of(options: argparse.Namespace, game) -> list[str]:
         raise UserError(f"{game.heading} takes {places} participant{'s'[: places - 1]} here, not {len(named)}.")
     if not named:
         best = best_at_hand(game, options.runs)
+        if best == "bot" and is_gym(game.name):
+            raise UserError(
+                f"There is no agent of {game.name} in {options.runs}.\n"
+                f"Train one: python train.py {options.game}\n"
+                f"Or name one, or random: python play.py {options.game} random --headless"
+            )
         return [best, "bot"][: game.players] if options.headless else ["human", best]
     if len(named) < game.players:
         named.append(best_at_hand(game, options.runs))
@@ -95,6 +101,8 @@ def headless(options: argparse.Namespace) -> int:
 
     game = load_game(options.game)
     names = seats_of(options, game)
+    if "human" in names and is_gym(options.game):
+        raise UserError(f"{game.name} has no window here for a person to play in.\nSeats: random, or an agent.")
     if "human" in names:
         raise UserError(
             "A person cannot play without a window: leave out --headless, and one opens.\n"
@@ -110,7 +118,7 @@ def headless(options: argparse.Namespace) -> int:
         return 0
     print(f"{game.heading}, {result.games} games, {summary['steps_per_second']:,} decisions a second")
     if game.players == 1:
-        print(f"  {names[0]}: {verdict(summary)}")
+        print(f"  {names[0]}: {verdict(summary)}" + (f"\n  {result.note}" if result.note else ""))
         return 0
     width = max(len(name) for name in names)
     for k, name in enumerate(names):
@@ -128,7 +136,8 @@ def window(options: argparse.Namespace) -> int:
     if options.json:
         raise UserError("--json goes with --headless.")
     if is_gym(options.game):
-        raise UserError(f"{options.game} has no window here.\nLet an agent play it: add --headless")
+        instead = "name an agent instead of human, and " if "human" in options.seats else ""
+        raise UserError(f"{options.game} has no window here.\nLet an agent play it: {instead}add --headless")
     game = games.load(options.game)
     names = seats_of(options, game)
     trusted = trusted_files(options, names)

@@ -139,7 +139,7 @@ class Collector:
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Play actions [R]: scaled rewards float32 [R], ends uint8 [R] (0 running, 1 terminated, 2 truncated)."""
-        if self.before_step is not None:
+        if self.before_step is not None and self.asked().any():
             self.before_step()
         now = perf_counter()
         self.acting_seconds += now - self._clock

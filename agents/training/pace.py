@@ -28,7 +28,8 @@ class Pace:
         self.group, self.per_iteration, self.tell_slow = group, per_iteration, tell_slow
         self.deadline, self.decisions = math.inf, 0  # of this iteration
         self._first = self._latest = 0.0  # when it decided
-        self._shortest, self._told = math.inf, False
+        self.shortest = math.inf  # seconds of a decision; the first ones may be longer, since they compile
+        self._told = False
 
     def begin_iteration(self, deadline: float) -> None:
         """deadline: by `time.perf_counter`."""
@@ -40,16 +41,17 @@ class Pace:
         latest = now - self._latest if self.decisions else 0.0
         if self.group.signal and self.group.size == 1:  # one that the environment has swallowed
             self.group.raise_signals()
-        if now + latest > self.deadline or self.group.signal:
-            raise OutOfTime
         if self.decisions:
-            self._shortest = min(self._shortest, latest)  # the first ones may compile
+            self.shortest = min(self.shortest, latest)
         else:
             self._first = now
-        if not self._told and self.decisions > 1 and now - self._first > WATCHED:
+        out_of_time = now + latest > self.deadline
+        if not self._told and ((self.decisions > 1 and now - self._first > WATCHED) or (self.decisions and out_of_time)):
             self._told = True
-            if self._shortest * self.per_iteration > SLOW:
-                self.tell_slow(self._shortest)
+            if self.shortest * self.per_iteration > SLOW:
+                self.tell_slow(self.shortest)
+        if out_of_time or self.group.signal:
+            raise OutOfTime
         self._latest, self.decisions = now, self.decisions + 1
 
 

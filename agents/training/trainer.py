@@ -331,6 +331,8 @@ class Trainer:
             return self.wave
         learner = self.learner
         decision = learner.seconds["collect"] / max(self.collected, 1)
+        if not self.collected and self.pace is not None and math.isfinite(self.pace.shortest):  # an iteration was given up
+            decision = self.pace.shortest / self.config.learner.n_envs
         ticks = 1.5 * float(np.mean(learner.lengths)) if learner.lengths else self.game.max_ticks
         return decision * TOGETHER * min(ticks, self.game.max_ticks) / self.game.frame_skip
 

@@ -20,6 +20,7 @@ from gymnasium import spaces
 import games
 from games.engine.batch import OUT_OF_TIME, OVER, RUNNING
 from games.engine.loader import Game
+from games.envs.gymnasium_version import require_gymnasium
 from games.envs.seat_env import (
     PICTURE,
     Audience,
@@ -34,7 +35,6 @@ from games.envs.seat_env import (
     image_shape,
     space_of,
 )
-from games.envs.gymnasium_version import require_gymnasium
 from games.errors import UserError
 
 try:

@@ -102,7 +102,7 @@ class GymEnvironment:
             raise
         except Exception as error:
             extra = next((extra for extra in EXTRAS if f".{extra}." in str(self.spec.entry_point)), None)
-            if isinstance(error, (ImportError, gymnasium.error.DependencyNotInstalled)) and extra:
+            if extra and _is_missing(error):
                 raise UserError(f'{self.name} needs more packages: pip install "gymnasium[{extra}]"') from error
             raise UserError(f"{self.name} {failure}: {type(error).__name__}: {str(error)[:300]}") from error
 
@@ -118,7 +118,9 @@ def _spec(env_id: str) -> Any:
         try:
             imported = importlib.import_module(package)
         except ImportError as error:
-            raise UserError(f'{GYM}{env_id} is of a package that is not installed: pip install "{install}"') from error
+            if _is_missing(error):
+                raise UserError(f'{GYM}{env_id} is of a package that is not installed: pip install "{install}"') from error
+            raise UserError(f"{GYM}{env_id} is of the package {package}, which does not load: {error}") from error
         if call:
             getattr(imported, call)()
     try:
@@ -126,10 +128,25 @@ def _spec(env_id: str) -> Any:
     except gymnasium.error.Error as error:
         close = difflib.get_close_matches(bare, list(gymnasium.registry), n=1, cutoff=0.5)
         hint = f"Did you mean '{GYM}{f'{module}:' if module else ''}{close[0]}'?\n" if close else ""
+        if module:  # it has been imported
+            raise UserError(
+                f"There is no Gymnasium environment '{bare}' after importing {module}.\n{hint}"
+                f'It must call gymnasium.register("{bare}", …) while it is imported.'
+            ) from error
         raise UserError(
             f"There is no Gymnasium environment '{bare}'.\n{hint}"
             f"One that a module of its own registers: {GYM}my_module:{bare if not close else 'MyEnv-v0'}"
         ) from error
+
+
+def _is_missing(error: BaseException) -> bool:
+    """Is the error of a module that is not installed, rather than of one that is and does not load?"""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ModuleNotFoundError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return isinstance(error, gymnasium.error.DependencyNotInstalled) and error.__cause__ is None
 
 
 def _import(module: str, env_id: str) -> None:

@@ -62,7 +62,8 @@ def evaluate(
         if len(running) and (reason := limits.reached(ahead, idle, latest - latest_end)):
             cut += len(running)
             played = min(next_number, games)
-            note = f"{len(running)} of {played} episodes cut after {lengths[number[running]].max():,} steps at most: {reason}"
+            longest = lengths[number[running]].max()
+            note = f"{len(running)} of {played} episodes were cut at step {longest:,} or before: {reason}"
             returns = returns[:played]
             break
         player.observe(rows, observations, np.array(begins))
@@ -141,15 +142,17 @@ def record_film(game: GymEnvironment, participant: Participant, seed: int, secon
     except Undrawable as error:
         raise NotDrawable(f"{game.name}: {error}") from error
     except (Exception, SystemExit) as error:  # drawing may need a display or packages that training does without
-        raise NotDrawable(f"{game.name} fails to draw: {type(error).__name__}: {_first_line(error)}") from error
+        raise NotDrawable(f"{game.name}: drawing fails: {type(error).__name__}: {_first_line(error)}") from error
 
 
 def _record_film(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
     modes = game.metadata.get("render_modes")
     if modes is not None and "rgb_array" not in modes:
-        raise Undrawable(f"its metadata name no render mode rgb_array, but {', '.join(map(str, modes)) or 'none'}")
+        others = f", only {', '.join(map(str, modes))}" if modes else ""
+        raise Undrawable(f"it has no render mode rgb_array{others}")
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # training opens no window, and drawing needs no display
-    render_fps = max(1, int(game.metadata.get("render_fps") or 30))
+    named = game.metadata.get("render_fps")
+    render_fps = max(1, round(named)) if isinstance(named, (int, float)) and 0 < named < 1000 else 30
     every = max(1, round(render_fps / VIDEO_FPS))  # decisions from one picture to the next
     fps = max(1, round(render_fps / every))
     start = time.perf_counter()
