@@ -67,7 +67,7 @@ def evaluate(
             returns = returns[:played]
             break
         player.observe(rows, observations, np.array(begins))
-    elapsed = time.perf_counter() - start
+    elapsed = max(time.perf_counter() - start, 1e-9)
     return MatchResult(game.name, [participant.name], returns[:, None], cut, decisions / elapsed, note)
 
 

@@ -70,7 +70,8 @@ def test_pictures_of_changing_size_have_the_size_of_the_first():
     "drawn, said",
     [
         (None, "gives nothing"), ("###", "gives text"), (object(), "no array of numbers"), (RGB[..., :2], "shape (40, 60, 2)"),
-        (np.zeros((0, 3, 3)), "no picture"), (RGB * np.nan, "not finite"), (RGB * -1.0, "no colours"), (RGB * 1e4, "no colours"),
+        (np.zeros((0, 3, 3)), "no picture"), (RGB * np.nan, "not finite"), (RGB * -1.0, "no colours"),
+        (RGB * 1e4, "no colours"),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_is_told(drawn, said):

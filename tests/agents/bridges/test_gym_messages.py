@@ -1,4 +1,4 @@
-"""What users of environments that are not ours read: modules are found, what is missing is named, no advice that was followed."""
+"""What users of environments that are not ours read: what is missing is named, and nobody is told to do what they did."""
 
 import json
 import os
