@@ -46,7 +46,7 @@ class Encoder(nn.Module):
         return []
 
     def norm_inputs(self, x: Tensor) -> list[Tensor]:
-        """What each of `running_norms` watches in observations [B, stack, *frame]: [rows, numbers]."""
+        """The numbers that each of `running_norms` watches in observations [B, stack, *frame]: [rows, numbers]."""
         return []
 
     def to_storage(self, observation: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {  # by kind of observation, and
         "dqn": {**GRID, **DQN, "steps": 2_000_000},
     },
     "codes": {  # small images of codes, as MiniGrid's 7 × 7
-        "ppo": {**GRID, **PPO, "steps": 400_000},
+        "ppo": {**GRID, **PPO, "steps": 300_000},
         "dqn": {**GRID, **DQN, "steps": 1_000_000},
     },
     "image": {

@@ -34,12 +34,8 @@ class ImageLayout:
 
     @property
     def grey_images(self) -> int:
-        """How many images are seen in grey, each as a whole; 0: this one has channels of another kind.
-
-        Three channels before height and width may be a stack of three grey frames, so they are not taken for colours.
-        """
-        in_colours = self.colours == 1 or (self.colours == 3 and self.axis == 3)
-        return self.frames if in_colours else 0
+        """How many images are seen in grey, each as a whole; 0: this one has channels of another kind."""
+        return self.frames if self.colours in COLOURS else 0
 
     def planes(self, raw: np.ndarray) -> np.ndarray:
         """Images [B, *shape] as uint8 [B, channels, height, width], a copy."""
@@ -78,9 +74,11 @@ def image_layout(space: spaces.Space) -> ImageLayout | None:
     colours, sides = (first, (second, third)) if axis == 1 else (third, (first, second))
     if min(sides) < LEAST:
         return None
-    low, scale = _bytes_of(low, high, integer)
+    frames = stack[0] if stack else 1
+    if axis == 1 and not stack and colours == 3:
+        frames, colours = 3, 1  # three grey frames look the same as red, green and blue: each is seen by itself
     values = int(high - low) + 1 if integer else 0
-    return ImageLayout(space.shape, axis, stack[0] if stack else 1, colours, sides, low, scale, values)
+    return ImageLayout(space.shape, axis, frames, colours, sides, *_bytes_of(low, high, integer), values)
 
 
 def _channels_first(first: int, second: int, third: int, stack: bool) -> bool:
@@ -96,7 +94,7 @@ def _channels_first(first: int, second: int, third: int, stack: bool) -> bool:
 
 
 def _bytes_of(low: float, high: float, integer: bool) -> tuple[float, float]:
-    """What to subtract from numbers from low to high, and what to multiply them by, to make them bytes."""
+    """The number to subtract from numbers from low to high, and the factor that then makes them bytes."""
     if low >= 0 and high <= 1:
         return 0.0, 255.0
     if low >= 0 and high <= 255:

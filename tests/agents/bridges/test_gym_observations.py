@@ -218,7 +218,7 @@ def stacked(space, count):
         (stacked(Box(0, 255, (84, 84, 3), np.uint8), 4), ("planes", "pixels"), (12, 84, 84)),
         (stacked(Box(0, 255, (84, 84, 1), np.uint8), 4), ("planes", "pixels"), (4, 84, 84)),
         (stacked(Box(0, 255, (84, 84), np.uint8), 4), ("planes",), (4, 84, 84)),
-        (stacked(Box(0, 255, (84, 84), np.uint8), 3), ("planes",), (3, 84, 84)),
+        (stacked(Box(0, 255, (84, 84), np.uint8), 3), ("planes", "pixels"), (3, 84, 84)),
         (stacked(Box(0, 255, (210, 160), np.uint8), 4), ("planes",), (4, 210, 160)),
         (Box(0, 1, (5, 10, 12), np.uint8), ("planes",), (12, 5, 10)),
         (Box(0, 255, (84, 84), np.float32), ("planes", "pixels"), (1, 84, 84)),
@@ -239,6 +239,18 @@ def test_a_stack_of_pictures_in_colours_is_channels_in_the_order_of_time():
     raw[0, 2, :, :, 1] = 200
     assert np.flatnonzero(adapter.frames(raw, "planes", 0)[0].any((1, 2))).tolist() == [7]
     assert adapter.frames(raw, "pixels", 42)[0].max((1, 2)).tolist() == [0, 0, round(200 * 0.587), 0]
+
+
+def test_three_grey_frames_are_frames_and_no_colours(register):
+    space = stacked(Box(0, 255, (84, 84), np.uint8), 3)
+    raw = np.zeros((1, 3, 84, 84), np.uint8)
+    raw[0, 2] = 200
+    adapter = ObservationAdapter("it", space)
+    for form, shape in (("planes", (3, 84, 84)), ("pixels", (3, 42, 42))):
+        frames = adapter.frames(raw, form, 42)
+        assert frames.shape == (1, *shape) and frames[0].max((1, 2)).tolist() == [0, 0, 200]
+    recipe = register(Shows, space=space).recipe["ppo"]
+    assert (recipe["observation"], recipe["stack"]) == ("planes", 1)
 
 
 def test_floats_up_to_255_and_signed_numbers_are_the_bytes_they_mean():
