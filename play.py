@@ -1,12 +1,12 @@
 """Play a game against a trained agent, watch two agents, or let them play many games: python play.py pong"""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import games
 from agents.core.game_names import is_gym
+from agents.core.json_output import only_json, print_json
 from games.errors import UserError
 
 EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder;
@@ -59,7 +59,10 @@ def main() -> int:
             from agents.networks import custom
 
             custom.load(file)
-        return headless(options) if options.headless else window(options)
+        if not options.headless:
+            return window(options)
+        with only_json(options.json):
+            return headless(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -77,6 +80,12 @@ def seats_of(options: argparse.Namespace, game) -> list[str]:
         raise UserError(f"{game.heading} takes {places} participant{'s'[: places - 1]} here, not {len(named)}.")
     if not named:
         best = best_at_hand(game, options.runs)
+        if best == "bot" and is_gym(game.name):
+            raise UserError(
+                f"There is no agent of {game.name} in {options.runs}.\n"
+                f"Train one: python train.py {options.game}\n"
+                f"Or name one, or random: python play.py {options.game} random --headless"
+            )
         return [best, "bot"][: game.players] if options.headless else ["human", best]
     if len(named) < game.players:
         named.append(best_at_hand(game, options.runs))
@@ -92,6 +101,8 @@ def headless(options: argparse.Namespace) -> int:
 
     game = load_game(options.game)
     names = seats_of(options, game)
+    if "human" in names and is_gym(options.game):
+        raise UserError(f"{game.name} has no window here for a person to play in.\nSeats: random, or an agent.")
     if "human" in names:
         raise UserError(
             "A person cannot play without a window: leave out --headless, and one opens.\n"
@@ -103,11 +114,11 @@ def headless(options: argparse.Namespace) -> int:
     )
     summary = result.summary()
     if options.json:
-        print(json.dumps(summary))
+        print_json(summary)
         return 0
     print(f"{game.heading}, {result.games} games, {summary['steps_per_second']:,} decisions a second")
     if game.players == 1:
-        print(f"  {names[0]}: {verdict(summary)}")
+        print(f"  {names[0]}: {verdict(summary)}" + (f"\n  {result.note}" if result.note else ""))
         return 0
     width = max(len(name) for name in names)
     for k, name in enumerate(names):
@@ -125,7 +136,8 @@ def window(options: argparse.Namespace) -> int:
     if options.json:
         raise UserError("--json goes with --headless.")
     if is_gym(options.game):
-        raise UserError(f"{options.game} has no window here.\nLet an agent play it: add --headless")
+        instead = "name an agent instead of human, and " if "human" in options.seats else ""
+        raise UserError(f"{options.game} has no window here.\nLet an agent play it: {instead}add --headless")
     game = games.load(options.game)
     names = seats_of(options, game)
     trusted = trusted_files(options, names)

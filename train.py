@@ -5,15 +5,16 @@ import time
 STARTED = time.perf_counter()
 
 import argparse  # noqa: E402 - the clock starts first
-import json  # noqa: E402
 import os  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
+from collections.abc import Callable  # noqa: E402
 from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import games  # noqa: E402
 from agents.core.game_names import is_gym  # noqa: E402
+from agents.core.json_output import only_json, print_json  # noqa: E402
 from games.errors import UserError  # noqa: E402
 
 EPILOG = """examples:
@@ -77,13 +78,8 @@ def main() -> int:
         return distributed.run_group(train_together, follow)
     options = arguments().parse_args()
     try:
-        if options.list:
-            return list_games()
-        if options.describe:
-            return describe(options)
-        if options.seeds is not None or options.jobs is not None:
-            return train_seeds(options)
-        return train(options)
+        with only_json(options.json):
+            return command_of(options)(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -102,7 +98,16 @@ def main() -> int:
         return 2
 
 
-def list_games() -> int:
+def command_of(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    """What the options ask for."""
+    if options.list:
+        return list_games
+    if options.describe:
+        return describe
+    return train if options.seeds is None and options.jobs is None else train_seeds
+
+
+def list_games(options: argparse.Namespace) -> int:
     for name in games.names():
         game = games.load(name)
         print(f"{game.name:14} {', '.join(game.recipe):10} {game.doc.splitlines()[0]}")
@@ -115,16 +120,23 @@ def train_together(group) -> int:
     for name, why in ALONE.items():
         if getattr(options, name) not in (None, False, "sparring"):
             raise UserError(f"--{name} {why}: python train.py, without torchrun.")
-    return list_games() if options.list else train(options, group)
+    with only_json(options.json):
+        return list_games(options) if options.list else train(options, group)
 
 
 def follow(group) -> int:
     """The other ranks' part: the same run, as rank 0 has planned it."""
+    shared = group.broadcast_json(None)
+    with only_json(arguments().parse_args().json):
+        return follow_run(group, shared)
+
+
+def follow_run(group, shared: dict) -> int:
+    """Train the run that rank 0 has told of."""
     from agents.networks import custom
     from agents.training import config as configs
     from agents.training import trainer as runs
 
-    shared = group.broadcast_json(None)
     config = configs.config_of(shared["config"], Path(shared["folder"]) / "config.json")
     for file in shared["networks"]:
         custom.load(file)
@@ -173,7 +185,7 @@ def train(options: argparse.Namespace, group=None) -> int:
         tell_stopped(options, run)
         return 128 + stop.number
     if options.json:
-        print(json.dumps(final))
+        print_json(final)
     elif not options.quiet:
         tell_results(options, final, run)
     return 0
@@ -277,7 +289,7 @@ def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path
     from agents.training import cli_config
 
     if options.json:
-        print(json.dumps(final))
+        print_json(final)
     elif not options.quiet:
         by_steps = config.run.steps and final["steps"] >= config.run.steps
         longer = ["--steps", 2 * final["steps"]] if by_steps else ["--time-limit", f"{2 * config.time_limit:g}"]
@@ -301,7 +313,7 @@ def describe(options: argparse.Namespace) -> int:
         game, algorithm, learner, _ = cli_config.resolve_options(options)
     found = describe_network(game, learner, algorithm)
     if options.json:
-        print(json.dumps(found))
+        print_json(found)
     elif not options.quiet:
         print_description(found, game.heading)
     return 0
@@ -336,7 +348,7 @@ def train_seeds(options: argparse.Namespace) -> int:
         return 128 + stop.number
     found = {"game": game.name, "algorithm": config.algorithm, "network": config.learner.network, **seeds.summary(jobs)}
     if options.json:
-        print(json.dumps(found))
+        print_json(found)
     elif not options.quiet:
         print("\n" + "\n".join([*(seeds.line(job) for job in jobs if together == 1), *seeds.last_lines(found)]))
     for job in jobs:

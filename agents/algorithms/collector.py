@@ -1,6 +1,6 @@
 """The collector: a learner's seats in many copies of a game, their observations and recurrent states."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -22,6 +22,10 @@ def check_finite(observation: np.ndarray) -> np.ndarray:
     if observation.dtype != np.uint8 and not np.isfinite(observation).all():
         raise FloatingPointError("an observation")
     return observation
+
+
+class OutOfTime(Exception):
+    """The time of a run is up in the midst of an iteration, which is given up."""
 
 
 class Collector:
@@ -56,6 +60,7 @@ class Collector:
         self.episode = np.full(self.rows, -1, np.int64)  # number of the episode of each row's latest decision; -1: none
         self.norms = self.encoder.running_norms  # statistics of observations; none where they are not normalised
         self.unmerged = self._new_unmerged()  # what this process has seen since the last merge, where there are several
+        self.before_step: Callable[[], None] | None = None  # called before each decision is played; may raise `OutOfTime`
         self._observation: Tensor | None = None
         self._clock = perf_counter()
 
@@ -135,6 +140,8 @@ class Collector:
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Play actions [R]: scaled rewards float32 [R], ends uint8 [R] (0 running, 1 terminated, 2 truncated)."""
+        if self.before_step is not None and self.asked().any():
+            self.before_step()
         now = perf_counter()
         self.acting_seconds += now - self._clock
         self._clock = now
@@ -163,17 +170,23 @@ class Collector:
     def counting_steps(self) -> Iterator[None]:
         """Wrap an iteration's decisions in this; on leaving, `steps` includes those of all processes.
 
-        Where one of them has met a number that is not finite, all raise: nobody waits for a process that is gone.
+        Where one of them has met a number that is not finite, or has run out of time, all raise: nobody waits for a process
+        that is gone.
         """
-        before, bad = self.steps, None
+        before, bad, late = self.steps, None, None
         self._clock = perf_counter()
         try:
             yield
         except FloatingPointError as error:
             bad = error
-        counts = self.group.gather_numbers(self.steps - before, bad is not None)
+        except OutOfTime as error:
+            late = error
+        counts = self.group.gather_numbers(self.steps - before, bad is not None, late is not None)
         if counts[:, 1].any():
             raise bad or FloatingPointError("what another rank met")
+        if counts[:, 2].any():
+            self.group.raise_signals()  # for which the iteration was given up, perhaps
+            raise late or OutOfTime
         self.steps = before + int(counts[:, 0].sum())
 
     def gather_episodes(self) -> None:

@@ -162,6 +162,10 @@ class DQN(Learner):
 
     # --- an iteration ---
 
+    @property
+    def iteration_decisions(self) -> int:
+        return self.rounds * self.settings.train_freq
+
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
         """Play and learn until there is something to tell; its numbers for TensorBoard. progress: of the run, 0 to 1."""
         self.collector.begin_iteration()

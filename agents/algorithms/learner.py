@@ -113,6 +113,16 @@ class Learner:
         """The greatest absolute value of the rewards in this sitting, scaled."""
         return self.collector.largest_reward
 
+    @property
+    def iteration_decisions(self) -> int:
+        """How often each environment is stepped in an iteration."""
+        raise TypeError(f"{type(self).__name__} does not learn")
+
+    def give_up_iteration(self, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
+        """Take back the network and the counters of a state, for the agent of the last complete iteration."""
+        self.network.load_state_dict(select_prefix(tensors, "network."))
+        self.collector.steps, self.stepper.updates = counters["steps"], counters["updates"]
+
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
         """Play, learn, and tell what TensorBoard shows. progress: of the run, 0 to 1, whenever it is asked."""
         raise TypeError(f"{type(self).__name__} does not learn")

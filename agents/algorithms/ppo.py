@@ -156,6 +156,10 @@ class PPO(Learner):
         needed = Rollout.nbytes(settings.n_steps, rows, encoder.stored, stored, self.game.num_actions, masks=True)
         return check_rollout_memory(settings.n_envs, needed, self.group.local_size)
 
+    @property
+    def iteration_decisions(self) -> int:
+        return self.settings.n_steps
+
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
         """One iteration; its numbers for TensorBoard. progress: of the run, 0 to 1."""
         began = perf_counter()

@@ -12,6 +12,7 @@ from agents.core.settings import AgentSettings
 from agents.experience.vec_game import VecGame
 from agents.play.arena import GameArena
 from agents.play.game_info import GameInfo
+from agents.play.limits import MatchLimits
 from agents.play.policy import Policy
 from agents.play.result import MatchResult
 from agents.play.seats import Participant
@@ -50,14 +51,22 @@ class TrainableGame(Protocol):
     ) -> VecGame:
         """Many copies of the game to learn in."""
 
-    def play_games(self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int) -> MatchResult:
+    def play_games(
+        self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int, limits: MatchLimits
+    ) -> MatchResult:
         """Play games between participants, which have been checked; see `agents.play.match.play_match`."""
 
     def observations(self, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
         """The inputs of an exported graph but its memory, at each decision of an agent that plays all seats of its games."""
 
-    def record_episode(self, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
-        """Pictures uint8 [H, W, 3] of the beginning of an episode, none if it cannot be drawn, and their number per second."""
+    def record_episode(self, participants: list[Participant], seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+        """Pictures uint8 [H, W, 3] of the beginning of an episode, and their number per second. seconds: that it may take.
+
+        `agents.play.video.NotDrawable` if there are none.
+        """
+
+    def close(self) -> None:
+        """Close what evaluations have kept open."""
 
 
 class ExternalGame(GameInfo, TrainableGame, Protocol):
@@ -98,11 +107,16 @@ class NativeGame:
     ) -> VecGame:
         return GameArena(self.game, num_envs, seed, opponents, settings, workers)
 
-    def play_games(self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int) -> MatchResult:
+    def play_games(
+        self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int, limits: MatchLimits
+    ) -> MatchResult:
         return play_games(self.game, participants, games, seed, levels, threads)
 
-    def record_episode(self, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
+    def record_episode(self, participants: list[Participant], seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
         return record_episode(self.game, participants, seed)
+
+    def close(self) -> None:
+        pass
 
     def observations(self, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
         game, settings = self.game, agent.info.settings

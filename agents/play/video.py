@@ -13,6 +13,10 @@ SECONDS = 6.0
 SIZE = 168  # pixels
 
 
+class NotDrawable(Exception):
+    """There are no pictures of a game; the message says why."""
+
+
 def make_painter(game: Game) -> Any:
     """A `games.render.renderer.Painter` of a game; imports Pygame, which only pictures need."""
     from games.render.renderer import Painter

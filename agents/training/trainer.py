@@ -13,25 +13,32 @@ from typing import Any
 import numpy as np
 import torch
 
+from agents.algorithms.collector import OutOfTime
 from agents.algorithms.settings import applicable, unusual
 from agents.core import signals, tensor_file
 from agents.core.distributed import ProcessGroup, Stop
 from agents.participants import participant
 from agents.play.agent import Agent
+from agents.play.limits import MatchLimits
 from agents.play.match import play_match
 from agents.play.policy import Policy
 from agents.play.seats import Participant
 from agents.play.table import TOGETHER
 from agents.play.trainable import AnyGame, trainable
+from agents.play.video import NotDrawable
 from agents.training import budget, run_checkpoint
 from agents.training.config import ALGORITHMS, Config, opponents_of
 from agents.training.logs import Log, Silent, Terminal
+from agents.training.pace import Pace, slow_line
 from agents.training.run_checkpoint import CHECKPOINT, lock_run
+from games.engine.loader import Game
 from games.errors import UserError
 
 AGENT = "agent.safetensors"
 RESULTS = "results.json"  # of a run that has finished
 LARGE_REWARD = 100.0  # scaled; values learn best where they are of the order of 1
+FILM_SECONDS = 20.0  # that a film may take; a time limit allows less
+IDLE_DECISIONS, IDLE_SECONDS = 20_000, 10.0  # without the end of a game that any evaluation may have
 
 
 class Trainer:
@@ -66,7 +73,7 @@ class Trainer:
         self.evaluated = -1  # at which step
 
         self.recent: list[float] = []
-        self.pace: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
+        self.first: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
         leads = self.group.rank == 0
         self.lock = lock_run(folder) if leads else None
         if resume and leads:
@@ -79,7 +86,16 @@ class Trainer:
             self.log.settings({**what, **applicable(settings, algorithm)}, {**what, **unusual(settings, algorithm)})
         title = f"{game.name} {config.algorithm} {config.learner.network}"
         self.terminal = Terminal(quiet or not leads, title)
-        self.tail = 3.0  # seconds kept for the last evaluations, where the time is limited
+        self.tail = 3.0  # seconds kept for the last evaluations and an iteration, where the time is limited
+        self.kept = 3.0  # for the last evaluations alone
+        self.trained = 0.0  # seconds of iterations since the last evaluation
+        self.patience = IDLE_SECONDS  # seconds of an evaluation in which no game ends
+        self.given_up = False  # the time was up in the midst of an iteration
+        self.told: set[str] = set()  # what is said once
+        self.pace: Pace | None = None  # our own games' iterations are short
+        if not isinstance(game, Game):
+            self.pace = Pace(self.group, self.learner.iteration_decisions, self._tell_slow)
+            self.learner.collector.before_step = self.pace.before_step
         self.wave: float | None = None  # seconds that a full wave of an evaluation's games takes, once it was measured
         self.group.raise_signals()  # all have one
 
@@ -115,7 +131,12 @@ class Trainer:
                     (self.folder / RESULTS).unlink(missing_ok=True)  # of a run that had finished and goes on
                 self.safe = self._state()
                 self.group.raise_signals()
-                self._iterate()
+                self._begin_iteration()
+                try:
+                    self._iterate()
+                except OutOfTime:
+                    self._give_up_iteration()
+                    break
             return self._finish()
         except Stop:
             if self.safe:
@@ -135,7 +156,7 @@ class Trainer:
         with contextlib.ExitStack() as closing:  # the last one first
             if self.lock is not None:
                 closing.callback(self.lock.release)
-            for part in (self.log, self.learner, self.terminal):
+            for part in (self.log, trainable(self.game), self.learner, self.terminal):
                 closing.callback(part.close)
 
     def _signalled(self, number: int, frame: Any) -> None:
@@ -161,11 +182,34 @@ class Trainer:
         by_time = self.group.broadcast_number(self.elapsed() / max(limit - self.tail, 1e-9))
         return min(1.0, by_time) if by_time >= 1.0 or not self.config.run.steps else min(1.0, by_steps)
 
+    def _begin_iteration(self) -> None:
+        if self.pace is not None:
+            limit = self.config.time_limit
+            left = math.inf if limit is None else limit - min(self.kept, budget.SHARE * limit) - self.spent
+            self.pace.begin_iteration(self.started + left)
+
+    def _give_up_iteration(self) -> None:
+        """The time is up in the midst of an iteration: the run ends, and goes on, as of the last complete one."""
+        assert self.pace is not None
+        self.learner.give_up_iteration(self.safe[0], self.safe[1]["learner"])
+        self.given_up = True
+        made, wanted = self.pace.decisions, self.pace.per_iteration
+        nothing = "" if self.learner.steps else ": nothing is learned yet"
+        self.terminal.say(f"The time is up after {made} of an iteration's {wanted} decisions, which it gives up{nothing}.")
+
+    def _tell_slow(self, seconds: float) -> None:
+        """Say that an iteration takes minutes, and what would help. seconds: that a decision of all environments takes."""
+        settings, ppo = self.config.learner, self.config.algorithm == "ppo"
+        processes = getattr(settings, "env_processes", getattr(self.config.run, "env_processes", None))
+        steps, each = self.config.run.steps, self.learner.iteration_decisions
+        self.terminal.say(slow_line(seconds, settings.n_envs, each, steps, ppo, processes))
+
     def _iterate(self) -> None:
         before = self.learner.steps
         metrics = self.learner.iterate(self.progress)
         self.iteration += 1
         self.collected = self.learner.steps - before
+        self.trained += self.learner.seconds["iteration"]
         self._guard(metrics)
         numbers = self._numbers(before, metrics)
         self.log.scalars(self.learner.steps, numbers)
@@ -177,19 +221,24 @@ class Trainer:
         total = self.config.run.steps
         if done >= 1.0:
             return  # `_finish` evaluates and saves
-        every = self.config.run.eval_every or (max(1, total // 10) if total else 500_000)
+        every = self._eval_every()
         if self.learner.steps // every > before // every:
             self.group.on_rank_0(self.evaluate)
         every = self.config.run.checkpoint_every or (max(1, total // 20) if total else 500_000)
         if self.learner.steps // every > before // every:
             self._save(self._state())
 
+    def _eval_every(self) -> int:
+        """Steps between evaluations."""
+        total = self.config.run.steps
+        return self.config.run.eval_every or (max(1, total // 10) if total else 500_000)
+
     def _eta(self, done: float) -> float:
         """Seconds left at the pace since the first iteration, in which things were still being compiled."""
         now = time.perf_counter()
-        if self.pace is None:
-            self.pace = (now, done)
-        began, at_first = self.pace
+        if self.first is None:
+            self.first = (now, done)
+        began, at_first = self.first
         return (now - began) * (1 - done) / (done - at_first) if done > at_first else math.inf
 
     def _guard(self, metrics: dict[str, float]) -> None:
@@ -246,8 +295,11 @@ class Trainer:
         agent = self.learner.agent()
         seed = self.config.seed * 1_000_003 + self.learner.steps
         limit = self.config.time_limit or math.inf
-        games = self._affordable(self.config.run.eval_games, 0.4 * self._left() if last else budget.BETWEEN * limit)
-        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads)
+        affordable = 0.4 * self._left() if last else budget.BETWEEN * limit
+        games = self._affordable(self.config.run.eval_games, affordable)
+        self.patience, self.trained = max(self.trained, IDLE_SECONDS), 0.0
+        limits = self._limits(affordable)
+        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads, limits=limits)
         summary = result.summary()
         seconds = time.perf_counter() - began
         self.wave = seconds / budget.cost(games)
@@ -267,10 +319,22 @@ class Trainer:
         self.evaluated = self.learner.steps
         self.terminal.evaluation = f"last evaluation: {verdict(summary)}"
         self.terminal.say(evaluation_line(self.learner.steps, summary))
+        self._tell_cut(result.note)
 
     def _left(self) -> float:
         """Seconds left for evaluations."""
         return math.inf if self.config.time_limit is None else self.config.time_limit - self.elapsed() - 0.5 * budget.REST
+
+    def _limits(self, seconds: float) -> MatchLimits:
+        """The limits of an evaluation that may take so many seconds. As long as no game ends, it takes no longer than the
+        training between two evaluations did."""
+        return MatchLimits(max(seconds, 1.0), max(self._eval_every(), IDLE_DECISIONS), self.patience)
+
+    def _tell_cut(self, note: str) -> None:
+        """Say, once, that games of an evaluation were cut, and what ends them."""
+        if note and "cut" not in self.told:
+            self.told.add("cut")
+            self.terminal.say(f"  {note}. Rewards until then count; fewer games may run longer: --set eval_games=…")
 
     def _expected_wave(self) -> float:
         """Seconds that a full wave of games takes: as measured, before that as training lets expect."""
@@ -278,6 +342,8 @@ class Trainer:
             return self.wave
         learner = self.learner
         decision = learner.seconds["collect"] / max(self.collected, 1)
+        if not self.collected and self.pace is not None and math.isfinite(self.pace.shortest):  # an iteration was given up
+            decision = self.pace.shortest / self.config.learner.n_envs
         ticks = 1.5 * float(np.mean(learner.lengths)) if learner.lengths else self.game.max_ticks
         return decision * TOGETHER * min(ticks, self.game.max_ticks) / self.game.frame_skip
 
@@ -291,15 +357,22 @@ class Trainer:
             matches = [self.config.run.eval_games, *[self.config.run.final_games] * (1 + self._mark_is_apart())]
             more = self.learner.seconds["iteration"] + (1.0 if self.config.run.gif else 0.0)
             limit = self.config.time_limit
-            self.tail = min(budget.kept(matches, self._expected_wave(), limit) + more, 0.5 * limit)
+            self.kept = budget.kept(matches, self._expected_wave(), limit)
+            self.tail = min(self.kept + more, 0.5 * limit)
 
     def _table(self, agent: Policy) -> list[Participant]:
         learner = Participant("agent", agent=agent)
         return [learner, participant("bot", self.game)] if self.game.players == 2 else [learner]
 
     def _record_video(self, agent: Policy, seed: int) -> None:
-        pictures, fps = trainable(self.game).record_episode(self._table(agent), seed)
-        if not pictures:
+        if "film" in self.told:
+            return
+        seconds = FILM_SECONDS if self.config.time_limit is None else min(FILM_SECONDS, 0.05 * self.config.time_limit)
+        try:
+            pictures, fps = trainable(self.game).record_episode(self._table(agent), seed, seconds)
+        except NotDrawable as error:
+            self.told.add("film")
+            self.terminal.say(f"No films of {error}")
             return
         data = self.log.gif(self.learner.steps, "eval/play", pictures, fps)
         tensor_file.write_bytes(self.folder / "videos" / f"step-{self.learner.steps:010d}.gif", data)
@@ -321,8 +394,11 @@ class Trainer:
         agent = self._best()
         seed = self.config.seed * 1_000_003 + 500_009  # games that no evaluation has seen
         fraction = 0.5 if self._mark_is_apart() else 1.0
-        games = self._affordable(self.config.run.final_games, fraction * self._left())
-        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads)
+        affordable = fraction * self._left()
+        games = self._affordable(self.config.run.final_games, affordable)
+        limits = self._limits(affordable)
+        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads, limits=limits)
+        self._tell_cut(result.note)
         summary = {**result.summary(), "seats": [self.agent_file, *result.seats[1:]]}
         agent.info.score = {**summary, "mark": list(self.game.mark)}
         agent.save(self.folder / self.agent_file)
@@ -363,7 +439,7 @@ class Trainer:
     # --- checkpoints ---
 
     def _state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        tensors, learner = self.learner.state()
+        tensors, learner = (self.safe[0], self.safe[1]["learner"]) if self.given_up else self.learner.state()
         meta = {
             "learner": learner,
             "iteration": self.iteration,
@@ -416,7 +492,10 @@ def summary_lines(final: dict[str, Any]) -> list[str]:
     best = f"the best of {count} evaluations, at step" if count > 1 else "after step"
     lines = [f"Final:  {verdict(evaluation)}", f"        {best} {final['agent_steps']:,}, in {final['seconds']:.1f} s"]
     if evaluation["games"] < final["planned_games"]:
-        lines.append(f"        {evaluation['games']} games instead of {final['planned_games']:,}, to keep the time limit")
+        why = "" if "note" in evaluation else ", to keep the time limit"
+        lines.append(f"        {evaluation['games']} games instead of {final['planned_games']:,}{why}")
+    if "note" in evaluation:
+        lines.append(f"        {evaluation['note']}")
     if "mark" in final:
         against, wanted = final["mark"]
         rate = "win_rate" in evaluation

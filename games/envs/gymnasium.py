@@ -16,12 +16,11 @@ from typing import Any, Unpack
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 
 import games
 from games.engine.batch import OUT_OF_TIME, OVER, RUNNING
 from games.engine.loader import Game
+from games.envs.gymnasium_version import require_gymnasium
 from games.envs.seat_env import (
     PICTURE,
     Audience,
@@ -38,6 +37,13 @@ from games.envs.seat_env import (
 )
 from games.envs.state import CloneState, EnvState
 from games.errors import UserError
+
+try:
+    from gymnasium.vector import AutoresetMode, VectorEnv
+    from gymnasium.vector.utils import batch_space
+except ImportError:
+    require_gymnasium()
+    raise
 
 __all__ = [
     "PICTURE",

@@ -6,9 +6,11 @@ Nothing is imported that the user has not named on the command line; Gymnasium's
 
 import difflib
 import importlib
+import os
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import gymnasium
@@ -49,13 +51,31 @@ class GymEnvironment:
             self.masks.find(env, observation, info)
         self.has_legal = bool(self.masks.source)  # not every action is always allowed
         self.action_space = env.action_space
-        self.metadata = dict(env.metadata)
+        self.metadata = env.metadata if isinstance(env.metadata, dict) else {}
         env.close()
+        self._kept: dict[str | None, list[gymnasium.Env]] = {}  # by render mode
 
     def make(self, **options: Any) -> gymnasium.Env:
         """One environment."""
         with self._user_errors("does not start"):
             return gymnasium.make(self.env_id, disable_env_checker=True, **options)
+
+    def kept_open(self, count: int, render_mode: str | None = None) -> list[gymnasium.Env]:
+        """Environments of evaluations and films: the same each time. They stay open until `close`, since the `close` of one
+        may end what all of them use, as `pygame.quit` does."""
+        envs = self._kept.setdefault(render_mode, [])
+        options = {} if render_mode is None else {"render_mode": render_mode}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about metadata, which films look at themselves
+            envs += [self.make(**options) for _ in range(count - len(envs))]
+        return envs[:count]
+
+    def close(self) -> None:
+        """Close the environments that were kept open."""
+        for env in [env for envs in self._kept.values() for env in envs]:
+            with suppress(Exception):  # their results are known
+                env.close()
+        self._kept.clear()
 
     def vector(self, num_envs: int) -> Any:
         """A vector environment: its own one, if that has the same spaces and names its autoreset mode, else a `SyncVectorEnv`.
@@ -88,7 +108,7 @@ class GymEnvironment:
             raise
         except Exception as error:
             extra = next((extra for extra in EXTRAS if f".{extra}." in str(self.spec.entry_point)), None)
-            if isinstance(error, (ImportError, gymnasium.error.DependencyNotInstalled)) and extra:
+            if extra and _is_missing(error):
                 raise UserError(f'{self.name} needs more packages: pip install "gymnasium[{extra}]"') from error
             raise UserError(f"{self.name} {failure}: {type(error).__name__}: {str(error)[:300]}") from error
 
@@ -104,7 +124,9 @@ def _spec(env_id: str) -> Any:
         try:
             imported = importlib.import_module(package)
         except ImportError as error:
-            raise UserError(f'{GYM}{env_id} is of a package that is not installed: pip install "{install}"') from error
+            if _is_missing(error):
+                raise UserError(f'{GYM}{env_id} is of a package that is not installed: pip install "{install}"') from error
+            raise UserError(f"{GYM}{env_id} is of the package {package}, which does not load: {error}") from error
         if call:
             getattr(imported, call)()
     try:
@@ -112,13 +134,32 @@ def _spec(env_id: str) -> Any:
     except gymnasium.error.Error as error:
         close = difflib.get_close_matches(bare, list(gymnasium.registry), n=1, cutoff=0.5)
         hint = f"Did you mean '{GYM}{f'{module}:' if module else ''}{close[0]}'?\n" if close else ""
+        if module:  # it has been imported
+            raise UserError(
+                f"There is no Gymnasium environment '{bare}' after importing {module}.\n{hint}"
+                f'It must call gymnasium.register("{bare}", …) while it is imported.'
+            ) from error
         raise UserError(
             f"There is no Gymnasium environment '{bare}'.\n{hint}"
             f"One that a module of its own registers: {GYM}my_module:{bare if not close else 'MyEnv-v0'}"
         ) from error
 
 
+def _is_missing(error: BaseException) -> bool:
+    """Is the error of a module that is not installed, rather than of one that is and does not load?"""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ModuleNotFoundError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return isinstance(error, gymnasium.error.DependencyNotInstalled) and error.__cause__ is None
+
+
 def _import(module: str, env_id: str) -> None:
+    """Import a module that the user names, installed or in the folder one is in, wherever the program lies."""
+    with suppress(OSError):  # the folder may be gone
+        if (here := os.getcwd()) not in sys.path:
+            sys.path.append(here)  # and left there: the module may import its neighbours later
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:

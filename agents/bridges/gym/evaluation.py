@@ -1,4 +1,4 @@
-"""Evaluations of agents in Gymnasium environments: episodes, observations for exported graphs, and pictures."""
+"""Evaluations of agents in Gymnasium environments: episodes, observations for exported graphs, and films."""
 
 import os
 import time
@@ -10,26 +10,34 @@ import torch
 
 from agents.bridges.gym.arena import EVALUATION_SEEDS, GymObservations
 from agents.bridges.gym.environment import GymEnvironment
+from agents.bridges.gym.film import Film, Undrawable
+from agents.play.limits import NO_LIMITS, MatchLimits
 from agents.play.policy import Policy
 from agents.play.result import MatchResult
 from agents.play.seats import Participant
+from agents.play.video import NotDrawable
 from games.engine.batch import RANDOM
 from games.errors import UserError
 
 CONCURRENT = 32  # environments of an evaluation
 MAX_STEPS = 27_000  # decisions of an evaluated episode; one without a time limit of its own might never end
-VIDEO_SECONDS, VIDEO_FPS, VIDEO_SIZE = 6.0, 15, 168  # length, pictures per second, larger side in pixels
+VIDEO_SECONDS, VIDEO_FPS = 6.0, 15  # length, pictures per second
 
 
-def evaluate(game: GymEnvironment, participant: Participant, games: int, seed: int) -> MatchResult:
-    """Play `games` episodes, each from a seed of its own that training never uses, so independent of the others."""
+def evaluate(
+    game: GymEnvironment, participant: Participant, games: int, seed: int, limits: MatchLimits = NO_LIMITS
+) -> MatchResult:
+    """Play `games` episodes, each from a seed of its own that training never uses, so independent of the others.
+
+    Where a limit is reached, the running episodes are cut and count with what they have earned; no others begin.
+    """
     if participant.agent is None and participant.bot != RANDOM:
-        raise UserError(f"{game.name} has no player of its own.\nSeats: random, or an agent: python train.py {game.name}")
-    start = time.perf_counter()
-    envs = [game.make() for _ in range(min(games, CONCURRENT))]
+        raise no_player(game)
+    start = latest_end = latest = time.perf_counter()
+    envs = game.kept_open(min(games, CONCURRENT))
     player = GymPlayer(game, participant, len(envs), seed)
     number = np.arange(len(envs))  # of the episode that each environment plays
-    returns, lengths, cut, decisions = np.zeros(games), np.zeros(games, np.int64), 0, 0
+    returns, lengths, cut, decisions, idle, note = np.zeros(games), np.zeros(games, np.int64), 0, 0, 0, ""
     next_number = len(envs)
     begun = [env.reset(seed=_evaluation_seed(seed, row)) for row, env in enumerate(envs)]
     player.observe(number, [raw for raw, _ in begun], number >= 0, game.masks.of(envs, begun))
@@ -48,11 +56,26 @@ def evaluate(game: GymEnvironment, participant: Participant, games: int, seed: i
                 if number[row] < games:
                     raw, info = envs[row].reset(seed=_evaluation_seed(seed, number[row]))
             seen.append((raw, info))
+        before, latest = latest, time.perf_counter()
+        idle, latest_end = (0, latest) if any(begins) else (idle + len(rows), latest_end)
+        running = np.flatnonzero(number < games)
+        ahead = 2 * latest - before - start  # seconds after the next decision
+        if len(running) and (reason := limits.reached(ahead, idle, latest - latest_end)):
+            cut += len(running)
+            played = min(next_number, games)
+            longest = lengths[number[running]].max()
+            note = f"{len(running)} of {played} episodes were cut at step {longest:,} or before: {reason}"
+            returns = returns[:played]
+            break
         masks = game.masks.of([envs[row] for row in rows], seen)
         player.observe(rows, [raw for raw, _ in seen], np.array(begins), masks)
-    for env in envs:
-        env.close()
-    return MatchResult(game.name, [participant.name], returns[:, None], cut, decisions / (time.perf_counter() - start))
+    elapsed = max(time.perf_counter() - start, 1e-9)
+    return MatchResult(game.name, [participant.name], returns[:, None], cut, decisions / elapsed, note)
+
+
+def no_player(game: GymEnvironment) -> UserError:
+    """The error of a seat that nobody can take: environments have no bots."""
+    return UserError(f"{game.name} has no player of its own.\nSeats: random, or an agent: the path of its file or run.")
 
 
 class GymPlayer:
@@ -120,34 +143,44 @@ def observations(game: GymEnvironment, agent: Policy, games: int, decisions: int
             env.close()
 
 
-def pictures(game: GymEnvironment, participant: Participant, seed: int, count: int, every: int) -> list[np.ndarray]:
-    """Pictures that an environment draws of a participant's first episode: at most `count`, one in `every` decisions."""
-    from PIL import Image
+def record_film(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+    """Pictures uint8 [H, W, 3] that an environment draws of a participant's first episode, and their number per second.
 
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # training opens no window, and drawing needs no display
-
-    def picture() -> np.ndarray:
-        drawn: Any = np.asarray(env.render())
-        if drawn.dtype != np.uint8:
-            drawn = np.rint(drawn * 255).astype(np.uint8)
-        scale = VIDEO_SIZE / max(drawn.shape[:2])
-        resampling = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
-        size = round(drawn.shape[1] * scale), round(drawn.shape[0] * scale)
-        return np.asarray(Image.fromarray(drawn).resize(size, resampling))
-
-    env = game.make(render_mode="rgb_array")
+    seconds: that it may take. `NotDrawable`, with the reason, where there are none: it never fails in another way.
+    """
     try:
-        row, player = np.array([0]), GymPlayer(game, participant, 1, seed)
-        raw, info = env.reset(seed=_evaluation_seed(seed, 0))
-        player.observe(row, [raw], np.array([True]), game.masks.of([env], [(raw, info)]))
-        images = [picture()]
-        for step in range(1, count * every):
-            raw, _, terminated, truncated, info = env.step(game.actions.to_env(player.act(row)[0]))
-            if terminated or truncated:
-                break
-            player.observe(row, [raw], np.array([False]), game.masks.of([env], [(raw, info)]))
-            if step % every == 0:
-                images.append(picture())
-        return images
-    finally:
-        env.close()
+        return _record_film(game, participant, seed, seconds)
+    except Undrawable as error:
+        raise NotDrawable(f"{game.name}: {error}") from error
+    except (Exception, SystemExit) as error:  # drawing may need a display or packages that training does without
+        raise NotDrawable(f"{game.name}: drawing fails: {type(error).__name__}: {_first_line(error)}") from error
+
+
+def _record_film(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+    modes = game.metadata.get("render_modes")
+    if modes is not None and "rgb_array" not in modes:
+        others = f", only {', '.join(map(str, modes))}" if modes else ""
+        raise Undrawable(f"it has no render mode rgb_array{others}")
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # training opens no window, and drawing needs no display
+    named = game.metadata.get("render_fps")
+    render_fps = max(1, round(named)) if isinstance(named, (int, float)) and 0 < named < 1000 else 30
+    every = max(1, round(render_fps / VIDEO_FPS))  # decisions from one picture to the next
+    fps = max(1, round(render_fps / every))
+    start = time.perf_counter()
+    (env,) = game.kept_open(1, render_mode="rgb_array")
+    row, player, film = np.array([0]), GymPlayer(game, participant, 1, seed), Film()
+    raw, info = env.reset(seed=_evaluation_seed(seed, 0))
+    player.observe(row, [raw], np.array([True]), game.masks.of([env], [(raw, info)]))
+    film.add(env.render())
+    for step in range(1, int(VIDEO_SECONDS * fps) * every):
+        raw, _, terminated, truncated, info = env.step(game.actions.to_env(player.act(row)[0]))
+        if terminated or truncated or time.perf_counter() - start > seconds:
+            break
+        player.observe(row, [raw], np.array([False]), game.masks.of([env], [(raw, info)]))
+        if step % every == 0:
+            film.add(env.render())
+    return film.pictures(), fps
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0][:200]

@@ -15,11 +15,11 @@ import numpy as np
 from agents.bridges.gym import evaluation
 from agents.bridges.gym.arena import GymArena
 from agents.bridges.gym.environment import GymEnvironment
-from agents.bridges.gym.evaluation import VIDEO_FPS, VIDEO_SECONDS
 from agents.bridges.gym.image_codes import count_codes
 from agents.bridges.gym.image_layout import MEDIUM
 from agents.core.game_names import bare_id
 from agents.core.settings import OBJECTS_TOO, AgentSettings
+from agents.play.limits import MatchLimits
 from agents.play.policy import Policy
 from agents.play.result import MatchResult
 from agents.play.seats import Participant
@@ -163,24 +163,16 @@ class GymGame(GymEnvironment):
     ) -> GymArena:
         return GymArena(self, num_envs, seed, settings)
 
-    def play_games(self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int) -> MatchResult:
-        return evaluation.evaluate(self, participants[0], games, seed)
+    def play_games(
+        self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int, limits: MatchLimits
+    ) -> MatchResult:
+        return evaluation.evaluate(self, participants[0], games, seed, limits)
 
     def observations(self, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
         return evaluation.observations(self, agent, games, decisions)
 
-    def record_episode(self, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
-        """Pictures of the beginning of an episode, none if the environment cannot draw, and their number per second."""
-        if "rgb_array" not in self.metadata.get("render_modes", ()):
-            return [], 1
-        render_fps = max(1, int(self.metadata.get("render_fps") or 30))
-        every = max(1, round(render_fps / VIDEO_FPS))  # decisions from one picture to the next
-        fps = max(1, round(render_fps / every))
-        try:
-            pictures = evaluation.pictures(self, participants[0], seed, int(VIDEO_SECONDS * fps), every)
-        except Exception:  # drawing may need a display or packages that training does without
-            pictures = []
-        return pictures, fps
+    def record_episode(self, participants: list[Participant], seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+        return evaluation.record_film(self, participants[0], seed, seconds)
 
 
 def load(name: str) -> GymGame:
