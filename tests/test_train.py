@@ -455,7 +455,20 @@ def test_interrupted_before_the_run_began_it_just_ends(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli_config, "new_run", interrupted)
-    assert call("pong")[0] == 130
+    assert call("pong") == (130, "", "\nStopped before the first iteration. No run was begun.\n")
+    monkeypatch.setattr(cli_config, "resumed_run", interrupted)
+    assert call("--resume", "runs/pong/one") == (130, "", "\nStopped before the first iteration. The run is as it was.\n")
+
+
+def test_interrupted_before_the_first_iteration_it_says_how_to_go_on(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Terminal, "say", interrupted)
+    code, _, err = call("pong", *FAST, "--steps", 600, "--runs", tmp_path, "--name", "one")
+    assert code == 130
+    folder = tmp_path / "pong" / "one"
+    assert err == f"\nStopped at step 0. Go on with:\n  python train.py --resume {folder}\n"
 
 
 # --- many runs, and the network's table ---

@@ -14,7 +14,9 @@ from agents.networks import custom
 from agents.play.agent import build_network, matching_weights
 from agents.play.trainable import AnyGame
 from agents.training import config as configs
+from agents.training import run_folder
 from agents.training.config import Config, RunSettings
+from agents.training.run_folder import RunFolder
 from games.errors import UserError, nearest
 
 NO_RESUME = (
@@ -54,12 +56,20 @@ def _check_ends(options: argparse.Namespace) -> None:
         raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
 
 
-def new_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, Path]:
-    """A new run of so many processes: its game, config and folder."""
+def new_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, RunFolder]:
+    """A new run of so many processes: its game, config and folder, made and locked."""
     game, config = new_config(options)
     config.ranks = processes
-    folder = configs.new_folder(options.runs, game, config.kind, config.learner.network, config.seed, options.name)
-    configs.write_frame(folder, config)
+    if options.name:
+        folder = run_folder.claim_named(options.runs, game, options.name)
+    else:
+        label = run_folder.automatic_label(config.kind, config.learner.network)
+        folder = run_folder.claim(options.runs, game, None, label, [config.seed])[config.seed]
+    try:
+        configs.write_frame(folder.path, config)
+    except BaseException:
+        folder.abandon()
+        raise
     return game, config, folder
 
 
@@ -113,8 +123,9 @@ def opponents_named(options: argparse.Namespace, game: AnyGame, algorithm: str, 
     return opponents(game, options.opponent or [], recipe, n_envs)
 
 
-def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, Path]:
+def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, RunFolder]:
     """A run to resume, by so many processes: its game, config and folder."""
+    run_folder.check_resumable(options.resume)
     config = configs.read_config(options.resume)
     if config.trainer == "sb3":
         raise UserError(NO_RESUME)
@@ -136,7 +147,7 @@ def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGam
     if options.time_limit is not None:
         config.time_limit = options.time_limit
     configs.check_resumable(config, game)
-    return game, config, options.resume
+    return game, config, RunFolder(options.resume)
 
 
 def chosen_settings(options: argparse.Namespace) -> dict[str, Any]:

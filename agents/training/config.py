@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from agents.core.settings import TRAINERS, check_range, typed
 from agents.core.shell import command_line
 from agents.experience import augmentation
 from agents.networks import custom
-from agents.participants import folder_of, participant
+from agents.participants import participant
 from agents.play.agent import Agent
 from agents.play.agent_files import PICKLED, file_of
 from agents.play.agent_info import config_values
@@ -253,45 +252,7 @@ def check_resumable(config: Config, game: AnyGame) -> None:
         raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
 
 
-# --- folders ---------------------------------------------------------------------------------------------------------
-
-
-def new_folder(runs: Path, game: AnyGame, algorithm: str, network: str, seed: int, name: str | None) -> Path:
-    """Make a run's folder; `UserError` where it exists already or cannot be made."""
-    folder = free_folder(runs, game, name or f"{unnamed(algorithm, network)}-s{seed}")
-    try:
-        for part in ("checkpoints", "videos"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made: {error.strerror}.\nChoose another place: --runs FOLDER") from error
-    return folder
-
-
-def unnamed(algorithm: str, network: str) -> str:
-    """The name of a run whose user gives none, without its seed."""
-    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{algorithm}-{network}"
-
-
-def free_folder(runs: Path, game: AnyGame, label: str) -> Path:
-    """Where a run of this name will be; `UserError` where there is one or none can be."""
-    if "/" in label or label.startswith("."):
-        raise UserError(f"'{label}' cannot be a run's name: it becomes a folder's.")
-    folder = folder_of(runs, game) / label
-    try:
-        if folder.exists() and any(folder.iterdir()):
-            again = f"Go on with it by {command_line(['--resume', folder])}, or choose" if _may_go_on(folder) else "Choose"
-            raise UserError(f"{folder} holds a run already.\n{again} another --name.")
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made: {error.strerror}.\nChoose another place: --runs FOLDER") from error
-    return folder
-
-
-def _may_go_on(folder: Path) -> bool:
-    """Is there a run that `--resume` takes?"""
-    try:
-        return json.loads((folder / "config.json").read_text()).get("trainer", TRAINERS[0]) == TRAINERS[0]
-    except (OSError, ValueError, AttributeError):
-        return False
+# --- files ----------------------------------------------------------------------------------------------------------
 
 
 def write_config(folder: Path, config: Config) -> None:

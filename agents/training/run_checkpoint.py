@@ -27,9 +27,12 @@ FILE = "file."  # begins the names of bytes that are to be a file of their own
 State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors, and a JSON-like dict
 
 
-def lock_run(folder: Path) -> FileLock:
-    """Lock a run's folder for writing until it is released or this process ends; `UserError` where another process holds it."""
-    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+def lock_run(folder: Path, held: FileLock | None = None) -> FileLock:
+    """Lock a run's folder for writing until it is released or this process ends; `UserError` where another process holds it.
+
+    held: the lock, where this process has it already; each that has locked it releases it.
+    """
+    lock = held or FileLock(folder / LOCK, timeout=0, thread_local=False)
     try:
         lock.acquire()
     except Timeout:

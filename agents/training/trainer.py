@@ -5,6 +5,7 @@ import json
 import math
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -13,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 from agents.core import signals, tensor_file
 from agents.core.distributed import ProcessGroup, Stop
+from agents.core.shell import command_line
 from agents.participants import participant
 from agents.play.agent import Agent
 from agents.play.match import play_match
@@ -49,9 +52,11 @@ class Trainer:
         callback: Callable[["Trainer", dict[str, float]], None] | None = None,
         resume: bool = False,
         group: ProcessGroup | None = None,
+        lock: FileLock | None = None,
     ):
         """started: time.perf_counter() at the command's start. callback: called with the run and its numbers after each
-        iteration. resume: go on from the folder's checkpoint. group: the processes that train together; without, this one."""
+        iteration. resume: go on from the folder's checkpoint. group: the processes that train together; without, this one.
+        lock: the folder's, where the caller holds it already."""
         self.game, self.config, self.folder, self.callback = game, config, folder, callback
         self.group = group or ProcessGroup()
         self.started = time.perf_counter() if started is None else started
@@ -60,6 +65,7 @@ class Trainer:
         self.learner = self._learner()
         self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
         self.collected = 0  # steps of the latest iteration
+        self.saved: int | None = None  # steps of the latest checkpoint
         self.best: float | None = None  # what the best agent so far reaches at least (95 %)
         self.evaluation: dict[str, Any] = {}
         self.evaluated = -1  # at which step
@@ -67,7 +73,7 @@ class Trainer:
         self.recent: list[float] = []
         self.pace: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
         leads = self.group.rank == 0
-        self.lock = lock_run(folder) if leads else None
+        self.lock = lock_run(folder, lock) if leads else None
         if resume and leads:
             tensor_file.sweep(folder)
         position = self._restore() if resume else 0
@@ -144,7 +150,19 @@ class Trainer:
     def _signalled_again(self, number: int, frame: Any) -> None:
         """A second signal exits without saving."""
         self.terminal.leave()
+        if self.group.rank == 0:
+            with contextlib.suppress(OSError, ValueError):  # standard error may be closed
+                os.write(sys.stderr.fileno(), self._lost().encode())
         os._exit(128 + number)
+
+    def _lost(self) -> str:
+        """What a second signal costs, in words."""
+        if self.saved is None:
+            return f"\nEnded at once: nothing was saved yet, so what it learned in {self.learner.steps:,} steps is lost.\n"
+        return (
+            f"\nEnded at once, without saving: what it learned after step {self.saved:,} is lost.\n"
+            f"Go on from there with --resume {command_line([self.folder])}\n"
+        )
 
     def elapsed(self) -> float:
         """Seconds of this and earlier sittings."""
@@ -368,6 +386,7 @@ class Trainer:
     def _save(self, state: tuple[dict[str, torch.Tensor], dict[str, Any]]) -> None:
         self.log.flush()  # a checkpoint never knows of lines that are not on the disk
         run_checkpoint.save_checkpoint(self.folder, self.learner, state, self.group)
+        self.saved = state[1]["learner"]["steps"]
 
     def _restore(self) -> int:
         """Go on from the latest checkpoint, or from the beginning where there is none; position in progress.jsonl."""
@@ -375,10 +394,11 @@ class Trainer:
         if meta is None and self.config.copied:
             raise UserError(
                 f"{self.folder} was stopped before it had kept the weights that it was to begin with.\n"
-                "Begin it anew: the same command with --init-from, and another --name."
+                f"Begin it anew: the same command with --init-from; --name {self.folder.name} is free."
             )
         if meta is None or self.group.rank:
             return 0
+        self.saved = self.learner.steps
         try:
             self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
             self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]

@@ -164,15 +164,6 @@ def test_a_delay_does_nothing_in_a_game_of_turns_and_that_is_said():
         assert [line[: len(said[0])] if said else line for line in told] == said
 
 
-@pytest.mark.parametrize(("trainer", "advice"), [("sparring", "Go on with it by --resume"), ("sb3", "Choose another --name")])
-def test_a_name_that_is_taken_advises_what_can_be_done(trainer, advice, tmp_path):
-    game = games.load("pong")
-    (tmp_path / "pong" / "taken").mkdir(parents=True)
-    (tmp_path / "pong" / "taken" / "config.json").write_text(json.dumps({"trainer": trainer}))
-    with pytest.raises(UserError, match=f"holds a run already.\n{advice}"):
-        configs.free_folder(tmp_path, game, "taken")
-
-
 @pytest.mark.parametrize("name", ["PPO", "DQN"])
 def test_the_presets_names_and_values_are_sb3s(name):
     import inspect
