@@ -8,7 +8,6 @@ import argparse  # noqa: E402 - the clock starts first
 import json  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
-from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import games  # noqa: E402
@@ -193,7 +192,12 @@ def begun(options: argparse.Namespace, game, config, folder, group):
 
     fresh, run = options.resume is None, None
     begins_from = fresh and bool(options.init_from)
-    told = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder.path), "resume": not fresh}
+    told = {
+        "game": options.game or game.name,
+        "config": configs.as_json(config),
+        "folder": str(folder.path),
+        "resume": not fresh,
+    }
     try:
         group.broadcast_json({**told, "networks": cli_config.networks_named(options, config), "begins_from": begins_from})
         quiet = options.quiet or options.json

@@ -52,8 +52,8 @@ def resolve_options(options: argparse.Namespace) -> tuple[AnyGame, str, Any, Run
 def _check_ends(options: argparse.Namespace) -> None:
     if options.steps is not None and not (options.steps >= 1 and math.isfinite(options.steps)):
         raise UserError(f"--steps is a whole number, 1 or more, not {options.steps:g}.")
-    if options.time_limit is not None and not options.time_limit >= 5:
-        raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
+    if options.time_limit is not None and not 5 <= options.time_limit < math.inf:
+        raise UserError(f"A time limit is 5 seconds at least, and some number of them, not {options.time_limit:g}.")
 
 
 def new_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, RunFolder]:

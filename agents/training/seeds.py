@@ -1,7 +1,6 @@
 """Many runs of the same settings that differ in their seeds: `train.py … --seeds K`. Each is a process of its own."""
 
 import contextlib
-import json
 import math
 import os
 import signal
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from agents.core import shell, signals
+from agents.training.results import read_results
 from games.errors import UserError
 
 if TYPE_CHECKING:  # it loads torch
@@ -94,7 +94,10 @@ class Job:
         said = self.errors.read().decode(errors="replace").strip()
         self.errors.close()
         if self.process.returncode == 0:
-            self.final = json.loads((self.folder / "results.json").read_text())
+            try:
+                self.final = read_results(self.folder)
+            except UserError as error:
+                self.failed = str(error)
         else:
             self.failed = said.removeprefix("error: ") or f"it ended with code {self.process.returncode}"
 

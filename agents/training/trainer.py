@@ -1,7 +1,6 @@
 """The training loop that every learner shares: iterate, log, evaluate, save; stop and resume."""
 
 import contextlib
-import json
 import math
 import os
 import signal
@@ -29,11 +28,12 @@ from agents.play.trainable import AnyGame, trainable
 from agents.training import budget, run_checkpoint
 from agents.training.config import ALGORITHMS, Config, opponents_of
 from agents.training.logs import Log, Silent, Terminal
-from agents.training.run_checkpoint import CHECKPOINT, lock_run
+from agents.training.results import RESULTS, read_results, write_results
+from agents.training.run_checkpoint import CHECKPOINT as CHECKPOINT
+from agents.training.run_checkpoint import lock_run
 from games.errors import UserError
 
 AGENT = "agent.safetensors"
-RESULTS = "results.json"  # of a run that has finished
 
 
 class Trainer:
@@ -318,7 +318,7 @@ class Trainer:
         self._save(self._state())
         if final:
             final["seconds"] = round(self.elapsed(), 2)
-            tensor_file.write_bytes(self.folder / RESULTS, (json.dumps(final, indent=2) + "\n").encode())
+            write_results(self.folder, final)
         return final
 
     def _judge(self) -> dict[str, Any]:
@@ -399,24 +399,21 @@ class Trainer:
         if meta is None or self.group.rank:
             return 0
         self.saved = self.learner.steps
-        try:
-            self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
-            self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]
-            return meta["position"]
-        except KeyError as error:
-            raise UserError(f"{self.folder / CHECKPOINT} does not fit the run's config.json: {error}.") from error
+        self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
+        self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]
+        return meta["position"]
 
 
 def finished(folder: Path, config: Config) -> dict[str, Any] | None:
     """The results of a run that has nothing left to do, as its config stands now; else None."""
     try:
-        final = json.loads((folder / RESULTS).read_text())
-        steps, limit = config.run.steps, config.time_limit
-        timed = limit is not None and final.get("out_of_time", True)  # results of older runs do not say
-        by_time = timed and limit <= max(final["time_limit"] or 0.0, final["seconds"])
-        return final if by_time or (steps and final["steps"] >= steps) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        final = read_results(folder)
+    except UserError:  # there are none; or it goes on, and writes them anew
         return None
+    steps, limit = config.run.steps, config.time_limit
+    timed = limit is not None and final["out_of_time"]
+    by_time = timed and limit is not None and limit <= max(final["time_limit"] or 0.0, final["seconds"])
+    return final if by_time or (steps and final["steps"] >= steps) else None
 
 
 def summary_lines(final: dict[str, Any]) -> list[str]:
