@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.core.generators import restore_generator
 from agents.networks.memory import reset_state
 from agents.play.agent_info import AgentInfo
 from games.engine.batch import Batch
@@ -75,6 +76,6 @@ class SeatedAgent:
 
     def restore(self, parts: dict[str, Tensor]) -> None:
         self.view.restore({name: parts[name].numpy() for name in ("last", "episode")})
-        self.agent.generator.set_state(parts["generator"])
+        restore_generator(self.agent.generator, parts["generator"])
         if self.memory is not None:
             self.memory, self.episode = parts["memory"].to(self.memory.device), parts["remembered"].numpy().copy()

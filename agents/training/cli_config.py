@@ -16,6 +16,7 @@ from agents.play.trainable import AnyGame
 from agents.training import config as configs
 from agents.training import run_folder
 from agents.training.config import Config, RunSettings
+from agents.training.moved_opponents import found_opponents
 from agents.training.run_folder import RunFolder
 from games.errors import UserError, nearest
 
@@ -24,10 +25,7 @@ NO_RESUME = (
 )
 
 # Options that a run to go on with has answered already.
-KEPT = (
-    *("algo", "trainer", "memory", "observation", "opponent", "envs", "preset", "init_from", "freeze", "set"),
-    *("name", "seed", "device"),
-)
+KEPT = (*("algo", "trainer", "memory", "observation", "envs", "preset", "init_from", "freeze", "set", "name", "seed"),)
 
 
 def resolve_options(options: argparse.Namespace) -> tuple[AnyGame, str, Any, RunSettings]:
@@ -135,10 +133,14 @@ def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGam
             f"go on with it.\nEach has environments of its own: "
             f"{launcher(config.ranks)} {command_line(['train.py', '--resume', options.resume])}"
         )
-    for name in KEPT:
-        if getattr(options, name) not in (None, []):
-            option = f"--{name.replace('_', '-')}"
-            raise UserError(f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps and --time-limit can.")
+    kept = [name for name in KEPT if getattr(options, name) not in (None, [])]
+    kept += ["opponent"] if any("=" not in text for text in options.opponent or []) else []
+    for name in kept:
+        option = f"--{name.replace('_', '-')}"
+        raise UserError(
+            f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps, --time-limit and --device can; "
+            "and --opponent OLD=NEW, for an agent that is elsewhere now."
+        )
     game = configs.resumed_game(config, options.game)
     configs.load_resumed_networks(config, options.network or [], options.game, options.resume)
     _check_ends(options)
@@ -146,6 +148,8 @@ def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGam
         config.run.steps = int(options.steps)
     if options.time_limit is not None:
         config.time_limit = options.time_limit
+    config.device = configs.device_of(options.device or config.device)
+    config.opponents = found_opponents(config, options.resume, options.opponent or [])
     configs.check_resumable(config, game)
     return game, config, RunFolder(options.resume)
 

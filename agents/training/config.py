@@ -279,8 +279,12 @@ def load_resumed_networks(config: Config, named: list[str], game: str | None, fo
 def check_resumable(config: Config, game: AnyGame) -> None:
     """Raise `UserError` where this machine lacks the run's device, or an opponent has changed."""
     device_of(config.device)
-    if digests(opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
-        raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
+    found = digests(opponents_of(config.opponents, game, config.device))
+    for name, now, before in zip(config.opponents, found, config.opponent_digests, strict=True):
+        if now != before:
+            raise UserError(
+                f"The opponent's file has changed since the run began: {name}.\nWith another it would be another run."
+            )
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
