@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from agents.core import schema, tensor_file
-from agents.core.version import VERSION
 from agents.play.agent_info import ScoreFile
 from games.errors import UserError
 
@@ -33,7 +32,7 @@ class ResultsFile(msgspec.Struct):
 
 def write_results(folder: Path, final: dict[str, Any]) -> None:
     """Write a run's results."""
-    text = msgspec.json.format(schema.encode({"written_by": VERSION, **final}))
+    text = msgspec.json.format(schema.encode(final))
     tensor_file.write_bytes(folder / RESULTS, (text + "\n").encode())
 
 

@@ -51,6 +51,11 @@ def _always(s, seat):
     return True
 
 
+@core.jit
+def _all_valid(s):
+    return True
+
+
 @dataclass
 class Game:
     """A loaded game file. Every name of the contract (see docs/games.md) is an attribute."""
@@ -80,6 +85,7 @@ class Game:
     has_asks: bool
     has_legal: bool  # False: every action is always legal
     has_build: bool
+    has_valid: bool  # False: only the engine's own checks tell whether a restored state can be
     functions: dict[str, Any] = field(repr=False)
 
     @property
@@ -119,8 +125,8 @@ class Game:
     def digest(self) -> str:
         """SHA-256 of everything in the game's file that can change observations or rewards.
 
-        It includes the user's own files that the game imports, but no comments, docstrings, `hud`, RECIPE, MARK, KEYS or
-        SPOTS. An agent trained on a user's own game stores it.
+        It includes the user's own files that the game imports, but no comments, docstrings, `hud`, `valid`, RECIPE, MARK,
+        KEYS or SPOTS. An agent trained on a user's own game stores it.
         """
         game_file = Path(str(self.module.__file__)).resolve()
         files = [file for file in _sources(self.module) if file.suffix == ".py" and file.resolve() != game_file]
@@ -211,6 +217,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         has_asks=hasattr(module, "asks"),
         has_legal=hasattr(module, "legal"),
         has_build=hasattr(module, "build"),
+        has_valid=hasattr(module, "valid"),
         functions=_functions(module, shown),
     )
 
@@ -218,7 +225,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
 def _functions(module: types.ModuleType, shown: str) -> dict[str, Any]:
     """The functions that the kernel calls, with defaults for those the file leaves out."""
     functions = {name: getattr(module, name) for name in ("reset", "step", "draw", "bot")}
-    for name, default in (("build", _no_build), ("legal", _all_legal), ("asks", _always)):
+    for name, default in (("build", _no_build), ("legal", _all_legal), ("asks", _always), ("valid", _all_valid)):
         functions[name] = getattr(module, name, default)
     for name, function in functions.items():
         if not core.PLAIN and not isinstance(function, numba.core.dispatcher.Dispatcher):

@@ -182,6 +182,8 @@ class View:
         return {"last": self._last.copy(), "episode": self._episode.copy()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Continue from what `state` returned."""
-        self._last = np.array(state["last"], self.dtype)
-        self._episode = np.array(state["episode"], np.int64)
+        """Continue from what `state` returned; `ValueError` for arrays of another view."""
+        for name, own in self.state().items():
+            if state[name].shape != own.shape or state[name].dtype != own.dtype:
+                raise ValueError(f"{name} of a view is {state[name].dtype} {state[name].shape}, not {own.dtype} {own.shape}")
+        self._last, self._episode = state["last"].copy(), state["episode"].copy()

@@ -101,7 +101,7 @@ def read_all(folder):
 KINDS = ["config.json", "results.json", "progress.jsonl", "agent.safetensors", CHECKPOINT]
 
 
-def reads_or_refuses(name, tmp_path, examples):
+def reads_or_refuses(name, tmp_path, examples, **more):
     folder = tmp_path / "run"
     shutil.copytree(RUN, folder)
     for read in read_all(folder):
@@ -109,13 +109,7 @@ def reads_or_refuses(name, tmp_path, examples):
     if name == "progress.jsonl":
         kept = [line + "\n" for line in (RUN / name).read_text().splitlines()[1:]]
 
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        derandomize=examples < 1000,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), **more)
     @given(changed(original(name)))
     def check(text):
         write(folder, name, text + "\n" + "".join(kept) if name == "progress.jsonl" else text)
@@ -128,7 +122,7 @@ def reads_or_refuses(name, tmp_path, examples):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_changed_file_is_read_or_refused_in_words(name, tmp_path):
-    reads_or_refuses(name, tmp_path, 40)
+    reads_or_refuses(name, tmp_path, 40, derandomize=True)
 
 
 @pytest.mark.slow
