@@ -46,7 +46,12 @@ def arguments() -> argparse.ArgumentParser:
     add("--network", action="append", metavar="NETWORK", help=NETWORK)
     add("--memory", help="none, or lstm: what earlier decisions showed")
     add("--observation", help="pixels, planes or objects")
-    add("--opponent", action="append", metavar="SEAT", help="bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated")
+    add(
+        "--opponent",
+        action="append",
+        metavar="SEAT",
+        help="bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated; to resume: OLD=NEW, where it is now",
+    )
     add("--seed", type=int, help="of everything random (default: 1)")
     add("--steps", type=float, help="decisions to learn from, as 2e6")
     add("--time-limit", type=float, metavar="SECONDS", help=LIMIT)
