@@ -32,6 +32,7 @@ ALONE = {  # options that ranks which train together have no use for
     "seeds": "trains one run after the other",
     "jobs": "goes with --seeds",
 }
+OPPONENT = "bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated; with --resume OLD=NEW, where an agent is now"
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
@@ -94,6 +95,17 @@ def main() -> int:
         what = "The run is as it was." if options.resume else "No run was begun."
         print(f"\nStopped before the first iteration. {what}", file=sys.stderr)
         return 130
+    except (MemoryError, RuntimeError) as error:
+        from agents.core.memory_check import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        print(f"error: There is not enough memory ({str(error).splitlines()[0][:200]}).", file=sys.stderr)
+        print(
+            "What was saved stays. Choose fewer --envs, a smaller buffer_size or batch_size, or a smaller size.",
+            file=sys.stderr,
+        )
+        return 2
 
 
 def list_games() -> int:

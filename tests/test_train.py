@@ -21,12 +21,9 @@ import games
 import train
 from agents.core import tensor_file
 from agents.training import cli_config
-from agents.training.logs import Log, Terminal, encode_gif
+from agents.training.logs import Terminal
 from agents.training.run_checkpoint import CHECKPOINT
 from agents.training.trainer import evaluation_line, summary_lines
-from games.engine.batch import Batch
-from games.errors import UserError
-from games.render.renderer import Painter
 from tests import resealed
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +85,7 @@ def test_tensorboard_has_sb3s_tags_and_ours(events):
 
 def test_tensorboard_shows_the_settings_and_a_film_of_each_evaluation(events, shown):
     text = events.Tensors("settings/text_summary")[0].tensor_proto.string_val[0].decode()
-    assert "| n_envs | 32 |" in text
+    assert "| **n_envs** | 32 |" in text
     assert "| learning_rate |" in text
     films = events.Images("eval/play")
     assert [film.step for film in films] == [one.step for one in events.Scalars("eval/score")]
@@ -165,102 +162,6 @@ def test_a_run_of_very_few_steps_ends_too(runs):
     code, out, _ = call(*words, "--name", "five", "--json")
     assert code == 0
     assert json.loads(out)["steps"] == 6, "iterations are not divided"
-
-
-# --- logs by themselves ---
-
-
-def test_counts_are_written_whole_and_what_is_no_number_as_null(tmp_path):
-    log = Log(tmp_path)
-    log.scalars(20_000_001, {"time/total_timesteps": 20_000_001, "train/loss": 1 / 3, "train/nan": float("nan")})
-    log.close()
-    line = json.loads((tmp_path / "progress.jsonl").read_text())
-    assert line["step"] == line["time/total_timesteps"] == 20_000_001
-    assert line["train/loss"] == 0.3333333
-    assert line["train/nan"] is None
-
-
-def test_a_log_goes_on_where_the_checkpoint_was_also_if_somebody_shortened_it(tmp_path):
-    log = Log(tmp_path)
-    log.scalars(1, {"a": 1.0})
-    kept = log.position()
-    log.scalars(2, {"a": 2.0})
-    log.close()
-    log = Log(tmp_path, kept, 1)
-    log.scalars(2, {"a": 3.0})
-    log.close()
-    assert [json.loads(line)["a"] for line in (tmp_path / "progress.jsonl").read_text().splitlines()] == [1.0, 3.0]
-    (tmp_path / "progress.jsonl").write_text("")
-    log = Log(tmp_path, kept, 2)
-    log.scalars(3, {"a": 4.0})
-    log.close()
-    assert json.loads((tmp_path / "progress.jsonl").read_text())["a"] == 4.0
-
-
-def test_who_is_ended_at_once_gets_the_cursor_back(capfd):
-    terminal = Terminal(True, "")
-    for live, written in ((None, ""), (object(), "\x1b[?25h")):
-        terminal.live = live
-        terminal.leave()
-        assert capfd.readouterr().out == written
-
-
-@pytest.mark.parametrize("what", ["film", "settings"])
-def test_a_disk_that_is_full_is_said_whatever_is_written(what, tmp_path, monkeypatch):
-    log = Log(tmp_path)
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(log.board._get_file_writer(), "add_summary", full)
-    with pytest.raises(UserError, match="cannot be written to: No space left on device"):
-        log.gif(1, "eval/play", [np.zeros((8, 8, 3), np.uint8)], 10) if what == "film" else log.settings({"gamma": 0.9})
-    log.close()
-
-
-def test_a_place_that_cannot_be_written_is_said(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be written to"):
-        Log(tmp_path / "file")
-
-
-@pytest.mark.parametrize("name", ["pong", "breakout"])
-def test_a_film_keeps_the_colours_of_a_paddle_and_a_ball(name):
-    game = games.load(name)
-    batch, painter = Batch(game, 1, seed=5, bots=1.0), Painter(game)
-    nothing = np.zeros((1, game.players), np.int64)
-    for _ in range(30):  # until the ball flies
-        batch.step(nothing)
-    pictures = []
-    for _ in range(12):
-        batch.step(nothing)
-        pictures.append(painter.picture(batch, size=168))
-    film = Image.open(io.BytesIO(encode_gif(pictures, 15)))
-    assert film.n_frames == len(pictures)
-    for k, picture in enumerate(pictures):
-        film.seek(k)
-        assert np.abs(np.array(film.convert("RGB")).astype(int) - picture).max() <= 16
-
-
-def test_pictures_become_a_film_of_the_right_pace():
-    pictures = [np.full((20, 30, 3), 25 * k, np.uint8) for k in range(8)]
-    film = Image.open(io.BytesIO(encode_gif(pictures, 10)))
-    assert (film.size, film.n_frames, film.info["duration"], film.info["loop"]) == ((30, 20), 8, 100, 0)
-
-
-def test_progress_leaves_out_what_it_does_not_know_yet(capsys):
-    terminal = Terminal(False, "title")
-    terminal.progress(0.0, {"steps": 512, "time/fps": 1000.0}, float("inf"))
-    line = capsys.readouterr().out
-    assert line.split() == ["[", "0%]", "512", "steps", "1,000/s"]
-    terminal._next_line = 0.0
-    terminal.progress(0.5, {"steps": 512, "time/fps": 1000.0, "rollout/ep_rew_mean": 1.5}, 61.0)
-    assert "return 1.50  1:01 left" in capsys.readouterr().out
-
-
-def test_brackets_in_a_path_are_printed_as_they_are(capsys):
-    Terminal(False, "title").say("Watch:  tensorboard --logdir runs/[bold]old[/bold]:smile:")
-    assert "runs/[bold]old[/bold]:smile:" in capsys.readouterr().out
 
 
 # --- the command line ---
@@ -463,7 +364,7 @@ def bot(s, seat, skill):
 
 
 def test_a_time_limit_is_kept_where_games_are_long(tmp_path, monkeypatch):
-    """All games would take several times as long."""
+    """All games would take several times as long; a busy machine is allowed some seconds."""
     import time
 
     (tmp_path / "endless.py").write_text(SLOW)
@@ -474,7 +375,7 @@ def test_a_time_limit_is_kept_where_games_are_long(tmp_path, monkeypatch):
     code, out, err = call(*words, "--time-limit", 12)
     assert code == 0, err
     final = json.loads((tmp_path / "endless" / "one" / "results.json").read_text())
-    assert final["seconds"] < 14.0
+    assert final["seconds"] < 18.0
     assert 10 <= final["evaluation"]["games"] < 20_000
     assert f"{final['evaluation']['games']} games instead of 20,000, to keep the time limit" in out
     assert "Mark:   return 1e+06: not reached" in out

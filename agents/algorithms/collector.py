@@ -49,6 +49,7 @@ class Collector:
         self.rows = arena.view.rows
         self.has_masks = arena.masked
         self.steps = 0  # decisions so far, of all processes
+        self.largest_reward = 0.0  # the greatest absolute value so far in this sitting, scaled
         self.returns: list[float] = []  # of the episodes that ended in this iteration
         self.lengths: list[int] = []  # their ticks
         self.acting_seconds = self.environment_seconds = 0.0  # of this iteration
@@ -148,6 +149,7 @@ class Collector:
             scaled = (reward * self.reward_scale).astype(np.float32)
         if not np.isfinite(scaled).all():
             raise FloatingPointError("a reward")
+        self.largest_reward = max(self.largest_reward, float(np.abs(scaled).max(initial=0.0)))
         return scaled
 
     def final_frames(self, rows: np.ndarray) -> np.ndarray:

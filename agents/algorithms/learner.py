@@ -72,12 +72,18 @@ class Learner:
         self.stepper: GradientStepper = GradientStepper(
             self.network, settings, self.device, self.workers, self.group, self.terms_type
         )
+        remark = self._check_memory(settings.n_envs * (game.players if None in opponents else 1))
         arena = trainable(game).make_arena(settings.n_envs, rank_seed, opponents, settings, self.workers)
         self.collector = Collector(
             arena, self.network, settings.reward_scale, self.device, self.dtype, self.workers, self.group
         )
         self.seconds = dict.fromkeys(TIMINGS, 0.0)  # of the latest iteration
         self.remarks = setting_remarks(settings, game.recipe.get(self.algorithm), game.turns)  # worth a line at a run's start
+        self.remarks += [remark] if remark else []
+
+    def _check_memory(self, rows: int) -> str | None:
+        """A line about the experience that is kept of `rows` seats that learn; `UserError` if there is no room for it."""
+        return None
 
     def close(self) -> None:
         """Give back its threads and the environments."""
@@ -100,6 +106,11 @@ class Learner:
     def lengths(self) -> list[int]:
         """Ticks of these episodes."""
         return self.collector.lengths
+
+    @property
+    def largest_reward(self) -> float:
+        """The greatest absolute value of the rewards in this sitting, scaled."""
+        return self.collector.largest_reward
 
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
         """Play, learn, and tell what TensorBoard shows. progress: of the run, 0 to 1, whenever it is asked."""

@@ -19,6 +19,7 @@ from agents.algorithms.learner import Learner
 from agents.algorithms.ppo_loss import Minibatch, PPOTerms
 from agents.algorithms.settings import LearnerSettings
 from agents.core.distributed import ProcessGroup
+from agents.core.memory_check import check_rollout_memory
 from agents.core.restored import checked
 from agents.experience import augmentation
 from agents.experience.rollout import Rollout, truncated_rows
@@ -149,6 +150,12 @@ class PPO(Learner):
         self.last_value = torch.zeros(self.collector.rows, device=self.device)
         # The recurrent state before each row's first decision of the rollout, and before its latest; None without a memory.
         self.first_state = self.latest_state = self.collector.memory
+
+    def _check_memory(self, rows: int) -> str:
+        settings, encoder = self.settings, self.network.encoder
+        stored = torch.float32 if settings.observation == "objects" else torch.uint8
+        needed = Rollout.nbytes(settings.n_steps, rows, encoder.stored, stored, self.game.num_actions, masks=True)
+        return check_rollout_memory(settings.n_envs, needed, self.group.local_size)
 
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
         """One iteration; its numbers for TensorBoard. progress: of the run, 0 to 1."""

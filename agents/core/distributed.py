@@ -58,7 +58,7 @@ class ProcessGroup:
         """Raise `UserError` for a device on which several ranks cannot compute together."""
         if self.size > 1 and device not in ("cpu", "cuda"):
             raise UserError(f"Several processes train together on cpu or cuda, not on {device}.\nGive --device cpu.")
-        if self.size > 1 and device == "cuda" and self.local >= (count := torch.cuda.device_count()):
+        if self.size > 1 and device == "cuda" and self.local_size > (count := torch.cuda.device_count()):
             raise UserError(f"Every rank needs a GPU of its own, and here are {count}.\nGive --nproc-per-node {count}.")
 
     # --- collective operations: every rank calls them ---

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 import games
 from agents.core import tensor_file
 from agents.core.game_names import is_gym
+from agents.core.memory_check import SizeGuard
 from agents.core.settings import AgentSettings
 from agents.networks import custom
 from agents.networks.action_choice import masked
@@ -146,9 +148,12 @@ def frame_shape_of(game: AnyGame, settings: AgentSettings) -> tuple[int, ...]:
 
 
 def build_network(game: AnyGame, settings: AgentSettings, algorithm: str = "ppo") -> Network:
-    """A new network for a game, with the heads of an algorithm."""
+    """A new network for a game, with the heads of an algorithm. `UserError` if it is of an absurd size."""
     shape = (settings.stack, *frame_shape_of(game, settings))
-    return NETWORKS[algorithm](shape, game.num_actions, settings)
+    make = partial(NETWORKS[algorithm], shape, game.num_actions, settings)
+    with torch.random.fork_rng(devices=[]), SizeGuard():
+        make()
+    return make()
 
 
 def describe_agent(game: AnyGame, settings: AgentSettings, algorithm: str) -> AgentInfo:

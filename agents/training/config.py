@@ -16,7 +16,7 @@ from msgspec import Meta
 
 import games
 from agents.algorithms import dqn, ppo
-from agents.algorithms.settings import CHOICES, LearnerSettings
+from agents.algorithms.settings import CHOICES, OWNER, LearnerSettings
 from agents.bridges.game_loader import load_game
 from agents.core import distributed, schema, tensor_file
 from agents.core.game_names import is_gym
@@ -84,8 +84,6 @@ class Config:
 
 DEVICES = ("cpu", "cuda", "mps")
 
-# Settings that only one algorithm uses, though agents' files keep them for all.
-OWNER = {"normalize_value": "ppo", "temperature": "ppo", "dueling": "dqn", "epsilon": "dqn"}
 WHY = {
     "ppo": "dqn has no policy, only what actions are worth, learned off policy",
     "dqn": "ppo learns on policy, from what it has just played; it keeps no replay and values no actions",

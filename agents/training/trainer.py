@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
+from agents.algorithms.settings import applicable, unusual
 from agents.core import signals, tensor_file
 from agents.core.distributed import ProcessGroup, Stop
 from agents.core.shell import command_line
@@ -34,6 +34,7 @@ from agents.training.run_checkpoint import lock_run
 from games.errors import UserError
 
 AGENT = "agent.safetensors"
+LARGE_REWARD = 100.0  # scaled; values learn best where they are of the order of 1
 
 
 class Trainer:
@@ -80,7 +81,8 @@ class Trainer:
         self.log = Log(folder, position, self.learner.steps) if leads else Silent()
         if not self.learner.steps:
             what = {"game": game.name, "trainer": config.trainer, "algo": config.algorithm, "seed": config.seed}
-            self.log.settings({**what, **asdict(config.learner)})
+            settings, algorithm = config.learner, config.algorithm
+            self.log.settings({**what, **applicable(settings, algorithm)}, {**what, **unusual(settings, algorithm)})
         title = f"{game.name} {config.algorithm} {config.learner.network}"
         self.terminal = Terminal(quiet or not leads, title)
         self.tail = 3.0  # seconds kept for the last evaluations, where the time is limited
@@ -214,12 +216,21 @@ class Trainer:
             raise self._not_finite(", ".join(bad) or "a reward")
 
     def _not_finite(self, what: str) -> UserError:
-        told = what in ("a reward", "an observation")
         return UserError(
             f"Training stopped at step {self.learner.steps:,}: {what} is not a number.\n"
-            f"What is saved in {self.folder} is of before.\n"
-            f"{'It is what the game gave.' if told else 'Try a lower --set learning_rate=…'}"
+            f"What is saved in {self.folder} is of before.\n{self._cause(what)}"
         )
+
+    def _cause(self, what: str) -> str:
+        """Advice for a run that met a number that is not finite."""
+        if what in ("a reward", "an observation"):
+            return "It is what the game gave."
+        largest = self.learner.largest_reward
+        if largest > LARGE_REWARD:
+            now = self.config.learner.reward_scale
+            scale = 10.0 ** -math.ceil(math.log10(largest)) * now
+            return f"The game's rewards reach {largest / now:.3g}: try --set reward_scale={scale:.0e}"
+        return "Try a lower --set learning_rate=…"
 
     def _numbers(self, before: int, metrics: dict[str, float]) -> dict[str, float]:
         """The numbers of an iteration for TensorBoard and progress.jsonl; SB3's tags where it has one."""
@@ -459,6 +470,8 @@ def _eval_numbers(summary: dict[str, Any], seconds: float) -> dict[str, float]:
     mean = summary["mean_return"]
     return {
         "eval/mean_reward": mean,
+        "eval/mean_reward_low": summary["return_interval"][0],
+        "eval/mean_reward_high": summary["return_interval"][1],
         "eval/std_reward": summary["std_return"],
         "eval/score": mean,
         "perf/eval_seconds": seconds,

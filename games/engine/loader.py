@@ -1,18 +1,13 @@
 """Loads a game file: checks its contract, fills in defaults, and compiles and caches its kernel."""
 
 import ast
-import atexit
 import functools
 import hashlib
 import importlib.util
 import inspect
 import os
-import platform
 import re
-import shutil
 import sys
-import tempfile
-import time
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,17 +18,15 @@ import numba
 import numpy as np
 
 from games import core, heading
-from games.engine import contract
+from games.engine import cache, contract
 from games.errors import UserError
 
 HERE = Path(__file__).parent
 GAMES = HERE.parent  # the `games` package: no file in it belongs to a user's own game
 KERNEL = HERE / "kernel.py"
 ENGINE = (KERNEL, GAMES / "core.py", HERE / "constants.py", HERE / "raster.py", HERE / "loader.py")
-_IMPORTED = time.time()
 # Loops that other processes compile now: (the game's file, the loop) → a function that waits for the process.
 COMPILING: dict[tuple[Path, str], Callable[[], Any]] = {}
-CACHED_VERSIONS = 8  # compiled versions kept of a game; older ones are deleted
 
 
 @core.jit
@@ -257,49 +250,9 @@ def _sources(module: types.ModuleType) -> set[Path]:
     return found
 
 
-def _cache_root() -> Path:
-    """The folder for compiled games: SPARRING_CACHE, else the user's cache folder, else a temporary one."""
-    named = os.environ.get("SPARRING_CACHE")
-    if named:
-        return Path(named)
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    root = base / "sparring"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if os.access(root, os.W_OK):
-            return root
-    except OSError:
-        pass
-    return Path(tempfile.gettempdir()) / f"sparring-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
-
-
 def _cache_folder(game: Game) -> Path:
-    """A folder whose name is a hash of everything the compiled code depends on, so that it can never be stale."""
-    digest = hashlib.sha256()
-    files = sorted({*ENGINE, *_sources(game.module)})
-    for file in files:
-        digest.update(f"{file.name}\0".encode() + file.read_bytes())
-    digest.update(f"{game.module.__name__} {numba.__version__} {np.__version__} {platform.python_version()}".encode())
-    root = _cache_root()
-    folder = root / f"{game.name}-{digest.hexdigest()[:16]}"
-    try:
-        if any(file.stat().st_mtime > _IMPORTED for file in files if file != game.path):
-            return _temporary_folder()  # a file was edited after it was imported: its hash is not that of the running code
-        folder.mkdir(parents=True, exist_ok=True)
-        os.utime(folder)
-        versions = sorted(root.glob(f"{game.name}-" + "[0-9a-f]" * 16), key=lambda f: f.stat().st_mtime, reverse=True)
-        for old in versions[CACHED_VERSIONS:]:
-            shutil.rmtree(old, ignore_errors=True)
-    except OSError:
-        return _temporary_folder()
-    return folder
-
-
-def _temporary_folder() -> Path:
-    """A folder that is deleted at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="sparring-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    """The folder of a game's compiled loops, as they are now."""
+    return cache.versioned(game.name, {*ENGINE, *_sources(game.module)}, game.module.__name__, editable=game.path)
 
 
 def _load_kernel(game: Game) -> types.ModuleType:
@@ -321,11 +274,8 @@ def _load_kernel(game: Game) -> types.ModuleType:
         "MIRRORED": game.mirror is not None,
     }
     sys.modules[name] = module
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
-    try:
+    with cache.numba_caches_in(folder):
         spec.loader.exec_module(module)
-    finally:
-        numba.config.CACHE_DIR = before
     for value in list(vars(module).values()):
         if isinstance(value, numba.core.dispatcher.Dispatcher) and value.__module__ == name:
             _wrap_compile(game, value)

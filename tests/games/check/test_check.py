@@ -263,10 +263,11 @@ def test_every_check_has_been_seen_to_fail():
     assert {kind for kind, *_ in [*MUTANTS.values(), *TURNS.values()]} == set(check.CHECKS)
 
 
-SOUND = [*games.names(), str(HERE / "race.py"), *sorted(map(str, (ROOT / "tests" / "toys").glob("*.py")))]
+SOUND = [pytest.param(name, id=Path(name).stem) for name in [*games.names(), str(HERE / "race.py")]]
+TOYS = sorted((ROOT / "tests" / "toys").glob("*.py"))
 
 
-@pytest.mark.parametrize("name", SOUND, ids=lambda name: Path(name).stem)
+@pytest.mark.parametrize("name", SOUND + [pytest.param(str(path), id=path.stem, marks=pytest.mark.slow) for path in TOYS])
 def test_sound_games_pass_every_check(name):
     results = check.check(games.load(name))
     assert [(result.check, result.problem) for result in results if not result.ok] == []

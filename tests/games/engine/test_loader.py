@@ -13,6 +13,7 @@ import pytest
 import games
 from games.engine import loader
 from games.engine.batch import Batch
+from games.engine.cache import KEPT_VERSIONS
 from games.errors import UserError
 
 HERE = Path(__file__).parents[1]
@@ -388,10 +389,10 @@ def test_old_compiled_versions_are_pruned(cache, tmp_path):
     path = tmp_path / "walk.py"
     other = cache / "walker-0123456789abcdef"
     other.mkdir(parents=True)
-    for pace in range(loader.CACHED_VERSIONS + 3):
+    for pace in range(KEPT_VERSIONS + 3):
         path.write_text(LINE.format(imports="", more="", pace=float(pace)), encoding="utf-8")
         games.load(path).kernel.step_slice  # noqa: B018  (loaded, not compiled)
-    assert len(list(cache.glob("walk-*"))) == loader.CACHED_VERSIONS
+    assert len(list(cache.glob("walk-*"))) == KEPT_VERSIONS
     assert other.exists(), "another game's"
 
 
