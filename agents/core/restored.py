@@ -10,13 +10,13 @@ Array = TypeVar("Array", np.ndarray, Tensor)
 
 
 def checked(
-    what: str, tensor: Tensor, own: Array, low: float | None = None, high: float | None = None, finite: bool = True
+    what: str, tensor: Tensor, current: Array, low: float | None = None, high: float | None = None, finite: bool = True
 ) -> Tensor:
-    """A restored tensor that takes the place of `own`: of the same shape and kind, finite, its numbers from low to high.
+    """A restored tensor that takes the place of `current`: of the same shape and kind, finite, its numbers from low to high.
 
     `ValueError` for others. low, high: None for any number. finite: False where some places hold what nobody reads.
     """
-    like = torch.from_numpy(own) if isinstance(own, np.ndarray) else own
+    like = torch.from_numpy(current) if isinstance(current, np.ndarray) else current
     if tensor.shape != like.shape or tensor.dtype != like.dtype:
         found, needed = (f"{each.dtype} {list(each.shape)}".removeprefix("torch.") for each in (tensor, like))
         raise ValueError(f"{what} is {found}, not {needed}")

@@ -1,4 +1,4 @@
-"""What files hold is checked against a schema before it is used: names, types, ranges and sizes; errors are told in words.
+"""Contents of files are checked against a schema before they are used: names, types, ranges, sizes. Errors are told in words.
 
 Each kind of file has its schema, a `msgspec.Struct`, beside the code that reads it. A missing name is never silently a default:
 `ADDED` says what files of earlier versions, which lack a setting, were made with.
@@ -59,7 +59,7 @@ def decode(path: Path, data: bytes, kind: type[Kind], verdict: str = "is damaged
 
 
 def check(path: Path, values: Any, kind: type[Kind], place: str = "", written_by: Any = None) -> Kind:
-    """What `decode` gave as a value of a schema's kind; `UserError` says what is wrong, and which version wrote the file.
+    """A value that `decode` gave, as one of a schema's kind; `UserError` says what is wrong, and which version wrote the file.
 
     place: of the values in the file, for the message. written_by: the file's, where `values` are a part of it.
     """
@@ -117,7 +117,7 @@ def _in_words(text: str) -> str:
 
 
 def _problem(text: str, values: Any, place: str) -> str:
-    """What is wrong, and where."""
+    """The problem, and its place."""
     path = re.search(r" - at `\$\.?(.*)`$", text)
     where = ".".join(filter(None, [place, path[1] if path else ""]))
     unknown, missing = (
@@ -129,8 +129,8 @@ def _problem(text: str, values: Any, place: str) -> str:
         return f"there is an unknown name{inside}, '{unknown[1][:40]}'"
     if missing:
         return f"it lacks '{missing[1]}'{inside}"
-    shown, words = _shown(values, path[1] if path else ""), _in_words(text)
-    return f"{f'{where}: ' if where else ''}{words.partition(', got ')[0] if shown else words}{shown}"
+    shown, problem = _shown(values, path[1] if path else ""), _in_words(text)
+    return f"{f'{where}: ' if where else ''}{problem.partition(', got ')[0] if shown else problem}{shown}"
 
 
 def _shown(values: Any, path: str) -> str:
@@ -146,7 +146,7 @@ def _shown(values: Any, path: str) -> str:
 
 
 def _advice(written_by: Any) -> str:
-    """What to do about a file of some version."""
+    """Advice about a file of some version."""
     if not isinstance(written_by, str) or not re.fullmatch(r"\d{1,6}\.\d{1,6}\.\d{1,6}", written_by):
         return "It is damaged, or was not written by Sparring: use a copy."
     if release(written_by) > release(VERSION):

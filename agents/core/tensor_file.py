@@ -30,7 +30,7 @@ LARGEST = {"agent": 1 << 32, "checkpoint": 1 << 40, "replay": 1 << 40, "rank": 1
 
 
 class Header(msgspec.Struct, rename={"metadata": "__metadata__"}):
-    """What of a safetensors file's header is read here."""
+    """The part of a safetensors file's header that is read here."""
 
     metadata: dict[str, str] = {}
 

@@ -25,7 +25,7 @@ SCALARS = ("action", "reward", "end", "age", "real", "mask", "state")  # of each
 
 
 def unpacked(data: bytes, length: int) -> bytes:
-    """What zlib has packed, of which the length is known; `ValueError` for any other length, before it is all in memory.
+    """The content that zlib has packed, whose length is known; `ValueError` for any other length, before it is all in memory.
 
     >>> unpacked(zlib.compress(b"frames"), 6)
     b'frames'
@@ -307,8 +307,8 @@ class Replay(ReplayLayout):
             except (zlib.error, KeyError, ValueError) as error:
                 raise UserError(f"The replay's file {name} does not fit the run: {error}.") from error
             self.frame_files[name] = self.count
-        own, highest = self.small(), {"action": self.actions - 1, "end": 2, "age": MOST_ENTRIES, "real": 1, "mask": 1}
-        for name, tensor in own.items():
+        current, highest = self.small(), {"action": self.actions - 1, "end": 2, "age": MOST_ENTRIES, "real": 1, "mask": 1}
+        for name, tensor in current.items():
             low = 0 if name in highest else None
             getattr(self, name)[:] = checked(name, small[name], tensor, low, highest.get(name)).numpy()
         self._check_mark(mark)
@@ -316,12 +316,12 @@ class Replay(ReplayLayout):
 
     def _check_mark(self, mark: dict[str, Tensor]) -> None:
         """`ValueError` for a mark to which nobody can rewind."""
-        own = self.mark()
+        current = self.mark()
         for name, (low, high) in {"reward": (None, None), "end": (0, 2), "count": (0, MOST_ENTRIES)}.items():
-            checked(name, mark[name], own[name], low, high)
-        checked("greatest", mark["greatest"], own["greatest"], 0.0)
+            checked(name, mark[name], current[name], low, high)
+        checked("greatest", mark["greatest"], current["greatest"], 0.0)
         if self.tree is not None:
-            checked("priority", mark["priority"], own["priority"], 0.0)
+            checked("priority", mark["priority"], current["priority"], 0.0)
         undone = self.count - mark["count"].numpy()
         if (undone < 0).any() or (undone > self.size).any():
             raise ValueError("the replay's files are not those of its checkpoint")

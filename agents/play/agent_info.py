@@ -36,7 +36,7 @@ SETTINGS = {each.name for each in fields(AgentSettings)}
 
 
 class ScoreFile(msgspec.Struct):
-    """What is read of an evaluation in an agent's file or in results.json; other numbers may stand beside it."""
+    """The numbers that are read of an evaluation in an agent's file or in results.json; other numbers may stand beside it."""
 
     games: schema.Count | None = None
     win_rate: Annotated[float, Meta(ge=0, le=1)] | None = None

@@ -289,7 +289,7 @@ def check_resumable(config: Config, game: AnyGame) -> None:
 
 
 def as_json(config: Config) -> dict[str, Any]:
-    """What config.json holds; `config_of` makes a config of it again."""
+    """The content of config.json; `config_of` makes a config of it again."""
     return {"written_by": VERSION, **asdict(config)}
 
 

@@ -40,10 +40,13 @@ def read_results(folder: Path) -> dict[str, Any]:
     """The results of a run that has finished; `UserError` where there are none, or they are damaged."""
     path = folder / RESULTS
     final = schema.decode(path, tensor_file.read_bytes(path, LARGEST), dict[str, Any])
-    schema.check(path, final, ResultsFile)
+    found = schema.check(path, final, ResultsFile)
     score = schema.check(path, final["evaluation"], ScoreFile, "evaluation")
-    of_two = score.win_rate is not None and score.interval is not None
-    of_one = isinstance(score.mean_return, float) and score.return_interval is not None
-    if score.games is None or not (of_two or of_one):
+    value, interval = (
+        (score.win_rate, score.interval) if "win_rate" in final["evaluation"] else (score.mean_return, score.return_interval)
+    )
+    if score.games is None or not isinstance(value, float) or interval is None:
         raise UserError(f"{path} does not fit: its evaluation has no score with an interval.")
+    if "mark" in final and None in (found.mark, found.mark_score, found.reached):
+        raise UserError(f"{path} does not fit: it has a mark, and not whether that is reached.")
     return final

@@ -31,14 +31,14 @@ State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors, and a JSON-like dic
 
 
 class Counters(msgspec.Struct, forbid_unknown_fields=True):
-    """What `Learner.state` counts."""
+    """The counters of `Learner.state`."""
 
     steps: schema.Count
     updates: schema.Count
 
 
 class LargeState(msgspec.Struct, forbid_unknown_fields=True):
-    """What `Learner.write_large_state` tells of a rank: the names of its files in `replay/`, which lead nowhere else."""
+    """The values of `Learner.write_large_state`, of a rank: the names of its files in `replay/`, which lead nowhere else."""
 
     segments: Annotated[list[Annotated[str, Meta(pattern=r"^[0-9]{6,12}\.safetensors$")]], Meta(max_length=MOST_FILES)] = []
 

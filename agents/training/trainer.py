@@ -158,7 +158,7 @@ class Trainer:
         os._exit(128 + number)
 
     def _lost(self) -> str:
-        """What a second signal costs, in words."""
+        """The loss that a second signal causes, in words."""
         if self.saved is None:
             return f"\nEnded at once: nothing was saved yet, so what it learned in {self.learner.steps:,} steps is lost.\n"
         return (

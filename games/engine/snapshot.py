@@ -25,8 +25,8 @@ def pack(game: Game, seed: int, arrays: Arrays) -> bytes:
     return MAGIC + len(header).to_bytes(4, "little") + header + b"".join(array.tobytes() for array in arrays.values())
 
 
-def unpack(game: Game, own: Arrays, data: bytes) -> tuple[int, Arrays]:
-    """The seed and the arrays of a snapshot of a batch whose arrays are like `own`; `UserError` for anything else."""
+def unpack(game: Game, current: Arrays, data: bytes) -> tuple[int, Arrays]:
+    """The seed and the arrays of a snapshot of a batch whose arrays are like `current`; `UserError` for anything else."""
     if data[: len(MAGIC)] != MAGIC:
         raise UserError("This is not a snapshot of a batch.")
     start = len(MAGIC) + 4
@@ -36,15 +36,15 @@ def unpack(game: Game, own: Arrays, data: bytes) -> tuple[int, Arrays]:
         seed = header["seed"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError("The snapshot is damaged: its header is no JSON object of a batch.") from None
-    for key, value in _about(game, own).items():
+    for key, value in _about(game, current).items():
         if header.get(key) != value:
             raise UserError(f"The snapshot's {key} is {str(header.get(key))[:40]}, this batch's is {value}.")
     if type(seed) is not int or not 0 <= seed < 1 << 64:
         raise UserError(f"The snapshot is damaged: its seed is {str(seed)[:40]}.")
-    if len(data) - end != sum(array.nbytes for array in own.values()):
+    if len(data) - end != sum(array.nbytes for array in current.values()):
         raise UserError("The snapshot is damaged: it is too short or too long.")
     arrays = {}
-    for name, array in own.items():
+    for name, array in current.items():
         arrays[name] = np.frombuffer(data, array.dtype, array.size, end).reshape(array.shape)
         end += array.nbytes
     check(game, arrays)
@@ -52,7 +52,7 @@ def unpack(game: Game, own: Arrays, data: bytes) -> tuple[int, Arrays]:
 
 
 def _about(game: Game, arrays: Arrays) -> dict[str, Any]:
-    """What the header says besides the seed."""
+    """The header, but for the seed."""
     return {
         "game": game.name,
         "version": game.version,
@@ -83,8 +83,8 @@ def check(game: Game, arrays: Arrays) -> None:
 def check_states(game: Game, states: np.ndarray, bounds: dict[str, tuple[int, int]]) -> None:
     """States [N]: the fields of COMMON in their bounds, numbers that are finite, and what the game itself calls valid."""
     _check_bounds("a state", states, {"level": (0, (1 << 31) - 1), **bounds})
-    own = [name for name in states.dtype.names or () if name not in dict(COMMON)]
-    for name in own:
+    current = [name for name in states.dtype.names or () if name not in dict(COMMON)]
+    for name in current:
         _check_finite("a state", name, states[name])
     if game.has_valid and len(states):
         valid = np.zeros(len(states), np.uint8)

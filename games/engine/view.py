@@ -183,7 +183,9 @@ class View:
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Continue from what `state` returned; `ValueError` for arrays of another view."""
-        for name, own in self.state().items():
-            if state[name].shape != own.shape or state[name].dtype != own.dtype:
-                raise ValueError(f"{name} of a view is {state[name].dtype} {state[name].shape}, not {own.dtype} {own.shape}")
+        for name, current in self.state().items():
+            if state[name].shape != current.shape or state[name].dtype != current.dtype:
+                raise ValueError(
+                    f"{name} of a view is {state[name].dtype} {state[name].shape}, not {current.dtype} {current.shape}"
+                )
         self._last, self._episode = state["last"].copy(), state["episode"].copy()

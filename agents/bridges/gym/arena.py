@@ -166,12 +166,12 @@ class GymArena:
 
     def restore(self, parts: dict[str, Tensor]) -> str | None:
         """Go on with new episodes."""
-        own = self.state()
+        current = self.state()
         self.episode, self._asked, last = (
-            checked(name, parts[name], own[name]).numpy().copy() for name in ("episode", "asked", "last")
+            checked(name, parts[name], current[name]).numpy().copy() for name in ("episode", "asked", "last")
         )
         self.view._last = last
-        self.resumes = int(checked("sitting", parts["sitting"], own["sitting"], 0, MOST_RESUMES)) + 1
+        self.resumes = int(checked("sitting", parts["sitting"], current["sitting"], 0, MOST_RESUMES)) + 1
         self._resumed = True
         return f"{self.game.name} cannot be stored: new episodes begin. Network, optimiser and counters go on."
 
