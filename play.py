@@ -95,7 +95,7 @@ def seats_of(options: argparse.Namespace, game) -> list[str]:
 def headless(options: argparse.Namespace) -> int:
     """Play --games games in one batch and print the result; returns the exit code."""
     from agents.bridges.game_loader import load_game
-    from agents.participants import participant
+    from agents.participants import loaded
     from agents.play.match import play_match
     from agents.training.trainer import verdict
 
@@ -109,9 +109,8 @@ def headless(options: argparse.Namespace) -> int:
             "Seats without a window: bot, bot:0.8, random, or an agent."
         )
     trusted = trusted_files(options, names)
-    result = play_match(
-        game, [participant(name, game, trusted=trusted) for name in names], options.games or 100, options.seed or 0, threads=2
-    )
+    seated = [loaded(name, game, trusted, unless_named(options, name)) for name in names]
+    result = play_match(game, seated, options.games or 100, options.seed or 0, threads=2)
     summary = result.summary()
     if options.json:
         print_json(summary)
@@ -141,7 +140,7 @@ def window(options: argparse.Namespace) -> int:
     game = games.load(options.game)
     names = seats_of(options, game)
     trusted = trusted_files(options, names)
-    seats = [seat_of(name, game, trusted) for name in names]
+    seats = [seat_of(name, game, trusted, unless_named(options, name)) for name in names]
     print(f"{game.heading}: {' against '.join(map(described, seats))}", flush=True)
     play(game, seats, seed=options.seed, size=size_of(options.size), games=options.games, effects=not options.plain)
     return 0
@@ -160,9 +159,17 @@ def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, st
     return told if options.trust_pickle else None
 
 
-def seat_of(name: str, game, trusted: dict[str, str] | None = None):
-    """A participant for the window. Of an agent only the file's header is read here; torch loads once the window is open."""
-    from agents.participants import participant
+def unless_named(options: argparse.Namespace, name: str) -> Path | None:
+    """Where to look for another participant if this one cannot be loaded; None for those whom the user has named."""
+    return None if name in options.seats else options.runs
+
+
+def seat_of(name: str, game, trusted: dict[str, str] | None = None, runs: Path | None = None):
+    """A participant for the window. Of an agent only the file's header is read here; torch loads once the window is open.
+
+    runs: where the next best agent is found if this one cannot be loaded; None: then there is an error.
+    """
+    from agents.participants import loaded
     from agents.play.agent_files import agent_file
     from games.engine.batch import RANDOM
     from games.engine.players import bot_skill
@@ -178,9 +185,10 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None):
     about = about_agent(agent_file(name, trusted is not None), game)
 
     def make(batch, rows):
-        agent = participant(name, game, trusted=trusted).agent
-        assert agent
-        return agent.player(batch, rows)
+        seated = loaded(name, game, trusted, runs)
+        if seated.agent is None:  # none at hand loads
+            raise UserError(f"{name} cannot be loaded.\nName another seat: python play.py {game.name} human bot")
+        return seated.agent.player(batch, rows)
 
     return Seat("agent", "Agent", make=make, about=about)
 

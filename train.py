@@ -6,10 +6,8 @@ STARTED = time.perf_counter()
 
 import argparse  # noqa: E402 - the clock starts first
 import os  # noqa: E402
-import shutil  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable  # noqa: E402
-from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import games  # noqa: E402
@@ -35,6 +33,7 @@ ALONE = {  # options that ranks which train together have no use for
     "seeds": "trains one run after the other",
     "jobs": "goes with --seeds",
 }
+OPPONENT = "bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated; with --resume OLD=NEW, where an agent is now"
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
@@ -49,7 +48,12 @@ def arguments() -> argparse.ArgumentParser:
     add("--network", action="append", metavar="NETWORK", help=NETWORK)
     add("--memory", help="none, or lstm: what earlier decisions showed")
     add("--observation", help="pixels, planes or objects")
-    add("--opponent", action="append", metavar="SEAT", help="bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated")
+    add(
+        "--opponent",
+        action="append",
+        metavar="SEAT",
+        help="bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated; to resume: OLD=NEW, where it is now",
+    )
     add("--seed", type=int, help="of everything random (default: 1)")
     add("--steps", type=float, help="decisions to learn from, as 2e6")
     add("--time-limit", type=float, metavar="SECONDS", help=LIMIT)
@@ -84,6 +88,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # before there was anything to save
+        what = "The run is as it was." if options.resume else "No run was begun."
+        print(f"\nStopped before the first iteration. {what}", file=sys.stderr)
         return 130
     except (MemoryError, RuntimeError) as error:
         from agents.core.memory_check import is_out_of_memory
@@ -156,7 +162,6 @@ def train(options: argparse.Namespace, group=None) -> int:
     """Begin or resume a run, and train. group: the processes that train together; without, this one alone."""
     compiling = not options.resume and compile_ahead(options)
     from agents.core.distributed import ProcessGroup
-    from agents.core.shell import command_line
     from agents.training import cli_config  # torch loads here
     from agents.training import trainer as runs
     from games.engine import precompile
@@ -165,25 +170,28 @@ def train(options: argparse.Namespace, group=None) -> int:
     group = group or ProcessGroup()
     fresh = options.resume is None
     game, config, folder = (cli_config.new_run if fresh else cli_config.resumed_run)(options, group.size)
-    if not fresh and (final := runs.finished(folder, config)):
-        tell_finished(options, final, config, folder)
+    if not fresh and (final := runs.finished(folder.path, config)):
+        tell_finished(options, final, config, folder.path)
         return 0
-    if not fresh and isinstance(game, Game):
-        compiling = precompile.compile_in_background(game, *loops_of(config.learner.observation))
-    if compiling and not (options.quiet or options.json):
-        print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
-    run = begun(options, game, config, folder, group)
-    who, many = learner_named(game, config), f", {group.size} ranks" if group.size > 1 else ""
-    run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}{many}")
-    for remark in run.learner.remarks:
-        run.terminal.say(remark)
-    watched = options.runs if fresh else folder.parent.parent
-    run.terminal.say(f"Watch:  {command_line(['tensorboard', '--logdir', watched])}\n")
     try:
-        final = run.train()
+        if not fresh and isinstance(game, Game):
+            compiling = precompile.compile_in_background(game, *loops_of(config.learner.observation))
+        if compiling and not (options.quiet or options.json):
+            print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
+        run = begun(options, game, config, folder, group)
+    except BaseException:  # nothing has been learned that would be lost
+        folder.abandon()
+        raise
+    folder.release()  # the run holds the lock too
+    try:
+        final = trained(options, run)
     except runs.Stop as stop:
         tell_stopped(options, run)
         return 128 + stop.number
+    except KeyboardInterrupt:  # before the run had a handler of its own
+        run.close()
+        tell_stopped(options, run)
+        return 130
     if options.json:
         print_json(final)
     elif not options.quiet:
@@ -191,30 +199,48 @@ def train(options: argparse.Namespace, group=None) -> int:
     return 0
 
 
-def begun(options: argparse.Namespace, game, config, folder: Path, group):
-    """The run, new or resumed, in all processes. The folder of a new one that cannot begin is removed."""
+def trained(options: argparse.Namespace, run) -> dict:
+    """Say what begins, and train; the final evaluation."""
+    from agents.core.shell import command_line
+
+    game, config, group = run.game, run.config, run.group
+    who, many = learner_named(game, config), f", {group.size} ranks" if group.size > 1 else ""
+    run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}{many}")
+    for remark in run.learner.remarks:
+        run.terminal.say(remark)
+    watched = run.folder.parent.parent if options.resume else options.runs
+    run.terminal.say(f"Watch:  {command_line(['tensorboard', '--logdir', watched])}\n")
+    return run.train()
+
+
+def begun(options: argparse.Namespace, game, config, folder, group):
+    """The run, new or resumed, in all processes."""
     from agents.play.agent import matching_weights
     from agents.training import cli_config
     from agents.training import config as configs
 
     fresh, run = options.resume is None, None
     begins_from = fresh and bool(options.init_from)
-    told = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
+    told = {
+        "game": options.game or game.name,
+        "config": configs.as_json(config),
+        "folder": str(folder.path),
+        "resume": not fresh,
+    }
     try:
         group.broadcast_json({**told, "networks": cli_config.networks_named(options, config), "begins_from": begins_from})
         quiet = options.quiet or options.json
-        run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, group=group)
+        started = {"quiet": quiet, "started": STARTED, "resume": not fresh, "group": group, "lock": folder.lock}
+        run = run_class(config)(game, config, folder.path, **started)
         if begins_from:
             weights, without = matching_weights(options.init_from, run.learner.network)
             run.begin_from(weights)
             run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
         elif not fresh:
-            configs.write_config(folder, config)  # so that it goes on for as long the next time too
+            configs.write_config(folder.path, config)  # so that it goes on for as long the next time too
     except BaseException:
         if run is not None:
             run.close()
-        if fresh:  # nothing has been learned that would be lost
-            shutil.rmtree(folder, ignore_errors=True)
         raise
     return run
 
@@ -321,8 +347,7 @@ def describe(options: argparse.Namespace) -> int:
 
 def train_seeds(options: argparse.Namespace) -> int:
     """The same run for several seeds, each in a process of its own."""
-    from agents.training import cli_config, seeds
-    from agents.training import config as configs
+    from agents.training import cli_config, run_folder, seeds
 
     if options.resume or options.seeds is None:
         raise UserError("--jobs goes with --seeds K, which begins new runs; each is gone on with by itself.")
@@ -334,8 +359,8 @@ def train_seeds(options: argparse.Namespace) -> int:
     threads = seeds.threads_each(together)
     if together > 1 and not any(text.startswith("threads=") for text in options.set):
         options.set.append(f"threads={threads}")
-    name = options.name or configs.unnamed(config.kind, config.learner.network)
-    folders = {k: configs.free_folder(options.runs, game, f"{name}-s{k}") for k in range(config.seed, last + 1)}
+    label = run_folder.automatic_label(config.kind, config.learner.network)
+    folders = run_folder.claim(options.runs, game, options.name, label, range(config.seed, last + 1))
     jobs = seeds.of_seeds(Path(__file__), vars(options), folders, silent or together > 1)
     side_by_side = together > 1 and not silent  # then they print nothing themselves
     try:

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +14,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import games
 import train
+from agents.core import tensor_file
 from agents.training import cli_config
+from agents.training.logs import Terminal
+from agents.training.run_checkpoint import CHECKPOINT
 from agents.training.trainer import evaluation_line, summary_lines
+from tests import resealed
 
 ROOT = Path(__file__).parents[1]
 FAST = [
@@ -213,7 +219,7 @@ def test_a_mistake_gets_one_clear_message_and_leaves_nothing_behind(words, says,
 
 
 def test_a_resumed_run_takes_no_new_settings(shown):
-    for words in (["--set", "gamma=0.5"], ["--envs", 4], ["--seed", 5], ["--device", "cpu"], ["--opponent", "self"]):
+    for words in (["--set", "gamma=0.5"], ["--envs", 4], ["--seed", 5], ["--opponent", "self"]):
         code, _, err = call("--resume", shown[0], *words)
         assert code == 2
         assert f"{words[0]} cannot be given" in err
@@ -229,7 +235,85 @@ def test_a_run_on_cuda_gone_on_with_elsewhere_is_told_so(shown, tmp_path, monkey
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     code, _, err = call("--resume", tmp_path)
     assert code == 2
-    assert "finds no cuda device here" in err
+    assert "finds no cuda device here.\nUse --device cpu" in err
+
+
+def test_a_run_of_a_gpu_goes_on_without_one(tmp_path, monkeypatch):
+    """Its generator is of another size, as a GPU's is; all else does not depend on the device."""
+    words = ["pong", *FAST, "--steps", 600, "--set", "gif=false", "--quiet", "--runs", tmp_path, "--name", "one"]
+    assert call(*words)[0] == 0
+    folder = tmp_path / "pong" / "one"
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "device": "cuda"}))
+    tensors, meta = tensor_file.load(folder / CHECKPOINT, "checkpoint")
+    tensors["generator"] = torch.zeros(16, dtype=torch.uint8)
+    resealed.write(folder / CHECKPOINT, tensors, meta)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    code, out, err = call("--resume", folder, "--steps", 2000, "--device", "cpu")
+    assert code == 0, err
+    assert "whose random numbers cannot go on here" in out
+    assert json.loads((folder / "config.json").read_text())["device"] == "cpu"
+    assert tensor_file.load(folder / CHECKPOINT, "checkpoint")[1]["learner"]["updates"] > meta["learner"]["updates"]
+
+
+@pytest.fixture
+def against_an_agent(tmp_path):
+    """The folder of runs, in which `second` plays against `first` and against a checkpoint of it."""
+    words = ["pong", *FAST, "--steps", 600, "--set", "gif=false", "--quiet", "--runs", tmp_path / "a"]
+    assert call(*words, "--name", "first")[0] == 0
+    first = tmp_path / "a" / "pong" / "first"
+    step = next((first / "checkpoints").glob("step-*"))
+    code, _, err = call(*words, "--name", "second", "--opponent", first, "--opponent", step, "--opponent", "bot")
+    assert code == 0, err
+    return tmp_path / "a"
+
+
+def test_a_run_whose_folder_moved_finds_its_opponents_there(against_an_agent, tmp_path):
+    moved = tmp_path / "b c [d]"
+    against_an_agent.rename(moved)
+    code, _, err = call("--resume", moved / "pong" / "second", "--steps", 1200, "--quiet")
+    assert code == 0, err
+    opponents = json.loads((moved / "pong" / "second" / "config.json").read_text())["opponents"]
+    assert opponents[0] == str(moved / "pong" / "first") and opponents[2] == "bot"
+
+
+def test_a_copied_run_meets_the_opponent_of_before_not_what_is_at_its_old_place(against_an_agent, tmp_path):
+    shutil.copytree(against_an_agent, tmp_path / "b")
+    agent = against_an_agent / "pong" / "first" / "agent.safetensors"
+    shutil.copy(against_an_agent / "pong" / "second" / "agent.safetensors", agent)
+    code, _, err = call("--resume", tmp_path / "b" / "pong" / "second", "--steps", 1200, "--quiet")
+    assert code == 0, err
+    opponents = json.loads((tmp_path / "b" / "pong" / "second" / "config.json").read_text())["opponents"]
+    assert opponents[0] == str(tmp_path / "b" / "pong" / "first")
+
+
+def test_a_run_goes_on_against_its_opponent_of_before_though_that_has_learned_since(against_an_agent):
+    first, second = against_an_agent / "pong" / "first", against_an_agent / "pong" / "second"
+    assert call("--resume", first, "--steps", 3000, "--quiet")[0] == 0
+    code, _, err = call("--resume", second, "--steps", 1200, "--quiet")
+    assert code == 0, err
+    opponents = json.loads((second / "config.json").read_text())["opponents"]
+    assert opponents[0] == opponents[1] and Path(opponents[0]).parent == first / "checkpoints"
+
+
+def test_an_opponent_that_is_nowhere_is_named_and_can_be_told(against_an_agent, tmp_path):
+    first, second = against_an_agent / "pong" / "first", against_an_agent / "pong" / "second"
+    first.rename(tmp_path / "elsewhere=now")
+    code, _, err = call("--resume", second, "--steps", 1200)
+    assert code == 2
+    assert f"The run's opponent '{first}' is not there any more." in err
+    assert f"python train.py --resume {second} --opponent {first}=PATH" in err
+    step = json.loads((second / "config.json").read_text())["opponents"][1]
+    words = ["--opponent", f"first={tmp_path / 'elsewhere=now'}"]
+    moved = tmp_path / "elsewhere=now" / "checkpoints" / Path(step).name
+    code, _, err = call("--resume", second, "--steps", 1200, "--quiet", *words, "--opponent", f"{step}={moved}")
+    assert code == 0, err
+    assert call("--resume", second, "--steps", 1800, "--quiet")[0] == 0, "it is known from now on"
+    for told, says in (("third=x", "no opponent 'third'"), (f"first={tmp_path}/none", "no opponent 'first'")):
+        code, _, err = call("--resume", second, "--steps", 2400, "--opponent", told)
+        assert code == 2 and says in err
+    code, _, err = call("--resume", second, "--steps", 2400, "--opponent", f"elsewhere=now={second}")
+    assert code == 2
 
 
 def test_an_opponent_that_has_changed_since_is_noticed(runs, shown, tmp_path):
@@ -241,7 +325,7 @@ def test_an_opponent_that_has_changed_since_is_noticed(runs, shown, tmp_path):
     rival.write_bytes(step.read_bytes())
     code, _, err = call("--resume", runs / "pong" / "rival")
     assert code == 2
-    assert "opponent's file has changed" in err
+    assert f"The opponent's file has changed since the run began: {rival}." in err
 
 
 def test_a_time_limit_is_kept(runs, monkeypatch):
@@ -355,7 +439,20 @@ def test_interrupted_before_the_run_began_it_just_ends(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli_config, "new_run", interrupted)
-    assert call("pong")[0] == 130
+    assert call("pong") == (130, "", "\nStopped before the first iteration. No run was begun.\n")
+    monkeypatch.setattr(cli_config, "resumed_run", interrupted)
+    assert call("--resume", "runs/pong/one") == (130, "", "\nStopped before the first iteration. The run is as it was.\n")
+
+
+def test_interrupted_before_the_first_iteration_it_says_how_to_go_on(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Terminal, "say", interrupted)
+    code, _, err = call("pong", *FAST, "--steps", 600, "--runs", tmp_path, "--name", "one")
+    assert code == 130
+    folder = tmp_path / "pong" / "one"
+    assert err == f"\nStopped at step 0. Go on with:\n  python train.py --resume {folder}\n"
 
 
 # --- many runs, and the network's table ---

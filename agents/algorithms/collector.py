@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.core.distributed import ProcessGroup
+from agents.core.restored import checked
 from agents.core.tensor_file import select_prefix
 from agents.experience.vec_game import VecGame
 from agents.networks.memory import reset_state
@@ -213,13 +214,14 @@ class Collector:
     def restore(self, tensors: dict[str, Tensor]) -> str | None:
         """Go on from a state; a line for the user where that is not quite as if nothing had happened."""
         remark = self.arena.restore(select_prefix(tensors, "arena."))
-        self.episode = tensors["episode"].numpy().copy()
+        self.episode = checked("episode", tensors["episode"], self.episode).numpy().copy()
         if self.memory is not None:
-            self.memory = tensors["memory"].to(self.device)
+            self.memory = checked("memory", tensors["memory"], self.memory).to(self.device)
         if self.unmerged:
             self.unmerged = self._new_unmerged()
-            summaries = tensors["fresh"].split([len(norm.summary()) for norm in self.unmerged])
-            for norm, summary in zip(self.unmerged, summaries, strict=True):
+            summaries = [norm.summary() for norm in self.unmerged]
+            fresh = checked("fresh", tensors["fresh"], torch.cat(summaries)).split([len(summary) for summary in summaries])
+            for norm, summary in zip(self.unmerged, fresh, strict=True):
                 norm.merge([summary])
         self._observation = torch.from_numpy(self.encoder.to_storage(self.arena.view.newest()))
         return remark

@@ -11,6 +11,7 @@ from agents.algorithms.collector import Collector
 from agents.algorithms.gradient import GradientStepper
 from agents.algorithms.settings import LearnerSettings, setting_remarks
 from agents.core.distributed import ProcessGroup
+from agents.core.generators import restore_generator
 from agents.core.precision import best_dtype
 from agents.core.tensor_file import select_prefix
 from agents.core.threads import keep_freed_memory, torch_workers
@@ -168,7 +169,8 @@ class Learner:
         self.stepper.restore(select_prefix(tensors, "optimizer."))
         remark = self.collector.restore(tensors)
         self.remarks += [remark] if remark else []
-        self.generator.set_state(tensors["generator"])
+        if not restore_generator(self.generator, tensors["generator"]):
+            self.remarks.append("The run began on another kind of device, whose random numbers cannot go on here: others begin")
         self.collector.steps, self.stepper.updates = counters["steps"], counters["updates"]
         self.restore_algorithm_state(select_prefix(tensors, "own."))
 

@@ -20,6 +20,7 @@ from agents.algorithms.ppo_loss import Minibatch, PPOTerms
 from agents.algorithms.settings import LearnerSettings
 from agents.core.distributed import ProcessGroup
 from agents.core.memory_check import check_rollout_memory
+from agents.core.restored import checked
 from agents.experience import augmentation
 from agents.experience.rollout import Rollout, truncated_rows
 from agents.networks.action_choice import masked, sample
@@ -331,7 +332,10 @@ class PPO(Learner):
         return carried | {name: tensor for name, tensor in states.items() if tensor is not None}
 
     def restore_algorithm_state(self, tensors: dict[str, Tensor]) -> None:
+        highest = {"action": self.game.num_actions - 1, "end": OUT_OF_TIME, "mask": 1}
         for name, tensor in self.rollout.fields().items():
-            tensor[0] = tensors[f"carried.{FILE_NAMES.get(name, name)}"]
+            carried, low = tensors[f"carried.{FILE_NAMES.get(name, name)}"], 0 if name in highest else None
+            tensor[0] = checked(name, carried, tensor[0], low, highest.get(name), finite=False)
         if self.first_state is not None:
-            self.first_state, self.latest_state = tensors["first"].to(self.device), tensors["before"].to(self.device)
+            first, before = (checked(name, tensors[name], self.first_state) for name in ("first", "before"))
+            self.first_state, self.latest_state = first.to(self.device), before.to(self.device)

@@ -302,6 +302,8 @@ def run_group(lead: Callable[[ProcessGroup], int], follow: Callable[[ProcessGrou
         code, message = (2, message) if message else (1, f"One of the {group.size} ranks is gone: {str(lost).splitlines()[0]}")
     except KeyboardInterrupt:  # nothing is there to save yet
         code = 130
+        if group.rank == 0:
+            print("\nStopped before the first iteration.", file=sys.stderr, flush=True)
     except SystemExit as end:  # from argparse
         code = end.code if isinstance(end.code, int) else 2
     finally:

@@ -1,10 +1,10 @@
 """The training loop that every learner shares: iterate, log, evaluate, save; stop and resume."""
 
 import contextlib
-import json
 import math
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 from agents.algorithms.collector import OutOfTime
 from agents.algorithms.settings import applicable, unusual
 from agents.core import signals, tensor_file
 from agents.core.distributed import ProcessGroup, Stop
+from agents.core.shell import command_line
 from agents.participants import participant
 from agents.play.agent import Agent
 from agents.play.limits import MatchLimits
@@ -30,12 +32,13 @@ from agents.training import budget, run_checkpoint
 from agents.training.config import ALGORITHMS, Config, opponents_of
 from agents.training.logs import Log, Silent, Terminal
 from agents.training.pace import Pace, slow_line
-from agents.training.run_checkpoint import CHECKPOINT, lock_run
+from agents.training.results import RESULTS, read_results, write_results
+from agents.training.run_checkpoint import CHECKPOINT as CHECKPOINT
+from agents.training.run_checkpoint import lock_run
 from games.engine.loader import Game
 from games.errors import UserError
 
 AGENT = "agent.safetensors"
-RESULTS = "results.json"  # of a run that has finished
 LARGE_REWARD = 100.0  # scaled; values learn best where they are of the order of 1
 FILM_SECONDS = 20.0  # that a film may take; a time limit allows less
 IDLE_DECISIONS, IDLE_SECONDS = 20_000, 10.0  # without the end of a game that any evaluation may have
@@ -57,9 +60,11 @@ class Trainer:
         callback: Callable[["Trainer", dict[str, float]], None] | None = None,
         resume: bool = False,
         group: ProcessGroup | None = None,
+        lock: FileLock | None = None,
     ):
         """started: time.perf_counter() at the command's start. callback: called with the run and its numbers after each
-        iteration. resume: go on from the folder's checkpoint. group: the processes that train together; without, this one."""
+        iteration. resume: go on from the folder's checkpoint. group: the processes that train together; without, this one.
+        lock: the folder's, where the caller holds it already."""
         self.game, self.config, self.folder, self.callback = game, config, folder, callback
         self.group = group or ProcessGroup()
         self.started = time.perf_counter() if started is None else started
@@ -68,6 +73,7 @@ class Trainer:
         self.learner = self._learner()
         self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
         self.collected = 0  # steps of the latest iteration
+        self.saved: int | None = None  # steps of the latest checkpoint
         self.best: float | None = None  # what the best agent so far reaches at least (95 %)
         self.evaluation: dict[str, Any] = {}
         self.evaluated = -1  # at which step
@@ -75,7 +81,7 @@ class Trainer:
         self.recent: list[float] = []
         self.first: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
         leads = self.group.rank == 0
-        self.lock = lock_run(folder) if leads else None
+        self.lock = lock_run(folder, lock) if leads else None
         if resume and leads:
             tensor_file.sweep(folder)
         position = self._restore() if resume else 0
@@ -167,7 +173,19 @@ class Trainer:
     def _signalled_again(self, number: int, frame: Any) -> None:
         """A second signal exits without saving."""
         self.terminal.leave()
+        if self.group.rank == 0:
+            with contextlib.suppress(OSError, ValueError):  # standard error may be closed
+                os.write(sys.stderr.fileno(), self._lost().encode())
         os._exit(128 + number)
+
+    def _lost(self) -> str:
+        """The loss that a second signal causes, in words."""
+        if self.saved is None:
+            return f"\nEnded at once: nothing was saved yet, so what it learned in {self.learner.steps:,} steps is lost.\n"
+        return (
+            f"\nEnded at once, without saving: what it learned after step {self.saved:,} is lost.\n"
+            f"Go on from there with --resume {command_line([self.folder])}\n"
+        )
 
     def elapsed(self) -> float:
         """Seconds of this and earlier sittings."""
@@ -384,7 +402,7 @@ class Trainer:
         self._save(self._state())
         if final:
             final["seconds"] = round(self.elapsed(), 2)
-            tensor_file.write_bytes(self.folder / RESULTS, (json.dumps(final, indent=2) + "\n").encode())
+            write_results(self.folder, final)
         return final
 
     def _judge(self) -> dict[str, Any]:
@@ -455,6 +473,7 @@ class Trainer:
     def _save(self, state: tuple[dict[str, torch.Tensor], dict[str, Any]]) -> None:
         self.log.flush()  # a checkpoint never knows of lines that are not on the disk
         run_checkpoint.save_checkpoint(self.folder, self.learner, state, self.group)
+        self.saved = state[1]["learner"]["steps"]
 
     def _restore(self) -> int:
         """Go on from the latest checkpoint, or from the beginning where there is none; position in progress.jsonl."""
@@ -462,28 +481,26 @@ class Trainer:
         if meta is None and self.config.copied:
             raise UserError(
                 f"{self.folder} was stopped before it had kept the weights that it was to begin with.\n"
-                "Begin it anew: the same command with --init-from, and another --name."
+                f"Begin it anew: the same command with --init-from; --name {self.folder.name} is free."
             )
         if meta is None or self.group.rank:
             return 0
-        try:
-            self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
-            self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]
-            return meta["position"]
-        except KeyError as error:
-            raise UserError(f"{self.folder / CHECKPOINT} does not fit the run's config.json: {error}.") from error
+        self.saved = self.learner.steps
+        self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
+        self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]
+        return meta["position"]
 
 
 def finished(folder: Path, config: Config) -> dict[str, Any] | None:
     """The results of a run that has nothing left to do, as its config stands now; else None."""
     try:
-        final = json.loads((folder / RESULTS).read_text())
-        steps, limit = config.run.steps, config.time_limit
-        timed = limit is not None and final.get("out_of_time", True)  # results of older runs do not say
-        by_time = timed and limit <= max(final["time_limit"] or 0.0, final["seconds"])
-        return final if by_time or (steps and final["steps"] >= steps) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        final = read_results(folder)
+    except UserError:  # there are none; or it goes on, and writes them anew
         return None
+    steps, limit = config.run.steps, config.time_limit
+    timed = limit is not None and final["out_of_time"]
+    by_time = timed and limit is not None and limit <= max(final["time_limit"] or 0.0, final["seconds"])
+    return final if by_time or (steps and final["steps"] >= steps) else None
 
 
 def summary_lines(final: dict[str, Any]) -> list[str]:

@@ -1,7 +1,5 @@
 """`Batch`: N copies of a game that advance together. Rules only: `games.engine.view` makes the observations."""
 
-import json
-import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from games import core
+from games.engine import snapshot
 from games.engine.constants import EXTERNAL, HELD_OUT, LONGEST_DELAY, OUT_OF_TIME, OVER, RANDOM, RUNNING
 from games.engine.loader import Game
 from games.errors import UserError
 
 __all__ = ["EXTERNAL", "HELD_OUT", "LONGEST_DELAY", "OUT_OF_TIME", "OVER", "RANDOM", "RUNNING", "Batch", "Workers"]
-
-_MAGIC = b"SPARBAT1"  # the first bytes of a snapshot
 
 
 class Workers:
@@ -162,41 +159,21 @@ class Batch:
 
     def snapshot(self) -> bytes:
         """The whole state of the batch as bytes: after `restore`, in any process, it continues identically."""
-        arrays = self._arrays()
-        header = json.dumps(
-            {
-                "game": self.game.name,
-                "version": self.game.version,
-                "num_envs": self.num_envs,
-                "seed": self.seed,
-                "levels": len(self.levels),
-                "sizes": [array.nbytes for array in arrays],
-            }
-        ).encode()
-        return _MAGIC + struct.pack("<I", len(header)) + header + b"".join(array.tobytes() for array in arrays)
+        return snapshot.pack(self.game, self.seed, self.arrays())
 
-    def restore(self, snapshot: bytes) -> None:
-        """Continue from a snapshot of a batch of the same game, size and number of levels."""
-        if snapshot[: len(_MAGIC)] != _MAGIC:
-            raise UserError("This is not a snapshot of a batch.")
-        start = len(_MAGIC) + 4
-        (length,) = struct.unpack("<I", snapshot[len(_MAGIC) : start])
-        header = json.loads(snapshot[start : start + length])
-        expected = {"game": self.game.name, "version": self.game.version, "num_envs": self.num_envs, "levels": len(self.levels)}
-        for key, value in expected.items():
-            if header[key] != value:
-                raise UserError(f"The snapshot's {key} is {header[key]}, this batch's is {value}.")
-        if header["sizes"] != [array.nbytes for array in self._arrays()]:
-            raise UserError(f"The snapshot is of another state of {self.game.shown}: its arrays have other sizes.")
-        offset, self.seed = start + length, header["seed"]
-        for array in self._arrays():
-            array[...] = np.frombuffer(snapshot, array.dtype, array.size, offset).reshape(array.shape)
-            offset += array.nbytes
+    def restore(self, data: bytes) -> None:
+        """Continue from a snapshot of a batch of the same game, size and number of levels.
 
-    def _arrays(self) -> list[np.ndarray]:
-        return [
-            self.states, self.slots, self.final, self.rewards, self.end, self.returns, self.ticks, self.env_ids, self.levels,
-        ]  # fmt: skip
+        `UserError`, with nothing changed, for one of another batch, or with values that no batch comes to.
+        """
+        self.seed, arrays = snapshot.unpack(self.game, self.arrays(), data)
+        for name, array in self.arrays().items():
+            array[...] = arrays[name]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that a snapshot holds, by name."""
+        names = ("states", "slots", "final", "rewards", "end", "returns", "ticks", "env_ids", "levels")
+        return {name: getattr(self, name) for name in names}
 
     # A copy goes on by itself, by `copy.deepcopy` or from a pickle; compiled code is not copied.
 

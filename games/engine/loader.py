@@ -54,6 +54,11 @@ def _always(s, seat):
     return True
 
 
+@core.jit
+def _all_valid(s):
+    return True
+
+
 @dataclass
 class Game:
     """A loaded game file. Every name of the contract (see docs/games.md) is an attribute."""
@@ -83,6 +88,7 @@ class Game:
     has_asks: bool
     has_legal: bool  # False: every action is always legal
     has_build: bool
+    has_valid: bool  # False: only the engine's own checks tell whether a restored state can be
     functions: dict[str, Any] = field(repr=False)
 
     @property
@@ -122,8 +128,8 @@ class Game:
     def digest(self) -> str:
         """SHA-256 of everything in the game's file that can change observations or rewards.
 
-        It includes the user's own files that the game imports, but no comments, docstrings, `hud`, RECIPE, MARK, KEYS or
-        SPOTS. An agent trained on a user's own game stores it.
+        It includes the user's own files that the game imports, but no comments, docstrings, `hud`, `valid`, RECIPE, MARK,
+        KEYS or SPOTS. An agent trained on a user's own game stores it.
         """
         return contract.digest([self.tree, *(ast.parse(file.read_bytes()) for file in self.imported_files())])
 
@@ -283,6 +289,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         has_asks=hasattr(module, "asks"),
         has_legal=hasattr(module, "legal"),
         has_build=hasattr(module, "build"),
+        has_valid=hasattr(module, "valid"),
         functions=_functions(module, shown),
     )
 
@@ -290,7 +297,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
 def _functions(module: types.ModuleType, shown: str) -> dict[str, Any]:
     """The functions that the kernel calls, with defaults for those the file leaves out."""
     functions = {name: getattr(module, name) for name in ("reset", "step", "draw", "bot")}
-    for name, default in (("build", _no_build), ("legal", _all_legal), ("asks", _always)):
+    for name, default in (("build", _no_build), ("legal", _all_legal), ("asks", _always), ("valid", _all_valid)):
         functions[name] = getattr(module, name, default)
     for name, function in functions.items():
         if not core.PLAIN and not isinstance(function, numba.core.dispatcher.Dispatcher):

@@ -192,6 +192,10 @@ class View:
         return {"last": self._last.copy(), "episode": self._episode.copy()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Continue from what `state` returned."""
-        self._last = np.array(state["last"], self.dtype)
-        self._episode = np.array(state["episode"], np.int64)
+        """Continue from what `state` returned; `ValueError` for arrays of another view."""
+        for name, current in self.state().items():
+            if state[name].shape != current.shape or state[name].dtype != current.dtype:
+                raise ValueError(
+                    f"{name} of a view is {state[name].dtype} {state[name].shape}, not {current.dtype} {current.shape}"
+                )
+        self._last, self._episode = state["last"].copy(), state["episode"].copy()

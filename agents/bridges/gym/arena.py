@@ -10,10 +10,12 @@ from torch import Tensor
 from agents.bridges.gym.action_masks import given_in_vector
 from agents.bridges.gym.environment import GymEnvironment
 from agents.bridges.gym.observation_adapter import ObservationAdapter
+from agents.core.restored import checked
 from agents.core.settings import AgentSettings
 from games.engine.batch import OUT_OF_TIME, OVER, RUNNING
 from games.errors import UserError
 
+MOST_RESUMES = 1 << 30  # of a run; each begins with other seeds
 EVALUATION_SEEDS = 1 << 31  # seeds of evaluations are from here on, those of training below
 
 
@@ -188,11 +190,15 @@ class GymArena:
 
     def restore(self, parts: dict[str, Tensor]) -> str | None:
         """Go on with new episodes."""
-        self.episode, self._asked = parts["episode"].numpy().copy(), parts["asked"].numpy().copy()
-        self.view._last = parts["last"].numpy().copy()
+        current = self.state()
+        self.episode, self._asked, last = (
+            checked(name, parts[name], current[name]).numpy().copy() for name in ("episode", "asked", "last")
+        )
+        self.view._last = last
         if self.masked:
-            self.view._masks = parts["masks"].numpy().copy()
-        self.resumes, self._resumed = int(parts["sitting"]) + 1, True
+            self.view._masks = checked("masks", parts["masks"], current["masks"], 0, 1).numpy().copy()
+        self.resumes = int(checked("sitting", parts["sitting"], current["sitting"], 0, MOST_RESUMES)) + 1
+        self._resumed = True
         return f"{self.game.name} cannot be stored: new episodes begin. Network, optimiser and counters go on."
 
     def close(self) -> None:
