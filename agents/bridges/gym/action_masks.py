@@ -43,7 +43,7 @@ class ActionMasks:
         """The mask beside an observation, as the environment gives it; None if it gives none here."""
         return _method(env)() if self.source == f"{METHOD}()" else _entry(info)
 
-    def of(self, envs: Sequence[gymnasium.Env], seen: Sequence[tuple[Any, Any]]) -> np.ndarray | None:
+    def shown(self, envs: Sequence[gymnasium.Env], seen: Sequence[tuple[Any, Any]]) -> np.ndarray | None:
         """The masks uint8 [B, A] of B environments and what each showed: (observation, info). None if it has no masks."""
         if not self.source:
             return None
@@ -66,8 +66,8 @@ class ActionMasks:
     def _same_arrays(self, given: Sequence[Any]) -> np.ndarray | None:
         """The usual case at once: arrays of bits as long as there are actions; None for others."""
         shape = (self.actions.num_actions,)
-        usual = not isinstance(self.actions.space, spaces.MultiDiscrete)
-        if not usual or not all(isinstance(mask, np.ndarray) and mask.shape == shape for mask in given):
+        plain = not isinstance(self.actions.space, spaces.MultiDiscrete)
+        if not plain or not all(isinstance(mask, np.ndarray) and mask.shape == shape for mask in given):
             return None
         stacked = np.array(given)
         bits = stacked.dtype == bool or (stacked.dtype.kind in "iu" and stacked.min() >= 0 and stacked.max() <= 1)
@@ -111,8 +111,8 @@ def given_in_vector(info: dict[str, Any], rows: int) -> list[Any]:
     """The masks in the info of a Gymnasium vector environment of `rows` rows, None for rows without one."""
     for key in INFO_KEYS:
         if key in info:
-            known = info.get(f"_{key}", np.ones(rows, bool))
-            return [mask if there else None for mask, there in zip(info[key], known, strict=True)]
+            present = info.get(f"_{key}", np.ones(rows, bool))
+            return [mask if there else None for mask, there in zip(info[key], present, strict=True)]
     return [None] * rows
 
 

@@ -61,12 +61,12 @@ class GymEnvironment:
             return gymnasium.make(self.env_id, disable_env_checker=True, **options)
 
     def kept_open(self, count: int, render_mode: str | None = None) -> list[gymnasium.Env]:
-        """Environments of evaluations and films: the same each time. They stay open until `close`, since the `close` of one
+        """Environments of evaluations and videos: the same each time. They stay open until `close`, since the `close` of one
         may end what all of them use, as `pygame.quit` does."""
         envs = self._kept.setdefault(render_mode, [])
         options = {} if render_mode is None else {"render_mode": render_mode}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata, which films look at themselves
+            warnings.simplefilter("ignore")  # about metadata, which videos look at themselves
             envs += [self.make(**options) for _ in range(count - len(envs))]
         return envs[:count]
 

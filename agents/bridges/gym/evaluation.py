@@ -1,4 +1,4 @@
-"""Evaluations of agents in Gymnasium environments: episodes, observations for exported graphs, and films."""
+"""Evaluations of agents in Gymnasium environments: episodes, observations for exported graphs, and videos."""
 
 import os
 import time
@@ -10,7 +10,7 @@ import torch
 
 from agents.bridges.gym.arena import EVALUATION_SEEDS, GymObservations
 from agents.bridges.gym.environment import GymEnvironment
-from agents.bridges.gym.film import Film, Undrawable
+from agents.bridges.gym.video import Undrawable, Video
 from agents.play.limits import NO_LIMITS, MatchLimits
 from agents.play.policy import Policy
 from agents.play.result import MatchResult
@@ -27,9 +27,9 @@ VIDEO_SECONDS, VIDEO_FPS = 6.0, 15  # length, pictures per second
 def evaluate(
     game: GymEnvironment, participant: Participant, games: int, seed: int, limits: MatchLimits = NO_LIMITS
 ) -> MatchResult:
-    """Play `games` episodes, each from a seed of its own that training never uses, so independent of the others.
+    """Play `games` episodes, each from a seed of its own that training never uses, so independent of the other_modes.
 
-    Where a limit is reached, the running episodes are cut and count with what they have earned; no others begin.
+    Where a limit is reached, the running episodes are cut and count with what they have earned; no other_modes begin.
     """
     if participant.agent is None and participant.bot != RANDOM:
         raise no_player(game)
@@ -40,7 +40,7 @@ def evaluate(
     returns, lengths, cut, decisions, idle, note = np.zeros(games), np.zeros(games, np.int64), 0, 0, 0, ""
     next_number = len(envs)
     begun = [env.reset(seed=_evaluation_seed(seed, row)) for row, env in enumerate(envs)]
-    player.observe(number, [raw for raw, _ in begun], number >= 0, game.masks.of(envs, begun))
+    player.observe(number, [raw for raw, _ in begun], number >= 0, game.masks.shown(envs, begun))
     while len(rows := np.flatnonzero(number < games)):
         seen, begins = [], []
         for row, action in zip(rows, player.act(rows), strict=True):
@@ -67,7 +67,7 @@ def evaluate(
             note = f"{len(running)} of {played} episodes were cut at step {longest:,} or before: {reason}"
             returns = returns[:played]
             break
-        masks = game.masks.of([envs[row] for row in rows], seen)
+        masks = game.masks.shown([envs[row] for row in rows], seen)
         player.observe(rows, [raw for raw, _ in seen], np.array(begins), masks)
     elapsed = max(time.perf_counter() - start, 1e-9)
     return MatchResult(game.name, [participant.name], returns[:, None], cut, decisions / elapsed, note)
@@ -130,7 +130,7 @@ def observations(game: GymEnvironment, agent: Policy, games: int, decisions: int
         rows, begins = np.arange(games), np.ones(games, bool)
         seen = [env.reset(seed=_evaluation_seed(5, row)) for row, env in enumerate(envs)]
         for _ in range(decisions):
-            player.observe(rows, [raw for raw, _ in seen], begins, game.masks.of(envs, seen))
+            player.observe(rows, [raw for raw, _ in seen], begins, game.masks.shown(envs, seen))
             masks = {} if player.masks is None else {"mask": player.masks.copy()}
             yield {"observation": player.view.newest().copy(), "start": begins, **masks}
             begins = np.zeros(games, bool)
@@ -143,24 +143,24 @@ def observations(game: GymEnvironment, agent: Policy, games: int, decisions: int
             env.close()
 
 
-def record_film(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+def record_video(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
     """Pictures uint8 [H, W, 3] that an environment draws of a participant's first episode, and their number per second.
 
     seconds: that it may take. `NotDrawable`, with the reason, where there are none: it never fails in another way.
     """
     try:
-        return _record_film(game, participant, seed, seconds)
+        return _record_video(game, participant, seed, seconds)
     except Undrawable as error:
         raise NotDrawable(f"{game.name}: {error}") from error
     except (Exception, SystemExit) as error:  # drawing may need a display or packages that training does without
         raise NotDrawable(f"{game.name}: drawing fails: {type(error).__name__}: {_first_line(error)}") from error
 
 
-def _record_film(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+def _record_video(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
     modes = game.metadata.get("render_modes")
     if modes is not None and "rgb_array" not in modes:
-        others = f", only {', '.join(map(str, modes))}" if modes else ""
-        raise Undrawable(f"it has no render mode rgb_array{others}")
+        other_modes = f", only {', '.join(map(str, modes))}" if modes else ""
+        raise Undrawable(f"it has no render mode rgb_array{other_modes}")
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # training opens no window, and drawing needs no display
     named = game.metadata.get("render_fps")
     render_fps = max(1, round(named)) if isinstance(named, (int, float)) and 0 < named < 1000 else 30
@@ -168,18 +168,18 @@ def _record_film(game: GymEnvironment, participant: Participant, seed: int, seco
     fps = max(1, round(render_fps / every))
     start = time.perf_counter()
     (env,) = game.kept_open(1, render_mode="rgb_array")
-    row, player, film = np.array([0]), GymPlayer(game, participant, 1, seed), Film()
+    row, player, video = np.array([0]), GymPlayer(game, participant, 1, seed), Video()
     raw, info = env.reset(seed=_evaluation_seed(seed, 0))
-    player.observe(row, [raw], np.array([True]), game.masks.of([env], [(raw, info)]))
-    film.add(env.render())
+    player.observe(row, [raw], np.array([True]), game.masks.shown([env], [(raw, info)]))
+    video.add(env.render())
     for step in range(1, int(VIDEO_SECONDS * fps) * every):
         raw, _, terminated, truncated, info = env.step(game.actions.to_env(player.act(row)[0]))
         if terminated or truncated or time.perf_counter() - start > seconds:
             break
-        player.observe(row, [raw], np.array([False]), game.masks.of([env], [(raw, info)]))
+        player.observe(row, [raw], np.array([False]), game.masks.shown([env], [(raw, info)]))
         if step % every == 0:
-            film.add(env.render())
-    return film.pictures(), fps
+            video.add(env.render())
+    return video.pictures(), fps
 
 
 def _first_line(error: BaseException) -> str:

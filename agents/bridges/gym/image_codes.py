@@ -39,7 +39,7 @@ def _greatest_byte(game: "GymEnvironment") -> int:
                 greatest = max(greatest, int(game.adapter.frames([raw], "planes", 0).max()))
                 if greatest >= MOST_CODES:
                     break
-                masks = game.masks.of([env], [(raw, info)])
+                masks = game.masks.shown([env], [(raw, info)])
                 action = rng.integers(game.num_actions) if masks is None else rng.choice(np.flatnonzero(masks[0]))
                 raw, _, terminated, truncated, info = env.step(game.actions.to_env(action))
                 if terminated or truncated:
