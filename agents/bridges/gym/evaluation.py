@@ -27,9 +27,9 @@ VIDEO_SECONDS, VIDEO_FPS = 6.0, 15  # length, pictures per second
 def evaluate(
     game: GymEnvironment, participant: Participant, games: int, seed: int, limits: MatchLimits = NO_LIMITS
 ) -> MatchResult:
-    """Play `games` episodes, each from a seed of its own that training never uses, so independent of the other_modes.
+    """Play `games` episodes, each from a seed of its own that training never uses, so independent of the others.
 
-    Where a limit is reached, the running episodes are cut and count with what they have earned; no other_modes begin.
+    Where a limit is reached, the running episodes are cut and count with what they have earned; no others begin.
     """
     if participant.agent is None and participant.bot != RANDOM:
         raise no_player(game)
