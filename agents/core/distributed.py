@@ -23,18 +23,12 @@ import torch.distributed as dist
 import torch.distributed.nn  # before any group: its functions keep, as defaults, the group of the time of import
 from torch import Tensor
 
+from agents.core.signals import Stop
 from games.errors import UserError
 
 COLLECTIVE_TIMEOUT = timedelta(days=1)  # ranks wait for an evaluation; that a rank is gone they learn at once
 FAREWELL_TIMEOUT = timedelta(seconds=20)  # for rank 0 to print the message, before the others end
 HEARD_TIMEOUT = timedelta(seconds=3)  # for the others to confirm that they end
-
-
-class Stop(BaseException):
-    """Raised when SIGINT or SIGTERM came."""
-
-    def __init__(self, number: int):
-        self.number = number
 
 
 class Lost(Exception):

@@ -7,6 +7,7 @@ import torch
 from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
+from agents.bridges.gym.copies import Results
 from agents.bridges.gym.environment import GymEnvironment
 from agents.bridges.gym.observation_adapter import ObservationAdapter
 from agents.core.settings import AgentSettings
@@ -79,8 +80,8 @@ class GymArena:
         if settings.delay:
             raise UserError(f"{game.name} has no delay to set: that is for our own games.")
         self.game, self.seed = game, seed
-        self.envs = game.vector(num_envs)
-        self.mode = self.envs.metadata["autoreset_mode"]
+        self.copies = game.copies(num_envs)
+        self.mode = self.copies.mode
         self.view = GymObservations(game.adapter, num_envs, settings)
         self.episode = np.zeros(num_envs, np.int64)
         self.returns, self.lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
@@ -92,8 +93,7 @@ class GymArena:
 
     def _reset(self) -> None:
         seed = int(np.random.SeedSequence([self.seed, self.resumes]).generate_state(1)[0]) % (EVALUATION_SEEDS >> 1)
-        raw, _ = self.envs.reset(seed=seed)
-        self.view.update(raw, slice(None))
+        self.view.update(self.copies.begin(seed).observations, slice(None))
         self._asked[:] = True
         self.returns[:], self.lengths[:] = 0, 0
 
@@ -113,37 +113,36 @@ class GymArena:
         """Play actions [R]: rewards float64 [R] and ends uint8 [R] (0 running, 1 terminated, 2 truncated)."""
         if self._resumed:
             return self._truncate_all()
-        raw, rewards, terminated, truncated, info = self.envs.step(self.game.actions.batch_to_env(actions))
+        results = self.copies.step(self.game.actions.batch_to_env(actions))
         began = ~self._asked  # rows that this step only reset
-        reward = np.where(began, 0.0, np.asarray(rewards, np.float64))
-        end = np.where(terminated, OVER, np.where(truncated, OUT_OF_TIME, RUNNING)).astype(np.uint8)
+        reward = np.where(began, 0.0, results.rewards)
+        end = np.where(results.terminated, OVER, np.where(results.truncated, OUT_OF_TIME, RUNNING)).astype(np.uint8)
         end[began] = RUNNING
         ended = end != RUNNING
         self.returns += reward
         self.lengths += ~began
         self._asked = ~ended if self.mode == AutoresetMode.NEXT_STEP else np.ones(len(ended), bool)
         self._finished = (self.returns[ended].tolist(), self.lengths[ended].tolist())
+        raw = results.observations
         if ended.any():
-            raw = self._end_episodes(ended, raw, info)
+            raw = self._end_episodes(ended, results)
             if self.mode != AutoresetMode.NEXT_STEP:
                 began = ended
         self.view.update(raw, began)
         return reward, end
 
-    def _end_episodes(self, ended: np.ndarray, raw: Any, info: dict[str, Any]) -> Any:
+    def _end_episodes(self, ended: np.ndarray, results: Results) -> Any:
         """Keep the final observations of rows `ended` (bool [R]) and reset these rows; the present observations [R, …]."""
         rows = np.flatnonzero(ended)
-        if self.mode == AutoresetMode.SAME_STEP:
-            if "final_obs" not in info:
-                raise UserError(f"{self.game.name} does not give the final observation of an episode: info['final_obs'].")
-            final = [info["final_obs"][row] for row in rows]
-        else:
-            final = [raw[row] for row in rows]
-        self.view.set_final(rows, self.view.next_stacks(rows, final, []))
+        raw: Any = results.observations
+        last: Any = raw if results.final_observations is None else results.final_observations
+        self.view.set_final(rows, self.view.next_stacks(rows, [last[row] for row in rows], []))
         self.episode[rows] += 1
         self.returns[rows], self.lengths[rows] = 0, 0
         if self.mode == AutoresetMode.DISABLED:
-            raw, _ = self.envs.reset(options={"reset_mask": ended})
+            raw = list(raw)
+            for row, observation in zip(rows, self.copies.reset(rows).observations, strict=True):
+                raw[row] = observation
         return raw
 
     def _truncate_all(self) -> tuple[np.ndarray, np.ndarray]:
@@ -170,4 +169,4 @@ class GymArena:
         return f"{self.game.name} cannot be stored: new episodes begin. Network, optimiser and counters go on."
 
     def close(self) -> None:
-        self.envs.close()
+        self.copies.close()

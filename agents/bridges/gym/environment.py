@@ -7,16 +7,17 @@ Nothing is imported that the user has not named on the command line; Gymnasium's
 import difflib
 import importlib
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
 from typing import Any
 
 import gymnasium
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 from agents.bridges.gym.action_adapter import ActionAdapter
-from agents.bridges.gym.env_list import EnvList
+from agents.bridges.gym.checked_env import CheckedEnv
+from agents.bridges.gym.copies import Copies, LocalCopies, SteppableCopies, VectorCopies
+from agents.bridges.gym.failures import close_quietly
+from agents.bridges.gym.maker import EnvMaker, starting
 from agents.bridges.gym.observation_adapter import ObservationAdapter
 from agents.core.game_names import GYM
 from games.errors import UserError
@@ -26,7 +27,6 @@ PACKAGES = {
     "ALE": ("ale_py", None, "gymnasium[atari]"),
     "MinAtar": ("minatar.gym", "register_envs", "minatar"),
 }
-EXTRAS = ("box2d", "classic_control", "mujoco", "toy_text")  # Gymnasium's extras, each named as its folder of environments
 
 
 class GymEnvironment:
@@ -36,55 +36,65 @@ class GymEnvironment:
         """`UserError` if there is no such environment, or none that can be learned here."""
         self.env_id, self.name = env_id, GYM + env_id
         self.spec = _spec(env_id)
-        with self._user_errors("does not start"), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            env = gymnasium.make(self.env_id)
-            env.reset(seed=0)  # Gymnasium's checker looks at it
-        self.actions = ActionAdapter(self.name, env.action_space)
-        self.num_actions = self.actions.num_actions
-        self.adapter = ObservationAdapter(self.name, env.observation_space, self.num_actions)
-        self.action_space = env.action_space
-        self.metadata = dict(env.metadata)
-        env.close()
+            with starting(self.name, self.spec):
+                env = gymnasium.make(self.spec)
+            try:
+                CheckedEnv(env, self.name, 0).reset(seed=0)  # Gymnasium's checker looks at it
+                self.actions = ActionAdapter(self.name, env.action_space)
+                self.num_actions = self.actions.num_actions
+                self.adapter = ObservationAdapter(self.name, env.observation_space, self.num_actions)
+                self.action_space = env.action_space
+                self.metadata = dict(env.metadata)
+            finally:
+                close_quietly(self.name, env)  # before there are others: of some, a process can hold only one
+        self.maker = EnvMaker(self.spec, self.name, self.num_actions)
+        self._kept: dict[str, SteppableCopies] = {}  # by the options that they were made with
+        weakref.finalize(self, _close_all, self._kept)
 
     def make(self, **options: Any) -> gymnasium.Env:
         """One environment."""
-        with self._user_errors("does not start"):
-            return gymnasium.make(self.env_id, disable_env_checker=True, **options)
+        return self.maker.with_options(**options)().env
 
-    def vector(self, num_envs: int) -> Any:
-        """A vector environment: its own one, if that has the same spaces and names its autoreset mode, else a `SyncVectorEnv`.
+    # --- copies ---
+
+    def copies(self, num_copies: int) -> Copies:
+        """Copies to learn in: the environment's own vector implementation, if it has one that shows the same."""
+        return self._own_vector(num_copies) or LocalCopies(self.maker, num_copies)
+
+    def kept_copies(self, num_copies: int, **options: Any) -> SteppableCopies:
+        """At least so many copies, made with these options, for evaluations and films; they are kept until `close`."""
+        key = repr(sorted(options.items()))
+        if key not in self._kept:
+            self._kept[key] = LocalCopies(self.maker.with_options(**options))
+        self._kept[key].grow(num_copies)
+        return self._kept[key]
+
+    def close(self) -> None:
+        """Close the copies that are kept for evaluations and films."""
+        _close_all(self._kept)
+
+    def _own_vector(self, num_copies: int) -> VectorCopies | None:
+        """The environment's own vector implementation, if it has the same spaces and names its autoreset mode.
 
         (ALE's own one gives other images than its single environments.)
         """
-        with self._user_errors("does not start"):
-            if self.spec.vector_entry_point is not None and not self.spec.additional_wrappers:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # about the metadata that are checked here
-                    envs = gymnasium.make_vec(self.env_id, num_envs)
-                equal = envs.single_observation_space == self.adapter.space and envs.single_action_space == self.action_space
-                if equal and isinstance(envs.metadata.get("autoreset_mode"), AutoresetMode):
-                    return envs
-                envs.close()
-            if isinstance(self.adapter.space, (spaces.Dict, spaces.Tuple)) or self.actions.table is None:
-                return EnvList([self.make() for _ in range(num_envs)])
-            return gymnasium.make_vec(
-                self.env_id, num_envs, vectorization_mode="sync", disable_env_checker=True,
-                vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},  # others keep a final observation by reference only
-            )  # fmt: skip
+        if self.spec.vector_entry_point is None or self.spec.additional_wrappers:
+            return None
+        with starting(self.name, self.spec), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the metadata that are checked here
+            envs = gymnasium.make_vec(self.env_id, num_copies)
+        equal = envs.single_observation_space == self.adapter.space and envs.single_action_space == self.action_space
+        if equal and isinstance(envs.metadata.get("autoreset_mode"), AutoresetMode):
+            return VectorCopies(envs, self.name, self.num_actions)
+        close_quietly(self.name, envs)
+        return None
 
-    @contextmanager
-    def _user_errors(self, failure: str) -> Iterator[None]:
-        """Turn errors of the environment, which may fail in any way, into `UserError`."""
-        try:
-            yield
-        except UserError:
-            raise
-        except Exception as error:
-            extra = next((extra for extra in EXTRAS if f".{extra}." in str(self.spec.entry_point)), None)
-            if isinstance(error, (ImportError, gymnasium.error.DependencyNotInstalled)) and extra:
-                raise UserError(f'{self.name} needs more packages: pip install "gymnasium[{extra}]"') from error
-            raise UserError(f"{self.name} {failure}: {type(error).__name__}: {str(error)[:300]}") from error
+
+def _close_all(kept: dict[str, SteppableCopies]) -> None:
+    while kept:
+        kept.popitem()[1].close()
 
 
 def _spec(env_id: str) -> Any:

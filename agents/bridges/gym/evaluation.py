@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,30 +26,31 @@ def evaluate(game: GymEnvironment, participant: Participant, games: int, seed: i
     if participant.agent is None and participant.bot != RANDOM:
         raise UserError(f"{game.name} has no player of its own.\nSeats: random, or an agent: python train.py {game.name}")
     start = time.perf_counter()
-    envs = [game.make() for _ in range(min(games, CONCURRENT))]
-    player = GymPlayer(game, participant, len(envs), seed)
-    number = np.arange(len(envs))  # of the episode that each environment plays
+    count = min(games, CONCURRENT)
+    copies = game.kept_copies(count)
+    player = GymPlayer(game, participant, count, seed)
+    number = np.arange(count)  # of the episode that each copy plays
     returns, lengths, cut, decisions = np.zeros(games), np.zeros(games, np.int64), 0, 0
-    next_number = len(envs)
-    player.observe(number, [env.reset(seed=_evaluation_seed(seed, row))[0] for row, env in enumerate(envs)], number >= 0)
+    next_number = count
+    begun = copies.reset(number, [_evaluation_seed(seed, row) for row in number])
+    player.observe(number, begun.observations, number >= 0)
     while len(rows := np.flatnonzero(number < games)):
-        observations, begins = [], []
-        for row, action in zip(rows, player.act(rows), strict=True):
-            raw, reward, terminated, truncated, _ = envs[row].step(game.actions.to_env(action))
-            episode = number[row]
-            returns[episode] += float(reward)
-            lengths[episode] += 1
-            decisions += 1
-            begins.append(bool(terminated or truncated or lengths[episode] >= MAX_STEPS))
-            if begins[-1]:
-                cut += not terminated
-                number[row], next_number = next_number, next_number + 1
-                if number[row] < games:
-                    raw, _ = envs[row].reset(seed=_evaluation_seed(seed, number[row]))
-            observations.append(raw)
-        player.observe(rows, observations, np.array(begins))
-    for env in envs:
-        env.close()
+        results = copies.step([game.actions.to_env(action) for action in player.act(rows)], rows)
+        episodes = number[rows]
+        returns[episodes] += results.rewards
+        lengths[episodes] += 1
+        decisions += len(rows)
+        ended = results.terminated | results.truncated | (lengths[episodes] >= MAX_STEPS)
+        cut += int((ended & ~results.terminated).sum())
+        new = np.arange(next_number, next_number + ended.sum())
+        number[rows[ended]], next_number = new, next_number + len(new)
+        observations = list(results.observations)
+        again = np.flatnonzero(ended & (number[rows] < games))
+        if len(again):
+            begun = copies.reset(rows[again], [_evaluation_seed(seed, episode) for episode in number[rows[again]]])
+            for k, observation in zip(again, begun.observations, strict=True):
+                observations[k] = observation
+        player.observe(rows, observations, ended)
     return MatchResult(game.name, [participant.name], returns[:, None], cut, decisions / (time.perf_counter() - start))
 
 
@@ -63,7 +64,7 @@ class GymPlayer:
             self.view = GymObservations(game.adapter, rows, self.agent.info.settings)
             self.memory = self.agent.initial_state(rows)
 
-    def observe(self, rows: np.ndarray, raw: list[Any], begins: np.ndarray) -> None:
+    def observe(self, rows: np.ndarray, raw: Sequence[Any] | np.ndarray, begins: np.ndarray) -> None:
         """Take new observations of rows [B]; begins: bool [B], where they begin an episode."""
         if self.agent is None:
             return
@@ -83,30 +84,26 @@ class GymPlayer:
         return actions
 
 
-def _evaluation_seed(seed: int, number: int) -> int:
+def _evaluation_seed(seed: int, number: Any) -> int:
     """The seed of an episode of an evaluation."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) | EVALUATION_SEEDS
 
 
 def observations(game: GymEnvironment, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
     """The observations of an agent at each decision in environments that it plays, and where episodes begin."""
-    envs = [game.make() for _ in range(games)]
-    try:
-        player = GymPlayer(game, Participant("agent", agent=agent), games, seed=5)
-        rows, begins = np.arange(games), np.ones(games, bool)
-        raw = [env.reset(seed=_evaluation_seed(5, row))[0] for row, env in enumerate(envs)]
-        for _ in range(decisions):
-            player.observe(rows, raw, begins)
-            yield {"observation": player.view.newest().copy(), "start": begins}
-            begins = np.zeros(games, bool)
-            for row, action in enumerate(player.act(rows)):
-                raw[row], _, terminated, truncated, _ = envs[row].step(game.actions.to_env(action))
-                begins[row] = terminated or truncated
-                if begins[row]:
-                    raw[row], _ = envs[row].reset()
-    finally:
-        for env in envs:
-            env.close()
+    copies = game.kept_copies(games)
+    player = GymPlayer(game, Participant("agent", agent=agent), games, seed=5)
+    rows, begins = np.arange(games), np.ones(games, bool)
+    raw = list(copies.reset(rows, [_evaluation_seed(5, row) for row in rows]).observations)
+    for _ in range(decisions):
+        player.observe(rows, raw, begins)
+        yield {"observation": player.view.newest().copy(), "start": begins}
+        results = copies.step([game.actions.to_env(action) for action in player.act(rows)], rows)
+        raw, begins = list(results.observations), results.terminated | results.truncated
+        ended = np.flatnonzero(begins)
+        if len(ended):
+            for row, observation in zip(ended, copies.reset(ended).observations, strict=True):
+                raw[row] = observation
 
 
 def pictures(game: GymEnvironment, participant: Participant, seed: int, count: int, every: int) -> list[np.ndarray]:
@@ -116,7 +113,7 @@ def pictures(game: GymEnvironment, participant: Participant, seed: int, count: i
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # training opens no window, and drawing needs no display
 
     def picture() -> np.ndarray:
-        drawn: Any = np.asarray(env.render())
+        drawn: Any = np.asarray(copies.render(0))
         if drawn.dtype != np.uint8:
             drawn = np.rint(drawn * 255).astype(np.uint8)
         scale = VIDEO_SIZE / max(drawn.shape[:2])
@@ -124,18 +121,15 @@ def pictures(game: GymEnvironment, participant: Participant, seed: int, count: i
         size = round(drawn.shape[1] * scale), round(drawn.shape[0] * scale)
         return np.asarray(Image.fromarray(drawn).resize(size, resampling))
 
-    env = game.make(render_mode="rgb_array")
-    try:
-        row, player = np.array([0]), GymPlayer(game, participant, 1, seed)
-        player.observe(row, [env.reset(seed=_evaluation_seed(seed, 0))[0]], np.array([True]))
-        images = [picture()]
-        for step in range(1, count * every):
-            raw, _, terminated, truncated, _ = env.step(game.actions.to_env(player.act(row)[0]))
-            if terminated or truncated:
-                break
-            player.observe(row, [raw], np.array([False]))
-            if step % every == 0:
-                images.append(picture())
-        return images
-    finally:
-        env.close()
+    copies = game.kept_copies(1, render_mode="rgb_array")
+    row, player = np.array([0]), GymPlayer(game, participant, 1, seed)
+    player.observe(row, copies.reset(row, [_evaluation_seed(seed, 0)]).observations, np.array([True]))
+    images = [picture()]
+    for step in range(1, count * every):
+        results = copies.step([game.actions.to_env(player.act(row)[0])], row)
+        if results.terminated[0] or results.truncated[0]:
+            break
+        player.observe(row, results.observations, np.array([False]))
+        if step % every == 0:
+            images.append(picture())
+    return images

@@ -1,0 +1,182 @@
+"""N copies of an environment, stepped in this process or by the environment's own vector implementation.
+
+`agents.bridges.gym.processes` steps them in processes of their own. Of what environments give, only observation, reward,
+terminated, truncated and `info["action_mask"]` are read: `info` is free otherwise.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from agents.bridges.gym.checked_env import CheckedEnv, Step
+from agents.bridges.gym.failures import Broken, close_quietly, told_in_words
+
+
+@dataclass
+class Results:
+    """What B copies gave in a step, or, with no rewards and no ends, in a reset."""
+
+    observations: Sequence[Any] | np.ndarray  # B observations in a list, or an array [B, …]
+    rewards: np.ndarray  # float64 [B]
+    terminated: np.ndarray  # bool [B]
+    truncated: np.ndarray  # bool [B]
+    masks: np.ndarray | None = None  # allowed actions uint8 [B, A]; None if no copy names them
+    final_observations: dict[int, Any] | None = None  # with autoreset mode SAME_STEP: by row, of those that ended
+    final_masks: dict[int, np.ndarray] | None = None  # likewise
+
+
+class Copies(Protocol):
+    """Copies of an environment, numbered from 0. Whatever fails raises `EnvironmentFailed`, but in `close`."""
+
+    mode: AutoresetMode  # with DISABLED, rows are begun anew by `reset`
+
+    @property
+    def num_copies(self) -> int:
+        """The number of copies."""
+
+    def begin(self, seed: int) -> Results:
+        """Reset all copies, copy k from the seed `seed` + k."""
+
+    def reset(self, rows: np.ndarray, seeds: Sequence[int] | None = None) -> Results:
+        """Begin an episode in the copies of some numbers [B]; without seeds, as the episode before lets it go on."""
+
+    def step(self, actions: Any, rows: np.ndarray | None = None) -> Results:
+        """Play an action, as the environment takes it, in each copy, or in those of some numbers [B]."""
+
+    def close(self) -> None:
+        """Close all. A failure is reported in a line on standard error, and changes nothing."""
+
+
+class SteppableCopies(Copies, Protocol):
+    """Copies of which each is reset and stepped by itself, and whose number may grow."""
+
+    def grow(self, num_copies: int) -> None:
+        """Make copies until there are so many."""
+
+    def render(self, row: int) -> Any:
+        """What a copy draws, in whatever form; raises any error if it cannot."""
+
+
+class LocalCopies:
+    """Copies in this process, stepped one after the other."""
+
+    mode = AutoresetMode.DISABLED
+
+    def __init__(self, make: Callable[[], CheckedEnv], num_copies: int = 0):
+        """make: makes one, as `EnvMaker`."""
+        self.make = make
+        self.envs: list[CheckedEnv] = []
+        self.grow(num_copies)
+
+    @property
+    def num_copies(self) -> int:
+        return len(self.envs)
+
+    def grow(self, num_copies: int) -> None:
+        try:
+            while len(self.envs) < num_copies:
+                self.envs.append(self.make())
+        except BaseException:
+            self.close()
+            raise
+
+    def begin(self, seed: int) -> Results:
+        return joined([env.reset(seed + row) for row, env in enumerate(self.envs)])
+
+    def reset(self, rows: np.ndarray, seeds: Sequence[int] | None = None) -> Results:
+        return joined([self.envs[row].reset(None if seeds is None else int(seeds[k])) for k, row in enumerate(rows)])
+
+    def step(self, actions: Any, rows: np.ndarray | None = None) -> Results:
+        envs = self.envs if rows is None else [self.envs[row] for row in rows]
+        return joined([env.step(action) for env, action in zip(envs, actions, strict=True)])
+
+    def render(self, row: int) -> Any:
+        return self.envs[row].render()
+
+    def close(self) -> None:
+        for env in self.envs:
+            env.close()
+        self.envs = []
+
+
+class VectorCopies:
+    """An environment's own vector implementation, with an autoreset mode of its own."""
+
+    def __init__(self, envs: Any, name: str, num_actions: int):
+        """envs: a Gymnasium vector environment."""
+        self.envs, self.name, self.num_actions = envs, name, num_actions
+        self.mode: AutoresetMode = envs.metadata["autoreset_mode"]
+
+    @property
+    def num_copies(self) -> int:
+        return self.envs.num_envs
+
+    def begin(self, seed: int) -> Results:
+        with told_in_words(self.name, "reset", self.envs):
+            observations, info = self.envs.reset(seed=seed)
+            return self._reset_results(observations, info, np.arange(self.num_copies))
+
+    def reset(self, rows: np.ndarray, seeds: Sequence[int] | None = None) -> Results:
+        chosen = np.zeros(self.num_copies, bool)
+        chosen[rows] = True
+        with told_in_words(self.name, "reset", self.envs):
+            observations, info = self.envs.reset(seed=seeds, options={"reset_mask": chosen})
+            return self._reset_results(observations, info, rows)
+
+    def step(self, actions: Any, rows: np.ndarray | None = None) -> Results:
+        with told_in_words(self.name, "step", self.envs):
+            observations, rewards, terminated, truncated, info = self.envs.step(actions)
+            results = Results(
+                observations,
+                np.asarray(rewards, np.float64),
+                np.asarray(terminated, bool),
+                np.asarray(truncated, bool),
+                self._masks(info),
+            )
+            if self.mode == AutoresetMode.SAME_STEP:
+                self._add_finals(results, info)
+            return results
+
+    def close(self) -> None:
+        close_quietly(self.name, self.envs)
+
+    def _reset_results(self, observations: Any, info: Any, rows: np.ndarray) -> Results:
+        count, masks = len(rows), self._masks(info)
+        observations = observations if count == self.num_copies else [observations[row] for row in rows]
+        no = np.zeros(count, bool)
+        return Results(observations, np.zeros(count), no, no.copy(), None if masks is None else masks[rows])
+
+    def _masks(self, info: Any) -> np.ndarray | None:
+        """uint8 [N, A] of `info`, in which Gymnasium's vectors keep arrays [N, …]."""
+        given = info.get("action_mask") if isinstance(info, dict) else None
+        if given is None or np.shape(given) != (self.num_copies, self.num_actions):
+            return None
+        masks = (np.asarray(given) != 0).astype(np.uint8)
+        if (there := info.get("_action_mask")) is not None:
+            masks[~np.asarray(there, bool)] = 1
+        return masks
+
+    def _add_finals(self, results: Results, info: Any) -> None:
+        rows = np.flatnonzero(results.terminated | results.truncated)
+        if not len(rows):
+            return
+        if "final_obs" not in info:
+            raise Broken("does not give the final observation of an episode: info['final_obs'].")
+        results.final_observations = {int(row): info["final_obs"][row] for row in rows}
+        masks = self._masks(info.get("final_info"))
+        results.final_masks = None if masks is None else {int(row): masks[row] for row in rows}
+
+
+def joined(steps: list[Step]) -> Results:
+    """What B copies gave, together."""
+    observations, masks, rewards, terminated, truncated = zip(*steps, strict=True)
+    return Results(list(observations), np.array(rewards), np.array(terminated), np.array(truncated), stacked_masks(masks))
+
+
+def stacked_masks(masks: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """Masks [A] of B copies as uint8 [B, A], ones for a copy that names none; None if none does."""
+    given = next((mask for mask in masks if mask is not None), None)
+    return None if given is None else np.stack([np.ones_like(given) if mask is None else mask for mask in masks])
