@@ -14,7 +14,7 @@ from speed.rows import Row, show
 
 EPILOG = """what is measured:
   env     ticks a second of each game, beside Gymnasium's vector CartPole and, where they are installed, MinAtar's
-          Breakout, ALE's Pong and PufferLib's C Pong; compilation
+          Breakout, ALE's Pong and PufferLib's C Pong; making environments; compilation
   train   decisions a second that PPO and DQN learn from, beside Stable-Baselines3's and sb3-contrib's with the same
           network and settings; --only "dqn small" or --only lstm measures the rows with these words
   usual   seconds until Pong's mark, of `train.py pong` and of Stable-Baselines3's PPO and DQN the usual way: an environment

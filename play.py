@@ -1,12 +1,12 @@
 """Play a game against a trained agent, watch two agents, or let them play many games: python play.py pong"""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import games
 from agents.core.game_names import is_gym
+from agents.core.json_output import only_json, print_json
 from games.errors import UserError
 
 EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder;
@@ -59,7 +59,10 @@ def main() -> int:
             from agents.networks import custom
 
             custom.load(file)
-        return headless(options) if options.headless else window(options)
+        if not options.headless:
+            return window(options)
+        with only_json(options.json):
+            return headless(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -77,6 +80,12 @@ def seats_of(options: argparse.Namespace, game) -> list[str]:
         raise UserError(f"{game.heading} takes {places} participant{'s'[: places - 1]} here, not {len(named)}.")
     if not named:
         best = best_at_hand(game, options.runs)
+        if best == "bot" and is_gym(game.name):
+            raise UserError(
+                f"There is no agent of {game.name} in {options.runs}.\n"
+                f"Train one: python train.py {options.game}\n"
+                f"Or name one, or random: python play.py {options.game} random --headless"
+            )
         return [best, "bot"][: game.players] if options.headless else ["human", best]
     if len(named) < game.players:
         named.append(best_at_hand(game, options.runs))
@@ -86,28 +95,29 @@ def seats_of(options: argparse.Namespace, game) -> list[str]:
 def headless(options: argparse.Namespace) -> int:
     """Play --games games in one batch and print the result; returns the exit code."""
     from agents.bridges.game_loader import load_game
-    from agents.participants import participant
+    from agents.participants import loaded
     from agents.play.match import play_match
     from agents.training.trainer import verdict
 
     game = load_game(options.game)
     names = seats_of(options, game)
+    if "human" in names and is_gym(options.game):
+        raise UserError(f"{game.name} has no window here for a person to play in.\nSeats: random, or an agent.")
     if "human" in names:
         raise UserError(
             "A person cannot play without a window: leave out --headless, and one opens.\n"
             "Seats without a window: bot, bot:0.8, random, or an agent."
         )
     trusted = trusted_files(options, names)
-    result = play_match(
-        game, [participant(name, game, trusted=trusted) for name in names], options.games or 100, options.seed or 0, threads=2
-    )
+    seated = [loaded(name, game, trusted, unless_named(options, name)) for name in names]
+    result = play_match(game, seated, options.games or 100, options.seed or 0, threads=2)
     summary = result.summary()
     if options.json:
-        print(json.dumps(summary))
+        print_json(summary)
         return 0
     print(f"{game.heading}, {result.games} games, {summary['steps_per_second']:,} decisions a second")
     if game.players == 1:
-        print(f"  {names[0]}: {verdict(summary)}")
+        print(f"  {names[0]}: {verdict(summary)}" + (f"\n  {result.note}" if result.note else ""))
         return 0
     width = max(len(name) for name in names)
     for k, name in enumerate(names):
@@ -125,11 +135,12 @@ def window(options: argparse.Namespace) -> int:
     if options.json:
         raise UserError("--json goes with --headless.")
     if is_gym(options.game):
-        raise UserError(f"{options.game} has no window here.\nLet an agent play it: add --headless")
+        instead = "name an agent instead of human, and " if "human" in options.seats else ""
+        raise UserError(f"{options.game} has no window here.\nLet an agent play it: {instead}add --headless")
     game = games.load(options.game)
     names = seats_of(options, game)
     trusted = trusted_files(options, names)
-    seats = [seat_of(name, game, trusted) for name in names]
+    seats = [seat_of(name, game, trusted, unless_named(options, name)) for name in names]
     print(f"{game.heading}: {' against '.join(map(described, seats))}", flush=True)
     play(game, seats, seed=options.seed, size=size_of(options.size), games=options.games, effects=not options.plain)
     return 0
@@ -148,9 +159,17 @@ def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, st
     return told if options.trust_pickle else None
 
 
-def seat_of(name: str, game, trusted: dict[str, str] | None = None):
-    """A participant for the window. Of an agent only the file's header is read here; torch loads once the window is open."""
-    from agents.participants import participant
+def unless_named(options: argparse.Namespace, name: str) -> Path | None:
+    """Where to look for another participant if this one cannot be loaded; None for those whom the user has named."""
+    return None if name in options.seats else options.runs
+
+
+def seat_of(name: str, game, trusted: dict[str, str] | None = None, runs: Path | None = None):
+    """A participant for the window. Of an agent only the file's header is read here; torch loads once the window is open.
+
+    runs: where the next best agent is found if this one cannot be loaded; None: then there is an error.
+    """
+    from agents.participants import loaded
     from agents.play.agent_files import agent_file
     from games.engine.batch import RANDOM
     from games.engine.players import bot_skill
@@ -166,9 +185,10 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None):
     about = about_agent(agent_file(name, trusted is not None), game)
 
     def make(batch, rows):
-        agent = participant(name, game, trusted=trusted).agent
-        assert agent
-        return agent.player(batch, rows)
+        seated = loaded(name, game, trusted, runs)
+        if seated.agent is None:  # none at hand loads
+            raise UserError(f"{name} cannot be loaded.\nName another seat: python play.py {game.name} human bot")
+        return seated.agent.player(batch, rows)
 
     return Seat("agent", "Agent", make=make, about=about)
 

@@ -5,15 +5,14 @@ import time
 STARTED = time.perf_counter()
 
 import argparse  # noqa: E402 - the clock starts first
-import json  # noqa: E402
 import os  # noqa: E402
-import shutil  # noqa: E402
 import sys  # noqa: E402
-from dataclasses import asdict  # noqa: E402
+from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import games  # noqa: E402
 from agents.core.game_names import is_gym  # noqa: E402
+from agents.core.json_output import only_json, print_json  # noqa: E402
 from games.errors import UserError  # noqa: E402
 
 EPILOG = """examples:
@@ -34,6 +33,7 @@ ALONE = {  # options that ranks which train together have no use for
     "seeds": "trains one run after the other",
     "jobs": "goes with --seeds",
 }
+OPPONENT = "bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated; with --resume OLD=NEW, where an agent is now"
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
@@ -48,7 +48,12 @@ def arguments() -> argparse.ArgumentParser:
     add("--network", action="append", metavar="NETWORK", help=NETWORK)
     add("--memory", help="none, or lstm: what earlier decisions showed")
     add("--observation", help="pixels, planes or objects")
-    add("--opponent", action="append", metavar="SEAT", help="bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated")
+    add(
+        "--opponent",
+        action="append",
+        metavar="SEAT",
+        help="bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated; to resume: OLD=NEW, where it is now",
+    )
     add("--seed", type=int, help="of everything random (default: 1)")
     add("--steps", type=float, help="decisions to learn from, as 2e6")
     add("--time-limit", type=float, metavar="SECONDS", help=LIMIT)
@@ -77,21 +82,38 @@ def main() -> int:
         return distributed.run_group(train_together, follow)
     options = arguments().parse_args()
     try:
-        if options.list:
-            return list_games()
-        if options.describe:
-            return describe(options)
-        if options.seeds is not None or options.jobs is not None:
-            return train_seeds(options)
-        return train(options)
+        with only_json(options.json):
+            return command_of(options)(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # before there was anything to save
+        what = "The run is as it was." if options.resume else "No run was begun."
+        print(f"\nStopped before the first iteration. {what}", file=sys.stderr)
         return 130
+    except (MemoryError, RuntimeError) as error:
+        from agents.core.memory_check import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        print(f"error: There is not enough memory ({str(error).splitlines()[0][:200]}).", file=sys.stderr)
+        print(
+            "What was saved stays. Choose fewer --envs, a smaller buffer_size or batch_size, or a smaller size.",
+            file=sys.stderr,
+        )
+        return 2
 
 
-def list_games() -> int:
+def command_of(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    """What the options ask for."""
+    if options.list:
+        return list_games
+    if options.describe:
+        return describe
+    return train if options.seeds is None and options.jobs is None else train_seeds
+
+
+def list_games(options: argparse.Namespace) -> int:
     for name in games.names():
         game = games.load(name)
         print(f"{game.name:14} {', '.join(game.recipe):10} {game.doc.splitlines()[0]}")
@@ -104,16 +126,23 @@ def train_together(group) -> int:
     for name, why in ALONE.items():
         if getattr(options, name) not in (None, False, "sparring"):
             raise UserError(f"--{name} {why}: python train.py, without torchrun.")
-    return list_games() if options.list else train(options, group)
+    with only_json(options.json):
+        return list_games(options) if options.list else train(options, group)
 
 
 def follow(group) -> int:
     """The other ranks' part: the same run, as rank 0 has planned it."""
+    shared = group.broadcast_json(None)
+    with only_json(arguments().parse_args().json):
+        return follow_run(group, shared)
+
+
+def follow_run(group, shared: dict) -> int:
+    """Train the run that rank 0 has told of."""
     from agents.networks import custom
     from agents.training import config as configs
     from agents.training import trainer as runs
 
-    shared = group.broadcast_json(None)
     config = configs.config_of(shared["config"], Path(shared["folder"]) / "config.json")
     for file in shared["networks"]:
         custom.load(file)
@@ -133,7 +162,6 @@ def train(options: argparse.Namespace, group=None) -> int:
     """Begin or resume a run, and train. group: the processes that train together; without, this one alone."""
     compiling = not options.resume and compile_ahead(options)
     from agents.core.distributed import ProcessGroup
-    from agents.core.shell import command_line
     from agents.training import cli_config  # torch loads here
     from agents.training import trainer as runs
     from games.engine import precompile
@@ -142,56 +170,77 @@ def train(options: argparse.Namespace, group=None) -> int:
     group = group or ProcessGroup()
     fresh = options.resume is None
     game, config, folder = (cli_config.new_run if fresh else cli_config.resumed_run)(options, group.size)
-    if not fresh and (final := runs.finished(folder, config)):
-        tell_finished(options, final, config, folder)
+    if not fresh and (final := runs.finished(folder.path, config)):
+        tell_finished(options, final, config, folder.path)
         return 0
-    if not fresh and isinstance(game, Game):
-        compiling = precompile.compile_in_background(game, *loops_of(config.learner.observation))
-    if compiling and not (options.quiet or options.json):
-        print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
-    run = begun(options, game, config, folder, group)
-    who, many = learner_named(game, config), f", {group.size} ranks" if group.size > 1 else ""
-    run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}{many}")
-    for remark in run.learner.remarks:
-        run.terminal.say(remark)
-    watched = options.runs if fresh else folder.parent.parent
-    run.terminal.say(f"Watch:  {command_line(['tensorboard', '--logdir', watched])}\n")
     try:
-        final = run.train()
+        if not fresh and isinstance(game, Game):
+            compiling = precompile.compile_in_background(game, *loops_of(config.learner.observation))
+        if compiling and not (options.quiet or options.json):
+            print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
+        run = begun(options, game, config, folder, group)
+    except BaseException:  # nothing has been learned that would be lost
+        folder.abandon()
+        raise
+    folder.release()  # the run holds the lock too
+    try:
+        final = trained(options, run)
     except runs.Stop as stop:
         tell_stopped(options, run)
         return 128 + stop.number
+    except KeyboardInterrupt:  # before the run had a handler of its own
+        run.close()
+        tell_stopped(options, run)
+        return 130
     if options.json:
-        print(json.dumps(final))
+        print_json(final)
     elif not options.quiet:
         tell_results(options, final, run)
     return 0
 
 
-def begun(options: argparse.Namespace, game, config, folder: Path, group):
-    """The run, new or resumed, in all processes. The folder of a new one that cannot begin is removed."""
+def trained(options: argparse.Namespace, run) -> dict:
+    """Say what begins, and train; the final evaluation."""
+    from agents.core.shell import command_line
+
+    game, config, group = run.game, run.config, run.group
+    who, many = learner_named(game, config), f", {group.size} ranks" if group.size > 1 else ""
+    run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}{many}")
+    for remark in run.learner.remarks:
+        run.terminal.say(remark)
+    watched = run.folder.parent.parent if options.resume else options.runs
+    run.terminal.say(f"Watch:  {command_line(['tensorboard', '--logdir', watched])}\n")
+    return run.train()
+
+
+def begun(options: argparse.Namespace, game, config, folder, group):
+    """The run, new or resumed, in all processes."""
     from agents.play.agent import matching_weights
     from agents.training import cli_config
     from agents.training import config as configs
 
     fresh, run = options.resume is None, None
     begins_from = fresh and bool(options.init_from)
-    told = {"game": options.game or game.name, "config": asdict(config), "folder": str(folder), "resume": not fresh}
+    told = {
+        "game": options.game or game.name,
+        "config": configs.as_json(config),
+        "folder": str(folder.path),
+        "resume": not fresh,
+    }
     try:
         group.broadcast_json({**told, "networks": cli_config.networks_named(options, config), "begins_from": begins_from})
         quiet = options.quiet or options.json
-        run = run_class(config)(game, config, folder, quiet=quiet, started=STARTED, resume=not fresh, group=group)
+        started = {"quiet": quiet, "started": STARTED, "resume": not fresh, "group": group, "lock": folder.lock}
+        run = run_class(config)(game, config, folder.path, **started)
         if begins_from:
             weights, without = matching_weights(options.init_from, run.learner.network)
             run.begin_from(weights)
             run.terminal.say(f"From {options.init_from}: {len(weights)} weights; not: {', '.join(without) or 'none'}")
         elif not fresh:
-            configs.write_config(folder, config)  # so that it goes on for as long the next time too
+            configs.write_config(folder.path, config)  # so that it goes on for as long the next time too
     except BaseException:
         if run is not None:
             run.close()
-        if fresh:  # nothing has been learned that would be lost
-            shutil.rmtree(folder, ignore_errors=True)
         raise
     return run
 
@@ -266,7 +315,7 @@ def tell_finished(options: argparse.Namespace, final: dict, config, folder: Path
     from agents.training import cli_config
 
     if options.json:
-        print(json.dumps(final))
+        print_json(final)
     elif not options.quiet:
         by_steps = config.run.steps and final["steps"] >= config.run.steps
         longer = ["--steps", 2 * final["steps"]] if by_steps else ["--time-limit", f"{2 * config.time_limit:g}"]
@@ -290,7 +339,7 @@ def describe(options: argparse.Namespace) -> int:
         game, algorithm, learner, _ = cli_config.resolve_options(options)
     found = describe_network(game, learner, algorithm)
     if options.json:
-        print(json.dumps(found))
+        print_json(found)
     elif not options.quiet:
         print_description(found, game.heading)
     return 0
@@ -298,8 +347,7 @@ def describe(options: argparse.Namespace) -> int:
 
 def train_seeds(options: argparse.Namespace) -> int:
     """The same run for several seeds, each in a process of its own."""
-    from agents.training import cli_config, seeds
-    from agents.training import config as configs
+    from agents.training import cli_config, run_folder, seeds
 
     if options.resume or options.seeds is None:
         raise UserError("--jobs goes with --seeds K, which begins new runs; each is gone on with by itself.")
@@ -311,8 +359,8 @@ def train_seeds(options: argparse.Namespace) -> int:
     threads = seeds.threads_each(together)
     if together > 1 and not any(text.startswith("threads=") for text in options.set):
         options.set.append(f"threads={threads}")
-    name = options.name or configs.unnamed(config.kind, config.learner.network)
-    folders = {k: configs.free_folder(options.runs, game, f"{name}-s{k}") for k in range(config.seed, last + 1)}
+    label = run_folder.automatic_label(config.kind, config.learner.network)
+    folders = run_folder.claim(options.runs, game, options.name, label, range(config.seed, last + 1))
     jobs = seeds.of_seeds(Path(__file__), vars(options), folders, silent or together > 1)
     side_by_side = together > 1 and not silent  # then they print nothing themselves
     try:
@@ -325,7 +373,7 @@ def train_seeds(options: argparse.Namespace) -> int:
         return 128 + stop.number
     found = {"game": game.name, "algorithm": config.algorithm, "network": config.learner.network, **seeds.summary(jobs)}
     if options.json:
-        print(json.dumps(found))
+        print_json(found)
     elif not options.quiet:
         print("\n" + "\n".join([*(seeds.line(job) for job in jobs if together == 1), *seeds.last_lines(found)]))
     for job in jobs:

@@ -54,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{options.out}: {size:,.0f} KiB; {result.observations:,} observations: {result.same:.2%} of choices the same,")
     print(f"scores within {result.difference:.1g} of the greatest. A decision of a batch of one, one thread:")
     print("  ".join(f"{name} {milliseconds:.3f} ms" for name, milliseconds in times.items()))
+    if options.int8:
+        print("With 8 bits a row's scores depend a little on the other rows of its batch.")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,16 +47,42 @@ def folder_of(runs: Path, game: GameInfo) -> Path:
 
 def best_at_hand(game: GameInfo, runs: Path) -> str:
     """The best agent for a game among those that ship and those in `runs`: its path, else `bot`."""
+    return ranked_at_hand(game, runs)[0]
+
+
+def ranked_at_hand(game: GameInfo, runs: Path) -> list[str]:
+    """The paths of all agents for a game, of those that ship and those in `runs`, the best first; `bot` is the last.
+
+    Ranked by what their files say of them. Those that are damaged are left out, with a line for each on standard error.
+    """
     ranked = []
     for path in [*sorted((ZOO / game.name).glob("*.safetensors")), *sorted(folder_of(runs, game).glob("*/agent.safetensors"))]:
         try:
             info = peek(path)
-        except UserError:
+        except UserError as error:
+            tell_left_out(error)
             continue
         digest = None if game.shipped else game.digest
         if (info.game, info.game_version, info.game_digest) == (game.name, game.version, digest) and _is_available(info):
             ranked.append((info.rating is not None, _lower_bound(info) if info.rating is None else info.rating, str(path)))
-    return max(ranked)[2] if ranked else "bot"
+    return [*(path for _, _, path in sorted(ranked, reverse=True) if path.isprintable()), "bot"]
+
+
+def loaded(name: str, game: "AnyGame", trusted: dict[str, str] | None = None, runs: Path | None = None) -> Participant:
+    """`participant`; but where `runs` is given and the agent does not load, the best at hand after it, the bot in the end."""
+    try:
+        return participant(name, game, trusted=trusted)
+    except UserError as error:
+        ranked = [] if runs is None else ranked_at_hand(game, runs)
+        if name not in ranked[:-1]:
+            raise
+        tell_left_out(error)
+        return loaded(ranked[ranked.index(name) + 1], game, trusted, runs)
+
+
+def tell_left_out(reason: UserError) -> None:
+    """Say in a line that a file which nobody has named is not used."""
+    print(f"Left out: {str(reason).splitlines()[0]}", file=sys.stderr)
 
 
 def _is_available(info: AgentInfo) -> bool:
@@ -70,5 +97,4 @@ def _is_available(info: AgentInfo) -> bool:
 def _lower_bound(info: AgentInfo) -> float:
     """The lower bound of the confidence interval of an agent's latest evaluation."""
     interval = info.score.get("interval") or info.score.get("return_interval")
-    low = interval[0] if isinstance(interval, list) and interval else None
-    return float(low) if isinstance(low, (int, float)) and math.isfinite(low) else -math.inf
+    return float(interval[0]) if interval else -math.inf

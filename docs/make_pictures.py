@@ -1,7 +1,7 @@
 """README's animated picture: two agents in the same game of Pong against the bot, side by side.
 
     python train.py pong --seed 1 --steps 1 --name untrained
-    python docs/make_pictures.py runs/pong/untrained agents/zoo/pong/ppo.safetensors docs/pong.gif
+    python docs/make_pictures.py runs/pong/untrained runs/pong/NAME docs/pong.gif
 
 An agent is a run's folder or a file. What is written above each is `--before` and `--after`.
 """

@@ -28,7 +28,11 @@ _REGISTRY = "gymnasium.envs.registration"  # the module in which Gymnasium keeps
 
 def names() -> list[str]:
     """The games that ship: the files in this folder that import from `games.core`."""
-    return sorted(file.stem for file in _FOLDER.glob("*.py") if _IS_GAME.search(file.read_text("utf-8")))
+    return sorted(file.stem for file in _FOLDER.glob("*.py") if _is_game(file))
+
+
+def _is_game(file: Path) -> bool:
+    return file.is_file() and _IS_GAME.search(file.read_text("utf-8")) is not None
 
 
 def heading(name: str) -> str:
@@ -50,9 +54,10 @@ def load(name: str | Path) -> "Game":
         if not path.is_file():
             raise UserError(f"There is no game file {name}.")
         return load_file(path, shipped=path.resolve().parent == _FOLDER, shown=str(name))
-    if name not in names():
+    file = _FOLDER / f"{name}.py"
+    if not (name.isidentifier() and _is_game(file)):
         raise UserError(f"There is no game '{name}'.\n{nearest(name, names())}\nA file of your own: its path, ./my_game.py")
-    return load_file(_FOLDER / f"{name}.py", shipped=True)
+    return load_file(file, shipped=True)
 
 
 # --- Gymnasium ------------------------------------------------------------------------------------------------------

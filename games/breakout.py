@@ -188,5 +188,12 @@ def bot(s, seat, skill):
     return 0
 
 
+@jit
+def valid(s):
+    """Whether a saved game may go on from here; what only counts may be any number."""
+    ball = -10.0 < s.x < 94.0 and -10.0 < s.y < 94.0 and max(abs(s.vx), abs(s.vy), abs(s.speed)) <= TOP_SPEED + 0.01
+    return ball and 0.0 <= s.paddle <= 84.0 and 0 <= s.lives <= LIVES and 0 <= s.pause <= PAUSE
+
+
 def hud(s):
     return str(s.score), f"wall {s.walls + 1}", f"{s.lives} {'ball' if s.lives == 1 else 'balls'}"

@@ -186,6 +186,14 @@ def bot(s, seat, skill):
     return choice
 
 
+@jit
+def valid(s):
+    """Whether a saved game may go on from here: no cell is held twice, and no disc floats."""
+    occupied = s.discs[0] | s.discs[1]
+    stacked = (occupied | FULL) == FULL and (occupied + BOTTOM) & occupied == 0
+    return stacked and s.discs[0] & s.discs[1] == 0 and 0 <= s.turn <= 1 and -1 <= s.last < COLUMNS
+
+
 def hud(s):
     labels = ["", ""]
     if not s.over:

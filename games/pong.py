@@ -163,5 +163,15 @@ def bot(s, seat, skill):
     return 0
 
 
+@jit
+def valid(s):
+    """Whether a saved game may go on from here."""
+    for seat in range(2):
+        if not (0.0 <= s.paddle[seat] <= 84.0 and 0 <= s.score[seat] <= POINTS):
+            return False
+    ball = -10.0 < s.x < 94.0 and -10.0 < s.y < 94.0 and abs(s.vx) <= TOP_SPEED and abs(s.vy) < 10.0
+    return ball and 0 <= s.server <= 1 and 0 <= s.pause <= PAUSE and s.rally >= 0
+
+
 def hud(s):
     return str(s.score[0]), f"first to {POINTS}", str(s.score[1])

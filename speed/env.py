@@ -1,4 +1,4 @@
-"""Ticks a second of each game, compared with Gymnasium's vector CartPole; and the time to compile a game."""
+"""Ticks a second of each game, compared with Gymnasium's vector CartPole; the time to make environments and to compile."""
 
 import os
 import statistics
@@ -16,7 +16,7 @@ from games.engine.batch import Batch
 from games.engine.loader import Game
 from games.engine.view import View
 from games.errors import UserError
-from speed import env_baselines
+from speed import env_baselines, making
 from speed.rows import CORES, Row, Signs, prove, short, take_turns, timed
 
 TURNS = 10  # turns that ours and the peer take
@@ -114,6 +114,7 @@ def measure(named: list[Game], seconds: float, quick: bool) -> Iterator[Row]:
                 row = Row(name, "ticks/s", max(speeds), note=f"{where}; median {short(statistics.median(speeds))}")
                 yield row.beside(max(beside[0]), cart_pole.name) if beside else row
     yield from env_baselines.rows(named, ours_of, seconds, 2 if quick else TURNS)
+    yield from making.rows(named[:1] if quick else named, quick)
     yield from compilation_rows(named[:1] if quick else named)
 
 

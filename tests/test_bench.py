@@ -38,6 +38,8 @@ def test_env_gives_ticks_of_each_observation_beside_cart_pole_and_the_time_to_co
         "pong rules",
         "pong objects",
         "pong planes 12",
+        "pong make",
+        "pong make vector",
         "compile cold",
         "compile cold alone",
         "compile warm",

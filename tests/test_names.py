@@ -40,6 +40,7 @@ MODULES = {
 ALLOWED: set[tuple[str, str]] = {
     ("agents/training/config.py", "ranks"),  # a key of config.json: processes that train together
     ("agents/training/cli_config.py", "ranks"),
+    ("agents/training/run_checkpoint.py", "ranks"),  # a key of a checkpoint's metadata
     ("agents/networks/encoder.py", "gain"),  # torch.nn.init's own name
 }
 

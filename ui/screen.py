@@ -9,9 +9,10 @@ import pygame
 from games.core import BALL, ME, OTHER, WORLD
 from games.engine.loader import Game
 from games.render.renderer import DARK, USED, Painter, Theme, Trail, backdrop, bounds
+from games.render.text import Colour
 from ui.match import Board, Match
 from ui.seats import Seat, action_numbers, key_map, spot_rect
-from ui.text import Colour, TextRenderer
+from ui.text import KeyCapRenderer
 
 GROUND_TOP, GROUND_BOTTOM = (9, 12, 24), (6, 8, 17)  # the window around the pictures
 WHITE, SOFT, FAINT = (240, 244, 252), (176, 186, 210), (104, 116, 148)
@@ -78,7 +79,7 @@ class Screen:
     def __init__(self, game: Game, seats: list[Seat], effects: bool = True):
         self.game, self.seats, self.effects = game, seats, effects
         self.painter = Painter(game)
-        self.text = TextRenderer()
+        self.text = KeyCapRenderer()
         self.people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
         self.pictures = 2 if game.players == 1 and len(seats) == 2 else 1
         self.themes = [DARK, other_side(DARK)]

@@ -1,6 +1,6 @@
 """The collector: a learner's seats in many copies of a game, their observations and recurrent states."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.core.distributed import ProcessGroup
+from agents.core.restored import checked
 from agents.core.tensor_file import select_prefix
 from agents.experience.vec_game import VecGame
 from agents.networks.memory import reset_state
@@ -22,6 +23,10 @@ def check_finite(observation: np.ndarray) -> np.ndarray:
     if observation.dtype != np.uint8 and not np.isfinite(observation).all():
         raise FloatingPointError("an observation")
     return observation
+
+
+class OutOfTime(Exception):
+    """The time of a run is up in the midst of an iteration, which is given up."""
 
 
 class Collector:
@@ -48,6 +53,7 @@ class Collector:
         self.rows = arena.view.rows
         self.has_masks = arena.masked
         self.steps = 0  # decisions so far, of all processes
+        self.largest_reward = 0.0  # the greatest absolute value so far in this sitting, scaled
         self.returns: list[float] = []  # of the episodes that ended in this iteration
         self.lengths: list[int] = []  # their ticks
         self.acting_seconds = self.environment_seconds = 0.0  # of this iteration
@@ -55,6 +61,7 @@ class Collector:
         self.episode = np.full(self.rows, -1, np.int64)  # number of the episode of each row's latest decision; -1: none
         self.norms = self.encoder.running_norms  # statistics of observations; none where they are not normalised
         self.unmerged = self._new_unmerged()  # what this process has seen since the last merge, where there are several
+        self.before_step: Callable[[], None] | None = None  # called before each decision is played; may raise `OutOfTime`
         self._observation: Tensor | None = None
         self._clock = perf_counter()
 
@@ -134,6 +141,8 @@ class Collector:
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Play actions [R]: scaled rewards float32 [R], ends uint8 [R] (0 running, 1 terminated, 2 truncated)."""
+        if self.before_step is not None and self.asked().any():
+            self.before_step()
         now = perf_counter()
         self.acting_seconds += now - self._clock
         self._clock = now
@@ -151,6 +160,7 @@ class Collector:
             scaled = (reward * self.reward_scale).astype(np.float32)
         if not np.isfinite(scaled).all():
             raise FloatingPointError("a reward")
+        self.largest_reward = max(self.largest_reward, float(np.abs(scaled).max(initial=0.0)))
         return scaled
 
     def final_frames(self, rows: np.ndarray) -> np.ndarray:
@@ -161,17 +171,23 @@ class Collector:
     def counting_steps(self) -> Iterator[None]:
         """Wrap an iteration's decisions in this; on leaving, `steps` includes those of all processes.
 
-        Where one of them has met a number that is not finite, all raise: nobody waits for a process that is gone.
+        Where one of them has met a number that is not finite, or has run out of time, all raise: nobody waits for a process
+        that is gone.
         """
-        before, bad = self.steps, None
+        before, bad, late = self.steps, None, None
         self._clock = perf_counter()
         try:
             yield
         except FloatingPointError as error:
             bad = error
-        counts = self.group.gather_numbers(self.steps - before, bad is not None)
+        except OutOfTime as error:
+            late = error
+        counts = self.group.gather_numbers(self.steps - before, bad is not None, late is not None)
         if counts[:, 1].any():
             raise bad or FloatingPointError("what another rank met")
+        if counts[:, 2].any():
+            self.group.raise_signals()  # for which the iteration was given up, perhaps
+            raise late or OutOfTime
         self.steps = before + int(counts[:, 0].sum())
 
     def gather_episodes(self) -> None:
@@ -198,13 +214,14 @@ class Collector:
     def restore(self, tensors: dict[str, Tensor]) -> str | None:
         """Go on from a state; a line for the user where that is not quite as if nothing had happened."""
         remark = self.arena.restore(select_prefix(tensors, "arena."))
-        self.episode = tensors["episode"].numpy().copy()
+        self.episode = checked("episode", tensors["episode"], self.episode).numpy().copy()
         if self.memory is not None:
-            self.memory = tensors["memory"].to(self.device)
+            self.memory = checked("memory", tensors["memory"], self.memory).to(self.device)
         if self.unmerged:
             self.unmerged = self._new_unmerged()
-            summaries = tensors["fresh"].split([len(norm.summary()) for norm in self.unmerged])
-            for norm, summary in zip(self.unmerged, summaries, strict=True):
+            summaries = [norm.summary() for norm in self.unmerged]
+            fresh = checked("fresh", tensors["fresh"], torch.cat(summaries)).split([len(summary) for summary in summaries])
+            for norm, summary in zip(self.unmerged, fresh, strict=True):
                 norm.merge([summary])
         self._observation = torch.from_numpy(self.encoder.to_storage(self.arena.view.newest()))
         return remark

@@ -22,8 +22,10 @@ from agents.algorithms.dqn_loss import DQNTerms, priorities
 from agents.algorithms.gradient import SliceLoss, StepResult
 from agents.algorithms.learner import Learner, ReadFile, WriteFile
 from agents.algorithms.settings import LearnerSettings
+from agents.core import schema
 from agents.core.distributed import ProcessGroup
 from agents.core.memory_check import check_replay_memory
+from agents.core.restored import checked
 from agents.core.tensor_file import select_prefix
 from agents.core.threads import torch_workers
 from agents.experience import augmentation
@@ -76,6 +78,7 @@ SB3_PRESET: dict[str, Any] = {
 }  # fmt: skip
 
 BUILT_AHEAD = 1024  # decisions whose batches are built together, one batch at least: a sixth faster on one thread
+MOST_AGE = 1 << 30  # decisions of an episode, at most
 MIN_DECISIONS = 2048  # of an iteration; logging each handful would cost more than learning
 
 # --- the learner ----------------------------------------------------------------------------------------------------
@@ -161,6 +164,10 @@ class DQN(Learner):
         return Replay(**vars(layout))
 
     # --- an iteration ---
+
+    @property
+    def iteration_decisions(self) -> int:
+        return self.rounds * self.settings.train_freq
 
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
         """Play and learn until there is something to tell; its numbers for TensorBoard. progress: of the run, 0 to 1."""
@@ -339,8 +346,9 @@ class DQN(Learner):
 
     def restore_algorithm_state(self, tensors: dict[str, Tensor]) -> None:
         self.target.load_state_dict(select_prefix(tensors, "target."))
-        self.pending, self.age = tensors["open"].numpy().copy(), tensors["age"].numpy().copy()
-        self.target_updated = int(tensors["targeted"])
+        self.pending = checked("open", tensors["open"], self.pending).numpy().copy()
+        self.age = checked("age", tensors["age"], self.age, 0, MOST_AGE).numpy().copy()
+        self.target_updated = int(checked("targeted", tensors["targeted"], np.array(0), 0, schema.MOST))
         self._mark = select_prefix(tensors, "mark.")
 
     def write_large_state(self, write: WriteFile, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -1,11 +1,11 @@
 """DQN's loss on a CPU, compiled: `dqn_loss.loss_gradient` in one pass, each derivative above its line. Equal by test."""
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
 from agents.algorithms.dqn_loss import DQNTerms, Transitions
+from games.engine.cache import compiled
 
 
 def loss_gradient(
@@ -22,7 +22,7 @@ def loss_gradient(
     return dq, td_error, terms.float()
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _loss_gradient(q, target_q, online_q, mask, action, reward, discount, weight, real, dq, td_error, terms):
     unity, half = np.float32(1.0), np.float32(0.5)
     preferred = online_q if len(online_q) else target_q

@@ -119,6 +119,7 @@ class GradientStepper(Generic[Terms]):
         for other in more:
             sums += other
         gradient, terms = self.group.all_reduce(sums).split([len(self.gradient), num_terms])
+        terms = terms.clone()  # it is kept: a view of it would keep the whole gradient
         norm = torch.linalg.vector_norm(gradient)
         if self.device.type == "cpu" and not isfinite(norm + terms.sum()):  # reading them would wait for a GPU
             self.gradient.copy_(gradient)

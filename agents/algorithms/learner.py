@@ -11,6 +11,7 @@ from agents.algorithms.collector import Collector
 from agents.algorithms.gradient import GradientStepper
 from agents.algorithms.settings import LearnerSettings, setting_remarks
 from agents.core.distributed import ProcessGroup
+from agents.core.generators import restore_generator
 from agents.core.precision import best_dtype
 from agents.core.tensor_file import select_prefix
 from agents.core.threads import keep_freed_memory, torch_workers
@@ -71,6 +72,7 @@ class Learner:
         self.stepper: GradientStepper = GradientStepper(
             self.network, settings, self.device, self.workers, self.group, self.terms_type
         )
+        remark = self._check_memory(settings.n_envs * (game.players if None in opponents else 1))
         arena = trainable(game).make_arena(settings.n_envs, rank_seed, opponents, settings, self.workers)
         self.collector = Collector(
             arena, self.network, settings.reward_scale, self.device, self.dtype, self.workers, self.group
@@ -79,6 +81,11 @@ class Learner:
         parts = trainable(game).describe_observation(settings)
         self.remarks = [f"{name} ({space}) is {becomes}" for name, space, becomes in parts if becomes.endswith("left out")]
         self.remarks += setting_remarks(settings, game.recipe.get(self.algorithm), game.turns)  # worth a line at a run's start
+        self.remarks += [remark] if remark else []
+
+    def _check_memory(self, rows: int) -> str | None:
+        """A line about the experience that is kept of `rows` seats that learn; `UserError` if there is no room for it."""
+        return None
 
     def close(self) -> None:
         """Give back its threads and the environments."""
@@ -101,6 +108,21 @@ class Learner:
     def lengths(self) -> list[int]:
         """Ticks of these episodes."""
         return self.collector.lengths
+
+    @property
+    def largest_reward(self) -> float:
+        """The greatest absolute value of the rewards in this sitting, scaled."""
+        return self.collector.largest_reward
+
+    @property
+    def iteration_decisions(self) -> int:
+        """How often each environment is stepped in an iteration."""
+        raise TypeError(f"{type(self).__name__} does not learn")
+
+    def give_up_iteration(self, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
+        """Take back the network and the counters of a state, for the agent of the last complete iteration."""
+        self.network.load_state_dict(select_prefix(tensors, "network."))
+        self.collector.steps, self.stepper.updates = counters["steps"], counters["updates"]
 
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
         """Play, learn, and tell what TensorBoard shows. progress: of the run, 0 to 1, whenever it is asked."""
@@ -147,7 +169,8 @@ class Learner:
         self.stepper.restore(select_prefix(tensors, "optimizer."))
         remark = self.collector.restore(tensors)
         self.remarks += [remark] if remark else []
-        self.generator.set_state(tensors["generator"])
+        if not restore_generator(self.generator, tensors["generator"]):
+            self.remarks.append("The run began on another kind of device, whose random numbers cannot go on here: others begin")
         self.collector.steps, self.stepper.updates = counters["steps"], counters["updates"]
         self.restore_algorithm_state(select_prefix(tensors, "own."))
 

@@ -19,6 +19,8 @@ from agents.algorithms.learner import Learner
 from agents.algorithms.ppo_loss import Minibatch, PPOTerms
 from agents.algorithms.settings import LearnerSettings
 from agents.core.distributed import ProcessGroup
+from agents.core.memory_check import check_rollout_memory
+from agents.core.restored import checked
 from agents.experience import augmentation
 from agents.experience.rollout import Rollout, truncated_rows
 from agents.networks.action_choice import masked, sample
@@ -148,6 +150,16 @@ class PPO(Learner):
         self.last_value = torch.zeros(self.collector.rows, device=self.device)
         # The recurrent state before each row's first decision of the rollout, and before its latest; None without a memory.
         self.first_state = self.latest_state = self.collector.memory
+
+    def _check_memory(self, rows: int) -> str:
+        settings, encoder = self.settings, self.network.encoder
+        stored = torch.float32 if settings.observation == "objects" else torch.uint8
+        needed = Rollout.nbytes(settings.n_steps, rows, encoder.stored, stored, self.game.num_actions, masks=True)
+        return check_rollout_memory(settings.n_envs, needed, self.group.local_size)
+
+    @property
+    def iteration_decisions(self) -> int:
+        return self.settings.n_steps
 
     def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
         """One iteration; its numbers for TensorBoard. progress: of the run, 0 to 1."""
@@ -320,7 +332,10 @@ class PPO(Learner):
         return carried | {name: tensor for name, tensor in states.items() if tensor is not None}
 
     def restore_algorithm_state(self, tensors: dict[str, Tensor]) -> None:
+        highest = {"action": self.game.num_actions - 1, "end": OUT_OF_TIME, "mask": 1}
         for name, tensor in self.rollout.fields().items():
-            tensor[0] = tensors[f"carried.{FILE_NAMES.get(name, name)}"]
+            carried, low = tensors[f"carried.{FILE_NAMES.get(name, name)}"], 0 if name in highest else None
+            tensor[0] = checked(name, carried, tensor[0], low, highest.get(name), finite=False)
         if self.first_state is not None:
-            self.first_state, self.latest_state = tensors["first"].to(self.device), tensors["before"].to(self.device)
+            first, before = (checked(name, tensors[name], self.first_state) for name in ("first", "before"))
+            self.first_state, self.latest_state = first.to(self.device), before.to(self.device)

@@ -6,12 +6,12 @@ which together took a third of their time with a small network. Equal to the ref
 
 import math
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
 from agents.algorithms.ppo_loss import Minibatch, PPOTerms
+from games.engine.cache import compiled
 
 
 def loss_gradient(logits: Tensor, value: Tensor, minibatch: Minibatch) -> tuple[Tensor, Tensor, Tensor]:
@@ -30,7 +30,7 @@ def loss_gradient(logits: Tensor, value: Tensor, minibatch: Minibatch) -> tuple[
     return dlogits, dvalue, terms.float()
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _log_softmax(logits, mask, log_probs, probs):
     """log π = logits − logsumexp(logits) over the allowed actions, and π; returns the entropy. mask: empty, where all are."""
     any_allowed = len(mask) == 0
@@ -56,7 +56,7 @@ def _log_softmax(logits, mask, log_probs, probs):
     return entropy
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _loss_gradient(
     logits, values, indices, mask, action, old_log_prob, old_value, raw_advantage, target, numbers, dlogits, dvalue, terms
 ):

@@ -52,6 +52,29 @@ DEPENDS_ON: dict[str, tuple[str, tuple[Any, ...]]] = {
     "augment_intensity": ("augment", ("intensity", "both")),
 }
 
+# Settings that only one algorithm uses, though agents' files keep them for all.
+OWNER = {"normalize_value": "ppo", "temperature": "ppo", "dueling": "dqn", "epsilon": "dqn"}
+
+
+def has_effect(settings: LearnerSettings, name: str) -> bool:
+    """Whether another setting's value leaves this one anything to do."""
+    other, values = DEPENDS_ON.get(name, ("", ()))
+    if not other or (other == "network" and settings.network_digest):  # a network of somebody's own may make use of it
+        return True
+    return getattr(settings, other) in values
+
+
+def applicable(settings: LearnerSettings, algorithm: str) -> dict[str, Any]:
+    """The settings that do something: none of another algorithm, none that another setting leaves nothing to do."""
+    values = asdict(settings).items()
+    return {name: value for name, value in values if OWNER.get(name, algorithm) == algorithm and has_effect(settings, name)}
+
+
+def unusual(settings: LearnerSettings, algorithm: str) -> dict[str, Any]:
+    """The settings that do something and differ from their defaults."""
+    defaults = asdict(type(settings)())
+    return {name: value for name, value in applicable(settings, algorithm).items() if value != defaults[name]}
+
 
 def setting_remarks(settings: LearnerSettings, recipe: dict[str, Any] | None = None, turns: bool = False) -> list[str]:
     """A line for each setting that is seldom wise or does nothing.
@@ -67,10 +90,8 @@ def setting_remarks(settings: LearnerSettings, recipe: dict[str, Any] | None = N
     if tau < 1 and interval >= 1000:
         often = f"{interval:,} decisions"
         remarks.append(f"The target network takes {tau:g} of the other only every {often}: --set target_update_interval=1")
-    for name, (other, values) in DEPENDS_ON.items():
+    for name, (other, _) in DEPENDS_ON.items():
         value = getattr(settings, name, None)
-        if other == "network" and settings.network_digest:
-            continue  # a network of somebody's own may make use of it
-        if value is not None and value != defaults[name] and getattr(settings, other) not in values:
+        if value is not None and value != defaults[name] and not has_effect(settings, name):
             remarks.append(f"{name}={value:g} does nothing here: {other} is {str(getattr(settings, other)).lower()}")
     return remarks

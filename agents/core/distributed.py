@@ -52,7 +52,7 @@ class ProcessGroup:
         """Raise `UserError` for a device on which several ranks cannot compute together."""
         if self.size > 1 and device not in ("cpu", "cuda"):
             raise UserError(f"Several processes train together on cpu or cuda, not on {device}.\nGive --device cpu.")
-        if self.size > 1 and device == "cuda" and self.local >= (count := torch.cuda.device_count()):
+        if self.size > 1 and device == "cuda" and self.local_size > (count := torch.cuda.device_count()):
             raise UserError(f"Every rank needs a GPU of its own, and here are {count}.\nGive --nproc-per-node {count}.")
 
     # --- collective operations: every rank calls them ---
@@ -296,6 +296,8 @@ def run_group(lead: Callable[[ProcessGroup], int], follow: Callable[[ProcessGrou
         code, message = (2, message) if message else (1, f"One of the {group.size} ranks is gone: {str(lost).splitlines()[0]}")
     except KeyboardInterrupt:  # nothing is there to save yet
         code = 130
+        if group.rank == 0:
+            print("\nStopped before the first iteration.", file=sys.stderr, flush=True)
     except SystemExit as end:  # from argparse
         code = end.code if isinstance(end.code, int) else 2
     finally:

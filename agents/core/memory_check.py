@@ -1,8 +1,13 @@
-"""Free memory of this machine, and whether a replay buffer fits into it."""
+"""Free memory of this machine, and whether a replay buffer, a rollout or a network fits into it."""
 
 import os
 import sys
+from collections.abc import Sequence
+from math import prod
 from pathlib import Path
+
+import torch
+from torch.overrides import TorchFunctionMode
 
 from games.errors import UserError
 
@@ -44,6 +49,56 @@ def check_replay_memory(decisions: int, needed: int, processes: int = 1) -> str:
             f"Choose --set buffer_size={int(decisions * 0.5 * available / needed)}, or smaller observations: --set size=…"
         )
     return f"{size[0].upper()}{size[1:]}"
+
+
+def check_rollout_memory(environments: int, needed: int, processes: int = 1) -> str:
+    """A line about a rollout of `needed` bytes; `UserError` if memory lacks room for one per process."""
+    available = free_memory() / processes
+    if needed > 0.8 * available:
+        raise UserError(
+            f"There is no room for a rollout of {format_bytes(needed)}; {format_bytes(available)} are free.\n"
+            f"Choose --envs {max(1, int(environments * 0.5 * available / needed))}, fewer --set n_steps=…, "
+            "or smaller observations: --set size=…"
+        )
+    return f"Rollout: {format_bytes(needed)}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory could not be allocated: NumPy's, torch's on a GPU, and torch's on a CPU.
+
+    >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
+    (True, False)
+    """
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+
+
+MOST_PARAMETERS = 250_000_000  # of a network; a Nature CNN has 1.7 million
+
+
+class SizeGuard(TorchFunctionMode):
+    """A context in which making a network of an absurd size raises `UserError`; a network made in it is thrown away.
+
+    It counts what `torch.empty` is asked for, with which torch's layers make their parameters, and spares what takes long:
+    making them orthogonal.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parameters = 0  # numbers so far
+        self.most = int(min(MOST_PARAMETERS, 0.8 * free_memory() / 16))  # float32 weights, gradients, Adam's two moments
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.empty:
+            shape = args[0] if args and isinstance(args[0], Sequence) else args
+            self.parameters += prod(shape)
+            if self.parameters > self.most:
+                raise UserError(
+                    f"The network would have {self.parameters:,} parameters or more; {self.most:,} are the most here.\n"
+                    "Choose smaller layers (hidden, channels, memory_size) or smaller observations (size, stack)."
+                )
+        if func is torch.linalg.qr:
+            return args[0], args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def format_bytes(count: float) -> str:

@@ -49,6 +49,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "temperature": (0, 1000), "epsilon": (0, 1), "delay": (0, 60),
 }  # fmt: skip
 
+# What each word in an agent's file may be; networks, of which users have their own, are looked up when they are built.
+CHOICES: dict[str, tuple[str, ...]] = {"observation": ("pixels", "planes", "objects"), "memory": ("none", "lstm")}
+
 
 def typed(name: str, value: Any, kind: type) -> Any:
     """A setting's value, from Python or from the command line's text; `UserError` if it is not of the kind."""

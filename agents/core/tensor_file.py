@@ -6,12 +6,16 @@ renamed, so that a crash or a full disk never harms an earlier version of it.
 
 import contextlib
 import hashlib
-import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from agents.core import schema
+from agents.core.version import VERSION
 from games.errors import UserError
 
 if TYPE_CHECKING:  # metadata are read before torch is imported
@@ -21,6 +25,22 @@ FORMAT = 1  # of the metadata; raised when old readers would misread a new file
 SIGNATURE = "sparring"
 UNSEALED = "0" * 64  # placeholder for the checksum while it is computed
 LONGEST_HEADER = 10_000_000  # bytes; our files need less than a tenth
+# Bytes of a file of each kind, at most: more than any network or replay here has. What is longer is not read into memory.
+LARGEST = {"agent": 1 << 32, "checkpoint": 1 << 40, "replay": 1 << 40, "rank": 1 << 40}
+
+
+class Header(msgspec.Struct, rename={"metadata": "__metadata__"}):
+    """The part of a safetensors file's header that is read here."""
+
+    metadata: dict[str, str] = {}
+
+
+class Envelope(schema.Written):
+    """The part of the metadata that all kinds of files have; `kind` says what the rest is."""
+
+    format: schema.Count
+    kind: str
+    sha256: str
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -78,7 +98,7 @@ def pack(tensors: "Mapping[str, Tensor]", meta: dict[str, Any], kind: str) -> by
     from safetensors.torch import save as to_bytes
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({"format": FORMAT, "kind": kind, "sha256": UNSEALED, **meta})
+    text = schema.encode({"format": FORMAT, "kind": kind, "sha256": UNSEALED, "written_by": VERSION, **meta})
     data = to_bytes(plain, {SIGNATURE: text})
     return data.replace(UNSEALED.encode(), _seal(data, UNSEALED).encode(), 1)
 
@@ -94,21 +114,35 @@ def _seal(data: bytes, written: str) -> str:
 
 def load(path: Path, kind: str) -> "tuple[dict[str, Tensor], dict[str, Any]]":
     """Tensors and metadata of a file that `save` wrote; `UserError` says what is wrong with any other file."""
-    return unpack(path, _read(path), kind)
+    return unpack(path, read_bytes(path, LARGEST[kind]), kind)
 
 
 def load_metadata(path: Path, kind: str) -> dict[str, Any]:
     """Like `load`, but only the metadata, without torch."""
-    return _sealed_metadata(path, _read(path), kind)
+    return _sealed_metadata(path, read_bytes(path, LARGEST[kind]), kind)
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path, largest: int) -> bytes:
+    """The content of a file of so many bytes at most; `UserError` for one that cannot be read, is larger, or is no file."""
     try:
-        return path.read_bytes()
+        with open(path, "rb", opener=_open_at_once) as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise UserError(f"{path} is no file.")
+            if about.st_size > largest:
+                raise UserError(f"{path} is too large: {about.st_size:,} bytes, where {largest:,} are the most.")
+            return file.read(about.st_size)
+    except MemoryError:
+        raise UserError(f"{path} does not fit into memory.") from None
     except FileNotFoundError:
         raise UserError(f"There is no file {path}.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; of a pipe nobody waits for the other end."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def unpack(path: Path, data: bytes, kind: str) -> "tuple[dict[str, Tensor], dict[str, Any]]":
@@ -126,15 +160,15 @@ def unpack(path: Path, data: bytes, kind: str) -> "tuple[dict[str, Tensor], dict
 def _sealed_metadata(path: Path, data: bytes, kind: str) -> dict[str, Any]:
     """The metadata, after format, kind and checksum have been checked."""
     meta = _metadata(path, data)
-    if meta.get("format") != FORMAT:
+    envelope = schema.check(path, meta, Envelope)
+    if envelope.format != FORMAT:
         raise UserError(
-            f"{path} has format {meta.get('format')}; this version of Sparring reads format {FORMAT}.\n"
+            f"{path} has format {envelope.format}; this version of Sparring reads format {FORMAT}.\n"
             "It was written by a newer version: update Sparring to use it."
         )
-    if meta.get("kind") != kind:
-        raise UserError(f"{path} is a file of the kind '{meta.get('kind')}', not '{kind}'.")
-    written = meta.get("sha256")
-    if not isinstance(written, str) or len(written) != len(UNSEALED) or _seal(data, written) != written:
+    if envelope.kind != kind:
+        raise UserError(f"{path} is a file of the kind '{envelope.kind[:40]}', not '{kind}'.")
+    if len(envelope.sha256) != len(UNSEALED) or _seal(data, envelope.sha256) != envelope.sha256:
         raise UserError(f"{path} is damaged: its checksum does not match.\nUse a copy, or an earlier checkpoint of its run.")
     return meta
 
@@ -146,21 +180,15 @@ def _metadata(path: Path, data: bytes) -> dict[str, Any]:
             f"{path} is a zip file, as Stable-Baselines3 writes them: opening one can run code that is hidden in it.\n"
             "Sparring's own agents are .safetensors files."
         )
-    try:
-        length = int.from_bytes(data[:8], "little")
-        if not 2 <= length <= len(data) - 8:
-            raise ValueError("its header is cut off")
-        if length > LONGEST_HEADER:
-            raise ValueError("its header is too long")
-        header = json.loads(data[8 : 8 + length])
-        meta = json.loads(header["__metadata__"][SIGNATURE])
-        if not isinstance(meta, dict):
-            raise ValueError("its metadata is no object")
-        return meta
-    except KeyError:
-        raise UserError(f"{path} is not one of Sparring's: it lacks the metadata.") from None
-    except (ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"{path} is none of Sparring's files, or is damaged: {error}.") from error
+    length, verdict = int.from_bytes(data[:8], "little"), "is none of Sparring's files, or is damaged"
+    if not 2 <= length <= len(data) - 8:
+        raise UserError(f"{path} {verdict}: its header is cut off.")
+    if length > LONGEST_HEADER:
+        raise UserError(f"{path} {verdict}: its header is too long.")
+    header = schema.decode(path, data[8 : 8 + length], Header, verdict)
+    if SIGNATURE not in header.metadata:
+        raise UserError(f"{path} is not one of Sparring's: it lacks the metadata.")
+    return schema.decode(path, header.metadata[SIGNATURE].encode(), dict[str, Any], verdict)
 
 
 def select_prefix(tensors: "dict[str, Tensor]", prefix: str) -> "dict[str, Tensor]":

@@ -15,11 +15,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.core.restored import checked
 from agents.experience.replay_kernels import gather_stacks, n_step_return
 from agents.experience.sum_tree import SumTree
 from games.errors import UserError
 
+MOST_ENTRIES = 1 << 30  # ever written to a row
 SCALARS = ("action", "reward", "end", "age", "real", "mask", "state")  # of each entry, besides its frame
+
+
+def unpacked(data: bytes, length: int) -> bytes:
+    """The content that zlib has packed, whose length is known; `ValueError` for any other length, before it is all in memory.
+
+    >>> unpacked(zlib.compress(b"frames"), 6)
+    b'frames'
+    >>> unpacked(zlib.compress(bytes(1 << 30)), 6)
+    Traceback (most recent call last):
+    ValueError: it holds more than 6 bytes of frames
+    """
+    packed = zlib.decompressobj()
+    raw = packed.decompress(data, length + 1)
+    if len(raw) > length:
+        raise ValueError(f"it holds more than {length} bytes of frames")
+    if len(raw) < length or not packed.eof:
+        raise ValueError(f"it holds {len(raw)} bytes of frames, not {length}")
+    return raw
 
 
 @dataclass
@@ -275,13 +295,33 @@ class Replay(ReplayLayout):
         self.frame_files = {}
         for name in frame_files:
             tensors = get(name)
-            self.count = self.frame_files[name] = tensors["count"].numpy().copy()
-            row, entry = self._entries_from(tensors["begun"].numpy())
             try:
-                raw = np.frombuffer(zlib.decompress(tensors["frames"].numpy().tobytes()), self.frames.dtype)
+                begun = checked("begun", tensors["begun"], self.count, 0, MOST_ENTRIES).numpy()
+                self.count = checked("count", tensors["count"], self.count, 0, MOST_ENTRIES).numpy().copy()
+                if (begun > self.count).any() or (self.count - begun > self.size).any():
+                    raise ValueError("it holds more entries than a row")
+                row, entry = self._entries_from(begun)
+                length = len(row) * math.prod(self.frame) * self.frames.itemsize
+                raw = np.frombuffer(unpacked(tensors["frames"].numpy().tobytes(), length), self.frames.dtype)
                 self.frames[row, entry % self.size] = raw.reshape(len(row), *self.frame)
-            except (zlib.error, ValueError) as error:
+            except (zlib.error, KeyError, ValueError) as error:
                 raise UserError(f"The replay's file {name} does not fit the run: {error}.") from error
-        for name, tensor in small.items():
-            getattr(self, name)[:] = tensor.numpy()
+            self.frame_files[name] = self.count
+        current, highest = self.small(), {"action": self.actions - 1, "end": 2, "age": MOST_ENTRIES, "real": 1, "mask": 1}
+        for name, tensor in current.items():
+            low = 0 if name in highest else None
+            getattr(self, name)[:] = checked(name, small[name], tensor, low, highest.get(name)).numpy()
+        self._check_mark(mark)
         self.rewind(mark)
+
+    def _check_mark(self, mark: dict[str, Tensor]) -> None:
+        """`ValueError` for a mark to which nobody can rewind."""
+        current = self.mark()
+        for name, (low, high) in {"reward": (None, None), "end": (0, 2), "count": (0, MOST_ENTRIES)}.items():
+            checked(name, mark[name], current[name], low, high)
+        checked("greatest", mark["greatest"], current["greatest"], 0.0)
+        if self.tree is not None:
+            checked("priority", mark["priority"], current["priority"], 0.0)
+        undone = self.count - mark["count"].numpy()
+        if (undone < 0).any() or (undone > self.size).any():
+            raise ValueError("the replay's files are not those of its checkpoint")

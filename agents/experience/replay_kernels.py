@@ -1,12 +1,12 @@
 """Compiled loops over a replay's ring buffers: frame stacks and n-step returns."""
 
-import numba
 import numpy as np
 
 from agents.networks.patches import widest_word
+from games.engine.cache import compiled
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _gather_stacks(frames, age, row, entry, out):
     length, stack = frames.shape[1], out.shape[1]
     for b in range(len(row)):
@@ -32,7 +32,7 @@ def gather_stacks(frames: np.ndarray, age: np.ndarray, row: np.ndarray, entry: n
     return out.view(frames.dtype).reshape(len(row), stack, *frame)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def n_step_return(row, entry, reward, end, steps, gamma):
     """n-step returns of entries [B] of ring buffers [R, L]: the entry to bootstrap from, the summed reward, its discount.
 

@@ -1,6 +1,7 @@
 """On-policy experience: T steps of the learning seats' observations and decisions."""
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
@@ -48,6 +49,12 @@ class Rollout:
             end=zeros(kind=torch.uint8),
             truncated_value=zeros(),
         )
+
+    @staticmethod
+    def nbytes(steps: int, rows: int, stored: tuple[int, ...], dtype: torch.dtype, actions: int, masks: bool) -> int:
+        """The bytes of `empty` with these arguments."""
+        each = prod(stored) * dtype.itemsize + actions * masks + 8 + 4 * 4 + 3  # action, four numbers, three flags
+        return (steps + 1) * rows * each
 
     def fields(self) -> dict[str, Tensor]:
         """Its tensors by name."""

@@ -1,10 +1,11 @@
 """A sum tree: samples leaves in proportion to their priorities in logarithmic time, by compiled loops."""
 
-import numba
 import numpy as np
 
+from games.engine.cache import compiled
 
-@numba.njit(nogil=True, cache=True)
+
+@compiled
 def _tree_set(tree, leaves, priority):
     half = len(tree) // 2
     for k in range(len(leaves)):
@@ -15,7 +16,7 @@ def _tree_set(tree, leaves, priority):
             tree[node] = tree[2 * node] + tree[2 * node + 1]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _tree_find(tree, fraction, leaves):
     half = len(tree) // 2
     for k in range(len(fraction)):

@@ -1,5 +1,6 @@
 """The recurrent memory of a network, and how the decisions of a batch follow each other."""
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +8,9 @@ from torch import Tensor, nn
 
 from agents.core.settings import AgentSettings
 from games.errors import UserError, nearest
+
+# On a GPU, cuDNN copies an LSTM's weights together for each call and says so: ours are cast for each call anyway.
+warnings.filterwarnings("ignore", "RNN module weights are not part", UserWarning)
 
 MEMORIES = ("none", "lstm")
 

@@ -2,11 +2,12 @@
 
 import functools
 
-import numba
 import numpy as np
 
+from games.engine.cache import compiled
 
-@numba.njit(nogil=True, cache=True)
+
+@compiled
 def _reorder(rows, order, out):
     for i in range(len(rows)):
         row, new = rows[i], out[i]

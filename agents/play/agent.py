@@ -1,7 +1,11 @@
 """`Agent`: a trained network with all settings that it needs to act as in training. One file; opening it runs no code."""
 
+import copy
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from torch import Tensor
 import games
 from agents.core import tensor_file
 from agents.core.game_names import is_gym
+from agents.core.memory_check import SizeGuard
 from agents.core.settings import AgentSettings
 from agents.networks import custom
 from agents.networks.action_choice import masked
@@ -23,6 +28,11 @@ from agents.play.trainable import AnyGame, trainable
 from games.engine.batch import Batch
 from games.engine.loader import Game
 from games.errors import UserError
+
+# The newest loaded networks of our own games, by the checksum of their file and the game's sizes; agents get copies of them.
+LOADED: OrderedDict[tuple[Any, ...], Network] = OrderedDict()
+KEPT = 8
+LOCK = threading.Lock()
 
 
 class Agent:
@@ -55,11 +65,7 @@ class Agent:
         if network is not None:
             custom.load(network)
         custom.require(info.settings, str(path), f"{path} was trained", "Name its file: --network FILE (in Python: network=…)")
-        with torch.device("meta"):  # allocates nothing until the shapes are known to be right
-            _check_shapes(path, build_network(game, info.settings, info.algorithm), tensors)
-        built = build_network(game, info.settings, info.algorithm)
-        built.load_state_dict(tensors)
-        return cls(game, info, built, device)
+        return cls(game, info, _loaded_network(path, game, info, tensors, meta["sha256"]), device)
 
     def save(self, path: str | Path) -> None:
         """Write the agent, atomically."""
@@ -74,10 +80,11 @@ class Agent:
 
         observation: uint8 [size, size, stack] pixels, [size, size, stack * roles] planes, or float32 objects; of a Gymnasium
             environment whatever it gives: a dict, or a list of such for [B, …].
-        mask: allowed actions (`info["action_mask"]`), [A] or [B, A].
+        mask: allowed actions (`info["action_mask"]`), [A] or [B, A]; a Gymnasium environment may show them in its observation.
         start: true, a bool or [B], where the observation is the first of an episode: there a memory is reset.
         """
         settings = self.info.settings
+        masks = trainable(self.game).to_masks(observation, mask)
         observation = trainable(self.game).to_frames(observation, settings)
         frame = frame_shape_of(self.game, settings)
         ndim = 3 if settings.is_image else 1  # of a single observation
@@ -86,7 +93,6 @@ class Agent:
         if ndim == 3:
             batch = batch.transpose(0, 3, 1, 2)
         batch = np.ascontiguousarray(batch).reshape(len(batch), settings.stack, *frame)
-        masks = None if mask is None else np.asarray(mask)[None] if single else np.asarray(mask)
         begins = torch.from_numpy(np.broadcast_to(start, len(batch)).copy()).to(self.device)
         if self._state is None or len(self._state) != len(batch):
             self._state = self.initial_state(len(batch))
@@ -143,16 +149,43 @@ class Agent:
         return SeatedAgent(self, batch, rows)
 
 
+def _loaded_network(path: Path, game: AnyGame, info: AgentInfo, tensors: dict[str, Tensor], checksum: str) -> Network:
+    """The network of a file: built the first time, then copied, which takes a hundredth of the time."""
+    if info.settings.network_digest or not isinstance(game, Game):  # a user's own network may not be made to be copied
+        return _built_network(path, game, info, tensors)
+    key = (checksum, frame_shape_of(game, info.settings), game.num_actions)
+    with LOCK:
+        if key not in LOADED:
+            LOADED[key] = _built_network(path, game, info, tensors)
+        LOADED.move_to_end(key)
+        while len(LOADED) > KEPT:
+            LOADED.popitem(last=False)
+        return copy.deepcopy(LOADED[key])
+
+
+def _built_network(path: Path, game: AnyGame, info: AgentInfo, tensors: dict[str, Tensor]) -> Network:
+    # The numbers that a new network draws are replaced: torch's random stream does not move by them.
+    with torch.random.fork_rng(devices=[]):
+        with torch.device("meta"):  # allocates nothing until the shapes are known to be right
+            _check_shapes(path, build_network(game, info.settings, info.algorithm), tensors)
+        network = build_network(game, info.settings, info.algorithm)
+    network.load_state_dict(tensors)
+    return network
+
+
 def frame_shape_of(game: AnyGame, settings: AgentSettings) -> tuple[int, ...]:
     """The shape of one frame of the game, as these settings observe it."""
     return trainable(game).frame_shape(settings.observation, settings.size)
 
 
 def build_network(game: AnyGame, settings: AgentSettings, algorithm: str = "ppo") -> Network:
-    """A new network for a game, with the heads of an algorithm."""
+    """A new network for a game, with the heads of an algorithm. `UserError` if it is of an absurd size."""
     shape = (settings.stack, *frame_shape_of(game, settings))
     image = trainable(game).image_shape(settings.observation, settings.size)
-    return NETWORKS[algorithm](shape, game.num_actions, settings, image)
+    make = partial(NETWORKS[algorithm], shape, game.num_actions, settings, image)
+    with torch.random.fork_rng(devices=[]), SizeGuard():
+        make()
+    return make()
 
 
 def describe_agent(game: AnyGame, settings: AgentSettings, algorithm: str) -> AgentInfo:

@@ -1,15 +1,19 @@
 """The metadata of agents' files, and of the agents of runs. Read without torch, so that a window need not wait for it."""
 
-import json
 import math
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from agents.core import tensor_file
-from agents.core.settings import ALGORITHMS, RANGES, TRAINERS, AgentSettings, check_range, typed
+import msgspec
+from msgspec import Meta
+
+from agents.core import schema, tensor_file
+from agents.core.settings import ALGORITHMS, CHOICES, RANGES, TRAINERS, AgentSettings
 from agents.play.game_info import GameInfo
 from games.errors import UserError
+
+LONGEST_CONFIG = 1_000_000  # bytes
 
 
 @dataclass
@@ -27,6 +31,45 @@ class AgentInfo:
     score: dict[str, Any] = field(default_factory=dict)  # the final evaluation
 
 
+SettingsFile = schema.settings_schema(AgentSettings, RANGES, CHOICES)
+SETTINGS = {each.name for each in fields(AgentSettings)}
+
+
+class ScoreFile(msgspec.Struct):
+    """The numbers that are read of an evaluation in an agent's file or in results.json; other numbers may stand beside it."""
+
+    games: schema.Count | None = None
+    win_rate: Annotated[float, Meta(ge=0, le=1)] | None = None
+    interval: tuple[float, float] | None = None
+    mean_return: float | list[float] | None = None
+    return_interval: tuple[float, float] | None = None
+
+
+class AgentFile(tensor_file.Envelope, kw_only=True, forbid_unknown_fields=True):
+    """The schema of an agent's metadata."""
+
+    game: schema.Name
+    game_version: schema.Count
+    game_digest: schema.Name | None
+    algorithm: Literal[ALGORITHMS]  # type: ignore[valid-type]
+    settings: dict[str, Any]  # `SettingsFile`
+    seats: Annotated[list[Annotated[int, Meta(ge=0, le=1)]], Meta(max_length=2)]
+    steps: schema.Count
+    rating: float | None
+    score: dict[str, Any]  # `ScoreFile`
+
+
+class RunFile(schema.Written, kw_only=True):
+    """The part of config.json that describes the run's agent."""
+
+    game: schema.Name
+    game_version: schema.Count
+    game_digest: schema.Name | None
+    algorithm: Literal[ALGORITHMS]  # type: ignore[valid-type]
+    trainer: Literal[TRAINERS]  # type: ignore[valid-type]
+    learner: dict[str, Any]  # the agent's settings among others
+
+
 def peek(path: Path) -> AgentInfo:
     """The metadata of an agent's file, of whose weights only the checksum is verified. Needs no torch."""
     return info_of(path, tensor_file.load_metadata(path, "agent"))
@@ -34,36 +77,31 @@ def peek(path: Path) -> AgentInfo:
 
 def info_of(path: Path, meta: dict[str, Any]) -> AgentInfo:
     """The metadata of a file as an `AgentInfo`; `UserError` for any value that our files never contain."""
+    found = schema.check(path, meta, AgentFile)
+    schema.check(path, found.score, ScoreFile, "score", found.written_by)
+    _check_printable(path, found.game)
+    return AgentInfo(
+        game=found.game,
+        game_version=found.game_version,
+        game_digest=found.game_digest,
+        algorithm=found.algorithm,
+        settings=_settings_of(path, found.settings, "settings", found.written_by),
+        seats=found.seats,
+        steps=found.steps,
+        rating=found.rating,
+        score=found.score,
+    )
 
-    def fail(name: str, value: Any) -> UserError:
-        return UserError(f"{path} is damaged or was not written by Sparring: its {name} is {str(value)[:40]!r}.")
 
-    def checked(name: str, value: Any, *kinds: type) -> Any:
-        if type(value) not in kinds or (type(value) is float and not math.isfinite(value)):
-            raise fail(name, value)
-        return value
+def _settings_of(path: Path, values: dict[str, Any], place: str, written_by: str) -> AgentSettings:
+    values = schema.with_added(values, SETTINGS, written_by)
+    return AgentSettings(**msgspec.structs.asdict(schema.check(path, values, SettingsFile, place, written_by)))
 
-    names = {f.name for f in fields(AgentInfo) if f.name != "settings"}
-    values = {name: value for name, value in meta.items() if name in names}
-    for name, *kinds in (
-        ("game", str), ("game_version", int), ("game_digest", str, type(None)), ("algorithm", str), ("seats", list),
-        ("steps", int), ("rating", int, float, type(None)), ("score", dict),
-    ):  # fmt: skip
-        checked(name, values.get(name), *kinds)
-    if not values["game"].isprintable():
-        raise fail("game", values["game"])
-    if values["algorithm"] not in ALGORITHMS:
-        raise fail("algorithm", values["algorithm"])
-    kinds_of = {f.name: type(f.default) for f in fields(AgentSettings)}
-    settings = checked("settings", meta.get("settings"), dict)
-    for name, value in settings.items():
-        if name not in kinds_of:
-            raise UserError(f"{path} has a setting this version does not know: {name[:40]}.")
-        checked(name, value, *((int, float) if kinds_of[name] is float else (kinds_of[name],)))
-        low, high = RANGES.get(name, (-math.inf, math.inf))
-        if not isinstance(value, str) and not low <= value <= high:
-            raise fail(name, value)
-    return AgentInfo(settings=AgentSettings(**settings), **values)
+
+def _check_printable(path: Path, game: str) -> None:
+    """The name of a game is printed: it holds no line ends and no commands for the terminal."""
+    if not game.isprintable():
+        raise UserError(f"{path} is damaged or was not written by Sparring: its game is {ascii(game)[:40]}.")
 
 
 @dataclass
@@ -77,35 +115,25 @@ class RunInfo:
 def read_run(folder: Path) -> RunInfo:
     """The agent of a run, by its config.json; `UserError` if there is none or it does not fit this version."""
     path, values = folder / "config.json", config_values(folder)
-    try:
-        if values["algorithm"] not in ALGORITHMS:
-            raise KeyError(values["algorithm"])
-        kinds = {f.name: type(f.default) for f in fields(AgentSettings)}
-        learner = {name: typed(name, value, kinds[name]) for name, value in values["learner"].items() if name in kinds}
-        agent = AgentInfo(
-            game=values["game"],
-            game_version=values["game_version"],
-            game_digest=values["game_digest"],
-            algorithm=values["algorithm"],
-            settings=AgentSettings(**learner),
-        )
-    except (AttributeError, KeyError, TypeError) as error:
-        raise UserError(f"{path} was written by another version of Sparring: {error}.") from error
-    for name, value in learner.items():
-        if isinstance(value, (int, float)):
-            check_range(name, value, RANGES)
-    return RunInfo(values.get("trainer", TRAINERS[0]), agent)
+    found = schema.check(path, values, RunFile)
+    _check_printable(path, found.game)
+    learner = {name: value for name, value in found.learner.items() if name in SETTINGS}
+    agent = AgentInfo(
+        game=found.game,
+        game_version=found.game_version,
+        game_digest=found.game_digest,
+        algorithm=found.algorithm,
+        settings=_settings_of(path, learner, "learner", found.written_by),
+    )
+    return RunInfo(found.trainer, agent)
 
 
 def config_values(folder: Path) -> dict[str, Any]:
     """The JSON object in the config.json of a run's folder; `UserError` if there is none."""
     path = folder / "config.json"
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{folder} holds no run: it has no config.json.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read: {error}.") from error
+    if not path.exists():
+        raise UserError(f"{folder} holds no run: it has no config.json.")
+    return schema.decode(path, tensor_file.read_bytes(path, LONGEST_CONFIG), dict[str, Any])
 
 
 def check_game(path: Path, info: AgentInfo, game: GameInfo) -> None:

@@ -93,7 +93,11 @@ class GameArena:
         return parts
 
     def restore(self, parts: dict[str, Tensor]) -> str | None:
+        players = {name: self.batch.slots[name].copy() for name in ("bot", "frame_skip", "delay", "opening_min", "opening_max")}
         self.batch.restore(parts["batch"].numpy().tobytes())
+        for name, before in players.items():  # else nobody might ever be asked
+            if (self.batch.slots[name] != before).any():
+                raise ValueError(f"the {name} of its environments is another")
         self.view.restore({name: parts[f"view.{name}"].numpy() for name in ("last", "episode")})
         for number, opponent in enumerate(self.opponents):
             opponent.restore(select_prefix(parts, f"rival{number}."))

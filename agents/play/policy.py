@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.core.generators import restore_generator
+from agents.core.restored import checked
 from agents.networks.memory import reset_state
 from agents.play.agent_info import AgentInfo
 from games.engine.batch import Batch
@@ -75,6 +77,7 @@ class SeatedAgent:
 
     def restore(self, parts: dict[str, Tensor]) -> None:
         self.view.restore({name: parts[name].numpy() for name in ("last", "episode")})
-        self.agent.generator.set_state(parts["generator"])
+        restore_generator(self.agent.generator, parts["generator"])
         if self.memory is not None:
-            self.memory, self.episode = parts["memory"].to(self.memory.device), parts["remembered"].numpy().copy()
+            self.memory = checked("memory", parts["memory"], self.memory).to(self.memory.device)
+            self.episode = checked("remembered", parts["remembered"], self.episode).numpy().copy()

@@ -28,6 +28,7 @@ class MatchResult:
     returns: np.ndarray  # [games, participants]
     cut: int  # games truncated by the time limit
     steps_per_second: float  # decisions of all participants
+    note: str = ""  # of games that were cut because they took too long
 
     @property
     def games(self) -> int:
@@ -56,4 +57,5 @@ class MatchResult:
                 "interval": list(wilson(wins[0] + draws / 2, self.games)),
                 "mean_return": [float(mean) for mean in self.returns.mean(0)],
             }
-        return {**common, **result, "steps_per_second": round(self.steps_per_second)}
+        note = {"note": self.note} if self.note else {}
+        return {**common, **result, **note, "steps_per_second": round(self.steps_per_second)}

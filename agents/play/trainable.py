@@ -12,6 +12,7 @@ from agents.core.settings import AgentSettings
 from agents.experience.vec_game import VecGame
 from agents.play.arena import GameArena
 from agents.play.game_info import GameInfo
+from agents.play.limits import MatchLimits
 from agents.play.policy import Policy
 from agents.play.result import MatchResult
 from agents.play.seats import Participant
@@ -39,6 +40,9 @@ class TrainableGame(Protocol):
     def to_frames(self, observation: Any, settings: AgentSettings) -> np.ndarray:
         """One or more observations of the game's environment in the form, channels last, that `Agent.act` takes."""
 
+    def to_masks(self, observation: Any, mask: Any) -> np.ndarray | None:
+        """The masks [B, A] that `Agent.act` uses, from what it is given; None where every action is allowed."""
+
     def env_actions(self, actions: np.ndarray) -> Any:
         """Actions [B], numbered from 0, as the game's own environment takes them: [B], or of several numbers each [B, …]."""
 
@@ -47,14 +51,22 @@ class TrainableGame(Protocol):
     ) -> VecGame:
         """Many copies of the game to learn in."""
 
-    def play_games(self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int) -> MatchResult:
+    def play_games(
+        self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int, limits: MatchLimits
+    ) -> MatchResult:
         """Play games between participants, which have been checked; see `agents.play.match.play_match`."""
 
     def observations(self, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
         """The inputs of an exported graph but its memory, at each decision of an agent that plays all seats of its games."""
 
-    def record_episode(self, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
-        """Pictures uint8 [H, W, 3] of the beginning of an episode, none if it cannot be drawn, and their number per second."""
+    def record_episode(self, participants: list[Participant], seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+        """Pictures uint8 [H, W, 3] of the beginning of an episode, and their number per second. seconds: that it may take.
+
+        `agents.play.video.NotDrawable` if there are none.
+        """
+
+    def close(self) -> None:
+        """Close what evaluations have kept open."""
 
 
 class ExternalGame(GameInfo, TrainableGame, Protocol):
@@ -84,6 +96,9 @@ class NativeGame:
     def to_frames(self, observation: np.ndarray, settings: AgentSettings) -> np.ndarray:
         return observation
 
+    def to_masks(self, observation: np.ndarray, mask: Any) -> np.ndarray | None:
+        return None if mask is None else np.atleast_2d(mask)
+
     def env_actions(self, actions: np.ndarray) -> np.ndarray:
         return actions
 
@@ -92,11 +107,16 @@ class NativeGame:
     ) -> VecGame:
         return GameArena(self.game, num_envs, seed, opponents, settings, workers)
 
-    def play_games(self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int) -> MatchResult:
+    def play_games(
+        self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int, limits: MatchLimits
+    ) -> MatchResult:
         return play_games(self.game, participants, games, seed, levels, threads)
 
-    def record_episode(self, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
+    def record_episode(self, participants: list[Participant], seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
         return record_episode(self.game, participants, seed)
+
+    def close(self) -> None:
+        pass
 
     def observations(self, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
         game, settings = self.game, agent.info.settings

@@ -13,6 +13,10 @@ SECONDS = 6.0
 SIZE = 168  # pixels
 
 
+class NotDrawable(Exception):
+    """There are no pictures of a game; the message says why."""
+
+
 def make_painter(game: Game) -> Any:
     """A `games.render.renderer.Painter` of a game; imports Pygame, which only pictures need."""
     from games.render.renderer import Painter
@@ -20,20 +24,28 @@ def make_painter(game: Game) -> Any:
     return Painter(game)
 
 
+def make_caption(participants: list[Participant]) -> Any:
+    """A `games.render.caption.Caption` with the players' names."""
+    from games.render.caption import Caption
+
+    return Caption([participant.name for participant in participants], SIZE)
+
+
 def record_episode(game: Game, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
-    """The beginning of a game as pictures uint8 [SIZE, SIZE, 3], and their number per second."""
+    """The beginning of a game as pictures uint8 [H, SIZE, 3], names and score above the game, and their number per second."""
     batch = Batch(game, 1, seed, bots=[participant.bot for participant in participants])
     agents = [(seat, participant.agent) for seat, participant in enumerate(participants)]
     players = [agent.player(batch, np.array([[0, seat]])) for seat, agent in agents if agent]
-    painter = make_painter(game)
+    painter, caption = make_painter(game), make_caption(participants)
     fps = 2 if game.turns else TICKS_PER_SECOND // game.frame_skip
     actions = np.zeros(batch.rewards.shape, np.int64)
-    pictures = [painter.picture(batch, size=SIZE)]
-    while len(pictures) < SECONDS * fps:
+    pictures: list[np.ndarray] = []
+    while True:
+        pictures.append(np.concatenate([caption.picture(game.hud(batch.record(0))), painter.picture(batch, size=SIZE)]))
+        if len(pictures) >= SECONDS * fps:
+            return pictures, fps
         for player in players:
             player.act(actions)
         batch.step(actions, max_ticks=game.frame_skip)
         if batch.end[0]:
-            break
-        pictures.append(painter.picture(batch, size=SIZE))
-    return pictures, fps
+            return pictures, fps

@@ -14,7 +14,10 @@ from agents.networks import custom
 from agents.play.agent import build_network, matching_weights
 from agents.play.trainable import AnyGame
 from agents.training import config as configs
+from agents.training import run_folder
 from agents.training.config import Config, RunSettings
+from agents.training.moved_opponents import found_opponents
+from agents.training.run_folder import RunFolder
 from games.errors import UserError, nearest
 
 NO_RESUME = (
@@ -22,10 +25,7 @@ NO_RESUME = (
 )
 
 # Options that a run to go on with has answered already.
-KEPT = (
-    *("algo", "trainer", "memory", "observation", "opponent", "envs", "preset", "init_from", "freeze", "set"),
-    *("name", "seed", "device"),
-)
+KEPT = (*("algo", "trainer", "memory", "observation", "envs", "preset", "init_from", "freeze", "set", "name", "seed"),)
 
 
 def resolve_options(options: argparse.Namespace) -> tuple[AnyGame, str, Any, RunSettings]:
@@ -50,16 +50,24 @@ def resolve_options(options: argparse.Namespace) -> tuple[AnyGame, str, Any, Run
 def _check_ends(options: argparse.Namespace) -> None:
     if options.steps is not None and not (options.steps >= 1 and math.isfinite(options.steps)):
         raise UserError(f"--steps is a whole number, 1 or more, not {options.steps:g}.")
-    if options.time_limit is not None and not options.time_limit >= 5:
-        raise UserError(f"A time limit is 5 seconds at least, not {options.time_limit:g}.")
+    if options.time_limit is not None and not 5 <= options.time_limit < math.inf:
+        raise UserError(f"A time limit is 5 seconds at least, and some number of them, not {options.time_limit:g}.")
 
 
-def new_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, Path]:
-    """A new run of so many processes: its game, config and folder."""
+def new_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, RunFolder]:
+    """A new run of so many processes: its game, config and folder, made and locked."""
     game, config = new_config(options)
     config.ranks = processes
-    folder = configs.new_folder(options.runs, game, config.kind, config.learner.network, config.seed, options.name)
-    configs.write_frame(folder, config)
+    if options.name:
+        folder = run_folder.claim_named(options.runs, game, options.name)
+    else:
+        label = run_folder.automatic_label(config.kind, config.learner.network)
+        folder = run_folder.claim(options.runs, game, None, label, [config.seed])[config.seed]
+    try:
+        configs.write_frame(folder.path, config)
+    except BaseException:
+        folder.abandon()
+        raise
     return game, config, folder
 
 
@@ -113,8 +121,9 @@ def opponents_named(options: argparse.Namespace, game: AnyGame, algorithm: str, 
     return opponents(game, options.opponent or [], recipe, n_envs)
 
 
-def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, Path]:
+def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, Config, RunFolder]:
     """A run to resume, by so many processes: its game, config and folder."""
+    run_folder.check_resumable(options.resume)
     config = configs.read_config(options.resume)
     if config.trainer == "sb3":
         raise UserError(NO_RESUME)
@@ -124,10 +133,14 @@ def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGam
             f"go on with it.\nEach has environments of its own: "
             f"{launcher(config.ranks)} {command_line(['train.py', '--resume', options.resume])}"
         )
-    for name in KEPT:
-        if getattr(options, name) not in (None, []):
-            option = f"--{name.replace('_', '-')}"
-            raise UserError(f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps and --time-limit can.")
+    kept = [name for name in KEPT if getattr(options, name) not in (None, [])]
+    kept += ["opponent"] if any("=" not in text for text in options.opponent or []) else []
+    for name in kept:
+        option = f"--{name.replace('_', '-')}"
+        raise UserError(
+            f"A resumed run keeps its settings: {option} cannot be given.\nOnly --steps, --time-limit and --device can; "
+            "and --opponent OLD=NEW, for an agent that is elsewhere now."
+        )
     game = configs.resumed_game(config, options.game)
     configs.load_resumed_networks(config, options.network or [], options.game, options.resume)
     _check_ends(options)
@@ -135,8 +148,10 @@ def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGam
         config.run.steps = int(options.steps)
     if options.time_limit is not None:
         config.time_limit = options.time_limit
+    config.device = configs.device_of(options.device or config.device)
+    config.opponents = found_opponents(config, options.resume, options.opponent or [])
     configs.check_resumable(config, game)
-    return game, config, options.resume
+    return game, config, RunFolder(options.resume)
 
 
 def chosen_settings(options: argparse.Namespace) -> dict[str, Any]:

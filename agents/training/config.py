@@ -6,28 +6,31 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import torch
+from msgspec import Meta
 
 import games
 from agents.algorithms import dqn, ppo
-from agents.algorithms.settings import CHOICES, LearnerSettings
+from agents.algorithms.settings import CHOICES, OWNER, LearnerSettings
 from agents.bridges.game_loader import load_game
-from agents.core import distributed, tensor_file
+from agents.core import distributed, schema, tensor_file
 from agents.core.game_names import is_gym
+from agents.core.settings import CHOICES as AGENT_CHOICES
 from agents.core.settings import RANGES as AGENT_RANGES
 from agents.core.settings import TRAINERS, check_range, typed
 from agents.core.shell import command_line
+from agents.core.version import VERSION
 from agents.experience import augmentation
 from agents.networks import custom
-from agents.participants import folder_of, participant
+from agents.participants import participant
 from agents.play.agent import Agent
 from agents.play.agent_files import PICKLED, file_of
-from agents.play.agent_info import config_values
+from agents.play.agent_info import RunFile, config_values
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame
 from games.errors import UserError, nearest
@@ -79,8 +82,8 @@ class Config:
         return self.algorithm if self.trainer == TRAINERS[0] else f"{self.trainer}-{self.algorithm}"
 
 
-# Settings that only one algorithm uses, though agents' files keep them for all.
-OWNER = {"normalize_value": "ppo", "temperature": "ppo", "dueling": "dqn", "epsilon": "dqn"}
+DEVICES = ("cpu", "cuda", "mps")
+
 WHY = {
     "ppo": "dqn has no policy, only what actions are worth, learned off policy",
     "dqn": "ppo learns on policy, from what it has just played; it keeps no replay and values no actions",
@@ -162,6 +165,31 @@ def _check(*settings: LearnerSettings | RunSettings) -> None:
                 raise UserError(f"The setting {name} is '{value}'.\n{nearest(value, CHOICES[name])}")
 
 
+# --- the schema of config.json ---------------------------------------------------------------------------------------
+
+
+SETTINGS_FILES = {
+    kind: schema.settings_schema(kind, RANGES, {**CHOICES, **AGENT_CHOICES})
+    for kind in (RunSettings, *(settings for _, settings, _ in ALGORITHMS.values()))
+}
+
+
+class ConfigFile(RunFile, kw_only=True, forbid_unknown_fields=True):
+    """The schema of config.json; `SETTINGS_FILES` are those of `run` and `learner`."""
+
+    seed: Annotated[int, Meta(ge=0, lt=1 << 31)]
+    time_limit: Annotated[float, Meta(gt=0)] | None
+    opponents: Annotated[list[schema.Text], Meta(max_length=MANY)]
+    opponent_digests: Annotated[list[schema.Name | None], Meta(max_length=MANY)]
+    device: Literal[DEVICES]  # type: ignore[valid-type]
+    ranks: Annotated[int, Meta(ge=1, le=MANY)]
+    game_file: schema.Text
+    network_file: schema.Text
+    copied: list[schema.Name]
+    freeze: Literal["", "encoder"]
+    run: dict[str, Any]
+
+
 # --- with whom, and on what ------------------------------------------------------------------------------------------
 
 
@@ -169,8 +197,8 @@ def device_of(name: str) -> str:
     """`auto`, `cpu`, `cuda` or `mps` as torch names it; `UserError` where this machine lacks it."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if name not in ("cpu", "cuda", "mps"):
-        raise UserError(f"There is no device '{name}'.\n{nearest(name, ('auto', 'cpu', 'cuda', 'mps'))}")
+    if name not in DEVICES:
+        raise UserError(f"There is no device '{name}'.\n{nearest(name, ('auto', *DEVICES))}")
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there[name]:
         raise UserError(
@@ -249,53 +277,24 @@ def load_resumed_networks(config: Config, named: list[str], game: str | None, fo
 def check_resumable(config: Config, game: AnyGame) -> None:
     """Raise `UserError` where this machine lacks the run's device, or an opponent has changed."""
     device_of(config.device)
-    if digests(opponents_of(config.opponents, game, config.device)) != config.opponent_digests:
-        raise UserError("An opponent's file has changed since the run began; with another opponent it would be another run.")
+    found = digests(opponents_of(config.opponents, game, config.device))
+    for name, now, before in zip(config.opponents, found, config.opponent_digests, strict=True):
+        if now != before:
+            raise UserError(
+                f"The opponent's file has changed since the run began: {name}.\nWith another it would be another run."
+            )
 
 
-# --- folders ---------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------------------------
 
 
-def new_folder(runs: Path, game: AnyGame, algorithm: str, network: str, seed: int, name: str | None) -> Path:
-    """Make a run's folder; `UserError` where it exists already or cannot be made."""
-    folder = free_folder(runs, game, name or f"{unnamed(algorithm, network)}-s{seed}")
-    try:
-        for part in ("checkpoints", "videos"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made: {error.strerror}.\nChoose another place: --runs FOLDER") from error
-    return folder
-
-
-def unnamed(algorithm: str, network: str) -> str:
-    """The name of a run whose user gives none, without its seed."""
-    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{algorithm}-{network}"
-
-
-def free_folder(runs: Path, game: AnyGame, label: str) -> Path:
-    """Where a run of this name will be; `UserError` where there is one or none can be."""
-    if "/" in label or label.startswith("."):
-        raise UserError(f"'{label}' cannot be a run's name: it becomes a folder's.")
-    folder = folder_of(runs, game) / label
-    try:
-        if folder.exists() and any(folder.iterdir()):
-            again = f"Go on with it by {command_line(['--resume', folder])}, or choose" if _may_go_on(folder) else "Choose"
-            raise UserError(f"{folder} holds a run already.\n{again} another --name.")
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made: {error.strerror}.\nChoose another place: --runs FOLDER") from error
-    return folder
-
-
-def _may_go_on(folder: Path) -> bool:
-    """Is there a run that `--resume` takes?"""
-    try:
-        return json.loads((folder / "config.json").read_text()).get("trainer", TRAINERS[0]) == TRAINERS[0]
-    except (OSError, ValueError, AttributeError):
-        return False
+def as_json(config: Config) -> dict[str, Any]:
+    """The content of config.json; `config_of` makes a config of it again."""
+    return {"written_by": VERSION, **asdict(config)}
 
 
 def write_config(folder: Path, config: Config) -> None:
-    tensor_file.write_bytes(folder / "config.json", (json.dumps(asdict(config), indent=2) + "\n").encode())
+    tensor_file.write_bytes(folder / "config.json", (json.dumps(as_json(config), indent=2) + "\n").encode())
 
 
 def write_frame(folder: Path, config: Config) -> None:
@@ -335,24 +334,25 @@ def _commit() -> str | None:
         return None
 
 
-def _read(kind: type, values: dict[str, Any]) -> Any:
-    """Settings from JSON, each of its own type."""
-    kinds = {f.name: type(f.default) for f in fields(kind)}
-    return kind(**{name: typed(name, value, kinds[name]) for name, value in values.items()})
-
-
 def read_config(folder: Path) -> Config:
-    """The config of a run's folder; `UserError` where there is none or it does not fit this version."""
+    """The config of a run's folder; `UserError` if there is none or it does not fit this version."""
     return config_of(config_values(folder), folder / "config.json")
 
 
 def config_of(values: dict[str, Any], path: Path) -> Config:
-    """A config from what its JSON says, found at some path."""
-    try:
-        learner = _read(ALGORITHMS[values["algorithm"]][1], values.pop("learner"))
-        run = _read(RunSettings, values.pop("run"))
-        config = Config(learner=learner, run=run, **values)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise UserError(f"{path} was written by another version of Sparring: {error}.") from error
-    _check(config.learner, config.run)
-    return config
+    """A config from what its JSON says, found at some path; `UserError` for anything that `as_json` never gives."""
+    found = schema.check(path, values, ConfigFile)
+    settings_type = ALGORITHMS[found.algorithm][1]
+    groups: dict[str, Any] = {}
+    for place, kind in (("learner", settings_type), ("run", RunSettings)):
+        group = schema.with_added(getattr(found, place), {each.name for each in fields(kind)}, found.written_by)
+        checked = schema.check(path, group, SETTINGS_FILES[kind], place, found.written_by)
+        groups[place] = kind(**msgspec.structs.asdict(checked))
+    plain = {name: value for name, value in msgspec.structs.asdict(found).items() if name != "written_by"}
+    if len(found.opponent_digests) != len(found.opponents):
+        raise UserError(
+            f"{path} does not fit: it has {len(found.opponents)} opponents and digests of {len(found.opponent_digests)}."
+        )
+    if not groups["run"].steps and found.time_limit is None:
+        raise UserError(f"{path} does not fit: it has neither steps nor a time limit, so that it would never end.")
+    return Config(**{**plain, **groups})

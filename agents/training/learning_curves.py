@@ -5,7 +5,6 @@ and its 95 % interval by Student's t. A curve ends where the first of its runs e
 """
 
 import io
-import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
@@ -13,15 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
+from agents.core import schema, tensor_file
+from agents.core.settings import TRAINERS
 from agents.core.shell import command_line
+from agents.play.agent_info import read_run
 from agents.training.seeds import student
 from games import heading
 from games.errors import UserError, nearest
 
 FORMATS = (".png", ".svg")
-OURS = "sparring"  # the first of `agents.training.config.TRAINERS`, which would load torch
+OURS = TRAINERS[0]
+LARGEST = 1 << 30  # bytes of progress.jsonl: some million lines
+_line = msgspec.json.Decoder(dict[str, schema.Number | None])  # of progress.jsonl
 # Okabe & Ito's colours, which people who see few colours tell apart too; and a dash pattern for those who see none.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
@@ -83,9 +88,9 @@ def read(folder: Path, tag: str, by: str) -> Curve:
     elapsed = 0.0
     for numbers in lines:
         elapsed = float(numbers.get("time/time_elapsed") or elapsed)  # an evaluation comes right after its iteration
-        value = numbers.get(tag)
-        if isinstance(value, (int, float)) and math.isfinite(value):
-            points[float(numbers["step"]) if by == "steps" else elapsed] = float(value)
+        value, step = numbers.get(tag), numbers["step"]
+        if value is not None and step is not None:
+            points[float(step) if by == "steps" else elapsed] = float(value)
     if not points:
         tags = {name for numbers in lines for name in numbers if "/" in name}
         if tags and tag not in tags:
@@ -98,39 +103,24 @@ def read(folder: Path, tag: str, by: str) -> Curve:
 
 
 def _group(folder: Path) -> Group:
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text())
-        learner = config["learner"]
-        more = {name: learner[name] for name in ("memory", "observation") if name in learner}
-        found = Group(config["game"], config["algorithm"], learner["network"], **more, trainer=config.get("trainer", OURS))
-    except FileNotFoundError:
-        raise UserError(f"{folder} holds no run: it has no config.json.") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path} is damaged: {type(error).__name__}: {error}.") from error
-    if not all(isinstance(part, str) for part in found):
-        raise UserError(f"{path} is damaged: its {', '.join(Group._fields)} are no names.")
-    return found
+    run = read_run(folder)
+    seen = run.agent.settings
+    return Group(run.agent.game, run.agent.algorithm, seen.network, seen.memory, seen.observation, run.trainer)
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def _lines(path: Path) -> list[dict[str, float | None]]:
     """The objects of a file of JSON lines; a last one that a kill cut off is left out."""
-    try:
-        whole, _, _ = path.read_bytes().rpartition(b"\n")
-    except FileNotFoundError:
-        raise NothingYet(f"{path.parent} has no progress.jsonl: its run has not begun.") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    if not path.exists():
+        raise NothingYet(f"{path.parent} has no progress.jsonl: its run has not begun.")
+    whole, _, _ = tensor_file.read_bytes(path, LARGEST).rpartition(b"\n")
     found = []
     for number, line in enumerate(whole.splitlines(), 1):
         try:
-            numbers = json.loads(line)
-            float(numbers["step"])
-            float(numbers.get("time/time_elapsed") or 0.0)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise UserError(f"{path} is damaged in line {number}.") from None
+            numbers = _line.decode(line)
+        except (ValueError, RecursionError):
+            numbers = {}
+        if numbers.get("step") is None:
+            raise UserError(f"{path} is damaged in line {number}.")
         found.append(numbers)
     return found
 

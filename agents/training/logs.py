@@ -15,13 +15,20 @@ import numpy as np
 
 from games.errors import UserError
 
+LAYOUT = {  # of TensorBoard's CUSTOM SCALARS: tab → chart → kind and tags; of a margin chart the mean and its interval's ends
+    "evaluation": {
+        "won, with its 95 % interval": ["Margin", ["eval/win_rate", "eval/win_rate_low", "eval/win_rate_high"]],
+        "return, with its 95 % interval": ["Margin", ["eval/mean_reward", "eval/mean_reward_low", "eval/mean_reward_high"]],
+    }
+}
+
 
 class Log:
     """TensorBoard's event file and `progress.jsonl` of a run's folder."""
 
     def __init__(self, folder: Path, position: int = 0, step: int = 0):
         """position, step: where a resumed run goes on; what was written behind them is cut off, or purged when read."""
-        from torch.utils.tensorboard import SummaryWriter
+        from agents.training.event_file import EventFile
 
         self.path = folder / "progress.jsonl"
         try:
@@ -29,7 +36,7 @@ class Log:
             self.lines.truncate(min(position, self.lines.tell()))  # not longer, should somebody have shortened it
             self.lines.seek(0, os.SEEK_END)
             # A run killed before its first checkpoint begins anew: then all that it wrote is purged.
-            self.board = SummaryWriter(str(folder), purge_step=step + 1 if step else 0)
+            self.board = EventFile(folder, purge_step=step + 1 if step else 0)
         except OSError as error:
             raise UserError(f"{folder} cannot be written to: {error.strerror}.") from error
 
@@ -42,8 +49,7 @@ class Log:
         text = json.dumps({"step": step, "time": round(time.time(), 3), **{k: _rounded(v) for k, v in values.items()}})
         with self._writing():
             self.lines.write(text.encode() + b"\n")
-            for tag, value in values.items():
-                self.board.add_scalar(tag, value, step)
+            self.board.scalars(values, step)
 
     def gif(self, step: int, tag: str, pictures: Sequence[np.ndarray], fps: int) -> bytes:
         """Write uint8 [H, W, 3] pictures as an animated GIF into TensorBoard; its bytes."""
@@ -53,19 +59,25 @@ class Log:
         height, width, _ = pictures[0].shape
         image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=data)
         with self._writing():
-            self.board._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+            self.board.add(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
         return data
 
-    def settings(self, values: dict[str, Any]) -> None:
-        """The hyper-parameters, as TensorBoard's HPARAMS page and a text show them."""
-        from torch.utils.tensorboard.summary import hparams
+    def settings(self, values: dict[str, Any], unusual: dict[str, Any]) -> None:
+        """The settings, as TensorBoard shows them: all of them as a text, `unusual` ones on its HPARAMS page.
 
-        plain = {name: value if isinstance(value, (bool, int, float, str)) else str(value) for name, value in values.items()}
-        table = "\n".join(["| setting | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in plain.items())])
+        Also the layout of its CUSTOM SCALARS page, on which a mean and its interval are one chart. It is the same in all
+        runs, since the page shows that of one of them.
+        """
+        from torch.utils.tensorboard import summary
+
+        plain = {name: value if isinstance(value, (bool, int, float, str)) else str(value) for name, value in unusual.items()}
+        rows = [f"| {'**' + name + '**' if name in unusual else name} | {value} |" for name, value in values.items()]
+        table = "\n".join(["| setting (bold: not the default) | value |", "|---|---|", *rows])
         with self._writing():
-            for summary in hparams(plain, {"eval/score": 0.0}):
-                self.board._get_file_writer().add_summary(summary)
-            self.board.add_text("settings", table, 0)
+            for each in summary.hparams(plain, {"eval/score": 0.0}):
+                self.board.add(each, 0)
+            self.board.add(summary.text("settings", table), 0)
+            self.board.add(summary.custom_scalars(LAYOUT), 0)
 
     def flush(self) -> None:
         """Put on the disk all that was written so far."""
@@ -99,7 +111,7 @@ class Silent(Log):
     def scalars(self, step: int, values: dict[str, float]) -> None:
         pass
 
-    def settings(self, values: dict[str, Any]) -> None:
+    def settings(self, values: dict[str, Any], unusual: dict[str, Any]) -> None:
         pass
 
     def flush(self) -> None:
@@ -169,6 +181,7 @@ class Terminal:
 
             self.live = Live(console=self.console, refresh_per_second=8, transient=True)
             self.live.start()
+            self.live.update(self._panel(0.0, ["beginning: the first iteration is on its way"]), refresh=True)
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -184,13 +197,15 @@ class Terminal:
             parts.append(f"return {numbers['rollout/ep_rew_mean']:.2f}")
         if "rollout/win_rate" in numbers:
             parts.append(f"won {numbers['rollout/win_rate']:.0%}")
+        if "train/loss" in numbers:  # not before a learner with a replay has filled it
+            parts.append(f"loss {numbers['train/loss']:.3g}")
         if math.isfinite(eta):
             parts.append(f"{_clock(eta)} left")
         if self.live is not None:
             self.live.update(self._panel(done, parts))
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + 10.0
-            print(f"[{done:4.0%}] {'  '.join(parts)}", flush=True)
+            print("  ".join([f"[{done:4.0%}]", *parts, *[self.evaluation] * bool(self.evaluation)]), flush=True)
 
     def _panel(self, done: float, parts: list[str]) -> Any:
         from rich.console import Group

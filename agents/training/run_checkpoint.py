@@ -7,15 +7,17 @@ beside it in files that are written once: rank 0's in `replay/`, rank 1's in `ra
 import contextlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
+from msgspec import Meta
 from torch import Tensor
 
 from agents.algorithms.learner import Learner
-from agents.core import tensor_file
+from agents.core import schema, tensor_file
 from agents.core.distributed import ProcessGroup
 from agents.core.tensor_file import select_prefix
 from games.errors import UserError
@@ -23,13 +25,52 @@ from games.errors import UserError
 CHECKPOINT = "checkpoints/latest.safetensors"
 LOCK = ".lock"
 FILE = "file."  # begins the names of bytes that are to be a file of their own
+MOST_FILES = 1 << 20  # of a replay
 
 State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors, and a JSON-like dict
 
 
-def lock_run(folder: Path) -> FileLock:
-    """Lock a run's folder for writing until it is released or this process ends; `UserError` where another process holds it."""
-    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+class Counters(msgspec.Struct, forbid_unknown_fields=True):
+    """The counters of `Learner.state`."""
+
+    steps: schema.Count
+    updates: schema.Count
+
+
+class LargeState(msgspec.Struct, forbid_unknown_fields=True):
+    """The values of `Learner.write_large_state`, of a rank: the names of its files in `replay/`, which lead nowhere else."""
+
+    segments: Annotated[list[Annotated[str, Meta(pattern=r"^[0-9]{6,12}\.safetensors$")]], Meta(max_length=MOST_FILES)] = []
+
+
+class CheckpointFile(tensor_file.Envelope, kw_only=True, forbid_unknown_fields=True):
+    """The schema of a checkpoint's metadata."""
+
+    learner: Counters
+    iteration: schema.Count
+    seconds: Annotated[float, Meta(ge=0)]
+    best: float | None
+    evaluation: dict[str, Any]  # of a message for people; empty before the first
+    evaluated: Annotated[int, Meta(ge=-1, le=schema.MOST)]
+    recent: Annotated[list[float], Meta(max_length=500)]
+    position: schema.Count
+    beside: LargeState
+    ranks: list[LargeState]
+
+
+class RankFile(tensor_file.Envelope, kw_only=True, forbid_unknown_fields=True):
+    """The schema of what a rank sends to rank 0 and gets from it; the learner's counters only in the latter."""
+
+    learner: Counters | None = None
+    beside: LargeState
+
+
+def lock_run(folder: Path, held: FileLock | None = None) -> FileLock:
+    """Lock a run's folder for writing until it is released or this process ends; `UserError` where another process holds it.
+
+    held: the lock, where this process has it already; each that has locked it releases it.
+    """
+    lock = held or FileLock(folder / LOCK, timeout=0, thread_local=False)
     try:
         lock.acquire()
     except Timeout:
@@ -69,17 +110,19 @@ def restore_checkpoint(folder: Path, learner: Learner, group: ProcessGroup) -> d
             if not data:
                 return None
             tensors, meta = tensor_file.unpack(Path(f"rank{group.rank}"), data, "rank")
+            schema.check(path, meta, RankFile)
         elif not path.exists():
             group.scatter_bytes([b""] * (group.size - 1))
             return None
         else:
             tensors, meta = tensor_file.load(path, "checkpoint")
+            schema.check(path, meta, CheckpointFile)
             group.scatter_bytes([_of_rank(place, rank, learner, tensors, meta) for rank in range(1, group.size)])
         learner.restore(tensors, meta["learner"])
         kept = select_prefix(tensors, FILE)
         learner.read_large_state(lambda name: _get(place, name, kept if group.rank else None), tensors, meta["beside"])
         return meta
-    except (KeyError, IndexError, RuntimeError, ValueError) as error:
+    except (KeyError, IndexError, RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{path} does not fit the run's config.json: {error}.") from error
 
 
@@ -102,7 +145,10 @@ def _of_rank(place: Path, rank: int, learner: Learner, tensors: dict[str, Tensor
     """The part of a checkpoint that a rank needs: the shared tensors, its own, and its files."""
     common = {name: tensor for name, tensor in tensors.items() if name.startswith(learner.shared_tensors)}
     beside = meta["ranks"][rank - 1]
-    files = {FILE + name: _bytes(_read(place / f"rank{rank}" / name)) for name in learner.large_files(beside)}
+    files = {
+        FILE + name: _bytes(tensor_file.read_bytes(place / f"rank{rank}" / name, tensor_file.LARGEST["replay"]))
+        for name in learner.large_files(beside)
+    }
     differing = select_prefix(tensors, f"rank{rank}.")
     return tensor_file.pack({**common, **differing, **files}, {"learner": meta["learner"], "beside": beside}, "rank")
 
@@ -131,13 +177,6 @@ def _write(path: Path, data: bytes) -> None:
     except OSError as error:
         raise UserError(f"{path.parent} cannot be made: {error.strerror}.") from error
     tensor_file.write_bytes(path, data)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def remove_unused_files(place: Path, names: Iterable[str]) -> None:

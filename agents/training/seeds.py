@@ -1,7 +1,6 @@
 """Many runs of the same settings that differ in their seeds: `train.py … --seeds K`. Each is a process of its own."""
 
 import contextlib
-import json
 import math
 import os
 import signal
@@ -11,10 +10,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from agents.core import shell, signals
+from agents.training.results import read_results
 from games.errors import UserError
+
+if TYPE_CHECKING:  # it loads torch
+    from agents.training.run_folder import RunFolder
 
 # Student's t, 97.5 %, for 1, 2, … degrees of freedom; a few seeds say less than the normal distribution promises.
 STUDENT = (
@@ -62,9 +65,12 @@ class Job:
     final: dict[str, Any] = field(default_factory=dict)  # its results.json
     failed: str = ""
     stopped: bool = False
+    place: "RunFolder | None" = None  # its folder, made and locked until the run begins
 
     def begin(self, silent: bool) -> None:
         """silent: what it prints is not shown."""
+        if self.place is not None:
+            self.place.release()
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the run goes on
         out = subprocess.DEVNULL if silent else None
         # Out of the terminal's reach: a second Ctrl-C would end it unsaved, so each signal is handed on once.
@@ -88,7 +94,10 @@ class Job:
         said = self.errors.read().decode(errors="replace").strip()
         self.errors.close()
         if self.process.returncode == 0:
-            self.final = json.loads((self.folder / "results.json").read_text())
+            try:
+                self.final = read_results(self.folder)
+            except UserError as error:
+                self.failed = str(error)
         else:
             self.failed = said.removeprefix("error: ") or f"it ended with code {self.process.returncode}"
 
@@ -122,6 +131,9 @@ class Jobs:
                 going = self._wait(going)
         finally:
             self._hand_on()
+            for job in self.jobs:
+                if job.place is not None:  # of those that never began
+                    job.place.abandon()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
         if self.signal and not all(job.final for job in self.jobs):
@@ -181,11 +193,16 @@ def command(program: str, options: dict[str, Any], **changes: Any) -> list[str]:
     return line
 
 
-def of_seeds(program: Path, options: dict[str, Any], folders: dict[int, Path], silent: bool) -> list[Job]:
+def of_seeds(program: Path, options: dict[str, Any], folders: "dict[int, RunFolder]", silent: bool) -> list[Job]:
     """A run for each seed, by the options of all of them."""
     more = {"quiet": silent, "seeds": None, "jobs": None, "json": False}
     return [
-        Job(seed, folder, [sys.executable, *command(str(program), options, seed=seed, name=folder.name, **more)])
+        Job(
+            seed,
+            folder.path,
+            [sys.executable, *command(str(program), options, seed=seed, name=folder.path.name, **more)],
+            place=folder,
+        )
         for seed, folder in folders.items()
     ]
 

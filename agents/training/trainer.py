@@ -1,36 +1,47 @@
 """The training loop that every learner shares: iterate, log, evaluate, save; stop and resume."""
 
 import contextlib
-import json
 import math
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 
+from agents.algorithms.collector import OutOfTime
+from agents.algorithms.settings import applicable, unusual
 from agents.core import signals, tensor_file
 from agents.core.distributed import ProcessGroup, Stop
+from agents.core.shell import command_line
 from agents.participants import participant
 from agents.play.agent import Agent
+from agents.play.limits import MatchLimits
 from agents.play.match import play_match
 from agents.play.policy import Policy
 from agents.play.seats import Participant
 from agents.play.table import TOGETHER
 from agents.play.trainable import AnyGame, trainable
+from agents.play.video import NotDrawable
 from agents.training import budget, run_checkpoint
 from agents.training.config import ALGORITHMS, Config, opponents_of
 from agents.training.logs import Log, Silent, Terminal
-from agents.training.run_checkpoint import CHECKPOINT, lock_run
+from agents.training.pace import Pace, slow_line
+from agents.training.results import RESULTS, read_results, write_results
+from agents.training.run_checkpoint import CHECKPOINT as CHECKPOINT
+from agents.training.run_checkpoint import lock_run
+from games.engine.loader import Game
 from games.errors import UserError
 
 AGENT = "agent.safetensors"
-RESULTS = "results.json"  # of a run that has finished
+LARGE_REWARD = 100.0  # scaled; values learn best where they are of the order of 1
+FILM_SECONDS = 20.0  # that a film may take; a time limit allows less
+IDLE_DECISIONS, IDLE_SECONDS = 20_000, 10.0  # without the end of a game that any evaluation may have
 
 
 class Trainer:
@@ -49,9 +60,11 @@ class Trainer:
         callback: Callable[["Trainer", dict[str, float]], None] | None = None,
         resume: bool = False,
         group: ProcessGroup | None = None,
+        lock: FileLock | None = None,
     ):
         """started: time.perf_counter() at the command's start. callback: called with the run and its numbers after each
-        iteration. resume: go on from the folder's checkpoint. group: the processes that train together; without, this one."""
+        iteration. resume: go on from the folder's checkpoint. group: the processes that train together; without, this one.
+        lock: the folder's, where the caller holds it already."""
         self.game, self.config, self.folder, self.callback = game, config, folder, callback
         self.group = group or ProcessGroup()
         self.started = time.perf_counter() if started is None else started
@@ -60,24 +73,35 @@ class Trainer:
         self.learner = self._learner()
         self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
         self.collected = 0  # steps of the latest iteration
+        self.saved: int | None = None  # steps of the latest checkpoint
         self.best: float | None = None  # what the best agent so far reaches at least (95 %)
         self.evaluation: dict[str, Any] = {}
         self.evaluated = -1  # at which step
 
         self.recent: list[float] = []
-        self.pace: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
+        self.first: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
         leads = self.group.rank == 0
-        self.lock = lock_run(folder) if leads else None
+        self.lock = lock_run(folder, lock) if leads else None
         if resume and leads:
             tensor_file.sweep(folder)
         position = self._restore() if resume else 0
         self.log = Log(folder, position, self.learner.steps) if leads else Silent()
         if not self.learner.steps:
             what = {"game": game.name, "trainer": config.trainer, "algo": config.algorithm, "seed": config.seed}
-            self.log.settings({**what, **asdict(config.learner)})
+            settings, algorithm = config.learner, config.algorithm
+            self.log.settings({**what, **applicable(settings, algorithm)}, {**what, **unusual(settings, algorithm)})
         title = f"{game.name} {config.algorithm} {config.learner.network}"
         self.terminal = Terminal(quiet or not leads, title)
-        self.tail = 3.0  # seconds kept for the last evaluations, where the time is limited
+        self.tail = 3.0  # seconds kept for the last evaluations and an iteration, where the time is limited
+        self.kept = 3.0  # for the last evaluations alone
+        self.trained = 0.0  # seconds of iterations since the last evaluation
+        self.patience = IDLE_SECONDS  # seconds of an evaluation in which no game ends
+        self.given_up = False  # the time was up in the midst of an iteration
+        self.told: set[str] = set()  # what is said once
+        self.pace: Pace | None = None  # our own games' iterations are short
+        if not isinstance(game, Game):
+            self.pace = Pace(self.group, self.learner.iteration_decisions, self._tell_slow)
+            self.learner.collector.before_step = self.pace.before_step
         self.wave: float | None = None  # seconds that a full wave of an evaluation's games takes, once it was measured
         self.group.raise_signals()  # all have one
 
@@ -113,7 +137,12 @@ class Trainer:
                     (self.folder / RESULTS).unlink(missing_ok=True)  # of a run that had finished and goes on
                 self.safe = self._state()
                 self.group.raise_signals()
-                self._iterate()
+                self._begin_iteration()
+                try:
+                    self._iterate()
+                except OutOfTime:
+                    self._give_up_iteration()
+                    break
             return self._finish()
         except Stop:
             if self.safe:
@@ -133,7 +162,7 @@ class Trainer:
         with contextlib.ExitStack() as closing:  # the last one first
             if self.lock is not None:
                 closing.callback(self.lock.release)
-            for part in (self.log, self.learner, self.terminal):
+            for part in (self.log, trainable(self.game), self.learner, self.terminal):
                 closing.callback(part.close)
 
     def _signalled(self, number: int, frame: Any) -> None:
@@ -144,7 +173,19 @@ class Trainer:
     def _signalled_again(self, number: int, frame: Any) -> None:
         """A second signal exits without saving."""
         self.terminal.leave()
+        if self.group.rank == 0:
+            with contextlib.suppress(OSError, ValueError):  # standard error may be closed
+                os.write(sys.stderr.fileno(), self._lost().encode())
         os._exit(128 + number)
+
+    def _lost(self) -> str:
+        """The loss that a second signal causes, in words."""
+        if self.saved is None:
+            return f"\nEnded at once: nothing was saved yet, so what it learned in {self.learner.steps:,} steps is lost.\n"
+        return (
+            f"\nEnded at once, without saving: what it learned after step {self.saved:,} is lost.\n"
+            f"Go on from there with --resume {command_line([self.folder])}\n"
+        )
 
     def elapsed(self) -> float:
         """Seconds of this and earlier sittings."""
@@ -159,11 +200,34 @@ class Trainer:
         by_time = self.group.broadcast_number(self.elapsed() / max(limit - self.tail, 1e-9))
         return min(1.0, by_time) if by_time >= 1.0 or not self.config.run.steps else min(1.0, by_steps)
 
+    def _begin_iteration(self) -> None:
+        if self.pace is not None:
+            limit = self.config.time_limit
+            left = math.inf if limit is None else limit - min(self.kept, budget.SHARE * limit) - self.spent
+            self.pace.begin_iteration(self.started + left)
+
+    def _give_up_iteration(self) -> None:
+        """The time is up in the midst of an iteration: the run ends, and goes on, as of the last complete one."""
+        assert self.pace is not None
+        self.learner.give_up_iteration(self.safe[0], self.safe[1]["learner"])
+        self.given_up = True
+        made, wanted = self.pace.decisions, self.pace.per_iteration
+        nothing = "" if self.learner.steps else ": nothing is learned yet"
+        self.terminal.say(f"The time is up after {made} of an iteration's {wanted} decisions, which it gives up{nothing}.")
+
+    def _tell_slow(self, seconds: float) -> None:
+        """Say that an iteration takes minutes, and what would help. seconds: that a decision of all environments takes."""
+        settings, ppo = self.config.learner, self.config.algorithm == "ppo"
+        processes = getattr(settings, "env_processes", getattr(self.config.run, "env_processes", None))
+        steps, each = self.config.run.steps, self.learner.iteration_decisions
+        self.terminal.say(slow_line(seconds, settings.n_envs, each, steps, ppo, processes))
+
     def _iterate(self) -> None:
         before = self.learner.steps
         metrics = self.learner.iterate(self.progress)
         self.iteration += 1
         self.collected = self.learner.steps - before
+        self.trained += self.learner.seconds["iteration"]
         self._guard(metrics)
         numbers = self._numbers(before, metrics)
         self.log.scalars(self.learner.steps, numbers)
@@ -175,19 +239,24 @@ class Trainer:
         total = self.config.run.steps
         if done >= 1.0:
             return  # `_finish` evaluates and saves
-        every = self.config.run.eval_every or (max(1, total // 10) if total else 500_000)
+        every = self._eval_every()
         if self.learner.steps // every > before // every:
             self.group.on_rank_0(self.evaluate)
         every = self.config.run.checkpoint_every or (max(1, total // 20) if total else 500_000)
         if self.learner.steps // every > before // every:
             self._save(self._state())
 
+    def _eval_every(self) -> int:
+        """Steps between evaluations."""
+        total = self.config.run.steps
+        return self.config.run.eval_every or (max(1, total // 10) if total else 500_000)
+
     def _eta(self, done: float) -> float:
         """Seconds left at the pace since the first iteration, in which things were still being compiled."""
         now = time.perf_counter()
-        if self.pace is None:
-            self.pace = (now, done)
-        began, at_first = self.pace
+        if self.first is None:
+            self.first = (now, done)
+        began, at_first = self.first
         return (now - began) * (1 - done) / (done - at_first) if done > at_first else math.inf
 
     def _guard(self, metrics: dict[str, float]) -> None:
@@ -196,12 +265,21 @@ class Trainer:
             raise self._not_finite(", ".join(bad) or "a reward")
 
     def _not_finite(self, what: str) -> UserError:
-        told = what in ("a reward", "an observation")
         return UserError(
             f"Training stopped at step {self.learner.steps:,}: {what} is not a number.\n"
-            f"What is saved in {self.folder} is of before.\n"
-            f"{'It is what the game gave.' if told else 'Try a lower --set learning_rate=…'}"
+            f"What is saved in {self.folder} is of before.\n{self._cause(what)}"
         )
+
+    def _cause(self, what: str) -> str:
+        """Advice for a run that met a number that is not finite."""
+        if what in ("a reward", "an observation"):
+            return "It is what the game gave."
+        largest = self.learner.largest_reward
+        if largest > LARGE_REWARD:
+            now = self.config.learner.reward_scale
+            scale = 10.0 ** -math.ceil(math.log10(largest)) * now
+            return f"The game's rewards reach {largest / now:.3g}: try --set reward_scale={scale:.0e}"
+        return "Try a lower --set learning_rate=…"
 
     def _numbers(self, before: int, metrics: dict[str, float]) -> dict[str, float]:
         """The numbers of an iteration for TensorBoard and progress.jsonl; SB3's tags where it has one."""
@@ -235,8 +313,11 @@ class Trainer:
         agent = self.learner.agent()
         seed = self.config.seed * 1_000_003 + self.learner.steps
         limit = self.config.time_limit or math.inf
-        games = self._affordable(self.config.run.eval_games, 0.4 * self._left() if last else budget.BETWEEN * limit)
-        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads)
+        affordable = 0.4 * self._left() if last else budget.BETWEEN * limit
+        games = self._affordable(self.config.run.eval_games, affordable)
+        self.patience, self.trained = max(self.trained, IDLE_SECONDS), 0.0
+        limits = self._limits(affordable)
+        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads, limits=limits)
         summary = result.summary()
         seconds = time.perf_counter() - began
         self.wave = seconds / budget.cost(games)
@@ -256,10 +337,22 @@ class Trainer:
         self.evaluated = self.learner.steps
         self.terminal.evaluation = f"last evaluation: {verdict(summary)}"
         self.terminal.say(evaluation_line(self.learner.steps, summary))
+        self._tell_cut(result.note)
 
     def _left(self) -> float:
         """Seconds left for evaluations."""
         return math.inf if self.config.time_limit is None else self.config.time_limit - self.elapsed() - 0.5 * budget.REST
+
+    def _limits(self, seconds: float) -> MatchLimits:
+        """The limits of an evaluation that may take so many seconds. As long as no game ends, it takes no longer than the
+        training between two evaluations did."""
+        return MatchLimits(max(seconds, 1.0), max(self._eval_every(), IDLE_DECISIONS), self.patience)
+
+    def _tell_cut(self, note: str) -> None:
+        """Say, once, that games of an evaluation were cut, and what ends them."""
+        if note and "cut" not in self.told:
+            self.told.add("cut")
+            self.terminal.say(f"  {note}. Rewards until then count; fewer games may run longer: --set eval_games=…")
 
     def _expected_wave(self) -> float:
         """Seconds that a full wave of games takes: as measured, before that as training lets expect."""
@@ -267,6 +360,8 @@ class Trainer:
             return self.wave
         learner = self.learner
         decision = learner.seconds["collect"] / max(self.collected, 1)
+        if not self.collected and self.pace is not None and math.isfinite(self.pace.shortest):  # an iteration was given up
+            decision = self.pace.shortest / self.config.learner.n_envs
         ticks = 1.5 * float(np.mean(learner.lengths)) if learner.lengths else self.game.max_ticks
         return decision * TOGETHER * min(ticks, self.game.max_ticks) / self.game.frame_skip
 
@@ -280,15 +375,22 @@ class Trainer:
             matches = [self.config.run.eval_games, *[self.config.run.final_games] * (1 + self._mark_is_apart())]
             more = self.learner.seconds["iteration"] + (1.0 if self.config.run.gif else 0.0)
             limit = self.config.time_limit
-            self.tail = min(budget.kept(matches, self._expected_wave(), limit) + more, 0.5 * limit)
+            self.kept = budget.kept(matches, self._expected_wave(), limit)
+            self.tail = min(self.kept + more, 0.5 * limit)
 
     def _table(self, agent: Policy) -> list[Participant]:
         learner = Participant("agent", agent=agent)
         return [learner, participant("bot", self.game)] if self.game.players == 2 else [learner]
 
     def _record_video(self, agent: Policy, seed: int) -> None:
-        pictures, fps = trainable(self.game).record_episode(self._table(agent), seed)
-        if not pictures:
+        if "film" in self.told:
+            return
+        seconds = FILM_SECONDS if self.config.time_limit is None else min(FILM_SECONDS, 0.05 * self.config.time_limit)
+        try:
+            pictures, fps = trainable(self.game).record_episode(self._table(agent), seed, seconds)
+        except NotDrawable as error:
+            self.told.add("film")
+            self.terminal.say(f"No films of {error}")
             return
         data = self.log.gif(self.learner.steps, "eval/play", pictures, fps)
         tensor_file.write_bytes(self.folder / "videos" / f"step-{self.learner.steps:010d}.gif", data)
@@ -300,7 +402,7 @@ class Trainer:
         self._save(self._state())
         if final:
             final["seconds"] = round(self.elapsed(), 2)
-            tensor_file.write_bytes(self.folder / RESULTS, (json.dumps(final, indent=2) + "\n").encode())
+            write_results(self.folder, final)
         return final
 
     def _judge(self) -> dict[str, Any]:
@@ -310,8 +412,11 @@ class Trainer:
         agent = self._best()
         seed = self.config.seed * 1_000_003 + 500_009  # games that no evaluation has seen
         fraction = 0.5 if self._mark_is_apart() else 1.0
-        games = self._affordable(self.config.run.final_games, fraction * self._left())
-        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads)
+        affordable = fraction * self._left()
+        games = self._affordable(self.config.run.final_games, affordable)
+        limits = self._limits(affordable)
+        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads, limits=limits)
+        self._tell_cut(result.note)
         summary = {**result.summary(), "seats": [self.agent_file, *result.seats[1:]]}
         agent.info.score = {**summary, "mark": list(self.game.mark)}
         agent.save(self.folder / self.agent_file)
@@ -352,7 +457,7 @@ class Trainer:
     # --- checkpoints ---
 
     def _state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        tensors, learner = self.learner.state()
+        tensors, learner = (self.safe[0], self.safe[1]["learner"]) if self.given_up else self.learner.state()
         meta = {
             "learner": learner,
             "iteration": self.iteration,
@@ -368,6 +473,7 @@ class Trainer:
     def _save(self, state: tuple[dict[str, torch.Tensor], dict[str, Any]]) -> None:
         self.log.flush()  # a checkpoint never knows of lines that are not on the disk
         run_checkpoint.save_checkpoint(self.folder, self.learner, state, self.group)
+        self.saved = state[1]["learner"]["steps"]
 
     def _restore(self) -> int:
         """Go on from the latest checkpoint, or from the beginning where there is none; position in progress.jsonl."""
@@ -375,28 +481,26 @@ class Trainer:
         if meta is None and self.config.copied:
             raise UserError(
                 f"{self.folder} was stopped before it had kept the weights that it was to begin with.\n"
-                "Begin it anew: the same command with --init-from, and another --name."
+                f"Begin it anew: the same command with --init-from; --name {self.folder.name} is free."
             )
         if meta is None or self.group.rank:
             return 0
-        try:
-            self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
-            self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]
-            return meta["position"]
-        except KeyError as error:
-            raise UserError(f"{self.folder / CHECKPOINT} does not fit the run's config.json: {error}.") from error
+        self.saved = self.learner.steps
+        self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
+        self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]
+        return meta["position"]
 
 
 def finished(folder: Path, config: Config) -> dict[str, Any] | None:
     """The results of a run that has nothing left to do, as its config stands now; else None."""
     try:
-        final = json.loads((folder / RESULTS).read_text())
-        steps, limit = config.run.steps, config.time_limit
-        timed = limit is not None and final.get("out_of_time", True)  # results of older runs do not say
-        by_time = timed and limit <= max(final["time_limit"] or 0.0, final["seconds"])
-        return final if by_time or (steps and final["steps"] >= steps) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        final = read_results(folder)
+    except UserError:  # there are none; or it goes on, and writes them anew
         return None
+    steps, limit = config.run.steps, config.time_limit
+    timed = limit is not None and final["out_of_time"]
+    by_time = timed and limit is not None and limit <= max(final["time_limit"] or 0.0, final["seconds"])
+    return final if by_time or (steps and final["steps"] >= steps) else None
 
 
 def summary_lines(final: dict[str, Any]) -> list[str]:
@@ -405,7 +509,10 @@ def summary_lines(final: dict[str, Any]) -> list[str]:
     best = f"the best of {count} evaluations, at step" if count > 1 else "after step"
     lines = [f"Final:  {verdict(evaluation)}", f"        {best} {final['agent_steps']:,}, in {final['seconds']:.1f} s"]
     if evaluation["games"] < final["planned_games"]:
-        lines.append(f"        {evaluation['games']} games instead of {final['planned_games']:,}, to keep the time limit")
+        why = "" if "note" in evaluation else ", to keep the time limit"
+        lines.append(f"        {evaluation['games']} games instead of {final['planned_games']:,}{why}")
+    if "note" in evaluation:
+        lines.append(f"        {evaluation['note']}")
     if "mark" in final:
         against, wanted = final["mark"]
         rate = "win_rate" in evaluation
@@ -442,6 +549,8 @@ def _eval_numbers(summary: dict[str, Any], seconds: float) -> dict[str, float]:
     mean = summary["mean_return"]
     return {
         "eval/mean_reward": mean,
+        "eval/mean_reward_low": summary["return_interval"][0],
+        "eval/mean_reward_high": summary["return_interval"][1],
         "eval/std_reward": summary["std_return"],
         "eval/score": mean,
         "perf/eval_seconds": seconds,

@@ -6,7 +6,7 @@ for each, `tests/games/check/test_check.py` has a game that is broken on purpose
 
 from collections.abc import Iterator
 
-from games.check import apis, bots, contract, determinism, levels, picture, rules, side_effects
+from games.check import apis, bots, contract, determinism, levels, picture, restored, rules, side_effects
 from games.check.definition import Check, CheckResult, Failed
 from games.engine.loader import Game
 
@@ -19,6 +19,7 @@ CHECKS: dict[str, Check] = {
         contract.begins,
         determinism.repeats,
         determinism.resumes,
+        restored.restored,
         determinism.clean_start,
         determinism.batches,
         determinism.plain,

@@ -1,7 +1,5 @@
 """`Batch`: N copies of a game that advance together. Rules only: `games.engine.view` makes the observations."""
 
-import json
-import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from games import core
+from games.engine import snapshot
 from games.engine.constants import EXTERNAL, HELD_OUT, LONGEST_DELAY, OUT_OF_TIME, OVER, RANDOM, RUNNING
 from games.engine.loader import Game
 from games.errors import UserError
 
 __all__ = ["EXTERNAL", "HELD_OUT", "LONGEST_DELAY", "OUT_OF_TIME", "OVER", "RANDOM", "RUNNING", "Batch", "Workers"]
-
-_MAGIC = b"SPARBAT1"  # the first bytes of a snapshot
 
 
 class Workers:
@@ -23,7 +20,7 @@ class Workers:
 
     def __init__(self, threads: int = 1, initializer: Callable[[], None] | None = None):
         """initializer: called once in each new thread (not in the caller's)."""
-        self.threads = max(1, threads)
+        self.threads, self.initializer = max(1, threads), initializer
         self._pool = ThreadPoolExecutor(self.threads - 1, "worker", initializer) if self.threads > 1 else None
 
     def run(self, count: int, call: Callable[[int, int, int], Any]) -> list[Any]:
@@ -33,6 +30,10 @@ class Workers:
         edges = [count * k // self.threads for k in range(self.threads + 1)]
         futures = [self._pool.submit(call, edges[k], edges[k + 1], k) for k in range(1, self.threads)]
         return [call(edges[0], edges[1], 0), *(future.result() for future in futures)]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has threads of its own."""
+        return Workers, (1 if self._pool is None else self.threads, self.initializer)
 
     def close(self) -> None:
         if self._pool is not None:
@@ -158,39 +159,30 @@ class Batch:
 
     def snapshot(self) -> bytes:
         """The whole state of the batch as bytes: after `restore`, in any process, it continues identically."""
-        arrays = self._arrays()
-        header = json.dumps(
-            {
-                "game": self.game.name,
-                "version": self.game.version,
-                "num_envs": self.num_envs,
-                "seed": self.seed,
-                "levels": len(self.levels),
-                "sizes": [array.nbytes for array in arrays],
-            }
-        ).encode()
-        return _MAGIC + struct.pack("<I", len(header)) + header + b"".join(array.tobytes() for array in arrays)
+        return snapshot.pack(self.game, self.seed, self.arrays())
 
-    def restore(self, snapshot: bytes) -> None:
-        """Continue from a snapshot of a batch of the same game, size and number of levels."""
-        if snapshot[: len(_MAGIC)] != _MAGIC:
-            raise UserError("This is not a snapshot of a batch.")
-        start = len(_MAGIC) + 4
-        (length,) = struct.unpack("<I", snapshot[len(_MAGIC) : start])
-        header = json.loads(snapshot[start : start + length])
-        expected = {"game": self.game.name, "version": self.game.version, "num_envs": self.num_envs, "levels": len(self.levels)}
-        for key, value in expected.items():
-            if header[key] != value:
-                raise UserError(f"The snapshot's {key} is {header[key]}, this batch's is {value}.")
-        offset, self.seed = start + length, header["seed"]
-        for array in self._arrays():
-            array[...] = np.frombuffer(snapshot, array.dtype, array.size, offset).reshape(array.shape)
-            offset += array.nbytes
+    def restore(self, data: bytes) -> None:
+        """Continue from a snapshot of a batch of the same game, size and number of levels.
 
-    def _arrays(self) -> list[np.ndarray]:
-        return [
-            self.states, self.slots, self.final, self.rewards, self.end, self.returns, self.ticks, self.env_ids, self.levels,
-        ]  # fmt: skip
+        `UserError`, with nothing changed, for one of another batch, or with values that no batch comes to.
+        """
+        self.seed, arrays = snapshot.unpack(self.game, self.arrays(), data)
+        for name, array in self.arrays().items():
+            array[...] = arrays[name]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that a snapshot holds, by name."""
+        names = ("states", "slots", "final", "rewards", "end", "returns", "ticks", "env_ids", "levels")
+        return {name: getattr(self, name) for name in names}
+
+    # A copy goes on by itself, by `copy.deepcopy` or from a pickle; compiled code is not copied.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "kernel"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.kernel = self.game.kernel
 
     def record(self, env: int = 0, final: bool = False):
         """One environment's state, its fields as attributes of Python's own types: for `hud`, replays and tests."""

@@ -26,10 +26,11 @@ from games.errors import UserError
 FUNCTIONS = {
     "build": ("s",), "reset": ("s",), "step": ("s", "actions", "rewards"), "draw": ("s", "f", "seat"),
     "bot": ("s", "seat", "skill"), "asks": ("s", "seat"), "legal": ("s", "seat", "mask"), "solvable": ("s",), "hud": ("s",),
+    "valid": ("s",),
 }  # fmt: skip
 NEVER_COMPILED = ("hud",)
 RANDOM_MODULES = ("random", "numpy.random")  # generators other than the state's random stream
-NOT_IN_DIGEST = {"RECIPE", "MARK", "KEYS", "SPOTS", "hud"}  # names that change neither observations nor rewards
+NOT_IN_DIGEST = {"RECIPE", "MARK", "KEYS", "SPOTS", "hud", "valid"}  # names that change neither observations nor rewards
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -8,11 +8,12 @@ import numpy as np
 
 from games.core import GOLDEN, at, engine_jit, fraction, mix, u64
 from games.engine import raster
-from games.engine.constants import EXTERNAL, HELD_OUT, LONGEST_DELAY, NO_ACTION, OUT_OF_TIME, OVER, RUNNING
+from games.engine.constants import EXTERNAL, HELD_OUT, LONGEST_DELAY, NO_ACTION, NOTHING, OUT_OF_TIME, OVER, RING, RUNNING
 
 # Set by the loader before this file runs; declared here for the reader and the type checker.
 GAME: dict
 step, reset, build, draw, legal, asks, bot = (GAME[name] for name in ("step", "reset", "build", "draw", "legal", "asks", "bot"))
+valid = GAME["valid"]
 HAS_ASKS: bool = GAME["HAS_ASKS"]  # seats decide when `asks` returns True, and a decision lasts one tick
 HAS_BUILD: bool = GAME["HAS_BUILD"]
 PLAYERS: int = GAME["PLAYERS"]
@@ -23,8 +24,6 @@ ROWS, COLUMNS = GAME["GRID"] or (0, 0)
 MIRRORED: bool = GAME["MIRRORED"]
 
 PATIENCE = 1000  # episodes in a row that never ask a seat of the caller's; after so many, a call gives up
-RING = 64  # length of the ring buffer of delayed decisions
-NOTHING = -2  # an empty place in the ring
 assert RING > LONGEST_DELAY
 
 # The engine's record of one environment, beside the game's state. It also holds the scratch arrays of a tick: passing
@@ -233,6 +232,13 @@ def mask_slice(lo, hi, states, slots, envs, seats, masks):
             legal(s, seat, mask)
         else:
             mask[:] = 0
+
+
+@engine_jit(cache=True)
+def valid_slice(lo, hi, states, out):
+    """1 for each state that the game calls valid, 0 for others, uint8 [N]."""
+    for i in range(lo, hi):
+        out[i] = 1 if valid(at(states, i)) else 0
 
 
 # --- observations ---------------------------------------------------------------------------------------------------

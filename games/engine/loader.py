@@ -1,18 +1,18 @@
-"""Loads a game file: checks its contract, fills in defaults, and compiles and caches its kernel."""
+"""Loads a game file: checks its contract, fills in defaults, and compiles and caches its kernel.
+
+A file is loaded and compiled once in a process; a file whose contents have changed is loaded anew.
+"""
 
 import ast
-import atexit
 import functools
 import hashlib
+import importlib.machinery
 import importlib.util
 import inspect
 import os
-import platform
 import re
-import shutil
 import sys
-import tempfile
-import time
+import threading
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,18 +22,21 @@ from typing import Any
 import numba
 import numpy as np
 
+import games
 from games import core, heading
-from games.engine import contract
+from games.engine import cache, contract
 from games.errors import UserError
 
 HERE = Path(__file__).parent
 GAMES = HERE.parent  # the `games` package: no file in it belongs to a user's own game
 KERNEL = HERE / "kernel.py"
 ENGINE = (KERNEL, GAMES / "core.py", HERE / "constants.py", HERE / "raster.py", HERE / "loader.py")
-_IMPORTED = time.time()
 # Loops that other processes compile now: (the game's file, the loop) → a function that waits for the process.
 COMPILING: dict[tuple[Path, str], Callable[[], Any]] = {}
-CACHED_VERSIONS = 8  # compiled versions kept of a game; older ones are deleted
+# The loaded games by (path, path as typed), each with the digests of the files that it was loaded from.
+LOADED: dict[tuple[Path, str], tuple["Game", dict[Path, str]]] = {}
+SHIPPED: dict[str, str] = {}  # the digest of the source of each loaded game of this package, by name
+LOCK = threading.RLock()  # of loading, and of numba's global setting for the cache folder
 
 
 @core.jit
@@ -48,6 +51,11 @@ def _all_legal(s, seat, mask):
 
 @core.jit
 def _always(s, seat):
+    return True
+
+
+@core.jit
+def _all_valid(s):
     return True
 
 
@@ -80,6 +88,7 @@ class Game:
     has_asks: bool
     has_legal: bool  # False: every action is always legal
     has_build: bool
+    has_valid: bool  # False: only the engine's own checks tell whether a restored state can be
     functions: dict[str, Any] = field(repr=False)
 
     @property
@@ -119,13 +128,16 @@ class Game:
     def digest(self) -> str:
         """SHA-256 of everything in the game's file that can change observations or rewards.
 
-        It includes the user's own files that the game imports, but no comments, docstrings, `hud`, RECIPE, MARK, KEYS or
-        SPOTS. An agent trained on a user's own game stores it.
+        It includes the user's own files that the game imports, but no comments, docstrings, `hud`, `valid`, RECIPE, MARK,
+        KEYS or SPOTS. An agent trained on a user's own game stores it.
         """
+        return contract.digest([self.tree, *(ast.parse(file.read_bytes()) for file in self.imported_files())])
+
+    def imported_files(self) -> list[Path]:
+        """The user's own files that the game imports, sorted by name."""
         game_file = Path(str(self.module.__file__)).resolve()
         files = [file for file in _sources(self.module) if file.suffix == ".py" and file.resolve() != game_file]
-        imported = sorted((file for file in files if not file.resolve().is_relative_to(GAMES)), key=lambda file: file.name)
-        return contract.digest([self.tree, *(ast.parse(file.read_bytes()) for file in imported)])
+        return sorted((file for file in files if not file.resolve().is_relative_to(GAMES)), key=lambda file: file.name)
 
     def hud(self, s) -> tuple[str, str, str]:
         """The left, middle and right text beside the picture; `s` is a state record."""
@@ -136,7 +148,8 @@ class Game:
     @functools.cached_property
     def kernel(self) -> types.ModuleType:
         """`games.engine.kernel`, compiled for this game."""
-        return _load_kernel(self)
+        with LOCK:
+            return _load_kernel(self)
 
     def is_compiled(self, *loops: str) -> bool:
         """Whether the cache holds these loops of the kernel (as "step_slice"); compiling one takes seconds."""
@@ -147,35 +160,100 @@ class Game:
         """The record of one display list of this game."""
         return core.frame_dtype(self.shapes, self.grid)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Game":
+        return self  # nothing in it changes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle names the game's file, which must be the same where it is opened."""
+        return unpickled, (self.name if self.shipped else self.path, self.digest)
+
 
 def load_file(path: Path, shipped: bool = False, shown: str | None = None) -> Game:
-    """Load a game file; `UserError` if it violates the contract. shown: its path as the user typed it."""
+    """Load a game file; `UserError` if it violates the contract. shown: its path as the user typed it.
+
+    The same `Game` again while the file, and the user's own files that it imports, have the same contents.
+    """
     shown = shown or (path.name if shipped else str(path))
-    name = path.stem
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", path.stem):
         raise UserError(f"{shown}: a game's file is named in lower case, like my_game.py")
-    source = path.read_bytes()
-    tree = contract.parse(source, shown)
-    module = importlib.import_module(f"games.{name}") if shipped else run_file(path, f"sparring_game_{name}", source, shown)
+    key = (path.resolve(), shown)
+    with LOCK:
+        game, digests = LOADED.get(key, (None, {}))
+        if game is None or any(_digest(file) != digest for file, digest in digests.items()):
+            source = path.read_bytes()
+            game = _load(path, source, shipped, shown)
+            imported = {file: _digest(file) for file in game.imported_files()}
+            LOADED[key] = game, {game.path: hashlib.sha256(source).hexdigest(), **imported}
+        return game
+
+
+def _digest(file: Path) -> str:
+    """SHA-256 of a file; empty if there is none any more."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def unpickled(game: str | Path, digest: str) -> Game:
+    """The game that was pickled; `UserError` if its file is another now."""
+    loaded = games.load(game)
+    if loaded.digest != digest:
+        raise UserError(
+            f"{loaded.shown} is not the game that was saved: its file has changed.\nTake back the edit, or begin anew."
+        )
+    return loaded
+
+
+def _load(path: Path, source: bytes, shipped: bool, shown: str) -> Game:
+    name, tree = path.stem, contract.parse(source, shown)
+    module = _shipped_module(name, path, source, shown) if shipped else run_file(path, f"sparring_game_{name}", source, shown)
     contract.check_values(module, shown)
     contract.check_text(tree, module, shown)
     return _game(module, name, path.resolve(), shipped, shown, tree)
+
+
+def _shipped_module(name: str, path: Path, source: bytes, shown: str) -> types.ModuleType:
+    """The module `games.NAME`; a new one if its file has changed since it was loaded."""
+    digest = hashlib.sha256(source).hexdigest()
+    module = importlib.import_module(f"games.{name}")
+    if SHIPPED.setdefault(name, digest) != digest:
+        module = _run(f"games.{name}", path, source, shown)
+        setattr(games, name, module)
+        SHIPPED[name] = digest
+    return module
 
 
 def run_file(path: Path, name: str, source: bytes, shown: str) -> types.ModuleType:
     """Import a user's own file under the module name `name`_<hash of its source>; an unchanged file runs only once."""
     digest = hashlib.sha256(source).hexdigest()[:12]  # of the source alone: the cache works wherever the file lies
     module_name = f"{name}_{digest}"
-    if module_name in sys.modules:
-        return sys.modules[module_name]
-    spec = importlib.util.spec_from_file_location(module_name, path)
+    return sys.modules.get(module_name) or _run(module_name, path, source, shown)
+
+
+class SourceLoader(importlib.machinery.SourceFileLoader):
+    """Runs the source that was read: no compiled file of an older one, and no edit that came after."""
+
+    def __init__(self, name: str, path: Path, source: bytes):
+        super().__init__(name, str(path))
+        self.source = source
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        return self.source_to_code(self.source, self.path)
+
+
+def _run(module_name: str, path: Path, source: bytes, shown: str) -> types.ModuleType:
+    """Run source as the module of this name, in place of an earlier one."""
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=SourceLoader(module_name, path, source))
     assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
+    module, before = importlib.util.module_from_spec(spec), sys.modules.get(module_name)
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[module_name]
+        if before is not None:
+            sys.modules[module_name] = before
         raise contract.load_error(error, module, shown) from error
     return module
 
@@ -211,6 +289,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         has_asks=hasattr(module, "asks"),
         has_legal=hasattr(module, "legal"),
         has_build=hasattr(module, "build"),
+        has_valid=hasattr(module, "valid"),
         functions=_functions(module, shown),
     )
 
@@ -218,7 +297,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
 def _functions(module: types.ModuleType, shown: str) -> dict[str, Any]:
     """The functions that the kernel calls, with defaults for those the file leaves out."""
     functions = {name: getattr(module, name) for name in ("reset", "step", "draw", "bot")}
-    for name, default in (("build", _no_build), ("legal", _all_legal), ("asks", _always)):
+    for name, default in (("build", _no_build), ("legal", _all_legal), ("asks", _always), ("valid", _all_valid)):
         functions[name] = getattr(module, name, default)
     for name, function in functions.items():
         if not core.PLAIN and not isinstance(function, numba.core.dispatcher.Dispatcher):
@@ -240,7 +319,9 @@ def _sources(module: types.ModuleType) -> set[Path]:
         if not file or Path(file) in found or file.startswith(libraries):
             continue
         found.add(Path(file))
-        for value in vars(current).values():
+        for name, value in vars(current).items():
+            if name in ("__loader__", "__spec__"):
+                continue
             if isinstance(value, types.ModuleType):
                 queue.append(value)
             else:
@@ -250,55 +331,18 @@ def _sources(module: types.ModuleType) -> set[Path]:
     return found
 
 
-def _cache_root() -> Path:
-    """The folder for compiled games: SPARRING_CACHE, else the user's cache folder, else a temporary one."""
-    named = os.environ.get("SPARRING_CACHE")
-    if named:
-        return Path(named)
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    root = base / "sparring"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if os.access(root, os.W_OK):
-            return root
-    except OSError:
-        pass
-    return Path(tempfile.gettempdir()) / f"sparring-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
-
-
 def _cache_folder(game: Game) -> Path:
-    """A folder whose name is a hash of everything the compiled code depends on, so that it can never be stale."""
-    digest = hashlib.sha256()
-    files = sorted({*ENGINE, *_sources(game.module)})
-    for file in files:
-        digest.update(f"{file.name}\0".encode() + file.read_bytes())
-    digest.update(f"{game.module.__name__} {numba.__version__} {np.__version__} {platform.python_version()}".encode())
-    root = _cache_root()
-    folder = root / f"{game.name}-{digest.hexdigest()[:16]}"
-    try:
-        if any(file.stat().st_mtime > _IMPORTED for file in files if file != game.path):
-            return _temporary_folder()  # a file was edited after it was imported: its hash is not that of the running code
-        folder.mkdir(parents=True, exist_ok=True)
-        os.utime(folder)
-        versions = sorted(root.glob(f"{game.name}-" + "[0-9a-f]" * 16), key=lambda f: f.stat().st_mtime, reverse=True)
-        for old in versions[CACHED_VERSIONS:]:
-            shutil.rmtree(old, ignore_errors=True)
-    except OSError:
-        return _temporary_folder()
-    return folder
-
-
-def _temporary_folder() -> Path:
-    """A folder that is deleted at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="sparring-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    """The folder of a game's compiled loops, as they are now."""
+    return cache.versioned(game.name, {*ENGINE, *_sources(game.module)}, game.module.__name__, editable=game.path)
 
 
 def _load_kernel(game: Game) -> types.ModuleType:
     """Load `games.engine.kernel` as a module of its own for this game; its loops compile at their first call."""
     folder = _cache_folder(game)
     name = f"games.engine.kernel_{folder.name.replace('-', '_')}"
+    loaded = vars(sys.modules[name])["GAME"] if name in sys.modules else {}
+    if all(loaded.get(part) is function for part, function in game.functions.items()):
+        return sys.modules[name]  # of the same file by another path
     spec = importlib.util.spec_from_file_location(name, KERNEL)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -314,11 +358,8 @@ def _load_kernel(game: Game) -> types.ModuleType:
         "MIRRORED": game.mirror is not None,
     }
     sys.modules[name] = module
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
-    try:
+    with cache.numba_caches_in(folder):
         spec.loader.exec_module(module)
-    finally:
-        numba.config.CACHE_DIR = before
     for value in list(vars(module).values()):
         if isinstance(value, numba.core.dispatcher.Dispatcher) and value.__module__ == name:
             _wrap_compile(game, value)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from games import core
+from games.engine import cache
 from games.engine.loader import COMPILING, Game
 
 ROOT = Path(__file__).parents[2]
@@ -23,12 +24,13 @@ def compile_in_background(game: Game, *loops: str) -> bool:
 
     Errors of these processes are ignored: the caller then compiles the loop at its first call and gets the error there.
     """
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     missing = [] if core.PLAIN else [loop for loop in loops if not game.is_compiled(loop)]
     for loop in missing:
         process = subprocess.Popen(
             # -P: a folder called `games` in the current directory must not hide this package
             [sys.executable, "-P", "-m", "games.engine.precompile", str(game.path), loop],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))},
+            env={**os.environ, "PYTHONPATH": path, "SPARRING_CACHE": str(cache.root())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -79,11 +79,21 @@ class View:
         threads = batch.workers.threads
         self._frames = np.zeros(threads, self.game.frame_dtype())
         self._scratch = np.zeros((threads, size + 8))
-        self._paint = getattr(batch.kernel, f"{observation}_slice")
+        self._paint = self._compiled_paint()
         self._episode = np.full(self.rows, -1, np.int64)  # the episode of each row's stack; -1: none
         self._last = np.zeros((self.rows, *self.shape), self.dtype)
         self._mirrored = (self.seats == 1) if self.game.mirror else np.zeros(self.rows, bool)
         self._swap = self.game.swap
+
+    def _compiled_paint(self) -> Any:
+        return getattr(self.batch.kernel, f"{self.observation}_slice")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_paint"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._paint = self._compiled_paint()
 
     def paint(self, states: np.ndarray, envs: np.ndarray, seats: np.ndarray) -> np.ndarray:
         """Single frames of the given states, [R, *frame]."""
@@ -182,6 +192,10 @@ class View:
         return {"last": self._last.copy(), "episode": self._episode.copy()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Continue from what `state` returned."""
-        self._last = np.array(state["last"], self.dtype)
-        self._episode = np.array(state["episode"], np.int64)
+        """Continue from what `state` returned; `ValueError` for arrays of another view."""
+        for name, current in self.state().items():
+            if state[name].shape != current.shape or state[name].dtype != current.dtype:
+                raise ValueError(
+                    f"{name} of a view is {state[name].dtype} {state[name].shape}, not {current.dtype} {current.shape}"
+                )
+        self._last, self._episode = state["last"].copy(), state["episode"].copy()

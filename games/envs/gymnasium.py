@@ -16,12 +16,11 @@ from typing import Any, Unpack
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 
 import games
 from games.engine.batch import OUT_OF_TIME, OVER, RUNNING
 from games.engine.loader import Game
+from games.envs.gymnasium_version import require_gymnasium
 from games.envs.seat_env import (
     PICTURE,
     Audience,
@@ -36,10 +35,19 @@ from games.envs.seat_env import (
     image_shape,
     space_of,
 )
+from games.envs.state import CloneState, EnvState
 from games.errors import UserError
+
+try:
+    from gymnasium.vector import AutoresetMode, VectorEnv
+    from gymnasium.vector.utils import batch_space
+except ImportError:
+    require_gymnasium()
+    raise
 
 __all__ = [
     "PICTURE",
+    "EnvState",
     "MakePlayer",
     "SeatEnv",
     "SeatPlayer",
@@ -54,7 +62,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class SparringEnv(gym.Env[np.ndarray, np.int64]):
+class SparringEnv(CloneState, gym.Env[np.ndarray, np.int64]):
     """One game as a Gymnasium `Env`: `step` plays one seat, `opponent` the other.
 
     Observations are uint8 [size, size, stack] (`pixels`; newest frame last), uint8 [size, size, stack × roles]
@@ -63,6 +71,8 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
 
     `reset(seed=…)` begins episode 0 of that seed, `reset()` the next episode. The episodes are the same however long the
     earlier ones were and whether they were played to the end.
+
+    `copy.deepcopy` and pickles give an environment that goes on by itself from the same state, without a window.
     """
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 15}
@@ -107,9 +117,34 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
         reward = float(self.seat.rewards[0])
         return channels_last(self.view, seen)[0], reward, bool(end == OVER), bool(end == OUT_OF_TIME), {"action_mask": mask}
 
+    def _changing(self) -> list[tuple[Any, tuple[str, ...]]]:
+        return [(self, ("_episode", "_ended")), (self.seat, self.seat.CHANGING)]
+
+    def _player(self) -> SeatPlayer | None:
+        return self.seat.player
+
     def action_masks(self) -> np.ndarray:
         """bool [A]: the legal actions now. sb3-contrib's MaskablePPO calls a method of this name."""
         return self.seat.masks()[0].astype(bool)
+
+    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+        """Pygame's code of a key → action, for `gymnasium.utils.play.play`. A key moves what it moves in the picture.
+
+        A key of the other seat does the same, as in the game's window. `UserError` if the game is played with the mouse.
+        """
+        import pygame  # needed only to play
+
+        codes = {pygame.key.name(code): code for name, code in vars(pygame).items() if name.startswith("K_")}
+        seat = int(self.seat.seats[0])
+        keys = {key: action for other in (*range(self.game.players), seat) for key, action in self.game.keys[other].items()}
+        numbers = {name: number for number, name in enumerate(self.game.actions)}
+        seen_as = self.view.to_world(np.arange(self.game.num_actions)).tolist()  # an exchange, the same in both directions
+        found: dict[tuple[int, ...], int] = {
+            (codes[key],): seen_as[numbers[action]] for key, action in keys.items() if action in numbers
+        }
+        if not found:
+            raise UserError(f"{self.game.heading} is played with the mouse, or with moves that only its window has: play.py.")
+        return found
 
     def render(self) -> np.ndarray | None:
         """`rgb_array`: the spectator's picture, uint8 [420, 420, 3], painted without a display. `human`: None."""
@@ -121,7 +156,7 @@ class SparringEnv(gym.Env[np.ndarray, np.int64]):
         self.seat.close()
 
 
-class SparringVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+class SparringVectorEnv(CloneState, VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """N copies of a game as a Gymnasium `VectorEnv`: one compiled batch, without a Python loop over environments.
 
     `autoreset_mode`, as in Gymnasium (a member of `AutoresetMode` or its value), says what `step` does at an episode's end:
@@ -238,6 +273,12 @@ class SparringVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             "final_info": {"action_mask": action_masks, "_action_mask": ended.copy()},
             "_final_info": ended.copy(),
         }
+
+    def _changing(self) -> list[tuple[Any, tuple[str, ...]]]:
+        return [(self, ("_begun", "_ended", "_last")), (self.seat, self.seat.CHANGING)]
+
+    def _player(self) -> SeatPlayer | None:
+        return self.seat.player
 
     def render(self) -> tuple[np.ndarray, ...] | None:
         """A picture of each environment, uint8 [420, 420, 3], that fits the observation returned last."""

@@ -33,6 +33,7 @@ from games.envs.seat_env import (
     image_shape,
     space_of,
 )
+from games.envs.state import CloneState
 from games.errors import UserError, nearest
 
 try:
@@ -44,7 +45,7 @@ SETTINGS = ("observation", "size", "stack", "levels", "delay", "frame_skip")
 OF_ONE_SEAT = ("seat", "opponent", "make_player")  # settings that only `games.envs.gymnasium` has
 
 
-class SparringParallelEnv(ParallelEnv[str, np.ndarray, int]):
+class SparringParallelEnv(CloneState, ParallelEnv[str, np.ndarray, int]):
     """One game as a PettingZoo `ParallelEnv`: its agents are the seats, named as the game names them.
 
     Observations and actions are as in `games.envs.gymnasium.SparringEnv`, each agent's as its seat sees the world;
@@ -176,6 +177,9 @@ class SparringParallelEnv(ParallelEnv[str, np.ndarray, int]):
 
     def _infos(self, masks: np.ndarray) -> dict[str, dict[str, Any]]:
         return self._each([{"action_mask": mask} for mask in masks])
+
+    def _changing(self) -> list[tuple[Any, tuple[str, ...]]]:
+        return [(self, ("agents", "_episode", "_returns"))]
 
     def render(self) -> np.ndarray | None:
         """`rgb_array`: the spectator's picture, uint8 [420, 420, 3], painted without a display. `human`: None."""

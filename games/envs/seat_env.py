@@ -51,6 +51,8 @@ class SeatEnv:
     `rewards` float64 [N]: the reward of the last step. `end` uint8 [N], as `batch.end`: the episodes that it ended.
     """
 
+    CHANGING = ("rewards", "end", "_initial_reward", "_world")  # attributes that change as it runs
+
     def __init__(
         self,
         game: Game | str | Path,
@@ -247,6 +249,10 @@ class Audience:
         self.batch, self.render_mode = batch, render_mode
         self.human = render_mode == "human"
         self._window: HumanWindow | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has no window, so that looking ahead in it is not shown, and a painter of its own."""
+        return {"batch": self.batch, "render_mode": self.render_mode, "human": False, "_window": None}
 
     @cached_property
     def painter(self) -> Any:

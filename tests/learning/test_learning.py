@@ -12,7 +12,7 @@ from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.dqn_loss import Transitions
 from agents.algorithms.ppo import PPO, PPOSettings
 from agents.experience.replay import Replay
-from agents.networks import network as networks
+from agents.networks import action_choice
 from agents.participants import participant
 from agents.play import match
 from agents.play.seats import Participant
@@ -152,7 +152,7 @@ def test_dqn_says_what_it_sees_and_never_does_what_is_forbidden(repeat, memory):
 
 
 def test_without_masks_dqn_would_be_tempted(repeat, monkeypatch):
-    monkeypatch.setattr(networks, "masked", lambda scores, mask: scores)
+    monkeypatch.setattr(action_choice, "masked", lambda scores, mask: scores)
     monkeypatch.setattr(dqn_batch, "Transitions", lambda *parts: Transitions(*parts[:-1], None))
     _, paid, _ = train_dqn(repeat, 3, gamma=0.5)
     assert paid.mean() > 4

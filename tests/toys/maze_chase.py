@@ -147,5 +147,17 @@ def draw(s, f, seat):
     rect(f, 0.0, 83.0, 84.0 * max(0.0, 1.0 - s.tick / LIMIT), 1.0, GOAL)  # the clock, which decides
 
 
+@jit
+def valid(s):
+    """Walls stand all around, and nobody is in one."""
+    for k in range(SIZE):
+        if not (s.wall[0, k] and s.wall[SIZE - 1, k] and s.wall[k, 0] and s.wall[k, SIZE - 1]):
+            return False
+    for seat in range(2):
+        if not (0 < s.row[seat] < SIZE - 1 and 0 < s.column[seat] < SIZE - 1) or s.wall[s.row[seat], s.column[seat]]:
+            return False
+    return True
+
+
 def hud(s):
     return "pursuer", str(max(0, LIMIT - s.tick) // 60), "runner"

@@ -133,6 +133,11 @@ def draw(s, f, seat):
             gone(f)
 
 
+@jit
+def valid(s):
+    return 0 <= s.turn <= 1 and s.disc.min() >= 0 and s.disc.max() <= 2
+
+
 def hud(s):
     first, second = int((s.disc == 1).sum()), int((s.disc == 2).sum())
     return str(first), "", str(second)

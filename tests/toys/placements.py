@@ -123,5 +123,10 @@ def draw(s, f, seat):
     rect(f, s.column * WIDE, s.row * HIGH, s.width * WIDE, HIGH, ME)
 
 
+@jit
+def valid(s):
+    return 0 <= s.row < ROWS and 1 <= s.width <= 3 and 0 <= s.column <= COLUMNS - s.width and s.bars >= 0
+
+
 def hud(s):
     return f"{s.cleared} rows", "", f"{BARS - s.bars} bars"

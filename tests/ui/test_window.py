@@ -15,7 +15,7 @@ from games.errors import UserError
 from ui import screen, window
 from ui.screen import layout
 from ui.seats import Seat, with_distinct_names
-from ui.text import TextRenderer
+from ui.text import KeyCapRenderer
 from ui.window import App
 
 SPEED = games.load("pong").module.PADDLE_SPEED
@@ -573,9 +573,9 @@ def test_the_window_stays_alive_while_an_agent_loads(start):
 
 def test_the_page_before_a_game_says_which_agent_it_is(start, monkeypatch):
     said = []
-    put = TextRenderer.put
+    put = KeyCapRenderer.put
     listen = lambda kind, surface, text, *rest: said.append(text) or put(kind, surface, text, *rest)  # noqa: E731
-    monkeypatch.setattr(TextRenderer, "put", listen)
+    monkeypatch.setattr(KeyCapRenderer, "put", listen)
     seats = [Seat("agent", make=Still, about=f"runs/{k} (return 7)") for k in "ab"]
     turns(start("pong", HUMAN, seats[0], ready=True), 1)
     assert "runs/a (return 7)" in said

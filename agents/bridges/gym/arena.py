@@ -10,35 +10,43 @@ from torch import Tensor
 from agents.bridges.gym.copies import Results
 from agents.bridges.gym.environment import GymEnvironment
 from agents.bridges.gym.observation_adapter import ObservationAdapter
+from agents.core.restored import checked
 from agents.core.settings import AgentSettings
 from games.engine.batch import OUT_OF_TIME, OVER, RUNNING
 from games.errors import UserError
 
+MOST_RESUMES = 1 << 30  # of a run; each begins with other seeds
 EVALUATION_SEEDS = 1 << 31  # seeds of evaluations are from here on, those of training below
 
 
 class GymObservations:
     """Observations of R rows: the newest `stack` frames of each, oldest first; frames before the episode are zeros."""
 
-    def __init__(self, adapter: ObservationAdapter, rows: int, settings: AgentSettings):
+    def __init__(self, adapter: ObservationAdapter, rows: int, settings: AgentSettings, num_actions: int | None = None):
+        """num_actions: of masks, which come with the observations; None where every action is always allowed."""
         self.adapter, self.rows, self.stack = adapter, rows, settings.stack
         self.observation, self.size = settings.observation, settings.size
         self.frame = adapter.shape(self.observation, self.size)
         self.dtype = np.dtype(np.float32 if self.observation == "objects" else np.uint8)
         self._last = np.zeros((rows, self.stack, *self.frame), self.dtype)
         self._final = np.zeros_like(self._last)
+        self._masks = None if num_actions is None else np.ones((rows, num_actions), np.uint8)
+        self._final_masks = None if self._masks is None else self._masks.copy()
 
     def frames(self, raw: Any) -> np.ndarray:
         """Observations of the environment [B, …] as frames [B, *frame]."""
         return self.adapter.frames(raw, self.observation, self.size)
 
-    def update(self, raw: Any, begins: Any) -> None:
+    def update(self, raw: Any, begins: Any, masks: np.ndarray | None = None) -> None:
         """Take the new observations of all rows; `begins` is true where an episode begins, which clears the stack."""
         self._last = self.next_stacks(np.arange(self.rows), raw, begins)
+        self._masks = masks
 
-    def update_rows(self, rows: np.ndarray, raw: Any, begins: Any) -> None:
-        """Take the new observations of rows [B]; `begins` is [B]."""
+    def update_rows(self, rows: np.ndarray, raw: Any, begins: Any, masks: np.ndarray | None = None) -> None:
+        """Take the new observations of rows [B]; `begins` is [B], masks [B, A]."""
         self._last[rows] = self.next_stacks(rows, raw, begins)
+        if self._masks is not None and masks is not None:
+            self._masks[rows] = masks
 
     def next_stacks(self, rows: np.ndarray, raw: Any, begins: Any) -> np.ndarray:
         """The stacks of rows [B] with new observations [B, …] appended, as a new array: [B, stack, *frame]."""
@@ -48,9 +56,11 @@ class GymObservations:
         new[:, -1] = self.frames(raw)
         return new
 
-    def set_final(self, rows: np.ndarray, stacks: np.ndarray) -> None:
-        """Set the final observations of rows whose episodes ended."""
+    def set_final(self, rows: np.ndarray, stacks: np.ndarray, masks: np.ndarray | None = None) -> None:
+        """Set the final observations and masks of rows whose episodes ended."""
         self._final[rows] = stacks
+        if self._final_masks is not None and masks is not None:
+            self._final_masks[rows] = masks
 
     def observe(self) -> np.ndarray:
         return self._last
@@ -62,10 +72,14 @@ class GymObservations:
         return self._final[rows]
 
     def masks(self) -> np.ndarray:
-        raise TypeError("every action is always allowed here")
+        if self._masks is None:
+            raise TypeError("every action is always allowed here")
+        return self._masks
 
     def final_masks(self, rows: np.ndarray) -> np.ndarray:
-        raise TypeError("every action is always allowed here")
+        if self._final_masks is None:
+            raise TypeError("every action is always allowed here")
+        return self._final_masks[rows]
 
 
 class GymArena:
@@ -74,15 +88,13 @@ class GymArena:
     With autoreset mode NEXT_STEP, a row whose episode has ended does not decide in the step that resets it.
     """
 
-    masked = False
-
     def __init__(self, game: GymEnvironment, num_envs: int, seed: int, settings: AgentSettings):
         if settings.delay:
             raise UserError(f"{game.name} has no delay to set: that is for our own games.")
-        self.game, self.seed = game, seed
+        self.game, self.seed, self.masked = game, seed, game.has_legal
         self.copies = game.copies(num_envs)
         self.mode = self.copies.mode
-        self.view = GymObservations(game.adapter, num_envs, settings)
+        self.view = GymObservations(game.adapter, num_envs, settings, game.num_actions if self.masked else None)
         self.episode = np.zeros(num_envs, np.int64)
         self.returns, self.lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
         self.resumes = 0  # how often the run has been resumed
@@ -93,7 +105,8 @@ class GymArena:
 
     def _reset(self) -> None:
         seed = int(np.random.SeedSequence([self.seed, self.resumes]).generate_state(1)[0]) % (EVALUATION_SEEDS >> 1)
-        self.view.update(self.copies.begin(seed).observations, slice(None))
+        begun = self.copies.begin(seed)
+        self.view.update(begun.observations, slice(None), self.game.masks.of(begun))
         self._asked[:] = True
         self.returns[:], self.lengths[:] = 0, 0
 
@@ -123,32 +136,38 @@ class GymArena:
         self.lengths += ~began
         self._asked = ~ended if self.mode == AutoresetMode.NEXT_STEP else np.ones(len(ended), bool)
         self._finished = (self.returns[ended].tolist(), self.lengths[ended].tolist())
-        raw = results.observations
+        raw, masks = results.observations, self.game.masks.of(results)
         if ended.any():
-            raw = self._end_episodes(ended, results)
+            raw, masks = self._end_episodes(np.flatnonzero(ended), results, masks)
             if self.mode != AutoresetMode.NEXT_STEP:
                 began = ended
-        self.view.update(raw, began)
+        self.view.update(raw, began, masks)
         return reward, end
 
-    def _end_episodes(self, ended: np.ndarray, results: Results) -> Any:
-        """Keep the final observations of rows `ended` (bool [R]) and reset these rows; the present observations [R, …]."""
-        rows = np.flatnonzero(ended)
+    def _end_episodes(self, rows: np.ndarray, results: Results, masks: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
+        """Keep the final observations and masks [B, A] of rows [B] and reset these; the present ones of all rows [R, …]."""
         raw: Any = results.observations
-        last: Any = raw if results.final_observations is None else results.final_observations
-        self.view.set_final(rows, self.view.next_stacks(rows, [last[row] for row in rows], []))
+        if results.final_observations is None:
+            final, final_masks = [raw[row] for row in rows], None if masks is None else masks[rows]
+        else:
+            final, given = ([finals[row] for row in rows] for finals in (results.final_observations, results.final_masks))
+            final_masks = self.game.masks.rows(final, given) if self.masked else None
+        self.view.set_final(rows, self.view.next_stacks(rows, final, []), final_masks)
         self.episode[rows] += 1
         self.returns[rows], self.lengths[rows] = 0, 0
         if self.mode == AutoresetMode.DISABLED:
+            begun = self.copies.reset(rows)
             raw = list(raw)
-            for row, observation in zip(rows, self.copies.reset(rows).observations, strict=True):
+            for row, observation in zip(rows, begun.observations, strict=True):
                 raw[row] = observation
-        return raw
+            if masks is not None:
+                masks[rows] = self.game.masks.of(begun)
+        return raw, masks
 
     def _truncate_all(self) -> tuple[np.ndarray, np.ndarray]:
         """The first step of a resumed run, without decisions: running episodes are truncated, and all rows reset."""
         end = np.where(self._asked, OUT_OF_TIME, RUNNING).astype(np.uint8)
-        self.view.set_final(np.arange(len(end)), self.view.newest())
+        self.view.set_final(np.arange(len(end)), self.view.newest(), self.view.masks().copy() if self.masked else None)
         self.episode += 1
         self._resumed, self._finished = False, ([], [])
         self._reset()
@@ -159,13 +178,21 @@ class GymArena:
     def state(self) -> dict[str, Tensor]:
         """The tensors that `restore` needs; the environments themselves cannot be stored."""
         arrays = {"episode": self.episode, "asked": self._asked, "last": self.view.newest(), "sitting": np.array(self.resumes)}
+        if self.masked:
+            arrays["masks"] = self.view.masks()
         return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
 
     def restore(self, parts: dict[str, Tensor]) -> str | None:
         """Go on with new episodes."""
-        self.episode, self._asked = parts["episode"].numpy().copy(), parts["asked"].numpy().copy()
-        self.view._last = parts["last"].numpy().copy()
-        self.resumes, self._resumed = int(parts["sitting"]) + 1, True
+        current = self.state()
+        self.episode, self._asked, last = (
+            checked(name, parts[name], current[name]).numpy().copy() for name in ("episode", "asked", "last")
+        )
+        self.view._last = last
+        if self.masked:
+            self.view._masks = checked("masks", parts["masks"], current["masks"], 0, 1).numpy().copy()
+        self.resumes = int(checked("sitting", parts["sitting"], current["sitting"], 0, MOST_RESUMES)) + 1
+        self._resumed = True
         return f"{self.game.name} cannot be stored: new episodes begin. Network, optimiser and counters go on."
 
     def close(self) -> None:

@@ -8,12 +8,15 @@ from gymnasium import spaces
 
 from agents.bridges.gym.failures import Broken, close_quietly, told_in_words
 
+INFO_KEYS = ("action_mask", "action_masks")  # entries of `info`: Gymnasium's and PettingZoo's, and its plural
+METHOD = "action_masks"  # of environments made for sb3-contrib's MaskablePPO
+
 
 class Step(NamedTuple):
     """What an environment gave in a step, or, with no reward and no end, in a reset."""
 
     observation: Any
-    mask: np.ndarray | None  # allowed actions uint8 [A]; None if `info` has none
+    mask: Any  # of allowed actions, as the environment gave it beside the observation; None if it gave none
     reward: float = 0.0
     terminated: bool = False
     truncated: bool = False
@@ -22,21 +25,26 @@ class Step(NamedTuple):
 class CheckedEnv:
     """An environment. Everything but `render` raises `EnvironmentFailed` if it fails.
 
-    Of `info` only `action_mask` is read: all else in it may be anything, and `info` may be None.
+    Of `info` only the mask is read: all else in it may be anything, and `info` may be None.
     """
 
-    def __init__(self, env: gymnasium.Env, name: str, num_actions: int):
-        """name: of the environment, for messages."""
-        self.env, self.name, self.num_actions = env, name, num_actions
+    def __init__(self, env: gymnasium.Env, name: str, mask_by_method: bool = False):
+        """name: of the environment, for messages. mask_by_method: its method `action_masks` gives masks, not `info`."""
+        self.env, self.name, self.mask_by_method = env, name, mask_by_method
         self.space = env.observation_space
 
     def reset(self, seed: int | None = None) -> Step:
         """Begin an episode."""
         with told_in_words(self.name, "reset", self.env):
-            found: Any = self.env.reset(seed=seed)
-            if not (isinstance(found, (tuple, list)) and len(found) == 2 and isinstance(found[1], (dict, type(None)))):
-                raise Broken(f"gave {_shown(found)} in reset, where Gymnasium's API asks for two values: observation, info.")
-            return Step(self._observation(found[0], "reset"), self._mask(found[1]))
+            observation, info = self.reset_with_info(seed)
+            return Step(observation, self._mask(info))
+
+    def reset_with_info(self, seed: int | None = None) -> tuple[Any, Any]:
+        """Begin an episode; its first observation, and `info` as it came. Raises whatever the environment raises."""
+        found: Any = self.env.reset(seed=seed)
+        if not (isinstance(found, (tuple, list)) and len(found) == 2 and isinstance(found[1], (dict, type(None)))):
+            raise Broken(f"gave {_shown(found)} in reset, where Gymnasium's API asks for two values: observation, info.")
+        return self._observation(found[0], "reset"), found[1]
 
     def step(self, action: Any) -> Step:
         """Play an action as the environment takes it."""
@@ -71,17 +79,20 @@ class CheckedEnv:
         except Broken as error:
             raise Broken(f"gave {error} in {call}.") from None
 
-    def _mask(self, info: Any) -> np.ndarray | None:
-        mask = info.get("action_mask") if isinstance(info, dict) else None
-        if mask is None:
-            return None
-        try:
-            mask = np.asarray(mask)
-        except ValueError:  # lists of several lengths, as for the parts of an action
-            return None
-        if mask.dtype.kind not in "buif" or mask.size != self.num_actions:
-            return None
-        return (mask.reshape(-1) != 0).astype(np.uint8)
+    def _mask(self, info: Any) -> Any:
+        return mask_method(self.env)() if self.mask_by_method else mask_entry(info)
+
+
+def mask_entry(info: Any) -> Any:
+    """The mask in an info; None if there is none."""
+    if not isinstance(info, dict):
+        return None
+    return next((info[key] for key in INFO_KEYS if info.get(key) is not None), None)
+
+
+def mask_method(env: gymnasium.Env) -> Any:
+    """The environment's own method that gives masks, or None."""
+    return env.get_wrapper_attr(METHOD) if env.has_wrapper_attr(METHOD) else None
 
 
 def checked(space: spaces.Space, value: Any, part: str = "") -> Any:

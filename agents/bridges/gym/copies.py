@@ -1,17 +1,17 @@
 """N copies of an environment, stepped in this process or by the environment's own vector implementation.
 
-`agents.bridges.gym.processes` steps them in processes of their own. Of what environments give, only observation, reward,
-terminated, truncated and `info["action_mask"]` are read: `info` is free otherwise.
+`agents.bridges.gym.process_copies` steps them in processes of their own. Of what environments give, only observation, reward,
+terminated, truncated and masks of actions are read: `info` is free otherwise.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from agents.bridges.gym.checked_env import CheckedEnv, Step
+from agents.bridges.gym.checked_env import INFO_KEYS, CheckedEnv, Step
 from agents.bridges.gym.failures import Broken, close_quietly, told_in_words
 
 
@@ -23,9 +23,9 @@ class Results:
     rewards: np.ndarray  # float64 [B]
     terminated: np.ndarray  # bool [B]
     truncated: np.ndarray  # bool [B]
-    masks: np.ndarray | None = None  # allowed actions uint8 [B, A]; None if no copy names them
+    masks: Sequence[Any]  # of allowed actions, as each copy gave them; None for one that gave none
     final_observations: dict[int, Any] | None = None  # with autoreset mode SAME_STEP: by row, of those that ended
-    final_masks: dict[int, np.ndarray] | None = None  # likewise
+    final_masks: dict[int, Any] = field(default_factory=dict)  # likewise
 
 
 class Copies(Protocol):
@@ -105,9 +105,9 @@ class LocalCopies:
 class VectorCopies:
     """An environment's own vector implementation, with an autoreset mode of its own."""
 
-    def __init__(self, envs: Any, name: str, num_actions: int):
+    def __init__(self, envs: Any, name: str):
         """envs: a Gymnasium vector environment."""
-        self.envs, self.name, self.num_actions = envs, name, num_actions
+        self.envs, self.name = envs, name
         self.mode: AutoresetMode = envs.metadata["autoreset_mode"]
 
     @property
@@ -134,7 +134,7 @@ class VectorCopies:
                 np.asarray(rewards, np.float64),
                 np.asarray(terminated, bool),
                 np.asarray(truncated, bool),
-                self._masks(info),
+                masks_in_vector(info, self.num_copies),
             )
             if self.mode == AutoresetMode.SAME_STEP:
                 self._add_finals(results, info)
@@ -144,20 +144,10 @@ class VectorCopies:
         close_quietly(self.name, self.envs)
 
     def _reset_results(self, observations: Any, info: Any, rows: np.ndarray) -> Results:
-        count, masks = len(rows), self._masks(info)
+        count, masks = len(rows), masks_in_vector(info, self.num_copies)
         observations = observations if count == self.num_copies else [observations[row] for row in rows]
         no = np.zeros(count, bool)
-        return Results(observations, np.zeros(count), no, no.copy(), None if masks is None else masks[rows])
-
-    def _masks(self, info: Any) -> np.ndarray | None:
-        """uint8 [N, A] of `info`, in which Gymnasium's vectors keep arrays [N, …]."""
-        given = info.get("action_mask") if isinstance(info, dict) else None
-        if given is None or np.shape(given) != (self.num_copies, self.num_actions):
-            return None
-        masks = (np.asarray(given) != 0).astype(np.uint8)
-        if (there := info.get("_action_mask")) is not None:
-            masks[~np.asarray(there, bool)] = 1
-        return masks
+        return Results(observations, np.zeros(count), no, no.copy(), [masks[row] for row in rows])
 
     def _add_finals(self, results: Results, info: Any) -> None:
         rows = np.flatnonzero(results.terminated | results.truncated)
@@ -165,18 +155,21 @@ class VectorCopies:
             return
         if "final_obs" not in info:
             raise Broken("does not give the final observation of an episode: info['final_obs'].")
+        masks = masks_in_vector(info.get("final_info"), self.num_copies)
         results.final_observations = {int(row): info["final_obs"][row] for row in rows}
-        masks = self._masks(info.get("final_info"))
-        results.final_masks = None if masks is None else {int(row): masks[row] for row in rows}
+        results.final_masks = {int(row): masks[row] for row in rows}
+
+
+def masks_in_vector(info: Any, rows: int) -> list[Any]:
+    """The masks in the info of a Gymnasium vector environment of `rows` rows, None for rows without one."""
+    for key in INFO_KEYS:
+        if isinstance(info, dict) and key in info:
+            known = info.get(f"_{key}", np.ones(rows, bool))
+            return [mask if there else None for mask, there in zip(info[key], known, strict=True)]
+    return [None] * rows
 
 
 def joined(steps: list[Step]) -> Results:
     """What B copies gave, together."""
     observations, masks, rewards, terminated, truncated = zip(*steps, strict=True)
-    return Results(list(observations), np.array(rewards), np.array(terminated), np.array(truncated), stacked_masks(masks))
-
-
-def stacked_masks(masks: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    """Masks [A] of B copies as uint8 [B, A], ones for a copy that names none; None if none does."""
-    given = next((mask for mask in masks if mask is not None), None)
-    return None if given is None else np.stack([np.ones_like(given) if mask is None else mask for mask in masks])
+    return Results(list(observations), np.array(rewards), np.array(terminated), np.array(truncated), list(masks))

@@ -6,18 +6,22 @@ Nothing is imported that the user has not named on the command line; Gymnasium's
 
 import difflib
 import importlib
+import os
+import sys
 import warnings
 import weakref
+from contextlib import suppress
 from typing import Any
 
 import gymnasium
 from gymnasium.vector import AutoresetMode
 
 from agents.bridges.gym.action_adapter import ActionAdapter
-from agents.bridges.gym.checked_env import CheckedEnv
+from agents.bridges.gym.action_masks import ActionMasks
+from agents.bridges.gym.checked_env import METHOD, CheckedEnv
 from agents.bridges.gym.copies import Copies, LocalCopies, SteppableCopies, VectorCopies
-from agents.bridges.gym.failures import close_quietly
-from agents.bridges.gym.maker import EnvMaker, starting
+from agents.bridges.gym.failures import close_quietly, told_in_words
+from agents.bridges.gym.maker import EnvMaker, is_missing, starting
 from agents.bridges.gym.observation_adapter import ObservationAdapter
 from agents.core.game_names import GYM
 from games.errors import UserError
@@ -41,17 +45,26 @@ class GymEnvironment:
             with starting(self.name, self.spec):
                 env = gymnasium.make(self.spec)
             try:
-                CheckedEnv(env, self.name, 0).reset(seed=0)  # Gymnasium's checker looks at it
-                self.actions = ActionAdapter(self.name, env.action_space)
-                self.num_actions = self.actions.num_actions
-                self.adapter = ObservationAdapter(self.name, env.observation_space, self.num_actions)
-                self.action_space = env.action_space
-                self.metadata = dict(env.metadata)
+                self._look_at(env)
             finally:
                 close_quietly(self.name, env)  # before there are others: of some, a process can hold only one
-        self.maker = EnvMaker(self.spec, self.name, self.num_actions)
-        self._kept: dict[str, SteppableCopies] = {}  # by the options that they were made with
+        self.maker = EnvMaker(self.spec, self.name, self.masks.source.startswith(METHOD))
+        self._kept: dict[str | None, SteppableCopies] = {}  # by render mode
         weakref.finalize(self, _close_all, self._kept)
+
+    def _look_at(self, env: gymnasium.Env) -> None:
+        """Learn what an environment shows and takes, from its spaces and its first observation."""
+        with told_in_words(self.name, "reset", env):
+            observation, info = CheckedEnv(env, self.name).reset_with_info(seed=0)  # Gymnasium's checker looks at it
+        self.actions = ActionAdapter(self.name, env.action_space)
+        self.num_actions = self.actions.num_actions
+        self.adapter = ObservationAdapter(self.name, env.observation_space, self.num_actions)
+        self.masks = ActionMasks(self.name, self.actions, self.adapter)
+        with told_in_words(self.name, METHOD, env):
+            self.masks.find(env, observation, info)
+        self.has_legal = bool(self.masks.source)  # not every action is always allowed
+        self.action_space = env.action_space
+        self.metadata = env.metadata if isinstance(env.metadata, dict) else {}
 
     def make(self, **options: Any) -> gymnasium.Env:
         """One environment."""
@@ -63,36 +76,39 @@ class GymEnvironment:
         """Copies to learn in: the environment's own vector implementation, if it has one that shows the same."""
         return self._own_vector(num_copies) or LocalCopies(self.maker, num_copies)
 
-    def kept_copies(self, num_copies: int, **options: Any) -> SteppableCopies:
-        """At least so many copies, made with these options, for evaluations and films; they are kept until `close`."""
-        key = repr(sorted(options.items()))
-        if key not in self._kept:
-            self._kept[key] = LocalCopies(self.maker.with_options(**options))
-        self._kept[key].grow(num_copies)
-        return self._kept[key]
+    def kept_copies(self, num_copies: int, render_mode: str | None = None) -> SteppableCopies:
+        """At least so many copies for evaluations and films: the same each time. They stay open until `close`, since the
+        `close` of one may end what all of them use, as `pygame.quit` does."""
+        if render_mode not in self._kept:
+            options = {} if render_mode is None else {"render_mode": render_mode}
+            self._kept[render_mode] = LocalCopies(self.maker.with_options(**options))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about metadata, which films look at themselves
+            self._kept[render_mode].grow(num_copies)
+        return self._kept[render_mode]
 
     def close(self) -> None:
-        """Close the copies that are kept for evaluations and films."""
+        """Close the copies that were kept open."""
         _close_all(self._kept)
 
     def _own_vector(self, num_copies: int) -> VectorCopies | None:
         """The environment's own vector implementation, if it has the same spaces and names its autoreset mode.
 
-        (ALE's own one gives other images than its single environments.)
+        (ALE's own one gives other images than its single environments. None can give masks by a method.)
         """
-        if self.spec.vector_entry_point is None or self.spec.additional_wrappers:
+        if self.spec.vector_entry_point is None or self.spec.additional_wrappers or self.maker.mask_by_method:
             return None
         with starting(self.name, self.spec), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the metadata that are checked here
             envs = gymnasium.make_vec(self.env_id, num_copies)
         equal = envs.single_observation_space == self.adapter.space and envs.single_action_space == self.action_space
         if equal and isinstance(envs.metadata.get("autoreset_mode"), AutoresetMode):
-            return VectorCopies(envs, self.name, self.num_actions)
+            return VectorCopies(envs, self.name)
         close_quietly(self.name, envs)
         return None
 
 
-def _close_all(kept: dict[str, SteppableCopies]) -> None:
+def _close_all(kept: dict[str | None, SteppableCopies]) -> None:
     while kept:
         kept.popitem()[1].close()
 
@@ -108,7 +124,9 @@ def _spec(env_id: str) -> Any:
         try:
             imported = importlib.import_module(package)
         except ImportError as error:
-            raise UserError(f'{GYM}{env_id} is of a package that is not installed: pip install "{install}"') from error
+            if is_missing(error):
+                raise UserError(f'{GYM}{env_id} is of a package that is not installed: pip install "{install}"') from error
+            raise UserError(f"{GYM}{env_id} is of the package {package}, which does not load: {error}") from error
         if call:
             getattr(imported, call)()
     try:
@@ -116,6 +134,11 @@ def _spec(env_id: str) -> Any:
     except gymnasium.error.Error as error:
         close = difflib.get_close_matches(bare, list(gymnasium.registry), n=1, cutoff=0.5)
         hint = f"Did you mean '{GYM}{f'{module}:' if module else ''}{close[0]}'?\n" if close else ""
+        if module:  # it has been imported
+            raise UserError(
+                f"There is no Gymnasium environment '{bare}' after importing {module}.\n{hint}"
+                f'It must call gymnasium.register("{bare}", …) while it is imported.'
+            ) from error
         raise UserError(
             f"There is no Gymnasium environment '{bare}'.\n{hint}"
             f"One that a module of its own registers: {GYM}my_module:{bare if not close else 'MyEnv-v0'}"
@@ -123,6 +146,10 @@ def _spec(env_id: str) -> Any:
 
 
 def _import(module: str, env_id: str) -> None:
+    """Import a module that the user names, installed or in the folder one is in, wherever the program lies."""
+    with suppress(OSError):  # the folder may be gone
+        if (here := os.getcwd()) not in sys.path:
+            sys.path.append(here)  # and left there: the module may import its neighbours later
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:

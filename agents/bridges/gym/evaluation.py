@@ -1,4 +1,4 @@
-"""Evaluations of agents in Gymnasium environments: episodes, observations for exported graphs, and pictures."""
+"""Evaluations of agents in Gymnasium environments: episodes, observations for exported graphs, and films."""
 
 import os
 import time
@@ -9,31 +9,40 @@ import numpy as np
 import torch
 
 from agents.bridges.gym.arena import EVALUATION_SEEDS, GymObservations
+from agents.bridges.gym.copies import SteppableCopies
 from agents.bridges.gym.environment import GymEnvironment
+from agents.bridges.gym.film import Film, Undrawable
+from agents.play.limits import NO_LIMITS, MatchLimits
 from agents.play.policy import Policy
 from agents.play.result import MatchResult
 from agents.play.seats import Participant
+from agents.play.video import NotDrawable
 from games.engine.batch import RANDOM
-from games.errors import UserError
+from games.errors import EnvironmentFailed, UserError
 
 CONCURRENT = 32  # environments of an evaluation
 MAX_STEPS = 27_000  # decisions of an evaluated episode; one without a time limit of its own might never end
-VIDEO_SECONDS, VIDEO_FPS, VIDEO_SIZE = 6.0, 15, 168  # length, pictures per second, larger side in pixels
+VIDEO_SECONDS, VIDEO_FPS = 6.0, 15  # length, pictures per second
 
 
-def evaluate(game: GymEnvironment, participant: Participant, games: int, seed: int) -> MatchResult:
-    """Play `games` episodes, each from a seed of its own that training never uses, so independent of the others."""
+def evaluate(
+    game: GymEnvironment, participant: Participant, games: int, seed: int, limits: MatchLimits = NO_LIMITS
+) -> MatchResult:
+    """Play `games` episodes, each from a seed of its own that training never uses, so independent of the others.
+
+    Where a limit is reached, the running episodes are cut and count with what they have earned; no others begin.
+    """
     if participant.agent is None and participant.bot != RANDOM:
-        raise UserError(f"{game.name} has no player of its own.\nSeats: random, or an agent: python train.py {game.name}")
-    start = time.perf_counter()
+        raise no_player(game)
+    start = latest_end = latest = time.perf_counter()
     count = min(games, CONCURRENT)
     copies = game.kept_copies(count)
     player = GymPlayer(game, participant, count, seed)
     number = np.arange(count)  # of the episode that each copy plays
-    returns, lengths, cut, decisions = np.zeros(games), np.zeros(games, np.int64), 0, 0
+    returns, lengths, cut, decisions, idle, note = np.zeros(games), np.zeros(games, np.int64), 0, 0, 0, ""
     next_number = count
-    begun = copies.reset(number, [_evaluation_seed(seed, row) for row in number])
-    player.observe(number, begun.observations, number >= 0)
+    begun = copies.reset(number, [_evaluation_seed(seed, k) for k in number])
+    player.observe(number, begun.observations, number >= 0, game.masks.of(begun))
     while len(rows := np.flatnonzero(number < games)):
         results = copies.step([game.actions.to_env(action) for action in player.act(rows)], rows)
         episodes = number[rows]
@@ -42,16 +51,30 @@ def evaluate(game: GymEnvironment, participant: Participant, games: int, seed: i
         decisions += len(rows)
         ended = results.terminated | results.truncated | (lengths[episodes] >= MAX_STEPS)
         cut += int((ended & ~results.terminated).sum())
-        new = np.arange(next_number, next_number + ended.sum())
-        number[rows[ended]], next_number = new, next_number + len(new)
-        observations = list(results.observations)
+        number[rows[ended]] = np.arange(next_number, next_number + ended.sum())
+        next_number += int(ended.sum())
+        raw, masks = list(results.observations), game.masks.of(results)
         again = np.flatnonzero(ended & (number[rows] < games))
-        if len(again):
-            begun = copies.reset(rows[again], [_evaluation_seed(seed, episode) for episode in number[rows[again]]])
-            for k, observation in zip(again, begun.observations, strict=True):
-                observations[k] = observation
-        player.observe(rows, observations, ended)
-    return MatchResult(game.name, [participant.name], returns[:, None], cut, decisions / (time.perf_counter() - start))
+        _begin_again(game, copies, rows[again], again, raw, masks, [_evaluation_seed(seed, k) for k in number[rows[again]]])
+        before, latest = latest, time.perf_counter()
+        idle, latest_end = (0, latest) if ended.any() else (idle + len(rows), latest_end)
+        running = np.flatnonzero(number < games)
+        ahead = 2 * latest - before - start  # seconds after the next decision
+        if len(running) and (reason := limits.reached(ahead, idle, latest - latest_end)):
+            cut += len(running)
+            played = min(next_number, games)
+            longest = lengths[number[running]].max()
+            note = f"{len(running)} of {played} episodes were cut at step {longest:,} or before: {reason}"
+            returns = returns[:played]
+            break
+        player.observe(rows, raw, ended, masks)
+    elapsed = max(time.perf_counter() - start, 1e-9)
+    return MatchResult(game.name, [participant.name], returns[:, None], cut, decisions / elapsed, note)
+
+
+def no_player(game: GymEnvironment) -> UserError:
+    """The error of a seat that nobody can take: environments have no bots."""
+    return UserError(f"{game.name} has no player of its own.\nSeats: random, or an agent: the path of its file or run.")
 
 
 class GymPlayer:
@@ -60,12 +83,15 @@ class GymPlayer:
     def __init__(self, game: GymEnvironment, participant: Participant, rows: int, seed: int):
         self.game, self.agent = game, participant.agent
         self.rng = np.random.default_rng([seed, EVALUATION_SEEDS])
+        self.masks = np.ones((rows, game.num_actions), np.uint8) if game.has_legal else None  # of the newest observations
         if self.agent is not None:
             self.view = GymObservations(game.adapter, rows, self.agent.info.settings)
             self.memory = self.agent.initial_state(rows)
 
-    def observe(self, rows: np.ndarray, raw: Sequence[Any] | np.ndarray, begins: np.ndarray) -> None:
-        """Take new observations of rows [B]; begins: bool [B], where they begin an episode."""
+    def observe(self, rows: np.ndarray, raw: Any, begins: np.ndarray, masks: np.ndarray | None) -> None:
+        """Take new observations of rows [B]; begins: bool [B], where they begin an episode; masks [B, A]."""
+        if self.masks is not None and masks is not None:
+            self.masks[rows] = masks
         if self.agent is None:
             return
         self.view.update_rows(rows, raw, begins)
@@ -74,14 +100,20 @@ class GymPlayer:
 
     def act(self, rows: np.ndarray) -> np.ndarray:
         """Actions of rows [B], numbered from 0."""
+        masks = None if self.masks is None else self.masks[rows]
         if self.agent is None:
-            actions = self.rng.integers(self.game.num_actions, size=len(rows))
+            actions = self._random(len(rows), masks)
         else:
             state = None if self.memory is None else self.memory[torch.from_numpy(rows)]
-            actions, after = self.agent.decide(self.view.newest()[rows], None, state)
+            actions, after = self.agent.decide(self.view.newest()[rows], masks, state)
             if self.memory is not None and after is not None:
                 self.memory[torch.from_numpy(rows)] = after
         return actions
+
+    def _random(self, count: int, masks: np.ndarray | None) -> np.ndarray:
+        if masks is None:
+            return self.rng.integers(self.game.num_actions, size=count)
+        return np.array([self.rng.choice(np.flatnonzero(mask)) for mask in masks])
 
 
 def _evaluation_seed(seed: int, number: Any) -> int:
@@ -90,46 +122,83 @@ def _evaluation_seed(seed: int, number: Any) -> int:
 
 
 def observations(game: GymEnvironment, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
-    """The observations of an agent at each decision in environments that it plays, and where episodes begin."""
+    """The observations and masks of an agent at each decision in environments that it plays, and where episodes begin."""
     copies = game.kept_copies(games)
     player = GymPlayer(game, Participant("agent", agent=agent), games, seed=5)
     rows, begins = np.arange(games), np.ones(games, bool)
-    raw = list(copies.reset(rows, [_evaluation_seed(5, row) for row in rows]).observations)
+    begun = copies.reset(rows, [_evaluation_seed(5, row) for row in rows])
+    raw, masks = list(begun.observations), game.masks.of(begun)
     for _ in range(decisions):
-        player.observe(rows, raw, begins)
-        yield {"observation": player.view.newest().copy(), "start": begins}
+        player.observe(rows, raw, begins, masks)
+        yield {
+            "observation": player.view.newest().copy(),
+            "start": begins,
+            **({} if player.masks is None else {"mask": player.masks.copy()}),
+        }
         results = copies.step([game.actions.to_env(action) for action in player.act(rows)], rows)
-        raw, begins = list(results.observations), results.terminated | results.truncated
-        ended = np.flatnonzero(begins)
-        if len(ended):
-            for row, observation in zip(ended, copies.reset(ended).observations, strict=True):
-                raw[row] = observation
+        raw, masks, begins = list(results.observations), game.masks.of(results), results.terminated | results.truncated
+        _begin_again(game, copies, np.flatnonzero(begins), np.flatnonzero(begins), raw, masks)
 
 
-def pictures(game: GymEnvironment, participant: Participant, seed: int, count: int, every: int) -> list[np.ndarray]:
-    """Pictures that an environment draws of a participant's first episode: at most `count`, one in `every` decisions."""
-    from PIL import Image
+def _begin_again(
+    game: GymEnvironment,
+    copies: SteppableCopies,
+    rows: np.ndarray,
+    places: np.ndarray,
+    raw: list[Any],
+    masks: np.ndarray | None,
+    seeds: Sequence[int] | None = None,
+) -> None:
+    """Begin an episode in copies `rows`, and put its first observations and masks in their places of raw and masks."""
+    if not len(rows):
+        return
+    begun = copies.reset(rows, seeds)
+    for place, observation in zip(places, begun.observations, strict=True):
+        raw[place] = observation
+    if masks is not None:
+        masks[places] = game.masks.of(begun)
 
+
+def record_film(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+    """Pictures uint8 [H, W, 3] that an environment draws of a participant's first episode, and their number per second.
+
+    seconds: that it may take. `NotDrawable`, with the reason, where there are none: it never fails in another way.
+    """
+    try:
+        return _record_film(game, participant, seed, seconds)
+    except Undrawable as error:
+        raise NotDrawable(f"{game.name}: {error}") from error
+    except EnvironmentFailed as error:
+        raise NotDrawable(_first_line(error)) from error
+    except (Exception, SystemExit) as error:  # drawing may need a display or packages that training does without
+        raise NotDrawable(f"{game.name}: drawing fails: {type(error).__name__}: {_first_line(error)}") from error
+
+
+def _record_film(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+    modes = game.metadata.get("render_modes")
+    if modes is not None and "rgb_array" not in modes:
+        others = f", only {', '.join(map(str, modes))}" if modes else ""
+        raise Undrawable(f"it has no render mode rgb_array{others}")
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # training opens no window, and drawing needs no display
-
-    def picture() -> np.ndarray:
-        drawn: Any = np.asarray(copies.render(0))
-        if drawn.dtype != np.uint8:
-            drawn = np.rint(drawn * 255).astype(np.uint8)
-        scale = VIDEO_SIZE / max(drawn.shape[:2])
-        resampling = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
-        size = round(drawn.shape[1] * scale), round(drawn.shape[0] * scale)
-        return np.asarray(Image.fromarray(drawn).resize(size, resampling))
-
+    named = game.metadata.get("render_fps")
+    render_fps = max(1, round(named)) if isinstance(named, (int, float)) and 0 < named < 1000 else 30
+    every = max(1, round(render_fps / VIDEO_FPS))  # decisions from one picture to the next
+    fps = max(1, round(render_fps / every))
+    start = time.perf_counter()
     copies = game.kept_copies(1, render_mode="rgb_array")
-    row, player = np.array([0]), GymPlayer(game, participant, 1, seed)
-    player.observe(row, copies.reset(row, [_evaluation_seed(seed, 0)]).observations, np.array([True]))
-    images = [picture()]
-    for step in range(1, count * every):
+    row, player, film = np.array([0]), GymPlayer(game, participant, 1, seed), Film()
+    begun = copies.reset(row, [_evaluation_seed(seed, 0)])
+    player.observe(row, begun.observations, np.array([True]), game.masks.of(begun))
+    film.add(copies.render(0))
+    for step in range(1, int(VIDEO_SECONDS * fps) * every):
         results = copies.step([game.actions.to_env(player.act(row)[0])], row)
-        if results.terminated[0] or results.truncated[0]:
+        if results.terminated[0] or results.truncated[0] or time.perf_counter() - start > seconds:
             break
-        player.observe(row, results.observations, np.array([False]))
+        player.observe(row, results.observations, np.array([False]), game.masks.of(results))
         if step % every == 0:
-            images.append(picture())
-    return images
+            film.add(copies.render(0))
+    return film.pictures(), fps
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0][:200]

@@ -15,11 +15,11 @@ import numpy as np
 from agents.bridges.gym import evaluation
 from agents.bridges.gym.arena import GymArena
 from agents.bridges.gym.environment import GymEnvironment
-from agents.bridges.gym.evaluation import VIDEO_FPS, VIDEO_SECONDS
 from agents.bridges.gym.image_codes import count_codes
 from agents.bridges.gym.image_layout import MEDIUM
 from agents.core.game_names import bare_id
 from agents.core.settings import OBJECTS_TOO, AgentSettings
+from agents.play.limits import MatchLimits
 from agents.play.policy import Policy
 from agents.play.result import MatchResult
 from agents.play.seats import Participant
@@ -34,12 +34,18 @@ GRID = {"observation": "planes", "network": "tiny", "stack": 1, **RUN}
 IMAGE = {"observation": "pixels", "network": "nature", "size": 84, "stack": 4, **RUN}
 QUICK = {"n_envs": 32, "n_steps": 32, "batch_size": 256, "n_epochs": 4, "learning_rate": 2e-3, "ent_coef": 0.0}
 QUICK |= {"gamma": 0.98, "gae_lambda": 0.8, "normalize_value": True}  # returns are of any size: -50 and less in Acrobot
+TABLE = {**QUICK, "n_envs": 64, "batch_size": 512, "learning_rate": 4e-3, "ent_coef": 0.01}
+TABLE |= {"gamma": 0.995, "gae_lambda": 0.95}  # the reward is often one, at the end
 PPO = {"n_envs": 64, "n_steps": 32, "batch_size": 512, "n_epochs": 4, "learning_rate": 1e-3, "ent_coef": 0.01}
 DQN: dict[str, Any] = {"n_envs": 16, "train_freq": 4, "gradient_steps": 8, "batch_size": 128, "learning_starts": 2000}
 DQN |= {"learning_rate": 1e-3, "n_step": 3}
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {  # by kind of observation, and algorithm
     "vector": {
         "ppo": {**VECTOR, **QUICK, "steps": 200_000},
+        "dqn": {**VECTOR, **DQN, "target_update_interval": 2000, "steps": 200_000},
+    },
+    "table": {  # numbers of states, one-hot, as Taxi's 500
+        "ppo": {**VECTOR, **TABLE, "steps": 200_000},
         "dqn": {**VECTOR, **DQN, "target_update_interval": 2000, "steps": 200_000},
     },
     "grid": {  # small images, as MinAtar's 10 × 10
@@ -70,7 +76,7 @@ def _changed(recipe: dict[str, dict[str, Any]], changes: dict[str, Any]) -> dict
 class GymGame(GymEnvironment):
     """A Gymnasium id as a game: its properties for learners, runs and evaluations, and their operations."""
 
-    players, shipped, turns, has_legal = 1, False, False, False
+    players, shipped, turns = 1, False, False
     any_thread = False  # some environments may only be stepped by the thread that made them
     frame_skip = 1  # a tick is a decision
 
@@ -85,10 +91,11 @@ class GymGame(GymEnvironment):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the spaces, on which an agent depends: a user's own environment may change."""
+        """SHA-256 of the spaces and of whether there are masks, on which an agent depends: an environment may change."""
         adapter = self.adapter
         text = f"{adapter.forms} {adapter.shape(adapter.forms[0], 0)} {self.actions.first} {self.num_actions}"
         text += "".join(f"\n{line}" for line in adapter.describe(adapter.forms[0]))
+        text += "\nmasks" if self.has_legal else ""
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -99,7 +106,8 @@ class GymGame(GymEnvironment):
         if any(part.uneven and (part.path or part.scale != 1 or len(part.space.shape or ()) > 2) for part in adapter.objects):
             changes["normalize_observation"] = True  # vectors alone are as the user says: most are near 1
         if adapter.kind == "objects":
-            return _changed(RECIPES["vector"], changes)
+            table = all(part.one_hot for part in adapter.objects)
+            return _changed(RECIPES["table" if table else "vector"], changes)
         beside = OBJECTS_TOO if adapter.objects else ""
         if codes := self._codes:
             small = "tiny" if min(adapter.sides) < MEDIUM else "small"
@@ -141,6 +149,12 @@ class GymGame(GymEnvironment):
             frames = np.moveaxis(frames, 1, -1) if frames.ndim == 4 else frames[..., None]
         return frames[0] if single else frames
 
+    def to_masks(self, observation: Any, mask: Any) -> np.ndarray | None:
+        batch = self.adapter.is_batch(observation)
+        if mask is not None:
+            return self.masks.converted(mask if batch else [mask])
+        return None if self.adapter.mask_key is None else self.masks.rows(observation if batch else [observation], [])
+
     def env_actions(self, actions: np.ndarray) -> Any:
         return self.actions.batch_to_env(actions)
 
@@ -149,24 +163,16 @@ class GymGame(GymEnvironment):
     ) -> GymArena:
         return GymArena(self, num_envs, seed, settings)
 
-    def play_games(self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int) -> MatchResult:
-        return evaluation.evaluate(self, participants[0], games, seed)
+    def play_games(
+        self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int, limits: MatchLimits
+    ) -> MatchResult:
+        return evaluation.evaluate(self, participants[0], games, seed, limits)
 
     def observations(self, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
         return evaluation.observations(self, agent, games, decisions)
 
-    def record_episode(self, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
-        """Pictures of the beginning of an episode, none if the environment cannot draw, and their number per second."""
-        if "rgb_array" not in self.metadata.get("render_modes", ()):
-            return [], 1
-        render_fps = max(1, int(self.metadata.get("render_fps") or 30))
-        every = max(1, round(render_fps / VIDEO_FPS))  # decisions from one picture to the next
-        fps = max(1, round(render_fps / every))
-        try:
-            pictures = evaluation.pictures(self, participants[0], seed, int(VIDEO_SECONDS * fps), every)
-        except Exception:  # drawing may need a display or packages that training does without
-            pictures = []
-        return pictures, fps
+    def record_episode(self, participants: list[Participant], seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+        return evaluation.record_film(self, participants[0], seed, seconds)
 
 
 def load(name: str) -> GymGame:

@@ -20,7 +20,7 @@ class EnvMaker:
 
     spec: Any
     name: str
-    num_actions: int
+    mask_by_method: bool = False
     options: dict[str, Any] = field(default_factory=dict)  # of `gymnasium.make`
 
     def with_options(self, **options: Any) -> "EnvMaker":
@@ -30,7 +30,7 @@ class EnvMaker:
         """A new environment; `UserError` if it lacks packages, `EnvironmentFailed` if it fails otherwise."""
         with starting(self.name, self.spec):
             env = gymnasium.make(self.spec, disable_env_checker=True, **self.options)
-        return CheckedEnv(env, self.name, self.num_actions)
+        return CheckedEnv(env, self.name, self.mask_by_method)
 
 
 @contextmanager
@@ -45,6 +45,16 @@ def starting(name: str, spec: Any) -> Iterator[None]:
     except EnvironmentFailed as failed:
         error = failed.__cause__
         extra = next((extra for extra in EXTRAS if f".{extra}." in str(spec.entry_point)), None)
-        if isinstance(error, (ImportError, gymnasium.error.DependencyNotInstalled)) and extra:
+        if error is not None and extra and is_missing(error):
             raise UserError(f'{name} needs more packages: pip install "gymnasium[{extra}]"') from error
         raise
+
+
+def is_missing(error: BaseException) -> bool:
+    """Is the error of a module that is not installed, rather than of one that is and does not load?"""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ModuleNotFoundError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return isinstance(error, gymnasium.error.DependencyNotInstalled) and error.__cause__ is None

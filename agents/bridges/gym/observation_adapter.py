@@ -127,7 +127,7 @@ class ObservationAdapter:
     def _images(self, observations: Sequence[Any] | np.ndarray, observation: str, size: int) -> np.ndarray:
         found = []
         for part, layout in self.images.items():
-            raw = part.values(observations)
+            raw = part.bounds.check(part.values(observations))
             raw = raw.reshape(len(raw), *layout.shape)
             found.append(_grey(raw, layout, size) if observation == "pixels" else self._resized(layout.planes(raw)))
         images = found[0] if len(found) == 1 else np.concatenate(found, 1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from agents.bridges.gym.bounds import Bounds, check_finite
 from games.errors import UserError
 
 MOST_ONE_HOT = 4096  # values of integers in a part of which each is a number of its own; beyond, each integer is one number
@@ -43,6 +44,11 @@ class Part:
         for key in self.path:
             observation = observation[key]
         return observation
+
+    @functools.cached_property
+    def bounds(self) -> Bounds:
+        """The check that its values lie in its space."""
+        return Bounds(self.space, self.name)
 
     # --- as numbers ---
 
@@ -89,9 +95,9 @@ class Part:
         """Values [B, …] as float32 [B, count]."""
         rows = len(values)
         if self.sizes is None:
-            return np.array(values, np.float32).reshape(rows, -1) * np.float32(self.scale)
+            return check_finite(np.array(values, np.float32).reshape(rows, -1) * np.float32(self.scale))
         first = self.space.low if isinstance(self.space, spaces.Box) else self.space.start  # type: ignore[attr-defined]
-        index = np.asarray(values, np.int64).reshape(rows, -1) - np.asarray(first, np.int64).reshape(-1)
+        index = np.asarray(self.bounds.check(values), np.int64).reshape(rows, -1) - np.asarray(first, np.int64).reshape(-1)
         if not self.one_hot:
             return (index / np.maximum(self.sizes - 1, 1)).astype(np.float32)
         numbers = np.zeros((rows, self.count), np.float32)

@@ -1,7 +1,8 @@
 """Agents trained by Stable-Baselines3, in a seat: `play.py pong human runs/pong/NAME --trust-pickle`.
 
 Their files contain pickles, and opening a pickle runs any code in it (DLR-RM/stable-baselines3 #2281). So a file is opened
-only if the user has said that they trust it, which `agents.participants.participant` checks.
+only if the user has said that they trust it, which `agents.participants.participant` checks. The statistics of a VecNormalize
+beside it are read without running code (`agents.bridges.sb3.vec_normalize`).
 """
 
 import io
@@ -18,6 +19,7 @@ from gymnasium import spaces
 from stable_baselines3.common.save_util import load_from_zip_file
 from torch import Tensor
 
+from agents.bridges.sb3.vec_normalize import ObservationStatistics, statistics_of
 from agents.core import tensor_file
 from agents.core.settings import RANGES, AgentSettings, check_range, typed
 from agents.play.agent import describe_agent
@@ -30,15 +32,26 @@ from games.engine.loader import Game
 from games.engine.view import frame_shape
 from games.errors import UserError, nearest
 
-TOLD = ("observation", "size", "stack", "delay")  # settings that the user may give of a file without a config.json beside it
+# Settings that the user may give of a file without a config.json beside it.
+TOLD = ("observation", "size", "stack", "delay", "normalize_observation")
+
+UNSEEN = ("delay", "normalize_observation")  # those of which the shape of observations says nothing
 
 
 class Sb3Agent:
     """A policy of Stable-Baselines3 with the settings that it needs to act as in training; it acts deterministically."""
 
-    def __init__(self, game: Game, info: AgentInfo, policy: Any, model: Any = None):
-        """model: the learner of the policy; without one it cannot be saved."""
+    def __init__(
+        self,
+        game: Game,
+        info: AgentInfo,
+        policy: Any,
+        model: Any = None,
+        statistics: ObservationStatistics | None = None,
+    ):
+        """model: the learner of the policy; without one it cannot be saved. statistics: they normalise its observations."""
         self.game, self.info, self.policy, self.model = game, info, policy, model
+        self.statistics = statistics
         self.lstm = getattr(policy, "lstm_actor", None)
         self.masked = "action_masks" in signature(policy.predict).parameters
         self.generator = torch.Generator().manual_seed(0)  # unused; `SeatedAgent` saves its state
@@ -52,6 +65,8 @@ class Sb3Agent:
     ) -> tuple[np.ndarray, Tensor | None]:
         """Actions int64 [B] for a view's observations [B, stack, *frame] and masks [B, A]; and the state after them."""
         seen = observation.reshape(len(observation), *self.policy.observation_space.shape)
+        if self.statistics is not None:
+            seen = self.statistics.normalize(seen)
         if self.lstm is not None:
             before = self.initial_state(len(seen)) if state is None else state
             assert before is not None
@@ -95,10 +110,11 @@ def load(path: Path, game: AnyGame, told: dict[str, str], device: str = "cpu") -
     space, actions = data["observation_space"], data["action_space"]
     if not isinstance(actions, spaces.Discrete) or (actions.n, actions.start) != (game.num_actions, 0):
         raise UserError(f"{path} does not play {game.heading}: that has {game.num_actions} actions, and its own are {actions}.")
+    statistics = None
     if run is None:
-        info = describe_agent(
-            game, seen_by(path, space, game, told), "dqn" if any(name.startswith("q_net.") for name in weights) else "ppo"
-        )
+        algorithm = "dqn" if any(name.startswith("q_net.") for name in weights) else "ppo"
+        info = describe_agent(game, seen_by(path, unnormalized(space), game, told), algorithm)
+        statistics = statistics_of(path, data, space, told)
     elif _shape(game, info.settings) != space.shape:
         raise UserError(f"{path} does not fit the config.json of its run: it sees {space.shape}.")
     info.steps = int(data.get("num_timesteps", 0))
@@ -107,7 +123,7 @@ def load(path: Path, game: AnyGame, told: dict[str, str], device: str = "cpu") -
         policy.load_state_dict(weights)
     except Exception as error:  # the policy may be of any class
         raise UserError(f"{path} does not make a policy of Stable-Baselines3's: {str(error)[:200]}") from error
-    return Sb3Agent(game, info, policy)
+    return Sb3Agent(game, info, policy, statistics=statistics)
 
 
 def _opened(path: Path, device: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -155,9 +171,15 @@ def _shape(game: Game, settings: AgentSettings) -> tuple[int, ...]:
     return (settings.stack * int(np.prod(frame[:-2])), settings.size, settings.size)
 
 
+def unnormalized(space: spaces.Space) -> spaces.Space:
+    """The space of observations before they were normalised: images of floats were bytes."""
+    is_float_image = space.dtype == np.float32 and len(space.shape or ()) == 3
+    return spaces.Box(0, 255, space.shape, np.uint8) if is_float_image else space
+
+
 def seen_by(path: Path, space: spaces.Space, game: Game, told: dict[str, str]) -> AgentSettings:
     """The only settings whose observations have this space; else `UserError` says which settings the user must give."""
-    kinds: dict[str, Any] = {"observation": str, "size": int, "stack": int, "delay": int}
+    kinds: dict[str, Any] = {"observation": str, "size": int, "stack": int, "delay": int, "normalize_observation": bool}
     for name in told:
         if name not in TOLD:
             raise UserError(f"There is nothing '{name}' to say of a file of Stable-Baselines3's.\n{nearest(name, TOLD)}")
@@ -166,7 +188,7 @@ def seen_by(path: Path, space: spaces.Space, game: Game, told: dict[str, str]) -
     possible = [
         settings
         for settings in _candidates(space, game)
-        if all(getattr(settings, name) == values[name] for name in values if name != "delay")
+        if all(getattr(settings, name) == values[name] for name in values if name not in UNSEEN)
     ]
     if not possible:
         said = f" as {', '.join(f'{name}={value}' for name, value in told.items())}" if told else ""

@@ -18,6 +18,7 @@ from typing import Any, Unpack
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
@@ -48,7 +49,8 @@ class SparringVecEnv(VecEnv):
     axis as the channels, so keep stack × 7 below size), float32 [N, numbers] (`objects`).
 
     At the end of an episode its info has `terminal_observation`, `TimeLimit.truncated` and `episode` (return, length, seconds),
-    so no Monitor is needed. Seeded as usual, by the algorithm or `seed`; episodes are numbered on from one `reset` to the next.
+    so no Monitor is needed, and `evaluate_policy` asks for none. Seeded as usual, by the algorithm or `seed`; episodes are
+    numbered on from one `reset` to the next.
     """
 
     def __init__(
@@ -150,7 +152,12 @@ class SparringVecEnv(VecEnv):
         return [masks[k] for k in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
-        return [False for _ in self._get_indices(indices)]
+        # The infos hold all that a Monitor adds: `evaluate_policy` takes the unscaled returns from them.
+        return [wrapper_class is Monitor for _ in self._get_indices(indices)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, by `copy.deepcopy` or from a pickle, goes on by itself, with a painter of its own."""
+        return {**vars(self), "_painter": None}
 
     def close(self) -> None:
         self.seat.close()

@@ -91,6 +91,7 @@ class Sb3Learner:
         self.game, self.algorithm, self.settings = game, config.algorithm, config.learner
         self.arena = environments(game, config, threads)
         self.steps = 0
+        self.largest_reward = 0.0  # not measured
         self.returns: list[float] = []
         self.lengths: list[int] = []
         self.seconds = {"iteration": 0.0, "collect": 0.0, "update": 0.0}

@@ -127,3 +127,30 @@ def test_a_run_of_dqn_ends_in_words_and_keeps_the_last_checkpoint(memory, main, 
     tensors, meta = tensor_file.load(folder_of(tmp_path, words, "nan") / runs.CHECKPOINT, "checkpoint")
     assert 4000 <= meta["learner"]["steps"] < 600 * 32
     assert all(tensor.isfinite().all() for tensor in tensors.values() if tensor.is_floating_point())
+
+
+def test_rewards_that_are_too_large_are_named_as_the_cause(main, tmp_path, monkeypatch):
+    step = GameArena.step
+
+    def rich(arena, actions):
+        reward, end = step(arena, actions)
+        return reward + 2.5e36, end
+
+    monkeypatch.setattr(GameArena, "step", rich)
+    words = [
+        "pong",
+        "--envs",
+        "32",
+        "--steps",
+        "6000",
+        "--set",
+        "size=12",
+        "--set",
+        "hidden=8",
+        "--set",
+        "threads=1",
+        "--quiet",
+    ]
+    code, _, error = main(*words, "--set", "batch_size=256", "--set", "gif=false", "--name", "rich")
+    assert code == 2
+    assert error.splitlines()[2] == "The game's rewards reach 2.5e+36: try --set reward_scale=1e-37"

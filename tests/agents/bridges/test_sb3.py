@@ -1,17 +1,27 @@
 """Stable-Baselines3's view of the games, beside its own DummyVecEnv over Gymnasium's, and its trainers on it."""
 
+import copy
+import os
+import pickle
 import warnings
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import CheckpointCallback
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
 
 import games
+import play
+from agents import participants
 from agents.bridges.sb3 import environment as sb3_environment
+from agents.bridges.sb3 import vec_normalize
 from agents.bridges.sb3.environment import SparringVecEnv
 from agents.core.settings import AgentSettings
 from agents.play.agent import Agent, build_network, describe_agent
@@ -139,7 +149,8 @@ def test_an_opponent_nobody_knows_is_told_what_is_known():
 
 
 def test_wrappers_leave_the_shared_info_empty(short_pong):
-    envs = VecNormalize(VecMonitor(SparringVecEnv(short_pong, 4, observation="objects")))
+    with pytest.warns(UserWarning, match="already wrapped with a `Monitor`"):
+        envs = VecNormalize(VecMonitor(SparringVecEnv(short_pong, 4, observation="objects")))
     envs.reset()
     for _ in range(25):
         _, _, dones, infos = envs.step(np.ones(4, int))
@@ -157,3 +168,179 @@ def test_attributes_of_an_environment_are_the_batchs():
     with pytest.raises(NotImplementedError, match="one batch"):
         envs.env_method("step", 0)
     assert envs.render().shape == (840, 840, 3)
+
+
+# --- evaluate_policy --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrap", [lambda envs: envs, VecNormalize], ids=["bare", "normalised"])
+def test_evaluate_policy_asks_for_no_monitor_and_gives_the_unscaled_returns(wrap):
+    def returns(scale):
+        envs = wrap(SparringVecEnv("breakout", 4, observation="objects", reward_scale=scale))
+        model = PPO("MlpPolicy", envs, n_steps=8, batch_size=32, seed=1, device="cpu")
+        envs.seed(5)
+        return evaluate_policy(model, envs, n_eval_episodes=6, return_episode_rewards=True)
+
+    with warnings.catch_warnings(action="error"):
+        scaled, lengths = returns(0.1)
+    assert (scaled, lengths) == returns(1.0)
+    assert any(scaled) and all(value == round(value) for value in scaled), "a brick is a whole point"
+
+
+def test_a_copy_goes_on_from_the_same_state():
+    """Drawn before or not, by deepcopy or a pickle, against an agent as well."""
+    agent = Path(participants.ZOO) / "pong" / "ppo.safetensors"
+    for settings in ({}, {"opponent": str(agent)}):
+        envs = SparringVecEnv("pong", 3, observation="objects", render_mode="rgb_array", **settings)
+        envs.seed(1)
+        envs.reset()
+        envs.render()
+        for copied in (copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))):  # noqa: S301
+            twin = copied(envs)
+            for action in np.random.default_rng(0).integers(0, 3, (40, 3)):
+                one, other = envs.step(action), twin.step(action)
+                assert all((a == b).all() for a, b in zip(one[:3], other[:3], strict=True))
+
+
+# --- what was trained in a VecNormalize -------------------------------------------------------------------------------
+
+
+def pong_envs(**settings):
+    env_id = games.load("pong").env_id
+    return DummyVecEnv([lambda: Monitor(gym.make(env_id, **{"observation": "objects", "stack": 1, **settings}))] * 4)
+
+
+def learned(envs, policy="MlpPolicy", **settings):
+    model = PPO(policy, envs, n_steps=32, batch_size=32, n_epochs=2, seed=1, device="cpu", **settings)
+    return model.learn(512)
+
+
+@pytest.fixture(scope="module")
+def normalised(tmp_path_factory):
+    """A model that learned in a VecNormalize, saved with its statistics."""
+    folder = tmp_path_factory.mktemp("normalised")
+    envs = VecNormalize(pong_envs())
+    model = learned(envs)
+    model.save(folder / "model.zip")
+    envs.save(folder / "vecnormalize.pkl")
+    return folder, model, envs
+
+
+def seated(path, **told):
+    return participants.participant(str(path), games.load("pong"), trusted=told).agent
+
+
+def choices(agent, model, envs, wrapped):
+    """The fraction of observations, of the model's own games, for which both choose the same."""
+    raw, same = envs.reset(), []
+    for _ in range(200):
+        right = model.predict(wrapped.normalize_obs(raw), deterministic=True)[0]
+        seen = raw[:, None] if raw.ndim == 2 else raw
+        same += (agent.decide(seen, None)[0] == right).tolist()
+        raw = envs.step(right)[0]
+    return np.mean(same)
+
+
+def test_what_learned_in_a_vec_normalize_plays_as_it_did_there(normalised):
+    folder, model, envs = normalised
+    agent = seated(folder / "model.zip")
+    assert choices(agent, model, envs.venv, envs) == 1.0
+    agent.statistics = None
+    assert choices(agent, model, envs.venv, envs) < 1.0, "it makes a difference here"
+
+
+def test_images_of_a_vec_normalize_are_normalised_too(tmp_path):
+    envs = VecNormalize(SparringVecEnv("pong", 4, size=36, stack=2))
+    model = learned(envs, policy="CnnPolicy", policy_kwargs={"normalize_images": False})
+    model.save(tmp_path / "model.zip")
+    envs.save(tmp_path / "vecnormalize.pkl")
+    agent = seated(tmp_path / "model.zip")
+    assert (agent.info.settings.observation, agent.info.settings.size, agent.info.settings.stack) == ("pixels", 36, 2)
+    assert choices(agent, model, envs.venv, envs) == 1.0
+
+
+def test_without_its_statistics_it_is_refused_and_told_how_to_save_them(normalised, tmp_path, capsys, monkeypatch):
+    folder, *_ = normalised
+    bare = tmp_path / "model.zip"
+    bare.write_bytes((folder / "model.zip").read_bytes())
+    monkeypatch.setattr("sys.argv", ["play.py", "pong", str(bare), "bot", "--headless", "--games", "2", "--trust-pickle"])
+    assert play.main() == 2
+    said = capsys.readouterr().err
+    assert "learned inside a VecNormalize" in said and f'save("{tmp_path / "vecnormalize.pkl"}")' in said
+    assert seated(bare, normalize_observation="false").statistics is None
+
+
+def test_where_only_rewards_were_normalised_it_sees_observations_as_they_are(tmp_path):
+    envs = VecNormalize(pong_envs(), norm_obs=False)
+    model = learned(envs)
+    model.save(tmp_path / "model.zip")
+    with pytest.raises(UserError, match="if only rewards were normalised"):
+        seated(tmp_path / "model.zip")
+    envs.save(tmp_path / "vec_normalize.pkl")
+    assert seated(tmp_path / "model.zip").statistics is None
+
+
+def test_statistics_beside_a_model_that_learned_without_them_are_not_used(normalised, tmp_path):
+    folder, *_ = normalised
+    learned(pong_envs()).save(tmp_path / "model.zip")
+    (tmp_path / "vecnormalize.pkl").write_bytes((folder / "vecnormalize.pkl").read_bytes())
+    assert seated(tmp_path / "model.zip").statistics is None
+
+
+def test_a_checkpoint_takes_its_own_statistics(tmp_path):
+    envs = VecNormalize(pong_envs())
+    callback = CheckpointCallback(32, tmp_path, "pong", save_vecnormalize=True)
+    PPO("MlpPolicy", envs, n_steps=32, batch_size=64, seed=1, device="cpu").learn(256, callback=callback)
+    envs.save(tmp_path / "vecnormalize.pkl")
+    first, last = (seated(tmp_path / f"pong_{steps}_steps.zip").statistics for steps in (128, 256))
+    assert (first.mean != last.mean).any()
+    assert (last.mean == envs.obs_rms.mean).all()
+
+
+def test_observations_that_gymnasium_normalised_are_refused(tmp_path):
+    """Its wrapper keeps the statistics in no file; the space tells of it."""
+    env_id = games.load("pong").env_id
+    env = gym.wrappers.NormalizeObservation(gym.make(env_id, observation="objects", stack=1))
+    learned(DummyVecEnv([lambda: env])).save(tmp_path / "model.zip")
+    with pytest.raises(UserError, match=r"saw normalised observations, Box\(-inf, inf"):
+        seated(tmp_path / "model.zip")
+
+
+class Hostile:
+    """What unpickles as the making of a file."""
+
+    def __init__(self, canary):
+        self.canary = canary
+
+    def __reduce__(self):
+        return Path.touch, (self.canary,)
+
+
+def test_reading_statistics_runs_no_code(normalised, tmp_path, monkeypatch):
+    _, _, envs = normalised
+    canary, space = tmp_path / "canary", SparringVecEnv("pong", 1, observation="objects", stack=1).observation_space
+    monkeypatch.setattr(envs, "hidden", [Hostile(canary), {"deep": (Hostile(canary),)}], raising=False)
+    path = tmp_path / "vecnormalize.pkl"
+    for protocol in range(3, pickle.HIGHEST_PROTOCOL + 1):
+        path.write_bytes(pickle.dumps(envs, protocol))
+        read = vec_normalize.read(path, space)
+        assert (read.mean == envs.obs_rms.mean).all() and (read.var == envs.obs_rms.var).all()
+    for damage in (
+        pickle.dumps(Hostile(canary)),
+        pickle.dumps((os.system, f"touch {canary}")),
+        f"cos\nsystem\n(S'touch {canary}'\ntR.".encode(),
+        b"",
+        path.read_bytes()[:500],
+        b"no pickle",
+    ):
+        path.write_bytes(damage)
+        with pytest.raises(UserError, match="damaged, or was not saved by VecNormalize"):
+            vec_normalize.read(path, space)
+    assert not canary.exists()
+
+
+def test_statistics_of_other_observations_are_refused(normalised):
+    folder, *_ = normalised
+    space = SparringVecEnv("pong", 1, observation="objects", stack=2).observation_space
+    with pytest.raises(UserError, match=r"is of observations \(18,\), and the model beside it sees \(36,\)"):
+        vec_normalize.read(folder / "vecnormalize.pkl", space)

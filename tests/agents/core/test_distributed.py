@@ -45,7 +45,13 @@ def two(*words):
     port, processes = free_port(), []
     for rank in range(2):
         place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_PORT": port}
-        env = {**os.environ, "MASTER_ADDR": "127.0.0.1", "PYTHONPATH": str(ROOT), **{k: str(v) for k, v in place.items()}}
+        env = {
+            **os.environ,
+            "MASTER_ADDR": "127.0.0.1",
+            "PYTHONPATH": str(ROOT),
+            "CUDA_VISIBLE_DEVICES": "",
+            **{k: str(v) for k, v in place.items()},
+        }
         command = [sys.executable, *map(str, words)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         processes.append(subprocess.Popen(command, cwd=ROOT, env=env, **pipes))
@@ -172,7 +178,7 @@ RUNS = {
 @contextmanager
 def torchrun(*words):
     """The real one, with two processes; none is left behind."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}  # two ranks need two GPUs
     process = subprocess.Popen([*TORCHRUN, *map(str, words)], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
     try:
         yield process

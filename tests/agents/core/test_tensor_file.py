@@ -229,7 +229,7 @@ def test_an_agents_file_cannot_name_code(agent_file, tmp_path, pong):
 @pytest.mark.parametrize(
     "change",
     [
-        {"game": 7}, {"game_version": "1"}, {"steps": 1.5}, {"score": []}, {"rating": "high"}, {"rating": float("inf")},
+        {"game": 7}, {"game_version": "1"}, {"steps": 1.5}, {"score": []}, {"rating": "high"},
         {"seats": 2}, {"game_digest": 5}, {"settings": None}, {"algorithm": None},
     ],
 )  # fmt: skip

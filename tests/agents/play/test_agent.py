@@ -12,6 +12,7 @@ import games
 from agents.algorithms.ppo import PPO, PPOSettings
 from agents.core.settings import AgentSettings
 from agents.participants import participant
+from agents.play import agent as play_agent
 from agents.play.agent import Agent, build_network, describe_agent
 from games.engine.batch import EXTERNAL, Batch
 from games.engine.view import View
@@ -77,6 +78,42 @@ def test_an_agent_of_another_game_or_version_is_refused(pong, tmp_path):
     agent.save(path)
     with pytest.raises(UserError, match=f"version {pong.version + 1} of pong; this is version {pong.version}"):
         Agent.load(path)
+
+
+def test_a_network_is_built_once_for_each_state_of_its_file(pong, tmp_path, monkeypatch):
+    built, path = [], tmp_path / "agent.safetensors"
+    saved = [new_agent(pong, seed=seed, **KINDS["objects"]) for seed in range(2)]
+    saved[0].save(path)
+    monkeypatch.setattr(play_agent, "build_network", lambda *words: built.append(words) or build_network(*words))
+    random = torch.random.get_rng_state()
+    loaded = [Agent.load(path) for _ in range(4)]
+    once = len(built)
+    assert once == 2  # to check the shapes, and in earnest
+    saved[1].save(path)
+    anew = Agent.load(path)
+    assert len(built) == 2 * once
+    assert (torch.random.get_rng_state() == random).all()
+    seen = np.random.default_rng(0).uniform(-1, 1, (20, 2, 18)).astype(np.float32)
+    for one, other in ((loaded[0], saved[0]), (loaded[3], saved[0]), (anew, saved[1])):
+        assert (one.evaluate(seen)[0] == other.evaluate(seen)[0]).all()
+
+
+def test_agents_of_one_file_are_apart(pong, tmp_path):
+    """What is done to one, its weights, metadata or memory, does not reach the next."""
+    path, seen = tmp_path / "agent.safetensors", np.random.default_rng(0).uniform(-1, 1, (5, 36)).astype(np.float32)
+    new_agent(pong, memory="lstm", **KINDS["objects"]).save(path)
+    first, untouched = Agent.load(path), Agent.load(path)
+    with torch.no_grad():
+        for parameter in first.network.parameters():
+            parameter.zero_()
+    first.info.steps, first.info.settings.temperature = 99, 0.0
+    first.act(seen)
+    again = Agent.load(path)
+    assert again.info == untouched.info
+    for _ in range(3):
+        assert (again.act(seen) == untouched.act(seen)).all()
+    weights, others = again.network.state_dict(), untouched.network.state_dict()
+    assert all(torch.equal(weights[name], others[name]) for name in others) and weights["policy.weight"].any()
 
 
 def test_an_agent_of_a_users_game_is_refused_once_the_game_is_edited(tmp_path):

@@ -2,12 +2,16 @@
 
 import json
 import math
+import os
 
 import numpy as np
 import pytest
 
 import games
+import play
+import train
 from agents import participants
+from agents.core import tensor_file
 from agents.core.settings import AgentSettings
 from agents.participants import best_at_hand, participant
 from agents.play.agent import Agent, build_network, describe_agent
@@ -16,6 +20,7 @@ from agents.play.result import MatchResult, wilson
 from agents.play.seats import Participant
 from agents.play.table import Table
 from games.errors import UserError
+from tests import resealed
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +247,48 @@ def test_the_best_at_hand_is_no_damaged_file_and_of_no_other_game_or_version(pon
         save_agent(pong, folder / f"hostile{number}" / "agent.safetensors", score)
     worst = save_agent(pong, folder / "poor" / "agent.safetensors", {"interval": [0.0, 0.1]})
     assert best_at_hand(pong, tmp_path / "runs") == str(worst)
+
+
+def plant(folder, agent):
+    """Files of every bad kind among the runs of a game. agent: a good one's file."""
+    for name, data in {"empty": b"", "text": b"hello", "cut": agent.read_bytes()[:-9]}.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "agent.safetensors").write_bytes(data)
+    (folder / "folder" / "agent.safetensors").mkdir(parents=True)
+    (folder / "loop").mkdir()
+    (folder / "loop" / "agent.safetensors").symlink_to(folder / "loop" / "agent.safetensors")
+    (folder / "pipe").mkdir()
+    os.mkfifo(folder / "pipe" / "agent.safetensors")
+    (folder / "large").mkdir()
+    with open(folder / "large" / "agent.safetensors", "wb") as file:
+        file.truncate(1 << 40)  # a file of holes
+    tensors, meta = tensor_file.load(agent, "agent")
+    for name, change in {
+        "huge score": {"score": {"interval": [10**400, 10**400]}},
+        "huge steps": {"steps": 10**30},
+        "deep": {"score": json.loads("[" * 500 + "]" * 500)},
+        "future": {"written_by": "99.0.0", "soul": 1},
+        "no settings": {"settings": {}},
+        "line\nbreak": {"rating": 1e9},
+    }.items():
+        resealed.write(folder / name / "agent.safetensors", tensors, meta, **change)
+    boast = {"rating": 1e9, "settings": {**meta["settings"], "hidden": 9}}
+    resealed.write(folder / "weights of another" / "agent.safetensors", tensors, meta, **boast)
+
+
+def test_files_planted_in_runs_leave_the_window_and_the_matches_of_all_others_alone(pong, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(participants, "ZOO", tmp_path / "zoo")
+    runs, good = tmp_path / "runs", {"win_rate": 0.9, "interval": [0.8, 1.0]}
+    mine = save_agent(pong, runs / "pong" / "mine" / "agent.safetensors", good)
+    plant(runs / "pong", mine)
+    boast = str(runs / "pong" / "weights of another" / "agent.safetensors")
+    assert participants.ranked_at_hand(pong, runs) == [boast, str(mine), "bot"]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 11 and all(line.startswith(f"Left out: {runs}") for line in lines)
+    monkeypatch.setattr("sys.argv", ["play.py", "pong", "--headless", "--games", "2", "--json", "--runs", str(runs)])
+    assert play.main() == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["games"] == 2
+    assert f"Left out: {boast} does not fit its own description" in err
+    monkeypatch.setattr("sys.argv", ["train.py", "--list", "--runs", str(runs)])
+    assert train.main() == 0

@@ -1,5 +1,7 @@
 """The agents that ship: small, of the games as they are now, and good."""
 
+from pathlib import Path
+
 import pytest
 
 import games
@@ -7,6 +9,7 @@ from agents.participants import ZOO, participant
 from agents.play.agent import Agent
 from agents.play.match import play_match
 from agents.play.seats import Participant
+from tests.agents.play.pong_people import PEOPLE, pong_against
 
 AGENTS = sorted(ZOO.glob("*/*.safetensors"))
 
@@ -24,3 +27,20 @@ def test_a_shipped_agent_plays_as_its_file_says(path):
     rivals = [participant("bot", game)] if game.players == 2 else []
     score = play_match(game, [Participant("agent", agent=agent), *rivals], 200, seed=77, threads=2).score
     assert low - 0.07 * abs(low) <= score <= high + 0.07 * abs(high), "200 games of it, three deviations"
+
+
+BEFORE = Path(__file__).with_name("pong_against_bot_alone.safetensors")  # trained against the bot alone
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_the_pong_agent_beats_people_who_play_unlike_the_bot(person, tmp_path):
+    """The one that shipped before lost to them."""
+    game = pong_against(person, tmp_path)
+
+    def score(path):
+        agent = Agent.load(path, games.load("pong"))
+        agent.game = game
+        return play_match(game, [Participant("agent", agent=agent), participant("bot", game)], 100, seed=3, threads=2).score
+
+    assert score(ZOO / "pong" / "ppo.safetensors") > 0.9
+    assert score(BEFORE) < 0.5

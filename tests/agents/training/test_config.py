@@ -164,15 +164,6 @@ def test_a_delay_does_nothing_in_a_game_of_turns_and_that_is_said():
         assert [line[: len(said[0])] if said else line for line in told] == said
 
 
-@pytest.mark.parametrize(("trainer", "advice"), [("sparring", "Go on with it by --resume"), ("sb3", "Choose another --name")])
-def test_a_name_that_is_taken_advises_what_can_be_done(trainer, advice, tmp_path):
-    game = games.load("pong")
-    (tmp_path / "pong" / "taken").mkdir(parents=True)
-    (tmp_path / "pong" / "taken" / "config.json").write_text(json.dumps({"trainer": trainer}))
-    with pytest.raises(UserError, match=f"holds a run already.\n{advice}"):
-        configs.free_folder(tmp_path, game, "taken")
-
-
 @pytest.mark.parametrize("name", ["PPO", "DQN"])
 def test_the_presets_names_and_values_are_sb3s(name):
     import inspect
@@ -240,9 +231,11 @@ def test_a_config_comes_back_as_it_was(main, tmp_path):
         ({"game": "/tmp/evil.py"}, "Name its file again"),
         ({"game": "check"}, "Name its file again"),
         ({"game_version": 99}, "version 99"),
-        ({"algorithm": "magic"}, "another version"),
-        ({"more": 1}, "another version"),
-        ({"learner": {"n_envs": 0}}, "n_envs"),
+        ({"algorithm": "magic"}, "algorithm: invalid enum value 'magic'"),
+        ({"more": 1}, "an unknown name, 'more'"),
+        ({"learner": {"n_envs": 0}}, "learner.n_envs: expected a whole number >= 1, not 0"),
+        ({"written_by": "99.0.0", "more": 1}, "Sparring 99.0.0 wrote it, and this is 0.2.0: update Sparring"),
+        ({"time_limit": None, "run": {"steps": 0}}, "neither steps nor a time limit"),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused_and_opens_no_code(main, tmp_path, change, says):

@@ -3,12 +3,14 @@
 import io
 import json
 import sys
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from agents import plot
+from agents.core.settings import AgentSettings
 from agents.training import learning_curves
 from agents.training.learning_curves import Curve, Group, band, bands, figure, mark, read
 from games.errors import UserError
@@ -23,8 +25,9 @@ def curve(x, y, group=ONE, rate=False):
 def run_folder(folder, game="pong", memory="none", scores=(0.2, 0.6, 0.9), seed=1, rate=True, every=1000):
     """A run's folder as training leaves it: an iteration's line, and an evaluation's right after it."""
     folder.mkdir(parents=True)
-    learner = {"network": "patch", "memory": memory}
-    (folder / "config.json").write_text(json.dumps({"game": game, "algorithm": "ppo", "seed": seed, "learner": learner}))
+    learner = {**asdict(AgentSettings()), "memory": memory}
+    agent = {"game": game, "game_version": 1, "game_digest": None, "algorithm": "ppo"}
+    (folder / "config.json").write_text(json.dumps({**agent, "trainer": "sparring", "seed": seed, "learner": learner}))
     with (folder / "progress.jsonl").open("w") as file:
         for k, score in enumerate(scores, 1):
             line = {"step": every * k, "time": 1.7e9 + k, "rollout/ep_rew_mean": None, "time/time_elapsed": 20.0 * k}
@@ -191,7 +194,7 @@ def damage(folder, what):
     [
         ("no config", "holds no run"),
         ("config", "config.json is damaged"),
-        ("names", "config.json is damaged"),
+        ("names", "config.json does not fit: game: expected a text, not 3"),
         ("line", "damaged in line 2"),
         ("array", "damaged in line 1"),
         ("step", "damaged in line 1"),

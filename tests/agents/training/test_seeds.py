@@ -31,7 +31,11 @@ signal.signal(signal.SIGINT, stop)
 time.sleep(seconds)
 if seconds == 0:
     sys.exit("error: it cannot be")
-(folder / "results.json").write_text(json.dumps({"steps": 10, "seconds": seconds, "evaluation": {"mean_return": seconds}}))
+evaluation = {"games": 1, "mean_return": seconds, "return_interval": [0.0, 1.0]}
+counts = {"agent": "agent", "agent_steps": 10, "evaluations": 1, "steps": 10, "planned_games": 1}
+(folder / "results.json").write_text(
+    json.dumps({**counts, "seconds": seconds, "evaluation": evaluation, "time_limit": None, "out_of_time": False})
+)
 (folder / "ended").write_text(str(time.time()))
 """
 

@@ -19,6 +19,7 @@ import train
 from agents.core import tensor_file
 from agents.play.arena import GameArena
 from agents.training import config as configs
+from agents.training import run_folder
 from agents.training import trainer as runs
 from agents.training.logs import Terminal
 from agents.training.run_checkpoint import lock_run
@@ -271,7 +272,7 @@ sys.exit(train.main())
 def test_a_second_signal_ends_it_at_once(tmp_path):
     words = [*PONG, "--quiet", "--runs", tmp_path, "--set", "checkpoint_every=1000000", "--steps", "1e7"]
     command = [sys.executable, "-c", SLOW_TO_SAVE, *map(str, words)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         for word, number in (("running", signal.SIGINT), ("saving", signal.SIGTERM)):
             assert any(line.startswith(word) for line in process.stdout)
@@ -279,7 +280,19 @@ def test_a_second_signal_ends_it_at_once(tmp_path):
         assert process.wait(5) == 143
     finally:
         process.kill()
-        process.communicate()
+        said = process.communicate()[1]
+    assert "Ended at once: nothing was saved yet, so what it learned in" in said
+
+
+def test_a_second_signal_says_from_where_the_run_can_go_on(main, tmp_path, capsys):
+    assert main(*PONG, "--name", "one", "--steps", "2000", "--quiet")[0] == 0
+    folder = folder_of(tmp_path, PONG, "one")
+    run = runs.Trainer(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True)
+    run.close()
+    assert run._lost() == (
+        f"\nEnded at once, without saving: what it learned after step {run.learner.steps:,} is lost.\n"
+        f"Go on from there with --resume {folder}\n"
+    )
 
 
 # --- what goes wrong on the way ---
@@ -344,11 +357,13 @@ def test_weights_to_begin_with_that_were_never_kept_are_not_done_without(main, t
 
     with monkeypatch.context() as patch:
         patch.setattr(runs.Trainer, "begin_from", interrupted)
-        patch.setattr(train.shutil, "rmtree", lambda *_, **__: None)  # after a kill nobody tidies up
+        patch.setattr(run_folder.RunFolder, "abandon", run_folder.RunFolder.release)  # after a kill nobody tidies up
         assert main(*words, "--steps", "600", "--name", "second", "--init-from", agent)[0] == 130
     code, _, error = main(REPEAT, "--resume", folder)
     assert code == 2
     assert "stopped before it had kept the weights that it was to begin with" in error
+    assert main(*words, "--steps", "600", "--name", "second", "--init-from", agent)[0] == 0
+    assert configs.read_config(folder).copied
 
 
 def test_interrupted_while_it_is_made_it_leaves_nothing_behind(main, tmp_path, monkeypatch):

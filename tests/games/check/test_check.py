@@ -68,6 +68,16 @@ MUTANTS = {
         after(RESET, "core.np.random.seed(3)"),
         after(STEP, "s.x[0] += 0.1 * core.np.random.random()"),
     ),
+    "an index of a saved game": (
+        "restored",
+        "the field paces[0], restored as 2,147,483,647: index",
+        after(STEP, "s.flag += 0.0 * s.gate[max(s.paces[0], 0) // 1000]"),
+    ),
+    "a loop of a saved game": (
+        "restored",
+        "a loop without an end",
+        after(STEP, "for k in range(s.paces[0]):\n        s.flag += 0.0"),
+    ),
     "rubbish left": ("clean_start", "full of rubbish: the field paces", LEFT_OUT),
     "environments entangled": (
         "batches",
@@ -175,6 +185,7 @@ MUTANTS = {
 }
 
 TURNS = {
+    "nothing is too strange": ("restored", "the field turn, restored as", ("0 <= s.turn <= 1 and ", "")),
     "nobody asked": ("begins", "still at work", ("return seat == s.turn", "return seat == 2")),
     "never asked": ("masks", "seat 1 is never asked", ("return seat == s.turn", "return seat == 0")),
     "passes by a slip": (
@@ -252,10 +263,11 @@ def test_every_check_has_been_seen_to_fail():
     assert {kind for kind, *_ in [*MUTANTS.values(), *TURNS.values()]} == set(check.CHECKS)
 
 
-SOUND = [*games.names(), str(HERE / "race.py"), *sorted(map(str, (ROOT / "tests" / "toys").glob("*.py")))]
+SOUND = [pytest.param(name, id=Path(name).stem) for name in [*games.names(), str(HERE / "race.py")]]
+TOYS = sorted((ROOT / "tests" / "toys").glob("*.py"))
 
 
-@pytest.mark.parametrize("name", SOUND, ids=lambda name: Path(name).stem)
+@pytest.mark.parametrize("name", SOUND + [pytest.param(str(path), id=path.stem, marks=pytest.mark.slow) for path in TOYS])
 def test_sound_games_pass_every_check(name):
     results = check.check(games.load(name))
     assert [(result.check, result.problem) for result in results if not result.ok] == []
@@ -287,7 +299,7 @@ def test_the_command_prints_one_line_a_check_and_exits_by_what_it_found(tmp_path
     assert "KEYS names the key 'lefft', which Pygame does not know. Did you mean 'left'?" in done.stdout
     (tmp_path / "race.py").write_text(RACE.replace("SPEED * move", "SPEED * [0.5, move]"), encoding="utf-8")
     done = run(tmp_path / "race.py")
-    assert done.stdout.endswith("\n1 check holds, 1 failed; 19 were not tried.\n")
+    assert done.stdout.endswith("\n1 check holds, 1 failed; 20 were not tried.\n")
     assert "race.py line 53: step does not compile" in done.stdout
     (tmp_path / "race.py").write_text(RACE.replace('"left": "left"', '"lefft": "left"'), encoding="utf-8")
     done = run(tmp_path / "race.py", "--only", "contract", "--json")

@@ -1,10 +1,13 @@
 """A game file: what is said where it breaks its contract, and a cache of compiled games that is never stale."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ import pytest
 import games
 from games.engine import loader
 from games.engine.batch import Batch
+from games.engine.cache import KEPT_VERSIONS
 from games.errors import UserError
 
 HERE = Path(__file__).parents[1]
@@ -388,10 +392,10 @@ def test_old_compiled_versions_are_pruned(cache, tmp_path):
     path = tmp_path / "walk.py"
     other = cache / "walker-0123456789abcdef"
     other.mkdir(parents=True)
-    for pace in range(loader.CACHED_VERSIONS + 3):
+    for pace in range(KEPT_VERSIONS + 3):
         path.write_text(LINE.format(imports="", more="", pace=float(pace)), encoding="utf-8")
         games.load(path).kernel.step_slice  # noqa: B018  (loaded, not compiled)
-    assert len(list(cache.glob("walk-*"))) == loader.CACHED_VERSIONS
+    assert len(list(cache.glob("walk-*"))) == KEPT_VERSIONS
     assert other.exists(), "another game's"
 
 
@@ -411,3 +415,120 @@ def test_each_kernel_has_the_functions_of_its_own_game():
     assert pong.kernel is not race.kernel
     assert pong.kernel.step is pong.functions["step"]
     assert race.kernel.step is race.functions["step"]
+
+
+# --- once in a process ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """The names of the files that were loaded anew, in order."""
+    names, load = [], loader._load
+
+    def counted(path, *rest):
+        names.append(path.name)
+        return load(path, *rest)
+
+    monkeypatch.setattr(loader, "_load", counted)
+    return names
+
+
+def test_a_game_is_loaded_and_compiled_once(cache, tmp_path, loads):
+    path = tmp_path / "walk.py"
+    path.write_text(LINE.format(imports="", more="", pace="1.0"), encoding="utf-8")
+    game = games.load(path)
+    kernel = game.kernel
+    for _ in range(3):
+        assert games.load(path) is game
+        assert games.load(path).kernel is kernel
+    assert loads == ["walk.py"]
+    path.touch()  # another time, the same contents
+    assert games.load(path) is game
+    pong = games.load("pong")
+    assert games.load("pong") is pong
+
+
+def test_environments_of_one_game_share_what_is_compiled(loads):
+    import gymnasium
+
+    first = gymnasium.make(games.load("pong").env_id)
+    modules = set(sys.modules)
+    loads.clear()
+    for _ in range(5):
+        env = gymnasium.make(games.load("pong").env_id)
+        envs = gymnasium.make_vec(games.load("pong").env_id, num_envs=2)
+        assert env.unwrapped.batch.kernel is envs.batch.kernel is first.unwrapped.batch.kernel
+        env.close()
+        envs.close()
+    assert loads == []
+    assert set(sys.modules) == modules
+
+
+def test_a_path_typed_otherwise_is_the_same_kernel(cache, tmp_path, monkeypatch):
+    path = tmp_path / "walk.py"
+    path.write_text(LINE.format(imports="", more="", pace="1.5"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert games.load("./walk.py").kernel is games.load(path).kernel
+    assert games.load("./walk.py").shown == "./walk.py"
+
+
+def test_an_edit_of_the_same_length_in_the_same_moment_is_seen(cache, tmp_path):
+    """Neither the time nor the size of the file tells of it."""
+    path = tmp_path / "walk.py"
+    for pace in ("1.0", "2.0", "3.0"):
+        path.write_text(LINE.format(imports="", more=f"PACE = {pace}", pace="PACE"), encoding="utf-8")
+        os.utime(path, ns=(0, 10**18))
+        assert float(pace) == games.load(path).module.PACE
+
+
+def test_an_edit_of_a_file_that_the_game_imports_is_loaded_anew(cache, tmp_path, monkeypatch, loads):
+    monkeypatch.syspath_prepend(tmp_path)
+    helper, path = tmp_path / "helper_of_once.py", tmp_path / "walk.py"
+    helper.write_text("PACE = 1.0\n", encoding="utf-8")
+    path.write_text(LINE.format(imports="import helper_of_once\n", more="", pace="1.0"), encoding="utf-8")
+    for _ in range(2):
+        games.load(path)
+    helper.write_text("PACE = 2.0\n", encoding="utf-8")
+    games.load(path)
+    assert loads == ["walk.py", "walk.py"]
+
+
+def test_a_game_that_ships_is_loaded_anew_when_it_was_edited(tmp_path):
+    """In a copy of the package; a broken edit is told, and leaves what was loaded as it was."""
+    shutil.copytree(ROOT / "games", tmp_path / "games", ignore=shutil.ignore_patterns("__pycache__"))
+    code = """
+import games
+from pathlib import Path
+path = Path("games/pong.py")
+text = path.read_text("utf-8")
+old = games.load("pong")
+path.write_text(text.replace("POINTS = 5", "POINTS = 7"), "utf-8")
+new = games.load("pong")
+print(old.module.POINTS, new.module.POINTS, games.pong.POINTS)
+path.write_text(text.replace("POINTS = 5", "POINTS = x"), "utf-8")
+try:
+    games.load("pong")
+except games.errors.UserError as error:
+    print(error)
+print(games.pong.POINTS)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    first, error, last = done.stdout.splitlines()
+    assert (first, last) == ("5 7 7", "7")
+    assert "pong.py line" in error and "name 'x' is not defined" in error
+
+
+def test_threads_load_a_game_once(cache, tmp_path, loads):
+    path = tmp_path / "walk.py"
+    path.write_text(LINE.format(imports="", more="", pace="1.25"), encoding="utf-8")
+    start = threading.Barrier(8)
+
+    def load():
+        start.wait()
+        game = games.load(path)
+        return game, game.kernel
+
+    with ThreadPoolExecutor(8) as pool:
+        found = [future.result() for future in [pool.submit(load) for _ in range(8)]]
+    assert loads == ["walk.py"]
+    assert len({id(game) for game, _ in found}) == len({id(kernel) for _, kernel in found}) == 1

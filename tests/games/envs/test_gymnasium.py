@@ -9,7 +9,10 @@ import gymnasium as gym
 import numpy as np
 import pygame
 import pytest
+from gymnasium import wrappers
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
@@ -469,3 +472,63 @@ def test_a_vector_paints_each_environment():
     pictures = envs.render()
     assert len(pictures) == 3
     assert (pictures[0] != pictures[1]).any()
+
+
+# --- in the hands of other packages ---
+
+
+@pytest.mark.parametrize("settings", [{}, {"observation": "objects", "stack": 2, "opponent": "bot:0.8"}])
+def test_recorders_can_make_the_environment_again_from_its_spec(settings):
+    """Minari keeps the spec as JSON, and the infos as arrays of one shape."""
+    env = gym.make(games.load("connect_four").env_id, **settings)
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))
+    assert again.observation_space == env.observation_space
+    assert again.action_space == env.action_space
+    seeds = np.random.default_rng(0).integers(2**63, 2**64, 3, np.uint64).tolist()  # it draws seeds of 64 bits
+    infos = []
+    for seed in seeds:
+        seen, info = env.reset(seed=seed)
+        assert (again.reset(seed=seed)[0] == seen).all()
+        infos.append(info)
+        ended = False
+        while not ended:
+            _, _, terminated, truncated, info = env.step(env.action_space.sample(info["action_mask"]))
+            infos.append(info)
+            ended = terminated or truncated
+    assert {(tuple(info), info["action_mask"].shape, info["action_mask"].dtype) for info in infos} == {
+        (("action_mask",), (7,), np.dtype(np.int8))
+    }
+
+
+REFUSE_SAME_STEP = {  # those of Gymnasium that need no other package, and do not warn of themselves
+    "DtypeObservation": (np.float32,),
+    "FlattenObservation": (),
+    "NormalizeObservation": (),
+    "ReshapeObservation": ((36,),),
+    "TransformObservation": (lambda seen: seen,),
+}
+TAKE_IT = {"NormalizeReward": (), "RecordEpisodeStatistics": (), "DictInfoToList": ()}
+
+
+@pytest.mark.parametrize("name", [*REFUSE_SAME_STEP, *TAKE_IT])
+def test_vector_wrappers_take_the_mode_that_the_docs_say(name):
+    def wrapped(**settings):
+        envs = gym.make_vec(games.load("pong").env_id, num_envs=2, observation="objects", stack=2, **settings)
+        return getattr(wrappers.vector, name)(envs, *(REFUSE_SAME_STEP | TAKE_IT)[name])
+
+    modes = [{"autoreset_mode": AutoresetMode.NEXT_STEP}, {}]
+    if name in REFUSE_SAME_STEP:
+        with pytest.raises(ValueError, match=r"AutoresetMode\.SAME_STEP"):
+            wrapped(**modes.pop())
+    for mode in modes:
+        envs = wrapped(**mode)
+        envs.reset(seed=1)
+        for row in actions(30, 2):
+            assert len(envs.step(row)[0]) == 2
+
+
+def test_the_docs_name_every_vector_wrapper_that_refuses_our_autoreset():
+    text = (TOYS.parents[1] / "docs" / "environments.md").read_text("utf-8")
+    refuse = {name for name in wrappers.vector.__all__ if name.endswith("Observation")}
+    assert refuse > set(REFUSE_SAME_STEP)
+    assert {name for name in wrappers.vector.__all__ if f"`{name}`" in text} > refuse

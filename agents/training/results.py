@@ -1,0 +1,52 @@
+"""results.json: the final evaluation of a run that has finished. Read without torch."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agents.core import schema, tensor_file
+from agents.play.agent_info import ScoreFile
+from games.errors import UserError
+
+RESULTS = "results.json"
+LARGEST = 1_000_000  # bytes
+
+
+class ResultsFile(msgspec.Struct):
+    """The schema of what is read of results.json; other numbers may stand beside it."""
+
+    agent: schema.Text
+    agent_steps: schema.Count
+    evaluations: schema.Count
+    steps: schema.Count
+    evaluation: dict[str, Any]  # `ScoreFile`
+    planned_games: schema.Count
+    seconds: float
+    time_limit: float | None
+    out_of_time: bool
+    mark: tuple[str, float] | None = None
+    mark_score: float | None = None
+    reached: bool | None = None
+
+
+def write_results(folder: Path, final: dict[str, Any]) -> None:
+    """Write a run's results."""
+    text = msgspec.json.format(schema.encode(final))
+    tensor_file.write_bytes(folder / RESULTS, (text + "\n").encode())
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """The results of a run that has finished; `UserError` where there are none, or they are damaged."""
+    path = folder / RESULTS
+    final = schema.decode(path, tensor_file.read_bytes(path, LARGEST), dict[str, Any])
+    found = schema.check(path, final, ResultsFile)
+    score = schema.check(path, final["evaluation"], ScoreFile, "evaluation")
+    value, interval = (
+        (score.win_rate, score.interval) if "win_rate" in final["evaluation"] else (score.mean_return, score.return_interval)
+    )
+    if score.games is None or not isinstance(value, float) or interval is None:
+        raise UserError(f"{path} does not fit: its evaluation has no score with an interval.")
+    if "mark" in final and None in (found.mark, found.mark_score, found.reached):
+        raise UserError(f"{path} does not fit: it has a mark, and not whether that is reached.")
+    return final

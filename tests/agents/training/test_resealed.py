@@ -1,0 +1,154 @@
+"""A checkpoint is data: with any number out of range and a checksum that holds, it is refused in words or goes on.
+
+The checkpoints are those of `tests/written_before`: PPO with a memory in a game of turns, DQN with a prioritised replay.
+"""
+
+import shutil
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import games
+from agents.core import tensor_file
+from agents.core.distributed import ProcessGroup
+from agents.training.config import ALGORITHMS, opponents_of, read_config
+from agents.training.run_checkpoint import CHECKPOINT, restore_checkpoint
+from games.errors import UserError
+from tests import resealed
+
+BEFORE = Path(__file__).parents[2] / "written_before" / "0.1.0"
+RUNS = {"ppo": BEFORE / "connect_four" / "ppo-lstm", "dqn": BEFORE / "pong" / "dqn"}
+
+
+class Patient:
+    """A learner that restores changed checkpoints, one after the other."""
+
+    def __init__(self, run, folder):
+        self.folder = folder
+        shutil.copytree(run, folder)
+        config = read_config(folder)
+        kind, _, _ = ALGORITHMS[config.algorithm]
+        game = games.load(config.game)
+        self.learner = kind(game, config.learner, 1, opponents_of(config.opponents, game, "cpu"))
+        self.tensors, self.meta = tensor_file.load(folder / CHECKPOINT, "checkpoint")
+
+    def takes(self, tensors, **changes):
+        """Whether it takes a checkpoint of these tensors; then it plays and learns."""
+        resealed.write(self.folder / CHECKPOINT, tensors, self.meta, **changes)
+        try:
+            restore_checkpoint(self.folder, self.learner, ProcessGroup())
+        except UserError:
+            return False
+        self.learner.iterate(lambda: 0.5)
+        return True
+
+    def put(self, name, value, place=-1):
+        """The tensors with a number of one of them changed."""
+        changed = self.tensors[name].clone()
+        changed.reshape(-1)[place] = torch.as_tensor(value).to(changed.dtype)
+        return {**self.tensors, name: changed}
+
+
+@pytest.fixture(scope="module")
+def patients(tmp_path_factory):
+    made = {name: Patient(run, tmp_path_factory.mktemp(name) / "run") for name, run in RUNS.items()}
+    yield made
+    for patient in made.values():
+        patient.learner.close()
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_unchanged_it_goes_on(name, patients):
+    assert patients[name].takes(patients[name].tensors)
+
+
+BAD = [
+    ("ppo", "own.carried.action", 7), ("ppo", "own.carried.action", -1), ("ppo", "own.carried.end", 3),
+    ("ppo", "memory", np.nan),
+    ("dqn", "own.age", -1), ("dqn", "own.targeted", -1), ("dqn", "own.mark.count", -1), ("dqn", "own.mark.count", 1 << 60),
+    ("dqn", "own.mark.end", 9), ("dqn", "own.mark.greatest", np.inf), ("dqn", "own.mark.priority", -1.0),
+    ("dqn", "replay.action", 3), ("dqn", "replay.action", -(2**31)), ("dqn", "replay.age", -5), ("dqn", "replay.end", 3),
+    ("dqn", "replay.reward", np.nan),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "tensor", "value"), BAD)
+def test_a_number_out_of_range_is_refused(name, tensor, value, patients):
+    assert not patients[name].takes(patients[name].put(tensor, value))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_tensor_that_is_missing_or_of_another_shape_or_kind_is_refused(name, patients):
+    patient = patients[name]
+    for key, tensor in patient.tensors.items():
+        if key.startswith(("network.", "optimizer.", "own.target.")):
+            continue
+        assert not patient.takes({other: each for other, each in patient.tensors.items() if other != key}), key
+        if key != "generator":  # of another size it is that of another device
+            assert not patient.takes({**patient.tensors, key: torch.cat([tensor.reshape(-1)] * 2)}), key
+        assert not patient.takes({**patient.tensors, key: tensor.to(torch.float16)}), key
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learner": {"steps": -1, "updates": 0}},
+        {"position": 1.5},
+        {"beside": {"segments": ["../../../x.safetensors"]}},
+        {"more": 1},
+    ],
+)
+def test_metadata_that_do_not_fit_are_refused(changes, patients):
+    assert not patients["dqn"].takes(patients["dqn"].tensors, **changes)
+
+
+@pytest.mark.parametrize("change", ["bomb", "short", "count", "begun"])
+def test_a_replays_file_that_does_not_fit_is_refused_before_it_fills_the_memory(change, patients):
+    patient = patients["dqn"]
+    path = patient.folder / "checkpoints" / "replay" / "000001.safetensors"
+    kept = path.read_bytes()
+    tensors, meta = tensor_file.load(path, "replay")
+    raw = zlib.decompress(tensors["frames"].numpy().tobytes())
+    if change in ("bomb", "short"):
+        data = bytes(1 << 31) if change == "bomb" else raw[:-1]
+        tensors["frames"] = torch.from_numpy(np.frombuffer(zlib.compress(data, 1), np.uint8).copy())
+    else:
+        tensors[change] = tensors[change] + (1 << 50)
+    resealed.write(path, tensors, meta)
+    try:
+        assert not patient.takes(patient.tensors)
+    finally:
+        path.write_bytes(kept)
+
+
+def any_number_is_refused_or_goes_on(patient, examples, **more):
+    keys = [key for key in patient.tensors if not key.startswith(("network.", "optimizer.", "own.target."))]
+
+    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), **more)
+    @given(st.sampled_from(keys), st.integers(0, 1 << 30), st.integers(-(1 << 63), (1 << 63) - 1))
+    def check(key, place, number):
+        tensor = patient.tensors[key]
+        changed = tensor.clone().reshape(-1)
+        if len(changed) == 0:
+            return
+        raw = changed.view(torch.uint8) if tensor.dtype != torch.bool else changed
+        raw[place % len(raw)] = number % 256 if tensor.dtype != torch.bool else bool(number % 2)
+        patient.takes({**patient.tensors, key: changed.reshape(tensor.shape)})
+
+    check()
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_any_number_is_refused_or_goes_on(name, patients):
+    any_number_is_refused_or_goes_on(patients[name], 30, derandomize=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
+def test_any_of_thousands_of_numbers_is_refused_or_goes_on(name, patients):
+    any_number_is_refused_or_goes_on(patients[name], 2000)
