@@ -7,7 +7,7 @@ import torch
 from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
-from agents.bridges.gym.copies import Results
+from agents.bridges.gym.copies import Results, VectorCopies
 from agents.bridges.gym.environment import GymEnvironment
 from agents.bridges.gym.observation_adapter import ObservationAdapter
 from agents.core.restored import checked
@@ -92,7 +92,10 @@ class GymArena:
         if settings.delay:
             raise UserError(f"{game.name} has no delay to set: that is for our own games.")
         self.game, self.seed, self.masked = game, seed, game.has_legal
-        self.copies = game.copies(num_envs)
+        processes = getattr(settings, "env_processes", 0)
+        self.copies = game.copies(num_envs, processes)
+        own = bool(processes) and isinstance(self.copies, VectorCopies)
+        self.remarks = [f"env_processes={processes} steps evaluations only: {game.name} steps its copies at once"] * own
         self.mode = self.copies.mode
         self.view = GymObservations(game.adapter, num_envs, settings, game.num_actions if self.masked else None)
         self.episode = np.zeros(num_envs, np.int64)

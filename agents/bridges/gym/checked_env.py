@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from agents.bridges.gym.failures import Broken, close_quietly, told_in_words
+from agents.bridges.gym.failures import Broken, raise_in_words, told_in_words
 
 INFO_KEYS = ("action_mask", "action_masks")  # entries of `info`: Gymnasium's and PettingZoo's, and its plural
 METHOD = "action_masks"  # of environments made for sb3-contrib's MaskablePPO
@@ -32,6 +32,8 @@ class CheckedEnv:
         """name: of the environment, for messages. mask_by_method: its method `action_masks` gives masks, not `info`."""
         self.env, self.name, self.mask_by_method = env, name, mask_by_method
         self.space = env.observation_space
+        numbers = not isinstance(self.space, (spaces.Dict, spaces.Tuple))
+        self._usual = (self.space.shape, self.space.dtype) if numbers else None  # of an array that needs no other check
 
     def reset(self, seed: int | None = None) -> Step:
         """Begin an episode."""
@@ -48,7 +50,7 @@ class CheckedEnv:
 
     def step(self, action: Any) -> Step:
         """Play an action as the environment takes it."""
-        with told_in_words(self.name, "step", self.env):
+        try:  # a context manager would take as long as some steps do
             found: Any = self.env.step(action)
             if not isinstance(found, (tuple, list)) or len(found) != 5:
                 count = f"{len(found)} values" if isinstance(found, (tuple, list)) else _shown(found)
@@ -64,30 +66,35 @@ class CheckedEnv:
                 terminated if type(terminated) is bool else _flag("terminated", terminated),
                 truncated if type(truncated) is bool else _flag("truncated", truncated),
             )
+        except BaseException as error:
+            raise_in_words(self.name, "step", self.env, error)
 
     def render(self) -> Any:
         """What the environment draws, in whatever form; raises whatever it raises."""
         return self.env.render()
 
-    def close(self) -> None:
-        """Close it; a failure is reported in a line on standard error, and changes nothing."""
-        close_quietly(self.name, self.env)
-
     def _observation(self, observation: Any, call: str) -> Any:
+        if type(observation) is np.ndarray and (observation.shape, observation.dtype) == self._usual:
+            return observation
         try:
             return checked(self.space, observation)
         except Broken as error:
             raise Broken(f"gave {error} in {call}.") from None
 
     def _mask(self, info: Any) -> Any:
-        return mask_method(self.env)() if self.mask_by_method else mask_entry(info)
+        if self.mask_by_method:
+            return mask_method(self.env)()
+        return mask_entry(info) if type(info) is not dict or info else None
 
 
 def mask_entry(info: Any) -> Any:
     """The mask in an info; None if there is none."""
     if not isinstance(info, dict):
         return None
-    return next((info[key] for key in INFO_KEYS if info.get(key) is not None), None)
+    for key in INFO_KEYS:
+        if info.get(key) is not None:
+            return info[key]
+    return None
 
 
 def mask_method(env: gymnasium.Env) -> Any:
@@ -134,19 +141,27 @@ def checked(space: spaces.Space, value: Any, part: str = "") -> Any:
 
 def _number(reward: Any) -> float:
     """A reward as a number: a NumPy or torch number, or an array that holds one."""
-    if isinstance(reward, (str, bytes, type(None))) or np.size(reward) != 1:
+    found = _only_number(reward)
+    if found is None:
         raise Broken(f"gave {_shown(reward)} as a reward in step, where Gymnasium's API asks for a number.")
-    try:
-        return float(np.asarray(reward).reshape(()).item())
-    except (TypeError, ValueError):
-        raise Broken(f"gave {_shown(reward)} as a reward in step, where Gymnasium's API asks for a number.") from None
+    return float(found)
 
 
 def _flag(name: str, value: Any) -> bool:
     """`terminated` or `truncated`: a bool, a number, or an array that holds one."""
-    if isinstance(value, (str, bytes, type(None), dict)) or np.size(value) != 1:
+    found = _only_number(value)
+    if found is None:
         raise Broken(f"gave {_shown(value)} as {name} in step, where Gymnasium's API asks for True or False.")
-    return bool(np.asarray(value).reshape(()).item())
+    return bool(found)
+
+
+def _only_number(value: Any) -> float | None:
+    """The number or bool that a value is or holds; None if it holds none or several, or text."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):  # ragged lists, tensors on a GPU
+        return None
+    return array.item() if array.size == 1 and array.dtype.kind in "buif" else None
 
 
 def _shown(value: Any) -> str:

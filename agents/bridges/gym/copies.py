@@ -12,7 +12,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from agents.bridges.gym.checked_env import INFO_KEYS, CheckedEnv, Step
-from agents.bridges.gym.failures import Broken, close_quietly, told_in_words
+from agents.bridges.gym.failures import Broken, close_failure, close_quietly, tell_close_failed, told_in_words
+from games.errors import EnvironmentFailed
 
 
 @dataclass
@@ -79,8 +80,15 @@ class LocalCopies:
         try:
             while len(self.envs) < num_copies:
                 self.envs.append(self.make())
-        except BaseException:
+        except BaseException as error:
+            made = len(self.envs)
             self.close()
+            if made and isinstance(error, EnvironmentFailed):
+                raise EnvironmentFailed(
+                    f"{error}\nIt starts {made} time{'s'[: made - 1]} in a process, not {num_copies} times. "
+                    "If a process can hold only one,\n"
+                    "give each copy a process of its own, as many as fit into memory: --envs 4 --set env_processes=4"
+                ) from error
             raise
 
     def begin(self, seed: int) -> Results:
@@ -97,9 +105,15 @@ class LocalCopies:
         return self.envs[row].render()
 
     def close(self) -> None:
-        for env in self.envs:
-            env.close()
+        name = self.envs[0].name if self.envs else ""
+        if failure := self.close_quietly():
+            tell_close_failed(name, failure)
+
+    def close_quietly(self) -> str:
+        """Close all; the first error that this raises in words, empty if it raises none."""
+        failures = [close_failure(env.env) for env in self.envs]
         self.envs = []
+        return next(filter(None, failures), "")
 
 
 class VectorCopies:

@@ -23,8 +23,9 @@ from agents.bridges.gym.copies import Copies, LocalCopies, SteppableCopies, Vect
 from agents.bridges.gym.failures import close_quietly, told_in_words
 from agents.bridges.gym.maker import EnvMaker, is_missing, starting
 from agents.bridges.gym.observation_adapter import ObservationAdapter
+from agents.bridges.gym.process_copies import ProcessCopies
 from agents.core.game_names import GYM
-from games.errors import UserError
+from games.errors import EnvironmentFailed, UserError
 
 # Packages whose environments Gymnasium does not know by itself: module, function to call there, what to install.
 PACKAGES = {
@@ -49,6 +50,8 @@ class GymEnvironment:
             finally:
                 close_quietly(self.name, env)  # before there are others: of some, a process can hold only one
         self.maker = EnvMaker(self.spec, self.name, self.masks.source.startswith(METHOD))
+        self.env_processes = 0  # worker processes that step copies; 0: this process steps them
+        self._alone = False  # a process can hold only one environment
         self._kept: dict[str | None, SteppableCopies] = {}  # by render mode
         weakref.finalize(self, _close_all, self._kept)
 
@@ -72,20 +75,45 @@ class GymEnvironment:
 
     # --- copies ---
 
-    def copies(self, num_copies: int) -> Copies:
-        """Copies to learn in: the environment's own vector implementation, if it has one that shows the same."""
-        return self._own_vector(num_copies) or LocalCopies(self.maker, num_copies)
+    def copies(self, num_copies: int, env_processes: int = 0) -> Copies:
+        """Copies to learn in: the environment's own vector implementation, if it has one that shows the same, else copies
+        in so many worker processes, 0 for this process. Evaluations and films then have workers of their own too."""
+        self.env_processes = env_processes
+        return self._own_vector(num_copies) or self._steppable(self.maker, num_copies)
 
     def kept_copies(self, num_copies: int, render_mode: str | None = None) -> SteppableCopies:
-        """At least so many copies for evaluations and films: the same each time. They stay open until `close`, since the
-        `close` of one may end what all of them use, as `pygame.quit` does."""
-        if render_mode not in self._kept:
-            options = {} if render_mode is None else {"render_mode": render_mode}
-            self._kept[render_mode] = LocalCopies(self.maker.with_options(**options))
+        """So many copies for evaluations and films: the same each time. They stay open until `close`, since the `close` of
+        one may end what all of them use, as `pygame.quit` does.
+
+        There are more if more were asked for before, and fewer if a process can hold only one: then one in each worker
+        process, of which there is at least one.
+        """
+        maker = self.maker if render_mode is None else self.maker.with_options(render_mode=render_mode)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata, which films look at themselves
-            self._kept[render_mode].grow(num_copies)
-        return self._kept[render_mode]
+            if not self._alone:
+                try:
+                    if render_mode not in self._kept:
+                        self._kept[render_mode] = self._steppable(maker, 0)
+                    self._kept[render_mode].grow(num_copies)
+                    return self._kept[render_mode]
+                except EnvironmentFailed:
+                    self._kept.pop(render_mode)
+            apart = self._kept.get(render_mode) or ProcessCopies(maker, max(1, self.env_processes), module=self._module)
+            apart.grow(min(num_copies, max(1, self.env_processes)))
+        self._alone = True
+        self._kept[render_mode] = apart
+        return apart
+
+    def _steppable(self, maker: EnvMaker, num_copies: int) -> SteppableCopies:
+        if self.env_processes:
+            return ProcessCopies(maker, self.env_processes, num_copies, self._module)
+        return LocalCopies(maker, num_copies)
+
+    @property
+    def _module(self) -> str:
+        """The module that the id names; empty if it names none."""
+        return self.env_id.rpartition(":")[0]
 
     def close(self) -> None:
         """Close the copies that were kept open."""

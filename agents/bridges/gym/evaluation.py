@@ -35,8 +35,8 @@ def evaluate(
     if participant.agent is None and participant.bot != RANDOM:
         raise no_player(game)
     start = latest_end = latest = time.perf_counter()
-    count = min(games, CONCURRENT)
-    copies = game.kept_copies(count)
+    copies = game.kept_copies(min(games, CONCURRENT))
+    count = min(games, CONCURRENT, copies.num_copies)
     player = GymPlayer(game, participant, count, seed)
     number = np.arange(count)  # of the episode that each copy plays
     returns, lengths, cut, decisions, idle, note = np.zeros(games), np.zeros(games, np.int64), 0, 0, 0, ""
@@ -124,16 +124,18 @@ def _evaluation_seed(seed: int, number: Any) -> int:
 def observations(game: GymEnvironment, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
     """The observations and masks of an agent at each decision in environments that it plays, and where episodes begin."""
     copies = game.kept_copies(games)
-    player = GymPlayer(game, Participant("agent", agent=agent), games, seed=5)
-    rows, begins = np.arange(games), np.ones(games, bool)
+    count = min(games, copies.num_copies)
+    player = GymPlayer(game, Participant("agent", agent=agent), count, seed=5)
+    rows, begins = np.arange(count), np.ones(count, bool)
+    shown = np.arange(games) % count  # the same ones several times, if there are fewer
     begun = copies.reset(rows, [_evaluation_seed(5, row) for row in rows])
     raw, masks = list(begun.observations), game.masks.of(begun)
     for _ in range(decisions):
         player.observe(rows, raw, begins, masks)
         yield {
-            "observation": player.view.newest().copy(),
-            "start": begins,
-            **({} if player.masks is None else {"mask": player.masks.copy()}),
+            "observation": player.view.newest()[shown],
+            "start": begins[shown],
+            **({} if player.masks is None else {"mask": player.masks[shown]}),
         }
         results = copies.step([game.actions.to_env(action) for action in player.act(rows)], rows)
         raw, masks, begins = list(results.observations), game.masks.of(results), results.terminated | results.truncated

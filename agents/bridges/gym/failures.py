@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import gymnasium
 
@@ -28,17 +28,22 @@ class Broken(Exception):
 def told_in_words(name: str, call: str, env: Any) -> Iterator[None]:
     """Turn whatever an environment raises, `SystemExit` too, into `EnvironmentFailed`.
 
-    name: of the environment. call: the method that is called, such as "step". env: the environment, or its class.
+    name: of the environment. call: the method that is called, such as "step". env: the environment; None if there is none yet.
     """
     try:
         yield
-    except (KeyboardInterrupt, Stop, EnvironmentFailed):
-        raise
-    except Broken as error:
+    except BaseException as error:
+        raise_in_words(name, call, env, error)
+
+
+def raise_in_words(name: str, call: str, env: Any, error: BaseException) -> NoReturn:
+    """Raise `EnvironmentFailed` for an error of an environment, which may raise anything; see `told_in_words`."""
+    if isinstance(error, (KeyboardInterrupt, Stop, EnvironmentFailed)):
+        raise error
+    if isinstance(error, Broken):
         raise EnvironmentFailed(f"{name} {error}\n{_definition(env, call)}".rstrip()) from error
-    except BaseException as error:  # an environment may raise anything
-        text = f"{name} {'does not start' if call == '__init__' else f'failed in {call}'}: {in_words(error)}"
-        raise EnvironmentFailed(f"{text}\n{_place(env, call, error)}".rstrip()) from error
+    what = "does not start" if call == "__init__" else f"failed in {call}"
+    raise EnvironmentFailed(f"{name} {what}: {in_words(error)}\n{_place(env, call, error)}".rstrip()) from error
 
 
 def in_words(error: BaseException) -> str:
@@ -103,14 +108,21 @@ def _definition(env: Any, call: str) -> str:
 _told: set[str] = set()  # names of environments whose close has failed
 
 
-def close_quietly(name: str, env: Any) -> None:
-    """Close an environment; a line on standard error, once for each name, if that fails."""
+def close_failure(env: Any) -> str:
+    """Close an environment; the error that this raises in words, empty if it raises none."""
     try:
         env.close()
     except (KeyboardInterrupt, Stop):
         raise
-    except BaseException as error:
-        tell_close_failed(name, in_words(error))
+    except BaseException as error:  # an environment may raise anything
+        return in_words(error)
+    return ""
+
+
+def close_quietly(name: str, env: Any) -> None:
+    """Close an environment; a line on standard error, once for each name, if that fails."""
+    if failure := close_failure(env):
+        tell_close_failed(name, failure)
 
 
 def tell_close_failed(name: str, text: str) -> None:
