@@ -105,7 +105,7 @@ def main() -> int:
 
 
 def command_of(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    """What the options ask for."""
+    """The command that the options ask for."""
     if options.list:
         return list_games
     if options.describe:

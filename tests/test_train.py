@@ -140,7 +140,9 @@ def test_results_fit_80_columns():
 
 def test_a_compilation_is_said_before_it_is_waited_for_and_only_then(runs, tmp_path, monkeypatch):
     monkeypatch.setenv("SPARRING_CACHE", str(tmp_path))
-    words = [ROOT / "tests" / "learning" / "repeat.py", "--steps", 256, "--set", "final_games=2", "--set", "gif=false"]
+    game = tmp_path / "repeat.py"  # a file that this process has not loaded yet
+    game.write_text((ROOT / "tests" / "learning" / "repeat.py").read_text("utf-8") + "\n# met here first\n", "utf-8")
+    words = [game, "--steps", 256, "--set", "final_games=2", "--set", "gif=false"]
     said = [call(*words, "--runs", tmp_path / f"runs{k}")[1].splitlines()[0] for k in (1, 2)]
     assert said[0].startswith("Compiling Repeat: some seconds")
     assert said[1].startswith("Repeat: ppo, mlp network")

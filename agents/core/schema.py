@@ -35,6 +35,8 @@ ADDED: dict[str, tuple[str, Any]] = {
     "normalize_value": ("0.2.0", False),
     "dueling": ("0.2.0", True),
     "epsilon": ("0.2.0", 0.0),
+    # Since:
+    "codes": ("0.2.0", 0),
 }
 
 KINDS = {

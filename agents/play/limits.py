@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MatchLimits:
-    """What a match may cost. Our own games always end, and need none."""
+    """The most that a match may take. Our own games always end, and need none."""
 
     seconds: float = math.inf  # of the whole match
     idle_decisions: int = 1_000_000  # of all games together, in which none of them ends

@@ -38,7 +38,7 @@ class ActionMasks:
         if self.source:
             self.rows([observation], [mask_method(env)() if self.source == f"{METHOD}()" else mask_entry(info)])
 
-    def of(self, results: Results) -> np.ndarray | None:
+    def shown(self, results: Results) -> np.ndarray | None:
         """The masks uint8 [B, A] of what B copies showed. None if the environment has no masks."""
         return self.rows(results.observations, results.masks) if self.source else None
 
@@ -58,8 +58,8 @@ class ActionMasks:
     def _same_arrays(self, given: Sequence[Any]) -> np.ndarray | None:
         """The usual case at once: arrays of bits as long as there are actions; None for others."""
         shape = (self.actions.num_actions,)
-        usual = not isinstance(self.actions.space, spaces.MultiDiscrete)
-        if not usual or not all(isinstance(mask, np.ndarray) and mask.shape == shape for mask in given):
+        plain = not isinstance(self.actions.space, spaces.MultiDiscrete)
+        if not plain or not all(isinstance(mask, np.ndarray) and mask.shape == shape for mask in given):
             return None
         stacked = np.array(given)
         bits = stacked.dtype == bool or (stacked.dtype.kind in "iu" and stacked.min() >= 0 and stacked.max() <= 1)

@@ -94,8 +94,8 @@ class GymArena:
         self.game, self.seed, self.masked = game, seed, game.has_legal
         processes = getattr(settings, "env_processes", 0)
         self.copies = game.copies(num_envs, processes)
-        own = bool(processes) and isinstance(self.copies, VectorCopies)
-        self.remarks = [f"env_processes={processes} steps evaluations only: {game.name} steps its copies at once"] * own
+        has_vector = bool(processes) and isinstance(self.copies, VectorCopies)
+        self.remarks = [f"env_processes={processes} steps evaluations only: {game.name} steps its copies at once"] * has_vector
         self.mode = self.copies.mode
         self.view = GymObservations(game.adapter, num_envs, settings, game.num_actions if self.masked else None)
         self.episode = np.zeros(num_envs, np.int64)
@@ -109,7 +109,7 @@ class GymArena:
     def _reset(self) -> None:
         seed = int(np.random.SeedSequence([self.seed, self.resumes]).generate_state(1)[0]) % (EVALUATION_SEEDS >> 1)
         begun = self.copies.begin(seed)
-        self.view.update(begun.observations, slice(None), self.game.masks.of(begun))
+        self.view.update(begun.observations, slice(None), self.game.masks.shown(begun))
         self._asked[:] = True
         self.returns[:], self.lengths[:] = 0, 0
 
@@ -139,7 +139,7 @@ class GymArena:
         self.lengths += ~began
         self._asked = ~ended if self.mode == AutoresetMode.NEXT_STEP else np.ones(len(ended), bool)
         self._finished = (self.returns[ended].tolist(), self.lengths[ended].tolist())
-        raw, masks = results.observations, self.game.masks.of(results)
+        raw, masks = results.observations, self.game.masks.shown(results)
         if ended.any():
             raw, masks = self._end_episodes(np.flatnonzero(ended), results, masks)
             if self.mode != AutoresetMode.NEXT_STEP:
@@ -164,7 +164,7 @@ class GymArena:
             for row, observation in zip(rows, begun.observations, strict=True):
                 raw[row] = observation
             if masks is not None:
-                masks[rows] = self.game.masks.of(begun)
+                masks[rows] = self.game.masks.shown(begun)
         return raw, masks
 
     def _truncate_all(self) -> tuple[np.ndarray, np.ndarray]:

@@ -33,7 +33,7 @@ class CheckedEnv:
         self.env, self.name, self.mask_by_method = env, name, mask_by_method
         self.space = env.observation_space
         numbers = not isinstance(self.space, (spaces.Dict, spaces.Tuple))
-        self._usual = (self.space.shape, self.space.dtype) if numbers else None  # of an array that needs no other check
+        self._expected = (self.space.shape, self.space.dtype) if numbers else None  # of an array that needs no other check
 
     def reset(self, seed: int | None = None) -> Step:
         """Begin an episode."""
@@ -70,11 +70,11 @@ class CheckedEnv:
             raise_in_words(self.name, "step", self.env, error)
 
     def render(self) -> Any:
-        """What the environment draws, in whatever form; raises whatever it raises."""
+        """A picture by the environment, in whatever form; raises whatever it raises."""
         return self.env.render()
 
     def _observation(self, observation: Any, call: str) -> Any:
-        if type(observation) is np.ndarray and (observation.shape, observation.dtype) == self._usual:
+        if type(observation) is np.ndarray and (observation.shape, observation.dtype) == self._expected:
             return observation
         try:
             return checked(self.space, observation)

@@ -18,7 +18,7 @@ from games.errors import EnvironmentFailed
 
 @dataclass
 class Results:
-    """What B copies gave in a step, or, with no rewards and no ends, in a reset."""
+    """The values that B copies gave in a step, or, with no rewards and no ends, in a reset."""
 
     observations: Sequence[Any] | np.ndarray  # B observations in a list, or an array [B, …]
     rewards: np.ndarray  # float64 [B]
@@ -58,7 +58,7 @@ class SteppableCopies(Copies, Protocol):
         """Make copies until there are so many."""
 
     def render(self, row: int) -> Any:
-        """What a copy draws, in whatever form; raises any error if it cannot."""
+        """A picture by a copy, in whatever form; raises any error if it cannot."""
 
 
 class LocalCopies:
@@ -178,12 +178,12 @@ def masks_in_vector(info: Any, rows: int) -> list[Any]:
     """The masks in the info of a Gymnasium vector environment of `rows` rows, None for rows without one."""
     for key in INFO_KEYS:
         if isinstance(info, dict) and key in info:
-            known = info.get(f"_{key}", np.ones(rows, bool))
-            return [mask if there else None for mask, there in zip(info[key], known, strict=True)]
+            present = info.get(f"_{key}", np.ones(rows, bool))
+            return [mask if there else None for mask, there in zip(info[key], present, strict=True)]
     return [None] * rows
 
 
 def joined(steps: list[Step]) -> Results:
-    """What B copies gave, together."""
+    """The values of B copies together."""
     observations, masks, rewards, terminated, truncated = zip(*steps, strict=True)
     return Results(list(observations), np.array(rewards), np.array(terminated), np.array(truncated), list(masks))

@@ -77,12 +77,12 @@ class GymEnvironment:
 
     def copies(self, num_copies: int, env_processes: int = 0) -> Copies:
         """Copies to learn in: the environment's own vector implementation, if it has one that shows the same, else copies
-        in so many worker processes, 0 for this process. Evaluations and films then have workers of their own too."""
+        in so many worker processes, 0 for this process. Evaluations and videos then have workers of their own too."""
         self.env_processes = env_processes
         return self._own_vector(num_copies) or self._steppable(self.maker, num_copies)
 
     def kept_copies(self, num_copies: int, render_mode: str | None = None) -> SteppableCopies:
-        """So many copies for evaluations and films: the same each time. They stay open until `close`, since the `close` of
+        """So many copies for evaluations and videos: the same each time. They stay open until `close`, since the `close` of
         one may end what all of them use, as `pygame.quit` does.
 
         There are more if more were asked for before, and fewer if a process can hold only one: then one in each worker
@@ -90,7 +90,7 @@ class GymEnvironment:
         """
         maker = self.maker if render_mode is None else self.maker.with_options(render_mode=render_mode)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata, which films look at themselves
+            warnings.simplefilter("ignore")  # about metadata, which videos look at themselves
             if not self._alone:
                 try:
                     if render_mode not in self._kept:
@@ -99,11 +99,11 @@ class GymEnvironment:
                     return self._kept[render_mode]
                 except EnvironmentFailed:
                     self._kept.pop(render_mode)
-            apart = self._kept.get(render_mode) or ProcessCopies(maker, max(1, self.env_processes), module=self._module)
-            apart.grow(min(num_copies, max(1, self.env_processes)))
+            separate = self._kept.get(render_mode) or ProcessCopies(maker, max(1, self.env_processes), module=self._module)
+            separate.grow(min(num_copies, max(1, self.env_processes)))
         self._alone = True
-        self._kept[render_mode] = apart
-        return apart
+        self._kept[render_mode] = separate
+        return separate
 
     def _steppable(self, maker: EnvMaker, num_copies: int) -> SteppableCopies:
         if self.env_processes:

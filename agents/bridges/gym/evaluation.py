@@ -1,4 +1,4 @@
-"""Evaluations of agents in Gymnasium environments: episodes, observations for exported graphs, and films."""
+"""Evaluations of agents in Gymnasium environments: episodes, observations for exported graphs, and videos."""
 
 import os
 import time
@@ -11,7 +11,7 @@ import torch
 from agents.bridges.gym.arena import EVALUATION_SEEDS, GymObservations
 from agents.bridges.gym.copies import SteppableCopies
 from agents.bridges.gym.environment import GymEnvironment
-from agents.bridges.gym.film import Film, Undrawable
+from agents.bridges.gym.video import Undrawable, Video
 from agents.play.limits import NO_LIMITS, MatchLimits
 from agents.play.policy import Policy
 from agents.play.result import MatchResult
@@ -42,7 +42,7 @@ def evaluate(
     returns, lengths, cut, decisions, idle, note = np.zeros(games), np.zeros(games, np.int64), 0, 0, 0, ""
     next_number = count
     begun = copies.reset(number, [_evaluation_seed(seed, k) for k in number])
-    player.observe(number, begun.observations, number >= 0, game.masks.of(begun))
+    player.observe(number, begun.observations, number >= 0, game.masks.shown(begun))
     while len(rows := np.flatnonzero(number < games)):
         results = copies.step([game.actions.to_env(action) for action in player.act(rows)], rows)
         episodes = number[rows]
@@ -53,7 +53,7 @@ def evaluate(
         cut += int((ended & ~results.terminated).sum())
         number[rows[ended]] = np.arange(next_number, next_number + ended.sum())
         next_number += int(ended.sum())
-        raw, masks = list(results.observations), game.masks.of(results)
+        raw, masks = list(results.observations), game.masks.shown(results)
         again = np.flatnonzero(ended & (number[rows] < games))
         _begin_again(game, copies, rows[again], again, raw, masks, [_evaluation_seed(seed, k) for k in number[rows[again]]])
         before, latest = latest, time.perf_counter()
@@ -129,7 +129,7 @@ def observations(game: GymEnvironment, agent: Policy, games: int, decisions: int
     rows, begins = np.arange(count), np.ones(count, bool)
     shown = np.arange(games) % count  # the same ones several times, if there are fewer
     begun = copies.reset(rows, [_evaluation_seed(5, row) for row in rows])
-    raw, masks = list(begun.observations), game.masks.of(begun)
+    raw, masks = list(begun.observations), game.masks.shown(begun)
     for _ in range(decisions):
         player.observe(rows, raw, begins, masks)
         yield {
@@ -138,7 +138,7 @@ def observations(game: GymEnvironment, agent: Policy, games: int, decisions: int
             **({} if player.masks is None else {"mask": player.masks[shown]}),
         }
         results = copies.step([game.actions.to_env(action) for action in player.act(rows)], rows)
-        raw, masks, begins = list(results.observations), game.masks.of(results), results.terminated | results.truncated
+        raw, masks, begins = list(results.observations), game.masks.shown(results), results.terminated | results.truncated
         _begin_again(game, copies, np.flatnonzero(begins), np.flatnonzero(begins), raw, masks)
 
 
@@ -158,16 +158,16 @@ def _begin_again(
     for place, observation in zip(places, begun.observations, strict=True):
         raw[place] = observation
     if masks is not None:
-        masks[places] = game.masks.of(begun)
+        masks[places] = game.masks.shown(begun)
 
 
-def record_film(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+def record_video(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
     """Pictures uint8 [H, W, 3] that an environment draws of a participant's first episode, and their number per second.
 
     seconds: that it may take. `NotDrawable`, with the reason, where there are none: it never fails in another way.
     """
     try:
-        return _record_film(game, participant, seed, seconds)
+        return _record_video(game, participant, seed, seconds)
     except Undrawable as error:
         raise NotDrawable(f"{game.name}: {error}") from error
     except EnvironmentFailed as error:
@@ -176,11 +176,11 @@ def record_film(game: GymEnvironment, participant: Participant, seed: int, secon
         raise NotDrawable(f"{game.name}: drawing fails: {type(error).__name__}: {_first_line(error)}") from error
 
 
-def _record_film(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+def _record_video(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
     modes = game.metadata.get("render_modes")
     if modes is not None and "rgb_array" not in modes:
-        others = f", only {', '.join(map(str, modes))}" if modes else ""
-        raise Undrawable(f"it has no render mode rgb_array{others}")
+        other_modes = f", only {', '.join(map(str, modes))}" if modes else ""
+        raise Undrawable(f"it has no render mode rgb_array{other_modes}")
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # training opens no window, and drawing needs no display
     named = game.metadata.get("render_fps")
     render_fps = max(1, round(named)) if isinstance(named, (int, float)) and 0 < named < 1000 else 30
@@ -188,18 +188,18 @@ def _record_film(game: GymEnvironment, participant: Participant, seed: int, seco
     fps = max(1, round(render_fps / every))
     start = time.perf_counter()
     copies = game.kept_copies(1, render_mode="rgb_array")
-    row, player, film = np.array([0]), GymPlayer(game, participant, 1, seed), Film()
+    row, player, video = np.array([0]), GymPlayer(game, participant, 1, seed), Video()
     begun = copies.reset(row, [_evaluation_seed(seed, 0)])
-    player.observe(row, begun.observations, np.array([True]), game.masks.of(begun))
-    film.add(copies.render(0))
+    player.observe(row, begun.observations, np.array([True]), game.masks.shown(begun))
+    video.add(copies.render(0))
     for step in range(1, int(VIDEO_SECONDS * fps) * every):
         results = copies.step([game.actions.to_env(player.act(row)[0])], row)
         if results.terminated[0] or results.truncated[0] or time.perf_counter() - start > seconds:
             break
-        player.observe(row, results.observations, np.array([False]), game.masks.of(results))
+        player.observe(row, results.observations, np.array([False]), game.masks.shown(results))
         if step % every == 0:
-            film.add(copies.render(0))
-    return film.pictures(), fps
+            video.add(copies.render(0))
+    return video.pictures(), fps
 
 
 def _first_line(error: BaseException) -> str:

@@ -63,10 +63,10 @@ def in_words(error: BaseException) -> str:
 def _place(env: Any, call: str, error: BaseException) -> str:
     """File, line and code where an environment raised an error: the deepest that is its author's."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _may_be_the_environments(frame.filename)]
-    own = [frame for frame in frames if not frame.filename.startswith((STANDARD_LIBRARY, *PACKAGES))]
+    authored = [frame for frame in frames if not frame.filename.startswith((STANDARD_LIBRARY, *PACKAGES))]
     package = _package(env)
     packaged = [frame for frame in frames if package and frame.filename.startswith(package)]
-    found = own or packaged or [frame for frame in frames if not frame.filename.startswith(STANDARD_LIBRARY)]
+    found = authored or packaged or [frame for frame in frames if not frame.filename.startswith(STANDARD_LIBRARY)]
     if not found:
         return _definition(env, call)
     code = f": {found[-1].line}" if found[-1].line else ""

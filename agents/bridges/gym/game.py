@@ -172,7 +172,7 @@ class GymGame(GymEnvironment):
         return evaluation.observations(self, agent, games, decisions)
 
     def record_episode(self, participants: list[Participant], seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
-        return evaluation.record_film(self, participants[0], seed, seconds)
+        return evaluation.record_video(self, participants[0], seed, seconds)
 
 
 def load(name: str) -> GymGame:

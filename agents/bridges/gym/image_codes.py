@@ -41,7 +41,7 @@ def _greatest_byte(game: "GymEnvironment") -> int:
                 greatest = max(greatest, int(game.adapter.frames(seen.observations, "planes", 0).max()))
                 if greatest >= MOST_CODES:
                     break
-                masks = game.masks.of(seen)
+                masks = game.masks.shown(seen)
                 action = rng.integers(game.num_actions) if masks is None else rng.choice(np.flatnonzero(masks[0]))
                 seen = copies.step([game.actions.to_env(action)])
                 if seen.terminated[0] or seen.truncated[0]:

@@ -63,8 +63,8 @@ class ProcessCopies:
     def reset(self, rows: np.ndarray, seeds: Sequence[int] | None = None) -> Results:
         questions = {}
         for k, places in self._places(rows):
-            own = None if seeds is None else [int(seeds[place]) for place in places]
-            questions[k] = "reset", (rows[places] // self.processes, own)
+            own_seeds = None if seeds is None else [int(seeds[place]) for place in places]
+            questions[k] = "reset", (rows[places] // self.processes, own_seeds)
         return self._results(rows, questions)
 
     def step(self, actions: Any, rows: np.ndarray | None = None) -> Results:

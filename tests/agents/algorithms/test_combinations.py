@@ -75,7 +75,8 @@ def test_it_trains_goes_on_exactly_and_plays_as_it_was_saved(algorithm, memory, 
     saved = weights(one)
     assert saved != at_first, "it learns"
     (tmp_path / "checkpoints").mkdir()
-    run_checkpoint.save_checkpoint(tmp_path, one, (tensors, {"learner": meta}), ProcessGroup())
+    of_the_run = {"iteration": 2, "seconds": 1.0, "best": None, "evaluation": {}, "evaluated": -1, "recent": [], "position": 0}
+    run_checkpoint.save_checkpoint(tmp_path, one, (tensors, {"learner": meta, **of_the_run}), ProcessGroup())
     other = learner(algorithm, memory, mask, sight)
     run_checkpoint.restore_checkpoint(tmp_path, other, ProcessGroup())
     assert weights(other) == saved

@@ -488,7 +488,7 @@ def test_normalised_observations_are_part_of_the_agent_and_fixed_in_play(tmp_pat
     seen = []
     view = learner.collector.arena.view
     original = view.update
-    view.update = lambda raw, begins: original(raw, begins) or seen.append(view.newest()[:, 0])
+    view.update = lambda raw, begins, masks=None: original(raw, begins, masks) or seen.append(view.newest()[:, 0])
     seen.append(view.newest()[:, 0])
     learner.iterate(lambda: 0.0)
     learner.collector.begin_iteration()

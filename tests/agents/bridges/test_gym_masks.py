@@ -15,7 +15,7 @@ from agents.bridges.gym import game as gym_game
 from agents.bridges.gym.action_adapter import ActionAdapter
 from agents.bridges.gym.action_masks import ActionMasks
 from agents.bridges.gym.arena import GymArena
-from agents.bridges.gym.evaluation import evaluate, observations, record_film
+from agents.bridges.gym.evaluation import evaluate, observations, record_video
 from agents.bridges.gym.game import GymGame
 from agents.bridges.gym.observation_adapter import ObservationAdapter
 from agents.play.seats import Participant
@@ -147,7 +147,7 @@ def test_an_action_that_an_environment_bars_is_never_played(register, way, algor
     agent = Participant("agent", agent=learner.agent())
     for participant in (agent, Participant("random", bot=RANDOM)):
         assert evaluate(game, participant, 3, 1).returns.tolist() == [[5.0]] * 3
-        assert len(record_film(game, participant, 1, 60.0)[0]) >= 2
+        assert len(record_video(game, participant, 1, 60.0)[0]) > 1
     assert len(list(observations(game, learner.agent(), 3, 12))) == 12
 
 

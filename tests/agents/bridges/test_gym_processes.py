@@ -67,8 +67,8 @@ def test_results_are_those_of_one_process():
         assert len(getattr(learner.collector.arena.copies, "workers", [])) == processes
         learner.close()
         learner.game.close()
-    (one, *rest), (two, *others) = learned
-    assert rest == others and all((one[name] == two[name]).all() for name in one)
+    (one, *scores), (two, *their_scores) = learned
+    assert scores == their_scores and all((one[name] == two[name]).all() for name in one)
 
 
 def test_a_worker_that_dies_is_told_with_its_copies_and_exit_code():

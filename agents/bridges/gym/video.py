@@ -1,11 +1,11 @@
-"""Films: pictures that environments draw of themselves, in whatever form, as pictures of one size and three colours."""
+"""Videos: pictures that environments draw of themselves, in whatever form, as pictures of one size and three colours."""
 
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-SIZE = 168  # of a film's larger side, in pixels
+SIZE = 168  # of a video's larger side, in pixels
 ROUNDING = 1e-3  # by which numbers may miss their range
 
 
@@ -13,14 +13,14 @@ class Undrawable(Exception):
     """An environment gives no pictures, or none whose colours are known; the message says why."""
 
 
-class Film:
-    """Pictures of an episode, made small as they come. Their colours are those of the whole film: what is dark in one
+class Video:
+    """Pictures of an episode, made small as they come. Their colours are those of the whole video: what is dark in one
     picture of numbers up to 255 is not taken for a bright one of numbers up to 1.
 
-    >>> film = Film()
+    >>> video = Video()
     >>> for grey in (0.5, 255.0):
-    ...     film.add(np.full((1, 1), grey))
-    >>> [picture[0, 0].tolist() for picture in film.pictures()]
+    ...     video.add(np.full((1, 1), grey))
+    >>> [picture[0, 0].tolist() for picture in video.pictures()]
     [[0, 0, 0], [255, 255, 255]]
     """
 
@@ -56,7 +56,7 @@ class Film:
 
 
 def _array(drawn: Any) -> np.ndarray:
-    """What `render` gave as an array; the latest picture of a list of them."""
+    """The array that `render` gave; of a list of pictures, the latest one."""
     if drawn is None:
         raise Undrawable("its render gives nothing")
     if isinstance(drawn, str):

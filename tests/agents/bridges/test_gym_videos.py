@@ -9,8 +9,8 @@ import pytest
 from gymnasium import spaces
 
 from agents.bridges.gym.evaluation import evaluate
-from agents.bridges.gym.film import SIZE, Film, Undrawable
 from agents.bridges.gym.game import GymGame
+from agents.bridges.gym.video import SIZE, Undrawable, Video
 from agents.play.seats import Participant
 from agents.play.video import NotDrawable
 from games.engine.batch import RANDOM
@@ -22,7 +22,7 @@ SOLID = np.full((40, 60, 1), 255, np.uint8)
 
 def corners(*drawn):
     """The colours of the upper left and lower right corner of each picture of a film."""
-    film = Film()
+    film = Video()
     for picture in drawn:
         film.add(picture)
     return [(picture[2, 2].tolist(), picture[-3, -3].tolist()) for picture in film.pictures()]
@@ -58,7 +58,7 @@ def test_a_dark_picture_of_a_bright_film_stays_dark():
 
 
 def test_pictures_of_changing_size_have_the_size_of_the_first():
-    film = Film()
+    film = Video()
     for picture in (RGB, RGB[:, :20], RGB[:10], np.repeat(RGB, 3, 0)):
         film.add(picture)
     pictures = film.pictures()
@@ -182,7 +182,7 @@ def test_films_need_no_window_of_their_own():
     text = """
 import os
 [os.environ.pop(name, None) for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY")]
-from tests.agents.bridges.test_gym_films import GymGame, film_of
+from tests.agents.bridges.test_gym_videos import GymGame, film_of
 print(len(film_of(GymGame("CartPole-v1"))[0]) > 2)
 """
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
