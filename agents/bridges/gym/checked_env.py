@@ -13,7 +13,7 @@ METHOD = "action_masks"  # of environments made for sb3-contrib's MaskablePPO
 
 
 class Step(NamedTuple):
-    """What an environment gave in a step, or, with no reward and no end, in a reset."""
+    """The values that an environment gave in a step, or, with no reward and no end, in a reset."""
 
     observation: Any
     mask: Any  # of allowed actions, as the environment gave it beside the observation; None if it gave none
