@@ -13,7 +13,7 @@ from pathlib import Path  # noqa: E402
 import games  # noqa: E402
 from agents.core.game_names import is_gym  # noqa: E402
 from agents.core.json_output import only_json, print_json  # noqa: E402
-from games.errors import UserError  # noqa: E402
+from games.errors import EnvironmentFailed, UserError  # noqa: E402
 
 EPILOG = """examples:
   python train.py pong                                     the game's own recipe
@@ -188,6 +188,10 @@ def train(options: argparse.Namespace, group=None) -> int:
     except runs.Stop as stop:
         tell_stopped(options, run)
         return 128 + stop.number
+    except EnvironmentFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        tell_stopped(options, run)
+        return 2
     except KeyboardInterrupt:  # before the run had a handler of its own
         run.close()
         tell_stopped(options, run)

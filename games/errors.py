@@ -1,4 +1,7 @@
-"""`UserError`: a mistake of the user's, shown as one clear message with exit code 2 and no traceback."""
+"""Errors that users are shown as one clear message, with exit code 2 and no traceback.
+
+`UserError` is a mistake of the user's; `EnvironmentFailed` one of an environment that is not ours.
+"""
 
 import difflib
 from collections.abc import Iterable
@@ -8,6 +11,10 @@ FEW = 12  # up to so many choices, a message lists them all beside the suggestio
 
 class UserError(Exception):
     """An error message for the user: what is wrong, why, and what to do, in up to three short lines."""
+
+
+class EnvironmentFailed(UserError):
+    """An environment that is not ours raised an error or broke its API. A run that meets it is saved."""
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

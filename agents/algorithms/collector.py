@@ -16,6 +16,7 @@ from agents.networks.memory import reset_state
 from agents.networks.network import Network
 from agents.networks.normalization import RunningNorm
 from games.engine.batch import Workers
+from games.errors import EnvironmentFailed
 
 
 def check_finite(observation: np.ndarray) -> np.ndarray:
@@ -171,10 +172,10 @@ class Collector:
     def counting_steps(self) -> Iterator[None]:
         """Wrap an iteration's decisions in this; on leaving, `steps` includes those of all processes.
 
-        Where one of them has met a number that is not finite, or has run out of time, all raise: nobody waits for a process
-        that is gone.
+        Where one of them has met a number that is not finite, has run out of time, or has an environment that failed, all
+        raise: nobody waits for a process that is gone.
         """
-        before, bad, late = self.steps, None, None
+        before, bad, late, failed = self.steps, None, None, None
         self._clock = perf_counter()
         try:
             yield
@@ -182,6 +183,9 @@ class Collector:
             bad = error
         except OutOfTime as error:
             late = error
+        except EnvironmentFailed as error:
+            failed = error
+        self.group.raise_failure(failed)
         counts = self.group.gather_numbers(self.steps - before, bad is not None, late is not None)
         if counts[:, 1].any():
             raise bad or FloatingPointError("what another rank met")

@@ -81,6 +81,7 @@ class Learner:
         parts = trainable(game).describe_observation(settings)
         self.remarks = [f"{name} ({space}) is {becomes}" for name, space, becomes in parts if becomes.endswith("left out")]
         self.remarks += setting_remarks(settings, game.recipe.get(self.algorithm), game.turns)  # worth a line at a run's start
+        self.remarks += arena.remarks
         self.remarks += [remark] if remark else []
 
     def _check_memory(self, rows: int) -> str | None:

@@ -12,6 +12,7 @@ class LearnerSettings(AgentSettings):
     """Settings of every learner. Names as in Stable-Baselines3 where it has one."""
 
     n_envs: int = 256  # environments; each algorithm has a default of its own
+    env_processes: int = 0  # that step them, if they are not ours; 0: the process that learns. Results are the same
     learning_rate: float = 3e-3  # likewise
     optimizer: str = "adam"  # adam, adamw, rmsprop, sgd, adagrad: torch's own
     optimizer_eps: float = 1e-5  # of adam, adamw and rmsprop: steps of gradients as small as this are damped

@@ -23,18 +23,12 @@ import torch.distributed as dist
 import torch.distributed.nn  # before any group: its functions keep, as defaults, the group of the time of import
 from torch import Tensor
 
-from games.errors import UserError
+from agents.core.signals import Stop
+from games.errors import EnvironmentFailed, UserError
 
 COLLECTIVE_TIMEOUT = timedelta(days=1)  # ranks wait for an evaluation; that a rank is gone they learn at once
 FAREWELL_TIMEOUT = timedelta(seconds=20)  # for rank 0 to print the message, before the others end
 HEARD_TIMEOUT = timedelta(seconds=3)  # for the others to confirm that they end
-
-
-class Stop(BaseException):
-    """Raised when SIGINT or SIGTERM came."""
-
-    def __init__(self, number: int):
-        self.number = number
 
 
 class Lost(Exception):
@@ -149,9 +143,13 @@ class ProcessGroup:
         return json.loads(text.numpy().tobytes())
 
     def on_rank_0(self, call: Callable[[], None]) -> None:
-        """Rank 0 alone runs `call`, which may take a while and which a signal interrupts; the other ranks wait for it."""
+        """Rank 0 alone runs `call`, which may take a while and which a signal interrupts; the other ranks wait for it.
+
+        All raise `EnvironmentFailed` if it does.
+        """
         if self.size == 1:
             return call()
+        failed = None
         if self.rank == 0:
             try:
                 self._interruptible = True
@@ -159,7 +157,20 @@ class ProcessGroup:
                 self._interruptible = False
             except Stop as stop:
                 self._interruptible, self.signal = False, stop.number
+            except EnvironmentFailed as error:
+                self._interruptible, failed = False, error
         self.raise_signals()
+        self.raise_failure(failed)
+
+    def raise_failure(self, error: EnvironmentFailed | None) -> None:
+        """Raise `EnvironmentFailed` on all ranks when an environment of one of them has failed; rank 0 has its message."""
+        if self.size > 1 and not self.gather_numbers(error is not None).any():
+            return
+        texts = [str(error or ""), *(data.decode() for data in self.gather_bytes(str(error or "").encode()))]
+        if error is not None:
+            raise error
+        if self.size > 1:
+            raise EnvironmentFailed(next(filter(None, texts), "An environment of another process has failed."))
 
     # --- bytes, to and from rank 0 ---
 

@@ -30,6 +30,7 @@ Version = Annotated[str, Meta(max_length=20, pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$"
 ADDED: dict[str, tuple[str, Any]] = {
     # While 0.1.0 was being made:
     "network_digest": ("0.2.0", ""),
+    "env_processes": ("0.2.0", 0),
     "normalize_observation": ("0.2.0", False),
     "normalize_value": ("0.2.0", False),
     "dueling": ("0.2.0", True),

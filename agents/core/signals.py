@@ -3,6 +3,13 @@
 import signal
 
 
+class Stop(BaseException):
+    """Raised when SIGINT or SIGTERM came."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+
 def ending_signals() -> list[int]:
     """SIGINT (Ctrl-C), SIGTERM (`kill`) and SIGHUP (the terminal closes), the last unless `nohup` ignores it."""
     hang_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none

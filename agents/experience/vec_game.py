@@ -34,6 +34,7 @@ class VecGame(Protocol):
     """Many copies of a game in which R rows learn. `GameArena` for our games, `GymArena` for Gymnasium environments."""
 
     masked: bool  # not every action is always allowed
+    remarks: list[str]  # lines for the user when a run begins
 
     @property
     def view(self) -> ObservationSource:

@@ -28,7 +28,7 @@ class GameArena:
         settings: AgentSettings,
         workers: Workers,
     ):
-        self.game, self.masked = game, game.has_legal
+        self.game, self.masked, self.remarks = game, game.has_legal, []
         opening = (0, OPENING[1]) if game.turns else (0, 0)  # else it would learn only positions of its own play
         self.batch = Batch(game, num_envs, seed, opening=opening, threads=workers)
         rows, opponent_rows = [], [[] for _ in opponents]

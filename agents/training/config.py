@@ -33,6 +33,7 @@ from agents.play.agent_files import PICKLED, file_of
 from agents.play.agent_info import RunFile, config_values
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame
+from games.engine.loader import Game
 from games.errors import UserError, nearest
 
 ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {  # learner, settings, Stable-Baselines3's
@@ -119,6 +120,11 @@ def resolve(game: AnyGame, algorithm: str, chosen: dict[str, Any], preset: str |
         learner.network, learner.network_digest = network.name, network.digest
     _check(learner, run)
     augmentation.check(learner)
+    if learner.env_processes and isinstance(game, Game):
+        raise UserError(
+            f"env_processes={learner.env_processes} is for environments that are not ours: "
+            f"threads step all copies of {game.name} at once.\nLeave it out, or choose --set threads=…"
+        )
     cores = max(1, (os.cpu_count() or 1) // distributed.local_processes())
     run.threads = run.threads or min(4, cores)  # a resumed run needs as many, on another machine too
     return learner, run
@@ -152,7 +158,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "train_freq": (1, MANY), "gradient_steps": (1, MANY), "buffer_size": (1, 1 << 40),
     "n_step": (1, 1000), "alpha": (0, 1), "beta": (0, 1), "tau": (0, 1), "exploration_initial_eps": (0, 1),
     "exploration_final_eps": (0, 1), "exploration_fraction": (0, 1), "sequence": (1, 4096), "burn_in": (0, 4096),
-    "eval_games": (1, MANY), "final_games": (1, MANY), "threads": (0, 256),
+    "eval_games": (1, MANY), "final_games": (1, MANY), "threads": (0, 256), "env_processes": (0, 256),
 }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ from agents.training.results import RESULTS, read_results, write_results
 from agents.training.run_checkpoint import CHECKPOINT as CHECKPOINT
 from agents.training.run_checkpoint import lock_run
 from games.engine.loader import Game
-from games.errors import UserError
+from games.errors import EnvironmentFailed, UserError
 
 AGENT = "agent.safetensors"
 LARGE_REWARD = 100.0  # scaled; values learn best where they are of the order of 1
@@ -128,7 +128,10 @@ class Trainer:
     # --- the loop ---
 
     def train(self) -> dict[str, Any]:
-        """Train to the end; the final evaluation. Raises `Stop` where a signal came, with the run saved."""
+        """Train to the end; the final evaluation.
+
+        Raises `Stop` where a signal came, and `EnvironmentFailed` where an environment did; both with the run saved.
+        """
         handlers = {number: signal.signal(number, self._signalled) for number in signals.ending_signals()}
         self.safe: tuple = ()
         try:
@@ -144,7 +147,7 @@ class Trainer:
                     self._give_up_iteration()
                     break
             return self._finish()
-        except Stop:
+        except (Stop, EnvironmentFailed):
             if self.safe:
                 self._save(self.safe)
             raise

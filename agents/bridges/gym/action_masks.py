@@ -8,11 +8,10 @@ import numpy as np
 from gymnasium import spaces
 
 from agents.bridges.gym.action_adapter import ActionAdapter
+from agents.bridges.gym.checked_env import INFO_KEYS, METHOD, mask_entry, mask_method
+from agents.bridges.gym.copies import Results
 from agents.bridges.gym.observation_adapter import ObservationAdapter
-from games.errors import UserError
-
-INFO_KEYS = ("action_mask", "action_masks")  # entries of `info`: Gymnasium's and PettingZoo's, and its plural
-METHOD = "action_masks"  # of environments made for sb3-contrib's MaskablePPO
+from games.errors import EnvironmentFailed
 
 
 class ActionMasks:
@@ -28,30 +27,23 @@ class ActionMasks:
         self.source = ""  # where the masks are, in words; empty for an environment without masks
 
     def find(self, env: gymnasium.Env, observation: Any, info: Any) -> None:
-        """Look for masks in an environment that has just been reset; `UserError` if there is one that does not fit."""
+        """Look for masks in an environment that has just been reset; `EnvironmentFailed` if there is one that does not fit."""
         key = next((key for key in INFO_KEYS if isinstance(info, dict) and info.get(key) is not None), None)
         if self.adapter.mask_key is not None:
             self.source = f"observation[{self.adapter.mask_key!r}]"
         elif key is not None:
             self.source = f"info[{key!r}]"
-        elif callable(_method(env)):
+        elif callable(mask_method(env)):
             self.source = f"{METHOD}()"
         if self.source:
-            self.rows([observation], [self.given(env, info)])
+            self.rows([observation], [mask_method(env)() if self.source == f"{METHOD}()" else mask_entry(info)])
 
-    def given(self, env: gymnasium.Env, info: Any) -> Any:
-        """The mask beside an observation, as the environment gives it; None if it gives none here."""
-        return _method(env)() if self.source == f"{METHOD}()" else _entry(info)
-
-    def shown(self, envs: Sequence[gymnasium.Env], seen: Sequence[tuple[Any, Any]]) -> np.ndarray | None:
-        """The masks uint8 [B, A] of B environments and what each showed: (observation, info). None if it has no masks."""
-        if not self.source:
-            return None
-        given = [self.given(env, info) for env, (_, info) in zip(envs, seen, strict=True)]
-        return self.rows([observation for observation, _ in seen], given)
+    def shown(self, results: Results) -> np.ndarray | None:
+        """The masks uint8 [B, A] of what B copies showed. None if the environment has no masks."""
+        return self.rows(results.observations, results.masks) if self.source else None
 
     def rows(self, observations: Any, given: Sequence[Any]) -> np.ndarray:
-        """The masks uint8 [B, A] of B observations. given: what `given` returned for each of them."""
+        """The masks uint8 [B, A] of B observations. given: the masks beside them, None where there was none."""
         if self.adapter.mask_key is not None:
             given = list(self.adapter.masks(observations))
         return self.converted(given)
@@ -74,7 +66,7 @@ class ActionMasks:
         return stacked.astype(np.uint8) if bits else None
 
     def _mask(self, mask: Any) -> np.ndarray:
-        """One mask as uint8 [A]; `UserError` if it does not fit the actions."""
+        """One mask as uint8 [A]; `EnvironmentFailed` if it does not fit the actions."""
         count = self.actions.num_actions
         if mask is None:
             return np.ones(count, np.uint8)
@@ -87,7 +79,7 @@ class ActionMasks:
         bits = found.dtype == bool or (found.dtype.kind in "iuf" and bool(((found == 0) | (found == 1)).all()))
         if len(found) != count or not bits:
             where = f" in {self.source}" if self.source else ""
-            raise UserError(
+            raise EnvironmentFailed(
                 f"{self.name}: a mask{where} does not fit its {count} actions: {str(mask)[:60]}.\n"
                 "A mask has one number for each action: 1 where it is allowed, else 0.\n"
                 "Correct it in the environment, or take it out in a wrapper: then every action is allowed."
@@ -105,24 +97,3 @@ class ActionMasks:
             return None
         parts = np.split(flat, np.cumsum(sizes)[:-1])
         return np.prod(np.stack(np.meshgrid(*parts, indexing="ij")), 0).reshape(-1)
-
-
-def given_in_vector(info: dict[str, Any], rows: int) -> list[Any]:
-    """The masks in the info of a Gymnasium vector environment of `rows` rows, None for rows without one."""
-    for key in INFO_KEYS:
-        if key in info:
-            present = info.get(f"_{key}", np.ones(rows, bool))
-            return [mask if there else None for mask, there in zip(info[key], present, strict=True)]
-    return [None] * rows
-
-
-def _entry(info: Any) -> Any:
-    """The mask in an info; None if there is none."""
-    if not isinstance(info, dict):
-        return None
-    return next((info[key] for key in INFO_KEYS if info.get(key) is not None), None)
-
-
-def _method(env: gymnasium.Env) -> Any:
-    """The environment's own method that gives masks, or None."""
-    return env.get_wrapper_attr(METHOD) if env.has_wrapper_attr(METHOD) else None

@@ -7,7 +7,7 @@ import torch
 from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
-from agents.bridges.gym.action_masks import given_in_vector
+from agents.bridges.gym.copies import Results, VectorCopies
 from agents.bridges.gym.environment import GymEnvironment
 from agents.bridges.gym.observation_adapter import ObservationAdapter
 from agents.core.restored import checked
@@ -92,8 +92,11 @@ class GymArena:
         if settings.delay:
             raise UserError(f"{game.name} has no delay to set: that is for our own games.")
         self.game, self.seed, self.masked = game, seed, game.has_legal
-        self.envs = game.vector(num_envs)
-        self.mode = self.envs.metadata["autoreset_mode"]
+        processes = getattr(settings, "env_processes", 0)
+        self.copies = game.copies(num_envs, processes)
+        has_vector = bool(processes) and isinstance(self.copies, VectorCopies)
+        self.remarks = [f"env_processes={processes} steps evaluations only: {game.name} steps its copies at once"] * has_vector
+        self.mode = self.copies.mode
         self.view = GymObservations(game.adapter, num_envs, settings, game.num_actions if self.masked else None)
         self.episode = np.zeros(num_envs, np.int64)
         self.returns, self.lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
@@ -105,14 +108,10 @@ class GymArena:
 
     def _reset(self) -> None:
         seed = int(np.random.SeedSequence([self.seed, self.resumes]).generate_state(1)[0]) % (EVALUATION_SEEDS >> 1)
-        raw, info = self.envs.reset(seed=seed)
-        self.view.update(raw, slice(None), self._masks(raw, info))
+        begun = self.copies.begin(seed)
+        self.view.update(begun.observations, slice(None), self.game.masks.shown(begun))
         self._asked[:] = True
         self.returns[:], self.lengths[:] = 0, 0
-
-    def _masks(self, raw: Any, info: dict[str, Any]) -> np.ndarray | None:
-        """uint8 [R, A], where there are masks."""
-        return self.game.masks.rows(raw, given_in_vector(info, self.view.rows)) if self.masked else None
 
     def asked(self) -> np.ndarray:
         """The rows that decide now, bool [R]."""
@@ -130,44 +129,42 @@ class GymArena:
         """Play actions [R]: rewards float64 [R] and ends uint8 [R] (0 running, 1 terminated, 2 truncated)."""
         if self._resumed:
             return self._truncate_all()
-        raw, rewards, terminated, truncated, info = self.envs.step(self.game.actions.batch_to_env(actions))
+        results = self.copies.step(self.game.actions.batch_to_env(actions))
         began = ~self._asked  # rows that this step only reset
-        reward = np.where(began, 0.0, np.asarray(rewards, np.float64))
-        end = np.where(terminated, OVER, np.where(truncated, OUT_OF_TIME, RUNNING)).astype(np.uint8)
+        reward = np.where(began, 0.0, results.rewards)
+        end = np.where(results.terminated, OVER, np.where(results.truncated, OUT_OF_TIME, RUNNING)).astype(np.uint8)
         end[began] = RUNNING
         ended = end != RUNNING
         self.returns += reward
         self.lengths += ~began
         self._asked = ~ended if self.mode == AutoresetMode.NEXT_STEP else np.ones(len(ended), bool)
         self._finished = (self.returns[ended].tolist(), self.lengths[ended].tolist())
-        masks = self._masks(raw, info)
+        raw, masks = results.observations, self.game.masks.shown(results)
         if ended.any():
-            raw, masks = self._end_episodes(ended, raw, masks, info)
+            raw, masks = self._end_episodes(np.flatnonzero(ended), results, masks)
             if self.mode != AutoresetMode.NEXT_STEP:
                 began = ended
         self.view.update(raw, began, masks)
         return reward, end
 
-    def _end_episodes(self, ended: np.ndarray, raw: Any, masks: Any, info: dict[str, Any]) -> tuple[Any, np.ndarray | None]:
-        """Keep the final observations and masks of rows `ended` (bool [R]) and reset these rows; the present ones [R, …]."""
-        rows = np.flatnonzero(ended)
-        final_masks = None if masks is None else masks[rows]
-        if self.mode == AutoresetMode.SAME_STEP:
-            if "final_obs" not in info:
-                raise UserError(f"{self.game.name} does not give the final observation of an episode: info['final_obs'].")
-            final = [info["final_obs"][row] for row in rows]
-            if self.masked:
-                given = given_in_vector(info.get("final_info", {}), len(ended))
-                final_masks = self.game.masks.rows(final, [given[row] for row in rows])
+    def _end_episodes(self, rows: np.ndarray, results: Results, masks: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
+        """Keep the final observations and masks [B, A] of rows [B] and reset these; the present ones of all rows [R, …]."""
+        raw: Any = results.observations
+        if results.final_observations is None:
+            final, final_masks = [raw[row] for row in rows], None if masks is None else masks[rows]
         else:
-            final = [raw[row] for row in rows]
+            final, given = ([finals[row] for row in rows] for finals in (results.final_observations, results.final_masks))
+            final_masks = self.game.masks.rows(final, given) if self.masked else None
         self.view.set_final(rows, self.view.next_stacks(rows, final, []), final_masks)
         self.episode[rows] += 1
         self.returns[rows], self.lengths[rows] = 0, 0
         if self.mode == AutoresetMode.DISABLED:
-            raw, info = self.envs.reset(options={"reset_mask": ended})
-            begun = self._masks(raw, info)
-            masks = None if begun is None else np.where(ended[:, None], begun, masks)
+            begun = self.copies.reset(rows)
+            raw = list(raw)
+            for row, observation in zip(rows, begun.observations, strict=True):
+                raw[row] = observation
+            if masks is not None:
+                masks[rows] = self.game.masks.shown(begun)
         return raw, masks
 
     def _truncate_all(self) -> tuple[np.ndarray, np.ndarray]:
@@ -202,4 +199,4 @@ class GymArena:
         return f"{self.game.name} cannot be stored: new episodes begin. Network, optimiser and counters go on."
 
     def close(self) -> None:
-        self.envs.close()
+        self.copies.close()

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from games.errors import UserError
+from games.errors import EnvironmentFailed
 
 ROUNDING = 0.5 / 255  # of the range, by which floating-point numbers may miss it: half the step from one byte to the next
 
 
-class OutsideSpace(UserError):
+class OutsideSpace(EnvironmentFailed):
     """An environment gave an observation that its own space does not contain."""
 
 

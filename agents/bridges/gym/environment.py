@@ -9,27 +9,29 @@ import importlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import weakref
+from contextlib import suppress
 from typing import Any
 
 import gymnasium
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 from agents.bridges.gym.action_adapter import ActionAdapter
-from agents.bridges.gym.action_masks import METHOD, ActionMasks
-from agents.bridges.gym.env_list import EnvList
+from agents.bridges.gym.action_masks import ActionMasks
+from agents.bridges.gym.checked_env import METHOD, CheckedEnv
+from agents.bridges.gym.copies import Copies, LocalCopies, SteppableCopies, VectorCopies
+from agents.bridges.gym.failures import close_quietly, told_in_words
+from agents.bridges.gym.maker import EnvMaker, is_missing, starting
 from agents.bridges.gym.observation_adapter import ObservationAdapter
+from agents.bridges.gym.process_copies import ProcessCopies
 from agents.core.game_names import GYM
-from games.errors import UserError
+from games.errors import EnvironmentFailed, UserError
 
 # Packages whose environments Gymnasium does not know by itself: module, function to call there, what to install.
 PACKAGES = {
     "ALE": ("ale_py", None, "gymnasium[atari]"),
     "MinAtar": ("minatar.gym", "register_envs", "minatar"),
 }
-EXTRAS = ("box2d", "classic_control", "mujoco", "toy_text")  # Gymnasium's extras, each named as its folder of environments
 
 
 class GymEnvironment:
@@ -39,78 +41,104 @@ class GymEnvironment:
         """`UserError` if there is no such environment, or none that can be learned here."""
         self.env_id, self.name = env_id, GYM + env_id
         self.spec = _spec(env_id)
-        with self._user_errors("does not start"), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            env = gymnasium.make(self.env_id)
-            observation, info = env.reset(seed=0)  # Gymnasium's checker looks at it
+            with starting(self.name, self.spec):
+                env = gymnasium.make(self.spec)
+            try:
+                self._look_at(env)
+            finally:
+                close_quietly(self.name, env)  # before there are others: of some, a process can hold only one
+        self.maker = EnvMaker(self.spec, self.name, self.masks.source.startswith(METHOD))
+        self.env_processes = 0  # worker processes that step copies; 0: this process steps them
+        self._alone = False  # a process can hold only one environment
+        self._kept: dict[str | None, SteppableCopies] = {}  # by render mode
+        weakref.finalize(self, _close_all, self._kept)
+
+    def _look_at(self, env: gymnasium.Env) -> None:
+        """Learn what an environment shows and takes, from its spaces and its first observation."""
+        with told_in_words(self.name, "reset", env):
+            observation, info = CheckedEnv(env, self.name).reset_with_info(seed=0)  # Gymnasium's checker looks at it
         self.actions = ActionAdapter(self.name, env.action_space)
         self.num_actions = self.actions.num_actions
         self.adapter = ObservationAdapter(self.name, env.observation_space, self.num_actions)
         self.masks = ActionMasks(self.name, self.actions, self.adapter)
-        with self._user_errors("does not start"):
+        with told_in_words(self.name, METHOD, env):
             self.masks.find(env, observation, info)
         self.has_legal = bool(self.masks.source)  # not every action is always allowed
         self.action_space = env.action_space
         self.metadata = env.metadata if isinstance(env.metadata, dict) else {}
-        env.close()
-        self._kept: dict[str | None, list[gymnasium.Env]] = {}  # by render mode
 
     def make(self, **options: Any) -> gymnasium.Env:
         """One environment."""
-        with self._user_errors("does not start"):
-            return gymnasium.make(self.env_id, disable_env_checker=True, **options)
+        return self.maker.with_options(**options)().env
 
-    def kept_open(self, count: int, render_mode: str | None = None) -> list[gymnasium.Env]:
-        """Environments of evaluations and videos: the same each time. They stay open until `close`, since the `close` of one
-        may end what all of them use, as `pygame.quit` does."""
-        envs = self._kept.setdefault(render_mode, [])
-        options = {} if render_mode is None else {"render_mode": render_mode}
+    # --- copies ---
+
+    def copies(self, num_copies: int, env_processes: int = 0) -> Copies:
+        """Copies to learn in: the environment's own vector implementation, if it has one that shows the same, else copies
+        in so many worker processes, 0 for this process. Evaluations and videos then have workers of their own too."""
+        self.env_processes = env_processes
+        return self._own_vector(num_copies) or self._steppable(self.maker, num_copies)
+
+    def kept_copies(self, num_copies: int, render_mode: str | None = None) -> SteppableCopies:
+        """So many copies for evaluations and videos: the same each time. They stay open until `close`, since the `close` of
+        one may end what all of them use, as `pygame.quit` does.
+
+        There are more if more were asked for before, and fewer if a process can hold only one: then one in each worker
+        process, of which there is at least one.
+        """
+        maker = self.maker if render_mode is None else self.maker.with_options(render_mode=render_mode)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata, which videos look at themselves
-            envs += [self.make(**options) for _ in range(count - len(envs))]
-        return envs[:count]
+            if not self._alone:
+                try:
+                    if render_mode not in self._kept:
+                        self._kept[render_mode] = self._steppable(maker, 0)
+                    self._kept[render_mode].grow(num_copies)
+                    return self._kept[render_mode]
+                except EnvironmentFailed:
+                    self._kept.pop(render_mode)
+            separate = self._kept.get(render_mode) or ProcessCopies(maker, max(1, self.env_processes), module=self._module)
+            separate.grow(min(num_copies, max(1, self.env_processes)))
+        self._alone = True
+        self._kept[render_mode] = separate
+        return separate
+
+    def _steppable(self, maker: EnvMaker, num_copies: int) -> SteppableCopies:
+        if self.env_processes:
+            return ProcessCopies(maker, self.env_processes, num_copies, self._module)
+        return LocalCopies(maker, num_copies)
+
+    @property
+    def _module(self) -> str:
+        """The module that the id names; empty if it names none."""
+        return self.env_id.rpartition(":")[0]
 
     def close(self) -> None:
-        """Close the environments that were kept open."""
-        for env in [env for envs in self._kept.values() for env in envs]:
-            with suppress(Exception):  # their results are known
-                env.close()
-        self._kept.clear()
+        """Close the copies that were kept open."""
+        _close_all(self._kept)
 
-    def vector(self, num_envs: int) -> Any:
-        """A vector environment: its own one, if that has the same spaces and names its autoreset mode, else a `SyncVectorEnv`.
+    def _own_vector(self, num_copies: int) -> VectorCopies | None:
+        """The environment's own vector implementation, if it has the same spaces and names its autoreset mode.
 
-        (ALE's own one gives other images than its single environments.)
+        (ALE's own one gives other images than its single environments. None can give masks by a method.)
         """
-        with self._user_errors("does not start"):
-            by_method = self.masks.source.startswith(METHOD)  # which a vector environment has not
-            if self.spec.vector_entry_point is not None and not self.spec.additional_wrappers and not by_method:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # about the metadata that are checked here
-                    envs = gymnasium.make_vec(self.env_id, num_envs)
-                equal = envs.single_observation_space == self.adapter.space and envs.single_action_space == self.action_space
-                if equal and isinstance(envs.metadata.get("autoreset_mode"), AutoresetMode):
-                    return envs
-                envs.close()
-            if isinstance(self.adapter.space, (spaces.Dict, spaces.Tuple)) or self.actions.table is None or self.has_legal:
-                return EnvList([self.make() for _ in range(num_envs)], self.masks)
-            return gymnasium.make_vec(
-                self.env_id, num_envs, vectorization_mode="sync", disable_env_checker=True,
-                vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},  # others keep a final observation by reference only
-            )  # fmt: skip
+        if self.spec.vector_entry_point is None or self.spec.additional_wrappers or self.maker.mask_by_method:
+            return None
+        with starting(self.name, self.spec), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the metadata that are checked here
+            envs = gymnasium.make_vec(self.env_id, num_copies)
+        equal = envs.single_observation_space == self.adapter.space and envs.single_action_space == self.action_space
+        if equal and isinstance(envs.metadata.get("autoreset_mode"), AutoresetMode):
+            return VectorCopies(envs, self.name)
+        close_quietly(self.name, envs)
+        return None
 
-    @contextmanager
-    def _user_errors(self, failure: str) -> Iterator[None]:
-        """Turn errors of the environment, which may fail in any way, into `UserError`."""
-        try:
-            yield
-        except UserError:
-            raise
-        except Exception as error:
-            extra = next((extra for extra in EXTRAS if f".{extra}." in str(self.spec.entry_point)), None)
-            if extra and _is_missing(error):
-                raise UserError(f'{self.name} needs more packages: pip install "gymnasium[{extra}]"') from error
-            raise UserError(f"{self.name} {failure}: {type(error).__name__}: {str(error)[:300]}") from error
+
+def _close_all(kept: dict[str | None, SteppableCopies]) -> None:
+    while kept:
+        kept.popitem()[1].close()
 
 
 def _spec(env_id: str) -> Any:
@@ -124,7 +152,7 @@ def _spec(env_id: str) -> Any:
         try:
             imported = importlib.import_module(package)
         except ImportError as error:
-            if _is_missing(error):
+            if is_missing(error):
                 raise UserError(f'{GYM}{env_id} is of a package that is not installed: pip install "{install}"') from error
             raise UserError(f"{GYM}{env_id} is of the package {package}, which does not load: {error}") from error
         if call:
@@ -143,16 +171,6 @@ def _spec(env_id: str) -> Any:
             f"There is no Gymnasium environment '{bare}'.\n{hint}"
             f"One that a module of its own registers: {GYM}my_module:{bare if not close else 'MyEnv-v0'}"
         ) from error
-
-
-def _is_missing(error: BaseException) -> bool:
-    """Is the error of a module that is not installed, rather than of one that is and does not load?"""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ModuleNotFoundError):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return isinstance(error, gymnasium.error.DependencyNotInstalled) and error.__cause__ is None
 
 
 def _import(module: str, env_id: str) -> None:

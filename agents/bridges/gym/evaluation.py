@@ -2,13 +2,14 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from agents.bridges.gym.arena import EVALUATION_SEEDS, GymObservations
+from agents.bridges.gym.copies import SteppableCopies
 from agents.bridges.gym.environment import GymEnvironment
 from agents.bridges.gym.video import Undrawable, Video
 from agents.play.limits import NO_LIMITS, MatchLimits
@@ -17,7 +18,7 @@ from agents.play.result import MatchResult
 from agents.play.seats import Participant
 from agents.play.video import NotDrawable
 from games.engine.batch import RANDOM
-from games.errors import UserError
+from games.errors import EnvironmentFailed, UserError
 
 CONCURRENT = 32  # environments of an evaluation
 MAX_STEPS = 27_000  # decisions of an evaluated episode; one without a time limit of its own might never end
@@ -34,30 +35,29 @@ def evaluate(
     if participant.agent is None and participant.bot != RANDOM:
         raise no_player(game)
     start = latest_end = latest = time.perf_counter()
-    envs = game.kept_open(min(games, CONCURRENT))
-    player = GymPlayer(game, participant, len(envs), seed)
-    number = np.arange(len(envs))  # of the episode that each environment plays
+    copies = game.kept_copies(min(games, CONCURRENT))
+    count = min(games, CONCURRENT, copies.num_copies)
+    player = GymPlayer(game, participant, count, seed)
+    number = np.arange(count)  # of the episode that each copy plays
     returns, lengths, cut, decisions, idle, note = np.zeros(games), np.zeros(games, np.int64), 0, 0, 0, ""
-    next_number = len(envs)
-    begun = [env.reset(seed=_evaluation_seed(seed, row)) for row, env in enumerate(envs)]
-    player.observe(number, [raw for raw, _ in begun], number >= 0, game.masks.shown(envs, begun))
+    next_number = count
+    begun = copies.reset(number, [_evaluation_seed(seed, k) for k in number])
+    player.observe(number, begun.observations, number >= 0, game.masks.shown(begun))
     while len(rows := np.flatnonzero(number < games)):
-        seen, begins = [], []
-        for row, action in zip(rows, player.act(rows), strict=True):
-            raw, reward, terminated, truncated, info = envs[row].step(game.actions.to_env(action))
-            episode = number[row]
-            returns[episode] += float(reward)
-            lengths[episode] += 1
-            decisions += 1
-            begins.append(bool(terminated or truncated or lengths[episode] >= MAX_STEPS))
-            if begins[-1]:
-                cut += not terminated
-                number[row], next_number = next_number, next_number + 1
-                if number[row] < games:
-                    raw, info = envs[row].reset(seed=_evaluation_seed(seed, number[row]))
-            seen.append((raw, info))
+        results = copies.step([game.actions.to_env(action) for action in player.act(rows)], rows)
+        episodes = number[rows]
+        returns[episodes] += results.rewards
+        lengths[episodes] += 1
+        decisions += len(rows)
+        ended = results.terminated | results.truncated | (lengths[episodes] >= MAX_STEPS)
+        cut += int((ended & ~results.terminated).sum())
+        number[rows[ended]] = np.arange(next_number, next_number + ended.sum())
+        next_number += int(ended.sum())
+        raw, masks = list(results.observations), game.masks.shown(results)
+        again = np.flatnonzero(ended & (number[rows] < games))
+        _begin_again(game, copies, rows[again], again, raw, masks, [_evaluation_seed(seed, k) for k in number[rows[again]]])
         before, latest = latest, time.perf_counter()
-        idle, latest_end = (0, latest) if any(begins) else (idle + len(rows), latest_end)
+        idle, latest_end = (0, latest) if ended.any() else (idle + len(rows), latest_end)
         running = np.flatnonzero(number < games)
         ahead = 2 * latest - before - start  # seconds after the next decision
         if len(running) and (reason := limits.reached(ahead, idle, latest - latest_end)):
@@ -67,8 +67,7 @@ def evaluate(
             note = f"{len(running)} of {played} episodes were cut at step {longest:,} or before: {reason}"
             returns = returns[:played]
             break
-        masks = game.masks.shown([envs[row] for row in rows], seen)
-        player.observe(rows, [raw for raw, _ in seen], np.array(begins), masks)
+        player.observe(rows, raw, ended, masks)
     elapsed = max(time.perf_counter() - start, 1e-9)
     return MatchResult(game.name, [participant.name], returns[:, None], cut, decisions / elapsed, note)
 
@@ -89,7 +88,7 @@ class GymPlayer:
             self.view = GymObservations(game.adapter, rows, self.agent.info.settings)
             self.memory = self.agent.initial_state(rows)
 
-    def observe(self, rows: np.ndarray, raw: list[Any], begins: np.ndarray, masks: np.ndarray | None) -> None:
+    def observe(self, rows: np.ndarray, raw: Any, begins: np.ndarray, masks: np.ndarray | None) -> None:
         """Take new observations of rows [B]; begins: bool [B], where they begin an episode; masks [B, A]."""
         if self.masks is not None and masks is not None:
             self.masks[rows] = masks
@@ -117,30 +116,49 @@ class GymPlayer:
         return np.array([self.rng.choice(np.flatnonzero(mask)) for mask in masks])
 
 
-def _evaluation_seed(seed: int, number: int) -> int:
+def _evaluation_seed(seed: int, number: Any) -> int:
     """The seed of an episode of an evaluation."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) | EVALUATION_SEEDS
 
 
 def observations(game: GymEnvironment, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
     """The observations and masks of an agent at each decision in environments that it plays, and where episodes begin."""
-    envs = [game.make() for _ in range(games)]
-    try:
-        player = GymPlayer(game, Participant("agent", agent=agent), games, seed=5)
-        rows, begins = np.arange(games), np.ones(games, bool)
-        seen = [env.reset(seed=_evaluation_seed(5, row)) for row, env in enumerate(envs)]
-        for _ in range(decisions):
-            player.observe(rows, [raw for raw, _ in seen], begins, game.masks.shown(envs, seen))
-            masks = {} if player.masks is None else {"mask": player.masks.copy()}
-            yield {"observation": player.view.newest().copy(), "start": begins, **masks}
-            begins = np.zeros(games, bool)
-            for row, action in enumerate(player.act(rows)):
-                raw, _, terminated, truncated, info = envs[row].step(game.actions.to_env(action))
-                begins[row] = terminated or truncated
-                seen[row] = envs[row].reset() if begins[row] else (raw, info)
-    finally:
-        for env in envs:
-            env.close()
+    copies = game.kept_copies(games)
+    count = min(games, copies.num_copies)
+    player = GymPlayer(game, Participant("agent", agent=agent), count, seed=5)
+    rows, begins = np.arange(count), np.ones(count, bool)
+    shown = np.arange(games) % count  # the same ones several times, if there are fewer
+    begun = copies.reset(rows, [_evaluation_seed(5, row) for row in rows])
+    raw, masks = list(begun.observations), game.masks.shown(begun)
+    for _ in range(decisions):
+        player.observe(rows, raw, begins, masks)
+        yield {
+            "observation": player.view.newest()[shown],
+            "start": begins[shown],
+            **({} if player.masks is None else {"mask": player.masks[shown]}),
+        }
+        results = copies.step([game.actions.to_env(action) for action in player.act(rows)], rows)
+        raw, masks, begins = list(results.observations), game.masks.shown(results), results.terminated | results.truncated
+        _begin_again(game, copies, np.flatnonzero(begins), np.flatnonzero(begins), raw, masks)
+
+
+def _begin_again(
+    game: GymEnvironment,
+    copies: SteppableCopies,
+    rows: np.ndarray,
+    places: np.ndarray,
+    raw: list[Any],
+    masks: np.ndarray | None,
+    seeds: Sequence[int] | None = None,
+) -> None:
+    """Begin an episode in copies `rows`, and put its first observations and masks in their places of raw and masks."""
+    if not len(rows):
+        return
+    begun = copies.reset(rows, seeds)
+    for place, observation in zip(places, begun.observations, strict=True):
+        raw[place] = observation
+    if masks is not None:
+        masks[places] = game.masks.shown(begun)
 
 
 def record_video(game: GymEnvironment, participant: Participant, seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
@@ -152,6 +170,8 @@ def record_video(game: GymEnvironment, participant: Participant, seed: int, seco
         return _record_video(game, participant, seed, seconds)
     except Undrawable as error:
         raise NotDrawable(f"{game.name}: {error}") from error
+    except EnvironmentFailed as error:
+        raise NotDrawable(_first_line(error)) from error
     except (Exception, SystemExit) as error:  # drawing may need a display or packages that training does without
         raise NotDrawable(f"{game.name}: drawing fails: {type(error).__name__}: {_first_line(error)}") from error
 
@@ -167,18 +187,18 @@ def _record_video(game: GymEnvironment, participant: Participant, seed: int, sec
     every = max(1, round(render_fps / VIDEO_FPS))  # decisions from one picture to the next
     fps = max(1, round(render_fps / every))
     start = time.perf_counter()
-    (env,) = game.kept_open(1, render_mode="rgb_array")
+    copies = game.kept_copies(1, render_mode="rgb_array")
     row, player, video = np.array([0]), GymPlayer(game, participant, 1, seed), Video()
-    raw, info = env.reset(seed=_evaluation_seed(seed, 0))
-    player.observe(row, [raw], np.array([True]), game.masks.shown([env], [(raw, info)]))
-    video.add(env.render())
+    begun = copies.reset(row, [_evaluation_seed(seed, 0)])
+    player.observe(row, begun.observations, np.array([True]), game.masks.shown(begun))
+    video.add(copies.render(0))
     for step in range(1, int(VIDEO_SECONDS * fps) * every):
-        raw, _, terminated, truncated, info = env.step(game.actions.to_env(player.act(row)[0]))
-        if terminated or truncated or time.perf_counter() - start > seconds:
+        results = copies.step([game.actions.to_env(player.act(row)[0])], row)
+        if results.terminated[0] or results.truncated[0] or time.perf_counter() - start > seconds:
             break
-        player.observe(row, [raw], np.array([False]), game.masks.shown([env], [(raw, info)]))
+        player.observe(row, results.observations, np.array([False]), game.masks.shown(results))
         if step % every == 0:
-            video.add(env.render())
+            video.add(copies.render(0))
     return video.pictures(), fps
 
 

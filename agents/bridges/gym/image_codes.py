@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agents.bridges.gym.copies import LocalCopies
 from agents.bridges.gym.image_layout import MEDIUM, MOST_CODES
 
 if TYPE_CHECKING:
@@ -31,21 +32,22 @@ def count_codes(game: "GymEnvironment") -> int:
 def _greatest_byte(game: "GymEnvironment") -> int:
     """The greatest byte in the images of random play, at least 32 as soon as one is; 0 if the environment fails."""
     rng, greatest = np.random.default_rng(0), 0
+    row = np.array([0])
     try:
-        env = game.make()
+        copies = LocalCopies(game.maker, 1)
         try:
-            raw, info = env.reset(seed=0)
+            seen = copies.begin(0)
             for _ in range(OBSERVATIONS):
-                greatest = max(greatest, int(game.adapter.frames([raw], "planes", 0).max()))
+                greatest = max(greatest, int(game.adapter.frames(seen.observations, "planes", 0).max()))
                 if greatest >= MOST_CODES:
                     break
-                masks = game.masks.shown([env], [(raw, info)])
+                masks = game.masks.shown(seen)
                 action = rng.integers(game.num_actions) if masks is None else rng.choice(np.flatnonzero(masks[0]))
-                raw, _, terminated, truncated, info = env.step(game.actions.to_env(action))
-                if terminated or truncated:
-                    raw, info = env.reset()
+                seen = copies.step([game.actions.to_env(action)])
+                if seen.terminated[0] or seen.truncated[0]:
+                    seen = copies.reset(row)
         finally:
-            env.close()
+            copies.close()
     except Exception:  # training meets the failure too, and tells of it
         return 0
     return greatest

@@ -50,6 +50,11 @@ class ObservationAdapter:
                 f"{name} has observations of words alone, which networks here cannot read.\n"
                 "Look for a setting or wrapper of the environment that gives numbers or an image."
             )
+        if not self.images and not self.num_objects:
+            raise UserError(
+                f"{name} has observations of no numbers ({self.space}): there is nothing to learn from.\n"
+                "Correct its observation_space."
+            )
         if self.num_objects > MOST_NUMBERS:
             largest = max(self.objects, key=lambda part: part.count)
             where = f", most in {largest.name!r}" if largest.path else ""

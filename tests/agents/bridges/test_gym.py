@@ -22,6 +22,7 @@ from agents.bridges.gym import environment as gym_environment
 from agents.bridges.gym import evaluation as gym_evaluation
 from agents.bridges.gym import game as gym_game
 from agents.bridges.gym.arena import GymArena
+from agents.bridges.gym.copies import LocalCopies, VectorCopies
 from agents.bridges.gym.evaluation import evaluate
 from agents.bridges.gym.game import GymGame
 from agents.bridges.gym.observation_adapter import ObservationAdapter
@@ -166,7 +167,7 @@ def test_an_end_is_seen_of_an_environment_that_fills_the_same_array_again(regist
 
 def test_a_vector_form_that_shows_something_else_is_not_taken(register, monkeypatch):
     game = register(vector=AutoresetMode.NEXT_STEP, over=3)
-    assert isinstance(game.vector(2), CountVector)
+    assert isinstance(game.copies(2), VectorCopies)
     made = CountVector.__init__
 
     def other(envs, *args, **named):
@@ -174,7 +175,7 @@ def test_a_vector_form_that_shows_something_else_is_not_taken(register, monkeypa
         envs.single_observation_space = spaces.Box(0, 255, (4, 84, 84), np.uint8)  # as ALE's
 
     monkeypatch.setattr(CountVector, "__init__", other)
-    assert isinstance(game.vector(2), gymnasium.vector.SyncVectorEnv)
+    assert isinstance(game.copies(2), LocalCopies)
 
 
 def test_bytes_are_what_the_space_says_whatever_comes():
