@@ -96,6 +96,12 @@ def test_tensorboard_shows_the_settings_and_a_film_of_each_evaluation(events, sh
     assert [path.read_bytes() for path in files] == [film.encoded_image_string for film in films]
 
 
+def test_the_curve_begins_with_an_evaluation_of_the_agent_before_it_has_learned(events, shown):
+    assert events.Scalars("eval/score")[0].step == 0
+    first = tensor_file.load(shown[0] / "checkpoints" / "step-0000000000.safetensors", "agent")[1]
+    assert first["steps"] == 0
+
+
 def test_progress_jsonl_has_tensorboards_numbers(events, shown):
     points = {tag: {one.step: one.value for one in events.Scalars(tag)} for tag in events.Tags()["scalars"]}
     count = 0
@@ -118,9 +124,9 @@ def test_plain_lines_where_it_is_not_a_terminal(shown):
     assert any(line.startswith("Watch:  tensorboard --logdir") for line in lines)
     assert any("against bot (95 %:" in line for line in lines)
     final = json.loads((folder / "results.json").read_text())
-    assert final["evaluations"] == 2
+    assert final["evaluations"] == 3, "the first one before it has learned anything"
     assert any(line.startswith("Final:  won ") for line in lines)
-    assert any(line.startswith(f"        the best of 2 evaluations, at step {final['agent_steps']:,}, in ") for line in lines)
+    assert any(line.startswith(f"        the best of 3 evaluations, at step {final['agent_steps']:,}, in ") for line in lines)
     assert final["mark"] == ["bot", 0.95]
     assert final["reached"] == (final["evaluation"]["win_rate"] >= 0.95)
     words = "reached" if final["reached"] else "not reached"
@@ -380,6 +386,7 @@ def test_a_time_limit_is_kept_where_games_are_long(tmp_path, monkeypatch):
     assert final["seconds"] < 18.0
     assert 10 <= final["evaluation"]["games"] < 20_000
     assert f"{final['evaluation']['games']} games instead of 20,000, to keep the time limit" in out
+    assert "\n         0 steps  return" in out
     assert "Mark:   return 1e+06: not reached" in out
 
 

@@ -110,7 +110,7 @@ class NativeGame:
     def play_games(
         self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int, limits: MatchLimits
     ) -> MatchResult:
-        return play_games(self.game, participants, games, seed, levels, threads)
+        return play_games(self.game, participants, games, seed, levels, threads, limits)
 
     def record_episode(self, participants: list[Participant], seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
         return record_episode(self.game, participants, seed)

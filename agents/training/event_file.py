@@ -3,7 +3,6 @@
 (torch's `SummaryWriter` writes in a thread of its own, which prints a traceback where the disk is full.)
 """
 
-import itertools
 import os
 import socket
 import time
@@ -13,16 +12,15 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-_count = itertools.count()
-
 
 class EventFile:
     """One event file of a run's folder; a run has one for each time that it was begun or resumed."""
 
     def __init__(self, folder: Path, purge_step: int):
         """purge_step: readers drop what the folder's earlier files tell of this step and later. Raises OSError."""
-        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_count)}"
-        self.file = open(folder / name, "wb")  # noqa: SIM115 - open as long as the run is
+        # Readers take a folder's files in the order of their names: with microseconds that is the order they were made in.
+        name = f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"
+        self.file = open(folder / name, "xb")  # noqa: SIM115 - open as long as the run is
         self.records = RecordWriter(self.file)
         self._write(Event(file_version="brain.Event:2"))
         self._write(Event(step=purge_step, session_log=SessionLog(status=SessionLog.START)))

@@ -36,7 +36,7 @@ class Log:
             self.lines.truncate(min(position, self.lines.tell()))  # not longer, should somebody have shortened it
             self.lines.seek(0, os.SEEK_END)
             # A run killed before its first checkpoint begins anew: then all that it wrote is purged.
-            self.board = EventFile(folder, purge_step=step + 1 if step else 0)
+            self.board = EventFile(folder, purge_step=step + 1 if step or position else 0)
         except OSError as error:
             raise UserError(f"{folder} cannot be written to: {error.strerror}.") from error
 
@@ -181,7 +181,7 @@ class Terminal:
 
             self.live = Live(console=self.console, refresh_per_second=8, transient=True)
             self.live.start()
-            self.live.update(self._panel(0.0, ["beginning: the first iteration is on its way"]), refresh=True)
+            self.live.update(self._panel(0.0, ["beginning: how it plays untrained"]), refresh=True)
 
     def say(self, text: str) -> None:
         """A line that stays."""

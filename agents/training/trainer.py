@@ -21,7 +21,7 @@ from agents.core.distributed import ProcessGroup, Stop
 from agents.core.shell import command_line
 from agents.participants import participant
 from agents.play.agent import Agent
-from agents.play.limits import MatchLimits
+from agents.play.limits import NO_LIMITS, MatchLimits
 from agents.play.match import play_match
 from agents.play.policy import Policy
 from agents.play.seats import Participant
@@ -86,7 +86,7 @@ class Trainer:
             tensor_file.sweep(folder)
         position = self._restore() if resume else 0
         self.log = Log(folder, position, self.learner.steps) if leads else Silent()
-        if not self.learner.steps:
+        if not position:
             what = {"game": game.name, "trainer": config.trainer, "algo": config.algorithm, "seed": config.seed}
             settings, algorithm = config.learner, config.algorithm
             self.log.settings({**what, **applicable(settings, algorithm)}, {**what, **unusual(settings, algorithm)})
@@ -135,6 +135,9 @@ class Trainer:
         handlers = {number: signal.signal(number, self._signalled) for number in signals.ending_signals()}
         self.safe: tuple = ()
         try:
+            if not self.learner.steps and self.evaluated < 0:
+                self.safe = self._state()
+                self.group.on_rank_0(self.evaluate)  # what it can do before it has learned anything
             while self.progress() < 1.0:
                 if self.group.rank == 0:
                     (self.folder / RESULTS).unlink(missing_ok=True)  # of a run that had finished and goes on
@@ -323,16 +326,18 @@ class Trainer:
         result = play_match(self.game, self._table(agent), games, seed, threads=self.threads, limits=limits)
         summary = result.summary()
         seconds = time.perf_counter() - began
-        self.wave = seconds / budget.cost(games)
-        self._keep_time()
+        if self.learner.steps:  # the first one compiles
+            self.wave = seconds / budget.cost(games)
+            self._keep_time()
         self.evaluation = summary
         score = result.score
         agent.info.score = summary
         agent.save(self.folder / "checkpoints" / f"step-{self.learner.steps:010d}{Path(self.agent_file).suffix}")
         if self.best is None or score >= self.best:  # as good as the best, as far as so many games can tell: the later one
             agent.save(self.folder / self.agent_file)
-        low = summary["interval" if self.game.players == 2 else "return_interval"][0]
-        self.best = low if self.best is None else max(self.best, low)
+        if self.learner.steps or not result.note:  # games that were cut before it has learned are no measure of it
+            low = summary["interval" if self.game.players == 2 else "return_interval"][0]
+            self.best = low if self.best is None else max(self.best, low)
         self.log.scalars(self.learner.steps, _eval_numbers(summary, seconds))
         if self.config.run.gif:
             self._record_video(agent, seed)
@@ -348,7 +353,9 @@ class Trainer:
 
     def _limits(self, seconds: float) -> MatchLimits:
         """The limits of an evaluation that may take so many seconds. As long as no game ends, it takes no longer than the
-        training between two evaluations did."""
+        training between two evaluations did. Our own games always end, and how long they take is known after the first ones."""
+        if isinstance(self.game, Game):
+            return NO_LIMITS if self.learner.steps else MatchLimits(max(seconds, 1.0))
         return MatchLimits(max(seconds, 1.0), max(self._eval_every(), IDLE_DECISIONS), self.patience)
 
     def _tell_cut(self, note: str) -> None:

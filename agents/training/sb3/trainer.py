@@ -31,9 +31,9 @@ class Sb3Trainer(Trainer):
         return self.learner.weights(), {"steps": self.learner.steps}
 
     def _save(self, state: tuple[dict[str, Tensor], dict[str, Any]]) -> None:
-        """The agent of that state, as long as no evaluation has chosen one."""
+        """The agent of that state, as long as no evaluation of one that has learned has chosen one."""
         self.log.flush()
-        if self.best is None:
+        if self.evaluated <= 0:
             weights, meta = state
             self.learner.take(weights)
             agent = self.learner.agent()

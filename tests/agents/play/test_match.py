@@ -15,6 +15,7 @@ from agents.core import tensor_file
 from agents.core.settings import AgentSettings
 from agents.participants import best_at_hand, participant
 from agents.play.agent import Agent, build_network, describe_agent
+from agents.play.limits import MatchLimits
 from agents.play.match import play_match
 from agents.play.result import MatchResult, wilson
 from agents.play.seats import Participant
@@ -95,6 +96,15 @@ def test_seats_are_exchanged_and_pairs_begin_alike(pong):
     states = table.batch.states
     assert (states[0::2] == states[1::2]).all()
     assert len(np.unique(states["rng"])) == 4, "and no two pairs"
+
+
+def test_a_match_without_time_counts_the_games_that_it_cuts_as_far_as_they_got(pong):
+    bots = [Participant("weak", 0.0), Participant("strong", 1.0)]
+    whole = play_match(pong, bots, 600, seed=1)
+    assert not whole.note
+    result = play_match(pong, bots, 600, seed=1, limits=MatchLimits(seconds=0.0))
+    assert result.games == result.cut == 250 and result.note == "250 of 250 games were cut: the time is up"
+    assert (result.returns == 0.0).all(), "after two decisions nobody has scored"
 
 
 def test_every_second_game_of_a_seat_is_won_by_whoever_sits_there(connect_four, monkeypatch):

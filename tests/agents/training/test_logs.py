@@ -16,6 +16,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 import games
 from agents.algorithms.ppo import PPOSettings
 from agents.algorithms.settings import applicable, unusual
+from agents.training import event_file
 from agents.training.logs import Log, Terminal, encode_gif
 from agents.training.trainer import _eval_numbers
 from games.engine.batch import Batch
@@ -199,4 +200,16 @@ def test_a_terminal_is_not_blank_before_the_first_iteration(monkeypatch):
     monkeypatch.setattr(rich.console, "Console", partial(rich.console.Console, file=shown, force_terminal=True, width=80))
     terminal = Terminal(False, "pong ppo patch")
     terminal.close()
-    assert "pong ppo patch" in shown.getvalue() and "the first iteration is on its way" in shown.getvalue()
+    assert "pong ppo patch" in shown.getvalue() and "how it plays untrained" in shown.getvalue()
+
+
+def test_event_files_are_read_in_the_order_they_were_made_in_however_quickly(tmp_path, monkeypatch):
+    """A run that is resumed within the second it was stopped in, by a process with a smaller number."""
+    moment = iter(1_000_000_000.9 + 0.001 * k for k in range(1000))
+    monkeypatch.setattr(event_file.time, "time", lambda: next(moment))
+    for sitting in range(12):
+        monkeypatch.setattr(event_file.os, "getpid", lambda number=100 - 9 * sitting: number)
+        log = Log(tmp_path, sitting, sitting)
+        log.scalars(sitting + 1, {"eval/score": float(sitting)})
+        log.close()
+    assert [one.value for one in read(tmp_path).Scalars("eval/score")] == [float(sitting) for sitting in range(12)]

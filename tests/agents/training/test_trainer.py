@@ -29,16 +29,6 @@ from tests.short_runs import BOARD, BRIEF, PONG, REPEAT, ROOT, folder_of
 TIMES = ("time/fps", "time/time_elapsed", "perf/")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def event_files_in_order():
-    """TensorBoard reads a folder's files by name: time, process, number. Here many of one second have one process."""
-    from tensorboard.summary.writer import event_file_writer
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(event_file_writer._global_uid, "_value", 100_000)
-        yield
-
-
 def lines(folder):
     """progress.jsonl without what the clock says."""
     found = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
@@ -235,7 +225,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(main, tmp_path, un
         main(*PONG, "--name", "early", "--quiet")
     monkeypatch.undo()
     assert not (folder / runs.CHECKPOINT).exists()
-    assert len(lines(folder)) == 2
+    assert len(lines(folder)) == 3  # an evaluation before it has learned, and two iterations
     runs.Trainer(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).train()
     same_end(folder, whole)
 
@@ -246,7 +236,8 @@ def test_what_a_killed_run_had_shown_beyond_its_checkpoint_is_shown_once(main, t
 
     def evaluate(run):
         original(run)
-        raise SystemExit  # as a kill: TensorBoard has been given what no checkpoint knows of
+        if run.learner.steps:
+            raise SystemExit  # as a kill: TensorBoard has been given what no checkpoint knows of
 
     with monkeypatch.context() as patch:
         patch.setattr(runs.Trainer, "evaluate", evaluate)
@@ -257,6 +248,24 @@ def test_what_a_killed_run_had_shown_beyond_its_checkpoint_is_shown_once(main, t
     assert board(folder)["time/iterations"][-1][1] == lines(folder)[-2]["time/iterations"] > saved
     runs.Trainer(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True).train()
     same_end(folder, whole)
+
+
+def test_games_that_were_cut_before_it_had_learned_are_no_mark_to_beat(main, tmp_path, monkeypatch):
+    """Where rewards are negative, games that are cut score more than any later one will."""
+    original, matches = runs.play_match, []
+
+    def play_match(*arguments, **options):
+        matches.append(original(*arguments, **options))
+        if len(matches) == 1:
+            matches[0].returns[:] = (9.0, -9.0)
+            matches[0].note = "all games were cut"
+        return matches[-1]
+
+    monkeypatch.setattr(runs, "play_match", play_match)
+    assert main(*PONG, "--name", "cut", "--quiet")[0] == 0
+    final = json.loads((folder_of(tmp_path, PONG, "cut") / "results.json").read_text())
+    assert matches[0].score == 1.0 > matches[1].score
+    assert final["agent_steps"] > 0
 
 
 SLOW_TO_SAVE = """
