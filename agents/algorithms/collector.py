@@ -135,7 +135,10 @@ class Collector:
     # --- a decision ---
 
     def store_state(self, asked: np.ndarray, after: Tensor | None) -> None:
-        """Keep the memory's state after the decisions of rows that were asked, as of their running episodes."""
+        """Note the episode in which each row asked has decided, for `starts`, and keep the memory's state, if any.
+
+        Call it for every decision, memory or not, after `starts` and `recurrent_state` and before `step`.
+        """
         self.episode = np.where(asked, self.arena.episodes(), self.episode)
         if self.memory is not None and after is not None:
             self.memory = torch.where(torch.from_numpy(asked).to(self.device)[:, None, None], after, self.memory)

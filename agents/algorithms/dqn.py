@@ -28,7 +28,7 @@ from agents.core.memory_check import check_replay_memory
 from agents.core.restored import checked
 from agents.core.tensor_file import select_prefix
 from agents.core.threads import torch_workers
-from agents.experience import augmentation
+from agents.experience import augmentation, replay_files
 from agents.experience.replay import Replay, ReplayLayout
 from agents.experience.rollout import truncated_rows
 from agents.networks.action_choice import epsilon_greedy
@@ -58,9 +58,8 @@ class DQNSettings(LearnerSettings):
     beta: float = 0.4  # exponent of the importance weights at first; rises to 1
     tau: float = 1.0  # target = tau · online + (1 − tau) · target at an update; 1 copies
     target_update_interval: int = 8_000  # decisions between these
-    exploration: str = (
-        "schedule"  # of random actions: schedule, or apex (each environment has its own share, Horgan et al. 2018)
-    )
+    # Of random actions: schedule, or apex (each environment has its own share, Horgan et al. 2018).
+    exploration: str = "schedule"
     exploration_initial_eps: float = 1.0
     exploration_final_eps: float = 0.02
     exploration_fraction: float = 0.1  # of the run in which it falls from the one to the other
@@ -105,8 +104,8 @@ class DQN(Learner):
         threads: int = 1,
         group: ProcessGroup | None = None,
     ):
-        beside = threads > 1 and (group or ProcessGroup()).size == 1 and trainable(game).any_thread
-        super().__init__(game, settings, seed, opponents, device, threads // 2 if beside else threads, group)
+        plays_while_learning = threads > 1 and (group or ProcessGroup()).size == 1 and trainable(game).any_thread
+        super().__init__(game, settings, seed, opponents, device, threads // 2 if plays_while_learning else threads, group)
         self.target = self._make_network().to(self.device)
         self.target.load_state_dict(self.network.state_dict())
         for parameter in self.target.parameters():
@@ -119,14 +118,14 @@ class DQN(Learner):
         self.age = np.zeros(rows, np.int32)  # entries of the running episode
         self.progress, self.target_updated = 0.0, 0  # of the run; the step of the latest update of the target network
         self.micro_batch_size = settings.batch_size
-        if device == "cpu":
+        if self.device.type == "cpu":
             self.micro_batch_size = max(1, self.network.encoder.micro_batch_size(self.dtype) // self.sample_length)
         self.builder = BatchBuilder(
             self.replay, self.target, settings, self.device, self.dtype, self.workers, self.micro_batch_size
         )
         self.acting_network: Network = self.network
         self.play_thread: ThreadPoolExecutor | None = None
-        if beside:
+        if plays_while_learning:
             self.stepper.workers = torch_workers(threads - threads // 2)
             self.acting_network = self._make_network().to(self.device)  # the network as a round began with it
             self.play_thread = ThreadPoolExecutor(1, "player", lambda: torch.set_num_threads(1))
@@ -206,6 +205,7 @@ class DQN(Learner):
             building = [self.play_thread.submit(self.builder.build, samples_part) for samples_part in shares]
             playing = self.play_thread.submit(self._collect)
             try:
+                # Popped, so that a batch is freed once it is learned from.
                 errors, results = self._update(building.pop(0).result() for _ in shares)
             finally:
                 wait([playing])  # that thread works in order: when this is done, all is
@@ -355,13 +355,13 @@ class DQN(Learner):
         if self.play_thread is not None:  # a signal may have left it at work
             self.play_thread.submit(int).result()  # an empty job: done when the thread is idle
         self.replay.rewind(select_prefix(tensors, "own.mark."))
-        self.replay.write(lambda name, frames: write(f"replay/{name}", frames))
+        replay_files.write(self.replay, lambda name, frames: write(f"replay/{name}", frames))
         small = {f"replay.{name}": tensor for name, tensor in self.replay.small().items()}
         return small, {"segments": list(self.replay.frame_files)}
 
     def read_large_state(self, read: ReadFile, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         small = select_prefix(tensors, "replay.")
-        self.replay.read(lambda name: read(f"replay/{name}"), values["segments"], small, self._mark)
+        replay_files.read(self.replay, lambda name: read(f"replay/{name}"), values["segments"], small, self._mark)
 
     def large_files(self, values: dict[str, Any]) -> list[str]:
         return [f"replay/{name}" for name in values["segments"]]

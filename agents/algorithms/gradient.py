@@ -1,4 +1,8 @@
-"""Gradient steps: the loss of a minibatch in slices on several threads, summed over processes, clipped, and applied."""
+"""Gradient steps: the loss of a minibatch in slices on several threads, summed over processes, clipped, and applied.
+
+A loss function returns its gradient with respect to the network's outputs; `torch.autograd.grad` carries that back to the
+weights. There is no `loss.backward()`: the loss itself is only reported.
+"""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise

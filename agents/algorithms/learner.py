@@ -31,10 +31,8 @@ class Learner:
 
     algorithm: str
     terms_type: type  # the named tuple of what its loss reports
-    shared_tensors: tuple[str, ...] = (
-        "network.",
-        "optimizer.",
-    )  # prefixes of its tensors that are the same in all processes: written once
+    # Prefixes of its tensors that are the same in all processes: written once.
+    shared_tensors: tuple[str, ...] = ("network.", "optimizer.")
     settings: LearnerSettings
     network: Network
 
@@ -102,7 +100,7 @@ class Learner:
 
     @property
     def returns(self) -> list[float]:
-        """Raw returns of the episodes that ended in the latest iteration."""
+        """The returns of the episodes that ended in the latest iteration: sums of rewards, before `reward_scale`."""
         return self.collector.returns
 
     @property

@@ -82,6 +82,9 @@ def advantages(
     `last_value` belongs to the decision after the last slot; nan where the row does not decide there: its last decision then
     stays pending, is not valid, and goes on in the next rollout.
 
+    Where every row is asked in every slot, as in a game without `asks`, `since_decision` is the slot's reward and the loop is
+    the usual one, as in Stable-Baselines3; the rest is for rows that wait.
+
     Returns the advantages and where they are valid. One row, γ = 0.5, λ = 1: values 1 and 3, rewards 0 and 4; the
     episode ends after the second. δ₁ = 4 − 3 = 1, δ₀ = 0 + 0.5 · 3 − 1 = 0.5, A₀ = 0.5 + 0.5 · 1 = 1.
 

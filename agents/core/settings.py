@@ -12,7 +12,7 @@ OBJECTS_TOO = "+objects"  # ends the name of an observation of an image and obje
 
 @dataclass
 class AgentSettings:
-    """Settings of an agent, whichever algorithm trained it: its file keeps them, so that it sees and acts as in training."""
+    """An agent's settings, the same fields for PPO and DQN. The agent's file keeps them, so it sees and acts as in training."""
 
     observation: str = "pixels"  # pixels, planes or objects; pixels+objects or planes+objects where there are both
     size: int = 30  # side of pixels and planes; the smallest at which a small ball still moves smoothly

@@ -6,8 +6,6 @@ without a decision, so that its value can be bootstrapped from.
 """
 
 import math
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,31 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.core.restored import checked
 from agents.experience.replay_kernels import gather_stacks, n_step_return
 from agents.experience.sum_tree import SumTree
-from games.errors import UserError
 
-MOST_ENTRIES = 1 << 30  # ever written to a row
 SCALARS = ("action", "reward", "end", "age", "real", "mask", "state")  # of each entry, besides its frame
-
-
-def unpacked(data: bytes, length: int) -> bytes:
-    """The content that zlib has packed, whose length is known; `ValueError` for any other length, before it is all in memory.
-
-    >>> unpacked(zlib.compress(b"frames"), 6)
-    b'frames'
-    >>> unpacked(zlib.compress(bytes(1 << 30)), 6)
-    Traceback (most recent call last):
-    ValueError: it holds more than 6 bytes of frames
-    """
-    packed = zlib.decompressobj()
-    raw = packed.decompress(data, length + 1)
-    if len(raw) > length:
-        raise ValueError(f"it holds more than {length} bytes of frames")
-    if len(raw) < length or not packed.eof:
-        raise ValueError(f"it holds {len(raw)} bytes of frames, not {length}")
-    return raw
 
 
 @dataclass
@@ -235,7 +212,7 @@ class Replay(ReplayLayout):
         """n-step returns of entries [B]: the entry to bootstrap from, the summed reward, and the discount of its value."""
         return n_step_return(row, entry, self.reward, self.end, self.n_step, self.gamma)
 
-    # --- checkpoints: each frame is written once, in files of frames; small arrays in every checkpoint ---
+    # --- checkpoints; `replay_files` writes and reads the frames ---
 
     def mark(self) -> dict[str, Tensor]:
         """The present state, without the entries, for `rewind`; copies."""
@@ -259,69 +236,3 @@ class Replay(ReplayLayout):
         """All arrays but the frames."""
         arrays = {name: getattr(self, name) for name in SCALARS}
         return {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
-
-    def write(self, put: Callable[[str, dict[str, Tensor]], None]) -> None:
-        """Write the frames that no file holds yet into a new one: `put(name, tensors)` writes a file."""
-        number, written = 0, np.zeros(self.rows, np.int64)
-        if self.frame_files:
-            name, written = list(self.frame_files.items())[-1]
-            number = int(name.split(".")[0])
-        first = np.maximum(written, self.count - self.size)
-        row, entry = self._entries_from(first)
-        if not len(row):
-            return
-        name = f"{number + 1:06d}.safetensors"
-        packed = np.frombuffer(zlib.compress(self.frames[row, entry % self.size].tobytes(), 1), np.uint8)
-        tensors = {"frames": packed.copy(), "begun": first, "count": self.count.copy()}
-        put(name, {key: torch.from_numpy(array) for key, array in tensors.items()})
-        self.frame_files[name] = tensors["count"]
-        self.frame_files = {name: count for name, count in self.frame_files.items() if (count > self.count - self.size).any()}
-
-    def _entries_from(self, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and numbers of the entries from `first` [R] to the newest, row by row."""
-        lengths = self.count - first
-        row = np.repeat(np.arange(self.rows), lengths)
-        entry = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + first[row]
-        return row, entry
-
-    def read(
-        self,
-        get: Callable[[str], dict[str, Tensor]],
-        frame_files: list[str],
-        small: dict[str, Tensor],
-        mark: dict[str, Tensor],
-    ) -> None:
-        """Restore a written state: its files of frames, read by `get(name)`, its `small` arrays and its `mark`."""
-        self.frame_files = {}
-        for name in frame_files:
-            tensors = get(name)
-            try:
-                begun = checked("begun", tensors["begun"], self.count, 0, MOST_ENTRIES).numpy()
-                self.count = checked("count", tensors["count"], self.count, 0, MOST_ENTRIES).numpy().copy()
-                if (begun > self.count).any() or (self.count - begun > self.size).any():
-                    raise ValueError("it holds more entries than a row")
-                row, entry = self._entries_from(begun)
-                length = len(row) * math.prod(self.frame) * self.frames.itemsize
-                raw = np.frombuffer(unpacked(tensors["frames"].numpy().tobytes(), length), self.frames.dtype)
-                self.frames[row, entry % self.size] = raw.reshape(len(row), *self.frame)
-            except (zlib.error, KeyError, ValueError) as error:
-                raise UserError(f"The replay's file {name} does not fit the run: {error}.") from error
-            self.frame_files[name] = self.count
-        current, highest = self.small(), {"action": self.actions - 1, "end": 2, "age": MOST_ENTRIES, "real": 1, "mask": 1}
-        for name, tensor in current.items():
-            low = 0 if name in highest else None
-            getattr(self, name)[:] = checked(name, small[name], tensor, low, highest.get(name)).numpy()
-        self._check_mark(mark)
-        self.rewind(mark)
-
-    def _check_mark(self, mark: dict[str, Tensor]) -> None:
-        """`ValueError` for a mark to which nobody can rewind."""
-        current = self.mark()
-        for name, (low, high) in {"reward": (None, None), "end": (0, 2), "count": (0, MOST_ENTRIES)}.items():
-            checked(name, mark[name], current[name], low, high)
-        checked("greatest", mark["greatest"], current["greatest"], 0.0)
-        if self.tree is not None:
-            checked("priority", mark["priority"], current["priority"], 0.0)
-        undone = self.count - mark["count"].numpy()
-        if (undone < 0).any() or (undone > self.size).any():
-            raise ValueError("the replay's files are not those of its checkpoint")

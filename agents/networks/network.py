@@ -44,7 +44,10 @@ class Network(nn.Module):
         return value
 
     def choose(self, scores: Tensor, mask: Tensor | None, settings: AgentSettings, generator: torch.Generator) -> Tensor:
-        """Actions int64 [B], chosen as the settings say: by temperature or epsilon."""
+        """Choose actions, int64 [B], from scores [B, A] and masks uint8 [B, A] (None: all allowed).
+
+        PPO's network samples at `settings.temperature` (0: the most likely); DQN's is greedy but for `settings.epsilon`.
+        """
         raise TypeError(f"{type(self).__name__} does not choose")
 
     def forward(self, x: Tensor, dtype: torch.dtype = torch.float32, segments: Segments | None = None) -> tuple[Tensor, Tensor]:

@@ -72,7 +72,7 @@ def new_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, C
 
 
 def new_config(options: argparse.Namespace) -> tuple[AnyGame, Config]:
-    """The game and the config of a new run; `UserError` where something cannot be."""
+    """The game and the config of a new run, from the command line; `UserError` if an option is missing or is not valid."""
     game, algorithm, learner, settings = resolve_options(options)
     if options.time_limit is not None and "steps" not in chosen_settings(options):
         settings.steps = 0

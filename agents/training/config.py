@@ -52,7 +52,7 @@ class RunSettings:
     final_games: int = 1000  # of the final one, of the best agent
     checkpoint_every: int = 0  # steps between checkpoints; 0: a twentieth of the run
     threads: int = 0  # that play and learn, each a slice of every batch; 0: as many as cores, at most 4; of each rank
-    gif: bool = True  # a short film of play at each evaluation, for TensorBoard
+    gif: bool = True  # a short video of play at each evaluation, for TensorBoard
 
 
 @dataclass
@@ -346,7 +346,7 @@ def read_config(folder: Path) -> Config:
 
 
 def config_of(values: dict[str, Any], path: Path) -> Config:
-    """A config from what its JSON says, found at some path; `UserError` for anything that `as_json` never gives."""
+    """The config in a parsed config.json. path: of that file, for messages. `UserError` if `as_json` cannot have written it."""
     found = schema.check(path, values, ConfigFile)
     settings_type = ALGORITHMS[found.algorithm][1]
     groups: dict[str, Any] = {}

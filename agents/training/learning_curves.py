@@ -129,7 +129,9 @@ def _lines(path: Path) -> list[dict[str, float | None]]:
 
 
 def band(curves: Sequence[Curve]) -> Band:
-    """The mean of some runs where all of them have been, and its 95 % interval (none of a single run).
+    """The mean curve of some runs and its 95 % interval, over the range of x that all runs cover.
+
+    The interval has no width for a single run. `UserError` if the runs have no such range.
 
     >>> runs = [Curve(Group("pong", "ppo", "patch"), np.array([0.0, 10.0]), np.array(y), False) for y in ([0, 2], [2, 8])]
     >>> found = band(runs)

@@ -40,7 +40,7 @@ from games.errors import EnvironmentFailed, UserError
 
 AGENT = "agent.safetensors"
 LARGE_REWARD = 100.0  # scaled; values learn best where they are of the order of 1
-FILM_SECONDS = 20.0  # that a film may take; a time limit allows less
+VIDEO_SECONDS = 20.0  # that a video may take; a time limit allows less
 IDLE_DECISIONS, IDLE_SECONDS = 20_000, 10.0  # without the end of a game that any evaluation may have
 
 
@@ -380,7 +380,7 @@ class Trainer:
         return games if math.isinf(seconds) else budget.affordable(games, seconds, self._expected_wave())
 
     def _keep_time(self) -> None:
-        """Where the time is limited, keep enough for the last evaluations, for a film and for another iteration."""
+        """Where the time is limited, keep enough for the last evaluations, for a video and for another iteration."""
         if self.config.time_limit is not None and (self.iteration > 1 or self.wave is not None):  # the first one compiles
             matches = [self.config.run.eval_games, *[self.config.run.final_games] * (1 + self._mark_is_apart())]
             more = self.learner.seconds["iteration"] + (1.0 if self.config.run.gif else 0.0)
@@ -393,14 +393,14 @@ class Trainer:
         return [learner, participant("bot", self.game)] if self.game.players == 2 else [learner]
 
     def _record_video(self, agent: Policy, seed: int) -> None:
-        if "film" in self.told:
+        if "video" in self.told:
             return
-        seconds = FILM_SECONDS if self.config.time_limit is None else min(FILM_SECONDS, 0.05 * self.config.time_limit)
+        seconds = VIDEO_SECONDS if self.config.time_limit is None else min(VIDEO_SECONDS, 0.05 * self.config.time_limit)
         try:
             pictures, fps = trainable(self.game).record_episode(self._table(agent), seed, seconds)
         except NotDrawable as error:
-            self.told.add("film")
-            self.terminal.say(f"No films of {error}")
+            self.told.add("video")
+            self.terminal.say(f"No videos of {error}")
             return
         data = self.log.gif(self.learner.steps, "eval/play", pictures, fps)
         tensor_file.write_bytes(self.folder / "videos" / f"step-{self.learner.steps:010d}.gif", data)

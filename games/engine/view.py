@@ -192,7 +192,7 @@ class View:
         return {"last": self._last.copy(), "episode": self._episode.copy()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Continue from what `state` returned; `ValueError` for arrays of another view."""
+        """Continue from a `state`; `ValueError` if its arrays differ from this view's in shape or dtype."""
         for name, current in self.state().items():
             if state[name].shape != current.shape or state[name].dtype != current.dtype:
                 raise ValueError(

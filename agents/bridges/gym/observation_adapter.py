@@ -149,7 +149,10 @@ class ObservationAdapter:
 
     @property
     def declared_codes(self) -> int:
-        """The number of different values, if all images are of so few integers (but not of bits alone); else 0."""
+        """How many values a pixel may have by the space, if all images hold integers and that is 3 to 32; else 0.
+
+        Of several images, the largest number.
+        """
         values = [layout.values for layout in self.images.values()]
         return max(values) if values and min(values) > 0 and 2 < max(values) <= MOST_CODES else 0
 

@@ -79,7 +79,10 @@ def names_beside(name: str) -> list[str]:
 
 
 def read(path: Path, space: spaces.Box) -> ObservationStatistics | None:
-    """The statistics in a file of VecNormalize's, for observations of a space; None if it normalised only rewards."""
+    """The observation statistics that VecNormalize saved in a file; None if it normalised only rewards.
+
+    space: of the model's observations. `UserError` if the file is damaged or its shapes are not the space's.
+    """
     try:
         with open(path, "rb") as file:
             state = vars(StatisticsReader(file).load())

@@ -7,6 +7,7 @@ import pytest
 
 from agents.algorithms.dqn import DQN, DQNSettings
 from agents.core import tensor_file
+from agents.experience import replay_files
 from agents.experience.replay import Replay
 from agents.experience.replay_kernels import gather_stacks, n_step_return
 from agents.experience.sum_tree import SumTree
@@ -257,17 +258,17 @@ def test_written_and_read_it_samples_the_same(kind, tmp_path):
             for _ in range(3):
                 twins.step()
             if step % 28 == 6:
-                twins.replay.write(put_into(folder))  # and had been saved
+                replay_files.write(twins.replay, put_into(folder))  # and had been saved
             twins.replay.rewind(mark)
             twins.lists, twins.open, twins.age, twins.episode = kept
-        twins.replay.write(put_into(folder))
+        replay_files.write(twins.replay, put_into(folder))
         small, segments = copy.deepcopy(twins.replay.small()), list(twins.replay.frame_files)
         for file in folder.iterdir():
             if file.name not in segments:
                 file.unlink()
         most = max(most, len(list(folder.iterdir())))
         again = Twins(0, **KINDS[kind])
-        again.replay.read(get_from(folder), segments, small, mark)
+        replay_files.read(again.replay, get_from(folder), segments, small, mark)
         again.lists = twins.lists
         again.compare()
         chance = np.random.default_rng(step).random(9)
@@ -284,19 +285,19 @@ def test_a_damaged_or_foreign_segment_is_refused(tmp_path):
     twins, folder = Twins(6, **KINDS["plain"]), tmp_path / "replay"
     for _ in range(20):
         twins.step()
-    twins.replay.write(put_into(folder))
+    replay_files.write(twins.replay, put_into(folder))
     what = list(twins.replay.frame_files), twins.replay.small(), twins.replay.mark()
     [file] = folder.iterdir()
     whole = file.read_bytes()
     other = Replay(ROWS, frame=(3,), dtype=np.dtype(np.float32), actions=ACTIONS, masks=True, length=20)
     with pytest.raises(UserError, match="does not fit the run"):
-        other.read(get_from(folder), *what)
+        replay_files.read(other, get_from(folder), *what)
     file.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
     with pytest.raises(UserError, match="damaged"):
-        twins.replay.read(get_from(folder), *what)
+        replay_files.read(twins.replay, get_from(folder), *what)
     file.unlink()
     with pytest.raises(UserError, match="no file"):
-        twins.replay.read(get_from(folder), *what)
+        replay_files.read(twins.replay, get_from(folder), *what)
 
 
 # --- the loops ---
