@@ -18,7 +18,8 @@ class EventFile:
 
     def __init__(self, folder: Path, purge_step: int):
         """purge_step: readers drop what the folder's earlier files tell of this step and later. Raises OSError."""
-        # Readers take a folder's files in the order of their names: with microseconds that is the order they were made in.
+        # Readers take a folder's files in the order of their names (findings/tensorboard_resumed_within_a_second.sh): with
+        # microseconds that is the order in which they were made.
         name = f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"
         self.file = open(folder / name, "xb")  # noqa: SIM115 - open as long as the run is
         self.records = RecordWriter(self.file)
