@@ -101,7 +101,10 @@ class PlayerInput:
         return self.presses.popleft() if self.presses else None
 
     def current(self) -> int | None:
-        """The action of this tick: the oldest waiting press (each acts for at least one tick), else the newest held key."""
+        """The action of this tick: the oldest waiting press, which is removed, else that of the newest held key, else None.
+
+        So each press acts for at least one tick.
+        """
         if self.presses:
             return self.presses.popleft()
         return self.keys[self.held[-1]] if self.held else None

@@ -189,7 +189,10 @@ def sequence_q(network: Network, batch: DQNBatch, dtype: torch.dtype) -> Tensor:
 
 
 def q_ahead(q: Tensor, ahead: Tensor) -> Tensor:
-    """Of Q [B, sequence + n_step, A] that of the next states: of the entries `ahead` [B, sequence] later, [B, sequence, A]."""
+    """Q of the next states, [B, sequence, A]: for decision t of a sequence the Q at entry t + ahead[:, t].
+
+    q: of all entries, [B, sequence + n_step, A]. ahead: int64 [B, sequence], entries from a decision to its next state.
+    """
     place = torch.arange(ahead.shape[1], device=q.device) + ahead
     return q.gather(1, place[:, :, None].expand(-1, -1, q.shape[2]))
 

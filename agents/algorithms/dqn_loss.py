@@ -72,8 +72,9 @@ def priorities(td_error: np.ndarray, alpha: float) -> np.ndarray:
 def loss_gradient(
     q: Tensor, target_q: Tensor, online_q: Tensor | None, transitions: Transitions
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradient of transitions' loss by Q [B, A] of their first states, their temporal differences [B], and the
-    `DQNTerms` as a tensor [3]. Gradient and terms are sums over the transitions, not means.
+    """The gradient of the loss with respect to `q` [B, A], the temporal differences [B], and the `DQNTerms` as a tensor [3].
+
+    q: of the states in which the actions were chosen. Gradient and terms are sums over the transitions, not means.
 
         target = r + γⁿ Q_target(s', argmaxₐ Q(s', a))        loss = Huber(Q(s, a) − target)
 

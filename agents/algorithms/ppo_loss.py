@@ -57,7 +57,9 @@ def policy_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip_
 
 
 def value_loss(value: Tensor, old_value: Tensor, target: Tensor, clip_range: float) -> Tensor:
-    """Mean squared error. All [B]. With clip_range > 0 a value moves at most so far from the old one (as SB3 does).
+    """The mean squared error of the values; all [B]. With clip_range > 0, values are first clipped to old_value ± clip_range.
+
+    This is SB3's form: CleanRL takes the larger of the clipped and the unclipped error.
 
     >>> value_loss(torch.tensor([3.0]), torch.tensor([1.0]), torch.tensor([2.0]), 0.5).item()  # (1.5 − 2)²
     0.25

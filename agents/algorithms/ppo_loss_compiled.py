@@ -15,7 +15,10 @@ from games.engine.cache import compiled
 
 
 def loss_gradient(logits: Tensor, value: Tensor, minibatch: Minibatch) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of a minibatch's loss by logits [B, A] and values [B], and the `PPOTerms` as a tensor [6]; sums."""
+    """The gradients of a minibatch's loss with respect to the logits [B, A] and values [B], and the `PPOTerms` as a tensor [6].
+
+    Gradients and terms are sums over the decisions, not means, as in `ppo_loss.loss_gradient`.
+    """
     rollout, indices, adv_mean, adv_std, value_scale, settings = minibatch
     dlogits, dvalue = torch.empty_like(logits), torch.empty_like(value)
     terms = torch.zeros(len(PPOTerms._fields), dtype=torch.float64)

@@ -12,9 +12,10 @@ Array = TypeVar("Array", np.ndarray, Tensor)
 def checked(
     what: str, tensor: Tensor, current: Array, low: float | None = None, high: float | None = None, finite: bool = True
 ) -> Tensor:
-    """A restored tensor that takes the place of `current`: of the same shape and kind, finite, its numbers from low to high.
+    """Return a tensor that was read from a checkpoint if it may replace `current`; else raise `ValueError`.
 
-    `ValueError` for others. low, high: None for any number. finite: False where some places hold what nobody reads.
+    It may if its shape and dtype are those of `current` and its numbers are finite and from `low` to `high`. what: its name,
+    for the message. low, high: None for no limit. finite: False if NaN and infinity are allowed, in places that are never read.
     """
     like = torch.from_numpy(current) if isinstance(current, np.ndarray) else current
     if tensor.shape != like.shape or tensor.dtype != like.dtype:

@@ -223,7 +223,10 @@ class Replay(ReplayLayout):
         return {name: torch.from_numpy(np.array(part)) for name, part in parts.items()}
 
     def rewind(self, mark: dict[str, Tensor]) -> None:
-        """Undo all that was added since `mark`, at most `slack` entries of a row ago: older ones are overwritten."""
+        """Remove all entries that were added since `mark` was taken.
+
+        At most `slack` entries of a row may have been added since then: more would have overwritten entries to sample from.
+        """
         self.count = mark["count"].numpy().copy()
         self.frame_files = {name: np.minimum(count, self.count) for name, count in self.frame_files.items()}
         at = (np.arange(self.rows), (self.count - 1) % self.size)

@@ -38,7 +38,7 @@ class VecGame(Protocol):
 
     @property
     def view(self) -> ObservationSource:
-        """The observations of its rows."""
+        """The source of the R learning rows' observations and masks."""
 
     def asked(self) -> np.ndarray:
         """The rows that decide now, bool [R]."""

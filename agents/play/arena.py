@@ -15,8 +15,8 @@ from games.engine.view import View, check_shapes
 class GameArena:
     """A batch in which R rows (environment, seat) learn and the other seats are opponents.
 
-    opponents: spread evenly over the environments; the learner's seat alternates. An opponent None: both seats learn
-    (self-play). An empty list: a game of one seat.
+    opponents: environment k has opponent k % len(opponents) for the whole run, and the learner's seat alternates over the
+    environments of an opponent. An opponent None: both seats learn (self-play). An empty list: a game of one seat.
     """
 
     def __init__(

@@ -32,7 +32,10 @@ def make_caption(participants: list[Participant]) -> Any:
 
 
 def record_episode(game: Game, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
-    """The beginning of a game as pictures uint8 [H, SIZE, 3], names and score above the game, and their number per second."""
+    """Play the first SECONDS seconds of a game; returns its pictures uint8 [H, SIZE, 3] and the frames per second.
+
+    Names and score stand above the game in each picture.
+    """
     batch = Batch(game, 1, seed, bots=[participant.bot for participant in participants])
     agents = [(seat, participant.agent) for seat, participant in enumerate(participants)]
     players = [agent.player(batch, np.array([[0, seat]])) for seat, agent in agents if agent]

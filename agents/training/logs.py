@@ -189,7 +189,10 @@ class Terminal:
             self.console.print(text, soft_wrap=True)
 
     def progress(self, done: float, numbers: dict[str, float], eta: float) -> None:
-        """done: of the run, 0 to 1. eta: seconds; infinite where that is not known yet."""
+        """Show how far the run is: in the live panel, or, without one, in a line every ten seconds.
+
+        done: fraction of the run, 0 to 1. numbers: of the latest iteration. eta: seconds left; infinite if not known yet.
+        """
         if self.quiet:
             return
         parts = [f"{int(numbers['steps']):,} steps", f"{numbers['time/fps']:,.0f}/s"]

@@ -67,7 +67,7 @@ def forbidden(masks: np.ndarray, dice: np.random.Generator, none: int) -> np.nda
 
 
 def check_same_as_none(batch: Batch, copy: int, action: np.ndarray) -> None:
-    """An impossible action has the effect of none: the state is the same as after -1."""
+    """An impossible action does nothing: the state after it is the same as after action -1, which stands for no action."""
     ends = batch.end[copy], batch.end[1]
     states = batch.states if ends == (RUNNING, RUNNING) else batch.final
     differ = changed(states[copy], states[1])

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def compile_in_background(game: Game, *loops: str) -> bool:
-    """Start compiling those of the kernel's loops that the cache lacks; True if there are any.
+    """Start to compile each of these kernel loops that the cache lacks, in a process of its own; True if there are any.
 
     Errors of these processes are ignored: the caller then compiles the loop at its first call and gets the error there.
     """

@@ -9,7 +9,7 @@ from games.core import AGENT_ROLES, DISC, GONE, LINE, RECT, WORLD, engine_jit
 
 # Grey level of each code (role + tone); the background is 0. Roles lie far apart, tones close together.
 GREYS = np.zeros(36, np.uint8)
-for _role, _grey in enumerate((255, 140, 225, 80, 190, 110, 165), start=1):
+for _role, _grey in enumerate((255, 140, 225, 80, 190, 110, 165), start=1):  # me, other, ball, wall, item, danger, goal
     GREYS[4 * _role : 4 * _role + 4] = [_grey - 12 * _tone for _tone in range(4)]
 
 LINES = 4  # coverage of curves and slopes is summed over so many scan lines a pixel row; along a scan line it is exact

@@ -48,14 +48,14 @@ class Copies(Protocol):
         """Play an action, as the environment takes it, in each copy, or in those of some numbers [B]."""
 
     def close(self) -> None:
-        """Close all. A failure is reported in a line on standard error, and changes nothing."""
+        """Close all copies. A failure is reported in a line on standard error and raises nothing."""
 
 
 class SteppableCopies(Copies, Protocol):
     """Copies of which each is reset and stepped by itself, and whose number may grow."""
 
     def grow(self, num_copies: int) -> None:
-        """Make copies until there are so many."""
+        """Add copies until there are `num_copies` in all."""
 
     def render(self, row: int) -> Any:
         """A picture by a copy, in whatever form; raises any error if it cannot."""

@@ -99,7 +99,7 @@ class GymPlayer:
             self.memory[torch.from_numpy(rows[begins])] = 0.0
 
     def act(self, rows: np.ndarray) -> np.ndarray:
-        """Actions of rows [B], numbered from 0."""
+        """Choose an action for each of the rows [B]; returns the actions' numbers [B], from 0 to `game.num_actions` - 1."""
         masks = None if self.masks is None else self.masks[rows]
         if self.agent is None:
             actions = self._random(len(rows), masks)

@@ -72,7 +72,7 @@ class ObservationAdapter:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """The available forms; the first is the default."""
+        """The values of the setting `observation` that this space allows; the first is the default."""
         if not self.images:
             return ("objects",)
         grey = all(layout.grey_images for layout in self.images.values())

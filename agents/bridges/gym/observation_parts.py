@@ -105,7 +105,7 @@ class Part:
         return numbers
 
     def in_words(self, normalised: bool) -> str:
-        """The numbers that it becomes, in words."""
+        """This part's numbers, described for people: "4 numbers, one-hot". normalised: True if the network normalises them."""
         kind = "one-hot" if self.one_hot else "from 0 to 1" if self.sizes is not None or self.scale != 1 else "as they are"
         kind = "normalised" if normalised and not self.one_hot else kind
         return f"{self.count} number{'s'[: self.count != 1]}, {kind}"

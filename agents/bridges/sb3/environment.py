@@ -49,8 +49,8 @@ class SparringVecEnv(VecEnv):
     axis as the channels, so keep stack × 7 below size), float32 [N, numbers] (`objects`).
 
     At the end of an episode its info has `terminal_observation`, `TimeLimit.truncated` and `episode` (return, length, seconds),
-    so no Monitor is needed, and `evaluate_policy` asks for none. Seeded as usual, by the algorithm or `seed`; episodes are
-    numbered on from one `reset` to the next.
+    so no Monitor is needed, and `evaluate_policy` asks for none. Seeded as usual, by the algorithm or `seed`; a `reset` without
+    a new seed begins each environment's next episode, not its first one again.
     """
 
     def __init__(
