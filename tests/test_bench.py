@@ -52,7 +52,6 @@ def test_env_gives_ticks_of_each_observation_beside_cart_pole_and_the_time_to_co
 @pytest.mark.parametrize(
     "name, peer, same",
     [
-        ("ppo patch", "Stable-Baselines3", "1 × minibatches of 128"),
         ("ppo lstm mlp", "sb3-contrib's RecurrentPPO", "2 × minibatches of 128"),
         ("dqn small", "Stable-Baselines3", "a batch of 32 every 4 decisions"),
     ],

@@ -5,6 +5,7 @@ leaves a folder that stands in nobody's way: who asks for its name takes it over
 """
 
 import contextlib
+import filecmp
 import shutil
 import time
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ PARTS = ("checkpoints", "videos")  # folders in a run's folder
 # Files of a run that has not begun: nothing that was learned.
 BEFORE_BEGINNING = ("config.json", "command.txt", "system.json", "progress.jsonl", LOCK, CHECKPOINT)
 EVENTS = "events.out.tfevents."  # begins the names of TensorBoard's files
+STEP_0 = "step-0000000000"  # the agent before it has learned, and its video
 
 
 class TakenError(UserError):
@@ -139,9 +141,17 @@ def has_not_begun(folder: Path) -> bool:
     if not folder.is_dir() or folder.is_symlink():
         return False
     progress = folder / "progress.jsonl"
-    if progress.exists() and progress.stat().st_size:
+    if progress.exists() and not _tells_of_step_0_alone(progress):
         return False
     return all(_is_of_a_beginning(entry, entry.relative_to(folder).as_posix()) for entry in folder.rglob("*"))
+
+
+def _tells_of_step_0_alone(progress: Path) -> bool:
+    """Does it hold no more than the line of the evaluation before anything is learned, or the beginning of that?"""
+    with open(progress, "rb") as file:
+        lines = file.read(1 << 16).splitlines()
+    first = b'{"step": 0, '
+    return len(lines) <= 1 and all(line.startswith(first[: len(line)]) for line in lines)
 
 
 def _is_of_a_beginning(entry: Path, name: str) -> bool:
@@ -150,7 +160,12 @@ def _is_of_a_beginning(entry: Path, name: str) -> bool:
     if entry.is_dir():
         return name in PARTS or name == "checkpoints/replay"
     temporary = entry.name.startswith(".") and entry.name.endswith(".tmp")
-    return name in BEFORE_BEGINNING or name.startswith(EVENTS) or temporary
+    if name.startswith("agent."):  # that of step 0, until an evaluation finds a better one
+        untrained = entry.parent / f"checkpoints/{STEP_0}{entry.suffix}"
+        return untrained.is_file() and filecmp.cmp(entry, untrained, shallow=False)
+    part, _, file = name.partition("/")
+    of_step_0 = part in PARTS and Path(file).stem == STEP_0
+    return name in BEFORE_BEGINNING or name.startswith(EVENTS) or temporary or of_step_0
 
 
 def check_resumable(folder: Path) -> None:

@@ -27,7 +27,15 @@ MEMORIES = {"cnn": {}, "lstm": {"memory": "lstm", "memory_size": 6}}
 GAMES = {"free": "pong", "masks": "connect_four"}
 PACE = {
     "ppo": {"n_envs": 16, "n_steps": 8, "batch_size": 64},
-    "dqn": {"n_envs": 16, "batch_size": 32, "learning_starts": 200, "buffer_size": 2000, "n_step": 2, "train_freq": 32},
+    "dqn": {
+        "n_envs": 16,
+        "batch_size": 32,
+        "gradient_steps": 2,
+        "learning_starts": 200,
+        "buffer_size": 2000,
+        "n_step": 2,
+        "train_freq": 32,
+    },
 }
 SHORT = {"burn_in": 2, "sequence": 4}
 THREADS = {"pixels": 2, "planes": 1, "objects": 1}

@@ -277,7 +277,7 @@ OFF |= {f"not {name}": {name: value} for name, value in VANILLA.items()}
 @pytest.mark.parametrize("memory", ["none", "lstm"])
 @pytest.mark.parametrize("kind", OFF)
 def test_every_part_can_be_switched_off(kind, memory, hasty):
-    learner = learner_of(hasty, memory=memory, burn_in=2, sequence=4, **OFF[kind])
+    learner = learner_of(hasty, memory=memory, burn_in=2, sequence=4, **{"n_envs": 24, "buffer_size": 2400, **OFF[kind]})
     before = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
     metrics = learner.iterate(lambda: 0.5)
     assert learner.stepper.updates > 0

@@ -24,7 +24,7 @@ SMALL = {
     "precision": "fp32",
 }
 KINDS = {"ppo": (PPO, PPOSettings, {"n_steps": 8, "batch_size": 48})}
-KINDS["dqn"] = (DQN, DQNSettings, {"learning_starts": 100, "batch_size": 32, "sequence": 4, "burn_in": 2})
+KINDS["dqn"] = (DQN, DQNSettings, {"learning_starts": 100, "batch_size": 32, "gradient_steps": 1, "sequence": 4, "burn_in": 2})
 
 
 @pytest.fixture(params=["ppo", "ppo lstm", "dqn", "dqn lstm"])
@@ -117,7 +117,7 @@ def test_a_run_of_dqn_ends_in_words_and_keeps_the_last_checkpoint(memory, main, 
     words = [
         *("pong", "--algo", "dqn", "--memory", memory, "--envs", "32", "--steps", "60000", "--set", "size=12", "--quiet"),
         *("--set", "hidden=8", "--set", "learning_starts=500", "--set", "batch_size=32", "--set", "threads=1"),
-        *("--set", "checkpoint_every=4000", "--set", "eval_every=50000", "--set", "gif=false"),
+        *("--set", "gradient_steps=1", "--set", "checkpoint_every=4000", "--set", "eval_every=50000", "--set", "gif=false"),
     ]  # fmt: skip
     code, _, error = main(*words, "--name", "nan")
     assert code == 2

@@ -38,13 +38,20 @@ from games.errors import UserError
 VECTOR = {"observation": "objects", "network": "mlp", "hidden": 16, "stack": 1, "precision": "fp32"}
 LEARNERS = {
     "ppo": (PPO, PPOSettings, {"n_steps": 8, "batch_size": 32}),
-    "dqn": (DQN, DQNSettings, {"learning_starts": 64, "batch_size": 32, "buffer_size": 2000, "train_freq": 2}),
+    "dqn": (
+        DQN,
+        DQNSettings,
+        {"learning_starts": 64, "batch_size": 32, "gradient_steps": 1, "buffer_size": 2000, "train_freq": 2},
+    ),
 }
 TINY = [
     "--steps", 600, "--set", "n_envs=4", "--set", "eval_games=3", "--set", "final_games=4", "--set", "threads=1",
     "--set", "eval_every=300", "--set", "checkpoint_every=200", "--set", "hidden=8", "--quiet",
 ]  # fmt: skip
-QUICK = {"ppo": ["--set", "n_steps=16", "--set", "batch_size=32"], "dqn": ["--set", "learning_starts=100"]}
+QUICK = {
+    "ppo": ["--set", "n_steps=16", "--set", "batch_size=32"],
+    "dqn": ["--set", "learning_starts=100", "--set", "gradient_steps=1", "--set", "batch_size=32"],
+}
 
 
 class Count(gymnasium.Env):

@@ -104,8 +104,8 @@ def test_act_gives_actions_as_the_environment_takes_them(space, register):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_learners_play_any_of_them(algorithm, space, register):
     game = register(space)
-    quick = {"n_envs": 2, "learning_starts": 32} if algorithm == "dqn" else {"n_envs": 2, "n_steps": 16}
-    settings, _ = resolve(game, algorithm, quick, None)
+    quick = {"learning_starts": 32, "batch_size": 32, "gradient_steps": 1} if algorithm == "dqn" else {"n_steps": 16}
+    settings, _ = resolve(game, algorithm, {"n_envs": 16, **quick}, None)
     learner = ALGORITHMS[algorithm][0](game, settings, 1, [], threads=1)
     learner.iterate(lambda: 0.0)
     assert learner.lengths and set(learner.lengths) == {4}

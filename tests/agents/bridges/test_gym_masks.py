@@ -25,7 +25,11 @@ from games.errors import UserError
 VECTOR = {"observation": "objects", "network": "mlp", "hidden": 16, "stack": 1, "precision": "fp32", "n_envs": 2}
 LEARNERS = {
     "ppo": (PPO, PPOSettings, {"n_steps": 8, "batch_size": 16}),
-    "dqn": (DQN, DQNSettings, {"learning_starts": 32, "batch_size": 16, "buffer_size": 500, "train_freq": 2}),
+    "dqn": (
+        DQN,
+        DQNSettings,
+        {"learning_starts": 32, "batch_size": 16, "gradient_steps": 1, "buffer_size": 500, "train_freq": 2},
+    ),
 }
 VIEW = SimpleNamespace(observation="objects", size=30, stack=1, delay=0)
 FORMS = {  # of the same mask

@@ -111,7 +111,8 @@ def register():
 
 
 def learner_of(game, algorithm="ppo", **changes):
-    quick = {"n_envs": 8, "precision": "fp32", **({"learning_starts": 64} if algorithm == "dqn" else {"n_steps": 16})}
+    pace = {"learning_starts": 64, "batch_size": 32, "gradient_steps": 1} if algorithm == "dqn" else {"n_steps": 16}
+    quick = {"n_envs": 8, "precision": "fp32", **pace}
     settings, _ = resolve(game, algorithm, {**quick, **changes}, None)
     return ALGORITHMS[algorithm][0](game, settings, 1, [], threads=1)
 
@@ -308,7 +309,11 @@ def test_an_environment_that_fails_in_random_play_has_no_codes(register):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_what_is_paid_for_in_an_image_and_a_number_together_is_learned(algorithm, register):
     pace = {"n_envs": 16, "learning_rate": 3e-3, "schedule": "constant", "gamma": 0.5}
-    pace |= {"n_step": 1, "exploration_fraction": 0.05} if algorithm == "dqn" else {"n_steps": 32, "batch_size": 128}
+    pace |= (
+        {"n_step": 1, "exploration_fraction": 0.05, "gradient_steps": 4, "batch_size": 64}
+        if algorithm == "dqn"
+        else {"n_steps": 32, "batch_size": 128}
+    )
     learner = learner_of(register(), algorithm, **pace)
     scores = []
     for decisions in (0, 8000):

@@ -156,7 +156,7 @@ def test_a_training_says_once_why_there_is_no_film_and_goes_on(drawn, main):
     games = ("--set", "eval_games=1", "--set", "final_games=1", "--set", "eval_every=32")
     code, out, error = main("gym:Drawn-v0", "--steps", 96, *tiny, *games)
     assert code == 0, error
-    assert [line for line in out.splitlines() if "film" in line] == [
+    assert [line for line in out.splitlines() if "video" in line] == [
         "No videos of gym:Drawn-v0: drawing fails: RuntimeError: no display"
     ]
 

@@ -29,7 +29,7 @@ SHORT = [
 PPO = [*SHORT, "--set", "n_steps=8", "--set", "batch_size=64", "--steps", "600"]
 DQN = [
     *(*SHORT, "--algo", "dqn", "--set", "batch_size=32", "--set", "learning_starts=300", "--set", "buffer_size=800"),
-    *("--set", "sequence=4", "--set", "burn_in=2", "--steps", "1500"),
+    *("--set", "gradient_steps=1", "--set", "sequence=4", "--set", "burn_in=2", "--steps", "1500"),
 ]  # fmt: skip
 
 MLP = """from torch import nn

@@ -148,8 +148,8 @@ def test_exactly_as_many_games_are_played_as_asked_for(pong, count, monkeypatch)
     played = []
     original = Table.play
 
-    def spy(table):
-        original(table)
+    def spy(table, limits):
+        original(table, limits)
         played.append((len(table.returns), table.order[:, 0].sum() * table.quota))
 
     monkeypatch.setattr(Table, "play", spy)

@@ -141,7 +141,7 @@ def killed_when(owner, name, main, monkeypatch):
             main(*BRIEF, "--name", "one")
 
 
-STAGES = [(cli_config.configs, "_system"), (trainer, "Log"), (trainer.Trainer, "_iterate")]
+STAGES = [(cli_config.configs, "_system"), (trainer, "Log"), (trainer, "play_match"), (trainer.Trainer, "_iterate")]
 
 
 @pytest.mark.parametrize(("owner", "name"), [(cli_config.configs, "write_config"), *STAGES])
@@ -183,6 +183,21 @@ def test_a_full_disk_while_a_run_begins_leaves_no_folder(main, tmp_path, monkeyp
         assert code == 2 and "No space left" in error
         assert not folder_of(tmp_path, ["repeat"], "one").exists()
     assert main(*BRIEF, "--name", "one")[0] == 0
+
+
+@pytest.mark.parametrize(("line", "begun"), [('{"st', False), ('{"step": 0, "time": 1}\n', False), ('{"step": 0}\n{"s', True)])
+def test_only_the_line_of_step_0_is_of_a_run_that_has_learned_nothing(line, begun, tmp_path):
+    (tmp_path / "progress.jsonl").write_text(line)
+    assert has_not_begun(tmp_path) is not begun
+
+
+def test_an_agent_is_of_a_beginning_only_if_it_is_that_of_step_0(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    for file, text in [("checkpoints/step-0000000000.safetensors", "one"), ("agent.safetensors", "one")]:
+        (tmp_path / file).write_text(text)
+    assert has_not_begun(tmp_path)
+    (tmp_path / "agent.safetensors").write_text("two")
+    assert not has_not_begun(tmp_path)
 
 
 @pytest.mark.parametrize("file", ["notes.txt", "agent.safetensors", "checkpoints/step-0000000600.safetensors", "videos/a.gif"])

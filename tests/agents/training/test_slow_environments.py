@@ -26,7 +26,10 @@ TINY = [
     "--set", "n_envs=2", "--set", "eval_games=3", "--set", "final_games=4", "--set", "threads=1", "--set", "hidden=8",
     "--set", "gif=false",
 ]  # fmt: skip
-QUICK = {"ppo": ["--set", "n_steps=16", "--set", "batch_size=32"], "dqn": ["--set", "learning_starts=16"]}
+QUICK = {
+    "ppo": ["--set", "n_steps=16", "--set", "batch_size=32"],
+    "dqn": ["--set", "learning_starts=16", "--set", "gradient_steps=1", "--set", "batch_size=32"],
+}
 
 
 class Clock:
@@ -100,8 +103,9 @@ def test_an_evaluation_whose_episodes_end_is_not_cut():
     assert result.games == 40 and result.note == "" and "note" not in result.summary()
 
 
-def test_a_run_without_ends_ends(endless, main):
+def test_a_run_without_ends_ends(endless, main, monkeypatch):
     endless()
+    monkeypatch.setattr(runs, "IDLE_DECISIONS", 500)
     code, out, error = main("gym:Endless-v0", *TINY, *QUICK["ppo"], "--steps", 320)
     assert code == 0, error
     assert len([line for line in out.splitlines() if "Rewards until then count" in line]) == 1, "said once, and in the end"
