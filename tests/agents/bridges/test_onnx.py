@@ -52,7 +52,10 @@ def agent_of(name, algorithm, settings):
     return Agent(game, describe_agent(game, settings, algorithm), network)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+SLOW = ("deep", "another's, with memory")  # to export: others show the same parts
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in KINDS])
 def test_the_graph_decides_as_the_agent_does(kind, few, tmp_path):
     found = onnx.export(agent_of(*KINDS[kind]), tmp_path / "agent.onnx")
     assert found.observations == 600

@@ -21,7 +21,8 @@ BRIEF = [
 PPO = [*BRIEF, "--envs", "32", "--set", "n_steps=8", "--set", "batch_size=64", "--set", "eval_every=1500"]
 DQN = [
     *(*BRIEF, "--algo", "dqn", "--envs", "32", "--set", "batch_size=32", "--set", "learning_starts=500"),
-    *("--set", "gradient_steps=1", "--set", "buffer_size=800", "--set", "eval_every=4500", "--set", "target_update_interval=900"),
+    *("--set", "gradient_steps=1", "--set", "buffer_size=800", "--set", "eval_every=4500"),
+    *("--set", "target_update_interval=900",),
 ]  # fmt: skip
 MEMORY = ["--set", "memory=lstm", "--set", "memory_size=6", "--set", "stack=1"]
 WORDS = {
