@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from agents.algorithms.optimizer import make_optimizer, scheduled_rate
+from agents.algorithms.optimizer import make_optimizer, optimizer_slots, scheduled_rate
 from agents.algorithms.settings import LearnerSettings
 from agents.core.distributed import ProcessGroup
 from games.engine.batch import Workers
@@ -156,12 +156,15 @@ class GradientStepper(Generic[Terms]):
         return {f"{number}.{name}": tensor for number, each in slots for name, tensor in each.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take what `state` gave. `ValueError` where it is of other weights."""
+        """Take what `state` gave. `ValueError` where it is of other weights or of another optimiser."""
         slots: dict[int, dict[str, Tensor]] = {}
         sizes = [parameter.numel() for group in self.optimizer.param_groups for parameter in group["params"]]
         for name, tensor in tensors.items():
-            number, slot = int(name.split(".")[0]), name.split(".")[1]
-            if number >= len(sizes) or tensor.numel() not in (1, sizes[number]):
+            number, _, slot = name.partition(".")
+            if not number.isdecimal() or int(number) >= len(sizes) or tensor.numel() not in (1, sizes[int(number)]):
                 raise ValueError(f"the optimizer's {slot} is of other weights")
-            slots.setdefault(number, {})[slot] = tensor
+            slots.setdefault(int(number), {})[slot] = tensor
+        names = optimizer_slots(self.settings)
+        if any(set(each) != names for each in slots.values()):
+            raise ValueError(f"{self.settings.optimizer} keeps {', '.join(sorted(names)) or 'nothing'} of each weight")
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})

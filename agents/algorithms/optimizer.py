@@ -35,3 +35,17 @@ def make_optimizer(parameters: list[dict[str, Any]], settings: LearnerSettings, 
     if name == "adagrad":
         return torch.optim.Adagrad(parameters, rate, weight_decay=decay)
     raise UserError(f"There is no optimizer '{name}'.\n{nearest(name, CHOICES['optimizer'])}")
+
+
+def optimizer_slots(settings: LearnerSettings) -> set[str]:
+    """The names of the tensors that the optimiser keeps of each weight.
+
+    >>> from agents.algorithms.ppo import PPOSettings
+    >>> sorted(optimizer_slots(PPOSettings(optimizer="adam")))
+    ['exp_avg', 'exp_avg_sq', 'step']
+    """
+    weight = torch.zeros(1, requires_grad=True)
+    optimizer = make_optimizer([{"params": [weight]}], settings, weight.device)
+    weight.grad = torch.zeros(1)
+    optimizer.step()
+    return {name for name, value in optimizer.state[weight].items() if isinstance(value, torch.Tensor)}

@@ -94,6 +94,17 @@ def test_a_tensor_that_is_missing_or_of_another_shape_or_kind_is_refused(name, p
         assert not patient.takes({**patient.tensors, key: tensor.to(torch.float16)}), key
 
 
+@pytest.mark.parametrize("name", RUNS)
+def test_the_state_of_an_optimiser_that_is_not_the_runs_is_refused(name, patients):
+    """A slot that lacks is missed in the first gradient step only, hours after it was read; a foreign one never."""
+    patient = patients[name]
+    slot = next(key for key in patient.tensors if key.startswith("optimizer.") and key.endswith(".exp_avg_sq"))
+    lacks = {key: tensor for key, tensor in patient.tensors.items() if key != slot}
+    assert not patient.takes(lacks)
+    assert not patient.takes({**lacks, slot.replace("exp_avg_sq", "momentum_buffer"): patient.tensors[slot]})
+    assert not patient.takes({**patient.tensors, "optimizer.first.step": torch.zeros(1)})
+
+
 @pytest.mark.parametrize(
     "changes",
     [
