@@ -10,6 +10,7 @@ from typing import Any
 
 import games
 from games.errors import UserError, nearest
+from games.pipes import outlive_reader
 from speed.rows import Row, show
 
 EPILOG = """what is measured:
@@ -106,4 +107,5 @@ def targets(options: argparse.Namespace) -> list:
 
 
 if __name__ == "__main__":
+    outlive_reader()
     sys.exit(main())

@@ -9,6 +9,7 @@ import games
 from agents.core.game_names import is_gym
 from agents.core.json_output import only_json, print_json
 from games.errors import UserError
+from games.pipes import outlive_reader
 
 EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder;
 with --trust-pickle also of what Stable-Baselines3 saved
@@ -236,4 +237,5 @@ def size_of(text: str | None) -> tuple[int, int] | None:
 
 
 if __name__ == "__main__":
+    outlive_reader()
     sys.exit(main())

@@ -51,7 +51,7 @@ def cosine_waves(patch: int, frames: int, channels: int) -> Tensor:
     """Initial weights [channels, frames * patch²]: the longest cosine waves over a patch, as in JPEG.
 
     Each wave comes twice: for the sum of the frames, and for the newest minus the oldest, which shows motion. Computed on
-    the CPU also where a network is made on the meta device: there, each of these operations imports seconds of torch's compiler.
+    the CPU even where a network is made on the meta device: there these operations import torch's compiler, for seconds.
     """
     with torch.device("cpu"):
         return _cosine_waves(patch, frames, channels)
