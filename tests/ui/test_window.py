@@ -404,6 +404,14 @@ def test_a_digit_on_the_start_page_begins_and_plays_no_column(start):
     assert (state(app).tick, state(app).last) == (1, 3)
 
 
+def show(app: App, page: str) -> None:
+    """One of the window's pages, as if it had been there for a moment."""
+    if page == window.OVER:
+        app.match._count()
+    app._become(page)
+    app._ticks = window.A_MOMENT
+
+
 @pytest.mark.parametrize(
     ("page", "name", "then"),
     [
@@ -423,8 +431,7 @@ def test_a_digit_on_the_start_page_begins_and_plays_no_column(start):
 )
 def test_each_page_answers_a_key_as_people_expect(start, page, name, then):
     app = start("pong", HUMAN, BOT)
-    app._become(page)
-    app._ticks = window.A_MOMENT  # a result is shown
+    show(app, page)
     tap(name)
     app.turn(0)
     assert app.mode == then
@@ -442,8 +449,7 @@ def test_escape_in_the_moment_in_which_a_game_ends_does_not_close_the_window(sta
 def test_alt_and_enter_fill_the_screen_and_do_nothing_else(start, page, monkeypatch):
     app, filled = start("pong", HUMAN, BOT), []
     monkeypatch.setattr(app, "_toggle_full_screen", lambda: filled.append(app.mode))
-    app._become(page)
-    app._ticks = window.A_MOMENT
+    show(app, page)
     key("return", mod=pygame.KMOD_LALT)
     app.turn(0)
     assert (app.mode, filled) == (page, [page])
@@ -732,7 +738,7 @@ def test_an_agent_decides_every_frame_skip_ticks_while_a_person_acts_every_tick(
     app = start("pong", HUMAN, Seat("agent", "Zoo", make=make))
     key("w")
     turns(app, 13)
-    assert made[-1].ticks == [0, 4, 8, 12]  # the first one sat in the rehearsal
+    assert made[0].ticks == [0, 4, 8, 12]
     assert state(app).paddle[0] == pytest.approx(42.0 - 13 * SPEED)
     assert state(app).paddle[1] == pytest.approx(42.0 + 13 * SPEED)
 
@@ -775,7 +781,10 @@ def test_everything_is_compiled_and_decided_before_the_first_page(start, make_ga
             super().act(actions)
             threads.append(threading.current_thread().name)
 
-    app = start(make_game(SLIDE), HUMAN, Seat("agent", make=Watched, observation="objects"), ready=True)
+    game, compiling = make_game(SLIDE), []
+    load = lambda: compiling.extend(loop for path, loop in COMPILING if path == game.path)  # noqa: E731
+    app = start(game, HUMAN, Seat("agent", make=Watched, load=load, observation="objects"), ready=True)
+    assert {"step_slice", "objects_slice", "frame_slice"} <= set(compiling)  # before an agent, and torch with it, loads
     assert app.mode == window.READY
     assert threads == ["loader"]
     compiled = {name: list(getattr(app.game.kernel, name).stats.cache_misses) for name in LOOPS}
@@ -786,13 +795,6 @@ def test_everything_is_compiled_and_decided_before_the_first_page(start, make_ga
 
 
 LOOPS = ("step_slice", "frame_slice", "mask_slice", "objects_slice")
-
-
-def test_compiling_begins_before_the_agents_load(start, make_game):
-    game, seen = make_game(SLIDE), []
-    load = lambda: seen.extend(loop for path, loop in COMPILING if path == game.path)  # noqa: E731
-    start(game, HUMAN, Seat("agent", make=Still, load=load, observation="objects"))
-    assert {"step_slice", "objects_slice", "frame_slice"} <= set(seen)
 
 
 @pytest.mark.parametrize("name", ["pong", "connect_four", "breakout"])
