@@ -67,5 +67,5 @@ def label(name: str) -> str:
 
 
 def command_label(name: str) -> str:
-    """What to press for a command: its letter, or where the user's layout has no such letter, the one at its place."""
+    """The key to press for a command: its letter, or where the user's layout has no such letter, the one at its place."""
     return name if name in layout().values() else label(name)

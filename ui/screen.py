@@ -72,7 +72,7 @@ def commands(rows: list[tuple[list[str], str]]) -> list[tuple[list[str], str]]:
 
 
 def drawn(match: Match) -> str:
-    """What to say beside the games won of those that nobody won; empty if there are none."""
+    """The words beside the games won that count those which nobody won; empty if there are none."""
     return f", {match.draws} drawn" if match.draws else ""
 
 

@@ -250,7 +250,7 @@ class App:
         return {key for person in self.match.inputs for key in person.keys} if self.match else set()
 
     def _name(self, key: Key) -> str:
-        """What the game calls a key; empty if nobody plays with it."""
+        """The name that the game has for a key; empty if nobody plays with it."""
         return next((name for name in key.names if name in self._game_keys()), "")
 
     def _names_down(self) -> list[str]:
