@@ -6,6 +6,7 @@ source of events, or calls `App.turn` itself.
 
 import os
 import secrets
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -365,10 +366,16 @@ def icon() -> pygame.Surface:
     return pygame.transform.smoothscale(big, (64, 64))
 
 
+def name_windows() -> None:
+    """Set the class of windows, by which desktops group them and find an icon; one that the user has set stays."""
+    for variable in ("SDL_VIDEO_X11_WMCLASS", "SDL_VIDEO_WAYLAND_WMCLASS"):
+        if os.environ.get(variable) in (None, os.path.basename(sys.argv[0])):  # the second is set by Pygame, on X11
+            os.environ[variable] = "Sparring"
+
+
 def open_display() -> None:
     """Initialise Pygame's display, and no other part of it; `UserError` if there is no display."""
-    for system in ("X11", "WAYLAND"):  # by which desktops group windows and find an icon; else it is that of "python"
-        os.environ.setdefault(f"SDL_VIDEO_{system}_WMCLASS", "Sparring")
+    name_windows()
     wanted = os.environ.get("SDL_VIDEODRIVER") or os.environ.get("SDL_VIDEO_DRIVER")
     try:
         pygame.display.init()
