@@ -1,6 +1,7 @@
 """Play a game against a trained agent, watch two agents, or let them play many games: python play.py pong"""
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import games
 from agents.core.game_names import is_gym
 from agents.core.json_output import only_json, print_json
 from games.errors import UserError
+from games.pipes import outlive_reader
 
 EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder;
 with --trust-pickle also of what Stable-Baselines3 saved
@@ -170,7 +172,8 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None, runs: Path |
     runs: where the next best agent is found if this one cannot be loaded; None: then there is an error.
     """
     from agents.participants import loaded
-    from agents.play.agent_files import agent_file
+    from agents.play.agent_files import PICKLED, agent_file
+    from agents.play.agent_info import peek
     from games.engine.batch import RANDOM
     from games.engine.players import bot_skill
     from ui.seats import Seat
@@ -182,27 +185,37 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None, runs: Path |
         return Seat("scripted", "Random")
     if skill is not None:
         return Seat("scripted", f"Bot {skill:g}", skill=skill)
-    about = about_agent(agent_file(name, trusted is not None), game)
+    path = agent_file(name, trusted is not None)
+    info = None if path.suffix == PICKLED else peek(path)  # a pickle is not opened before the window is open
 
-    def make(batch, rows):
+    @functools.cache
+    def agent():
         seated = loaded(name, game, trusted, runs)
         if seated.agent is None:  # none at hand loads
             raise UserError(f"{name} cannot be loaded.\nName another seat: python play.py {game.name} human bot")
-        return seated.agent.player(batch, rows)
+        return seated.agent
 
-    return Seat("agent", "Agent", make=make, about=about)
+    return Seat(
+        "agent",
+        "Agent",
+        make=lambda batch, rows: agent().player(batch, rows),
+        load=agent,
+        observation=info.settings.observation if info else "",
+        about=about_agent(path, game, info),
+    )
 
 
-def about_agent(path: Path, game) -> str:
-    """An agent's path and the result of its last evaluation; `UserError` if it is damaged or of another game."""
-    from agents.play.agent_files import PICKLED
-    from agents.play.agent_info import check_game, in_words, peek
+def about_agent(path: Path, game, info) -> str:
+    """An agent's path and the result of its last evaluation; `UserError` if it is of another game.
+
+    info: what its file says of it (`peek`); None if that is not known.
+    """
+    from agents.play.agent_info import check_game, in_words
 
     place = path.parent if path.stem == "agent" else path  # the run's folder, except for agents that ship
     shown = str(place.relative_to(HERE) if place.is_relative_to(HERE) else place)
-    if path.suffix == PICKLED:  # not opened before the window is open
+    if info is None:
         return shown
-    info = peek(path)
     check_game(path, info, game)
     score = in_words(info.score)
     return f"{shown} ({score})" if score else shown
@@ -224,4 +237,5 @@ def size_of(text: str | None) -> tuple[int, int] | None:
 
 
 if __name__ == "__main__":
+    outlive_reader()
     sys.exit(main())

@@ -14,6 +14,7 @@ import games  # noqa: E402
 from agents.core.game_names import is_gym  # noqa: E402
 from agents.core.json_output import only_json, print_json  # noqa: E402
 from games.errors import EnvironmentFailed, UserError  # noqa: E402
+from games.pipes import outlive_reader  # noqa: E402
 
 EPILOG = """examples:
   python train.py pong                                     the game's own recipe
@@ -387,4 +388,5 @@ def train_seeds(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    outlive_reader()
     sys.exit(main())

@@ -16,6 +16,7 @@ from agents.core.game_names import bare_id, is_gym
 from agents.play.agent import Agent
 from agents.play.agent_info import AgentInfo, peek
 from games.errors import UserError
+from games.pipes import outlive_reader
 
 
 def _named_in(path: Path, info: AgentInfo) -> str:
@@ -60,4 +61,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    outlive_reader()
     sys.exit(main())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agents.training.learning_curves import write
 from games.errors import UserError
+from games.pipes import outlive_reader
 
 
 def main() -> int:
@@ -32,4 +33,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    outlive_reader()
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""The latency of an agent's decision, compared with Stable-Baselines3's `predict`, and the jitter of the window's clock."""
+"""Starts of the window, an agent's decisions beside Stable-Baselines3's `predict`, and the jitter of the window's clock."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from agents.play.agent import Agent, build_network, describe_agent
 from games.core import COMMON, TICKS_PER_SECOND
 from games.engine.batch import EXTERNAL, Batch
 from games.engine.loader import Game
+from speed import window
 from speed.learner_baselines import NETWORKS, Sb3
 from speed.rows import Row, Signs, prove, quantile
 from ui.clock import Clock
@@ -55,7 +56,8 @@ class AgentGame:
 
 
 def measure(named: list[Game], seconds: float, quick: bool) -> Iterator[Row]:
-    """The latency of a decision in a batch of one; the rate and jitter of the clock during such a game."""
+    """Starts of the window; the latency of a decision in a batch of one; rate and jitter of the clock during such a game."""
+    yield from window.rows(named[0], quick)
     torch.set_num_threads(1)  # as in the window: a batch of one cannot use more
     game = named[0]
     agent, what = an_agent(game)

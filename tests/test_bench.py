@@ -81,6 +81,8 @@ def test_train_measures_every_network_in_both_precisions(rows):
 def test_play_gives_the_latency_of_a_decision_and_the_rate_of_the_clock(rows):
     found = rows("play", "--quick")
     assert 0 < found["decision p50"]["ours"] <= found["decision p99"]["ours"]
+    assert found["start warm"]["ours"] > 0
+    assert 0 < found["key to picture"]["ours"] < found["start warm"]["ours"] * 1000
     assert found["clock"]["ours"] == pytest.approx(60.0, abs=3.0)
 
 

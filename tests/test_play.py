@@ -14,6 +14,7 @@ import play
 from agents import participants
 from agents.core.settings import AgentSettings
 from agents.play.agent import Agent, build_network, describe_agent
+from agents.play.agent_info import peek
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "tests" / "learning" / "repeat.py"
@@ -148,9 +149,9 @@ def test_an_agents_place_and_score_are_told(run, score, words):
     agent = Agent.load(file)
     agent.info.score = score
     agent.save(file)
-    assert play.about_agent(file, game) == f"{run}{words}"
+    assert play.about_agent(file, game, peek(file)) == f"{run}{words}"
     zoo = ROOT / "agents" / "zoo" / "pong" / "ppo.safetensors"
-    assert play.about_agent(zoo, game).startswith("agents/zoo/pong/ppo.safetensors (wins ")
+    assert play.about_agent(zoo, game, peek(zoo)).startswith("agents/zoo/pong/ppo.safetensors (wins ")
 
 
 def test_an_agent_that_cannot_sit_here_is_refused_before_a_window_opens(run, monkeypatch):
@@ -209,3 +210,14 @@ def test_every_example_of_the_help_is_understood():
         if "python play.py" in line:
             words = line.split("play.py")[1].split("   ")[0].split()
             assert isinstance(play.arguments().parse_args(words), argparse.Namespace)
+
+
+def test_an_agent_loads_without_torchs_compiler():
+    """It would take two seconds of each start."""
+    code = (
+        "import sys; from agents.play.agent import Agent; [Agent.load(path) for path in sys.argv[1:]];"
+        "sys.exit(' '.join({'torch._dynamo', 'sympy'} & set(sys.modules)) or 0)"
+    )
+    zoo = sorted((ROOT / "agents" / "zoo").rglob("*.safetensors"))
+    done = subprocess.run([sys.executable, "-c", code, *map(str, zoo)], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

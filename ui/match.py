@@ -120,6 +120,10 @@ class Board:
         """Whether it is a person's turn, in a game of turns."""
         return self.game.turns and not self.done and any(self.batch.asked[0, k] for k in self.inputs)
 
+    def decided(self, seat: int) -> bool:
+        """Whether a seat has decided in this episode."""
+        return bool(self.batch.slots["decisions"][0, seat])
+
     @property
     def returns(self) -> list[float]:
         """The sum of each seat's rewards in this episode."""
@@ -177,6 +181,11 @@ class Match:
         """Whether, in a race, a person's board is done and the other is not."""
         return self.race and not self.result and any(board.done and board.inputs for board in self.boards)
 
+    @property
+    def all_have_decided(self) -> bool:
+        """Whether each agent has decided at least once in this game."""
+        return all(board.decided(seat) for board in self.boards for seat, who in enumerate(board.seats) if who.kind == "agent")
+
     def tick(self) -> None:
         """Advance every board by a tick; count the game when all are done."""
         if self.result:
@@ -186,8 +195,18 @@ class Match:
         if all(board.done for board in self.boards):
             self._count()
 
+    @property
+    def person_has_lost(self) -> bool:
+        """Whether, in a race, a person is out and the other, who plays on, is ahead."""
+        if not self.person_is_out:
+            return False
+        mine = next(k for k, board in enumerate(self.boards) if board.inputs)
+        return self.boards[1 - mine].returns[0] > self.boards[mine].returns[0]
+
     def restart(self) -> None:
-        """Begin a new game; an unfinished one does not count."""
+        """Begin a new game. An unfinished one does not count, except for a race that a person has lost (`person_has_lost`)."""
+        if self.person_has_lost:
+            self._count()
         self._episode += 1
         self.result = None
         for board in self.boards:

@@ -10,6 +10,7 @@ from games.core import BALL, ME, OTHER, WORLD
 from games.engine.loader import Game
 from games.render.renderer import DARK, USED, Painter, Theme, Trail, backdrop, bounds
 from games.render.text import Colour
+from ui.keys import command_label, label
 from ui.match import Board, Match
 from ui.seats import Seat, action_numbers, key_map, spot_rect
 from ui.text import KeyCapRenderer
@@ -21,7 +22,7 @@ CARD = (18, 24, 44)
 
 PLAYING_FOOT = [(["escape"], "pause")]
 OUT_FOOT = [(["return"], "begin again"), (["escape"], "pause")]  # a person is out of a race that goes on
-OVER_FOOT = [(["return"], "again"), (["q"], "quit"), (["f11"], "full screen")]
+OVER_FOOT = [(["return"], "again"), (["escape"], "quit"), (["f11"], "full screen")]
 LAST_FOOT = [(["return"], "close"), (["f11"], "full screen")]  # after the last game
 
 # In units of a picture's side.
@@ -65,6 +66,16 @@ def _covered(frame: np.void, upper: float, lower: float) -> float:
     return hidden
 
 
+def commands(rows: list[tuple[list[str], str]]) -> list[tuple[list[str], str]]:
+    """The window's own keys and their meanings, as the user's keyboard has them."""
+    return [([command_label(key) if len(key) == 1 else key for key in keys], meaning) for keys, meaning in rows]
+
+
+def drawn(match: Match) -> str:
+    """The words beside the games won that count those which nobody won; empty if there are none."""
+    return f", {match.draws} drawn" if match.draws else ""
+
+
 @dataclass
 class Pointer:
     """The spot below the mouse pointer: the board's number, and the action that the spot stands for."""
@@ -87,6 +98,10 @@ class Screen:
         self._shown: list[np.ndarray | None] = [None] * self.pictures  # the frames that the window shows
         self._plates: dict[tuple, pygame.Surface] = {}  # painted parts, by what they show
         self._veil: pygame.Surface | None = None  # the dimmed picture behind a card
+
+    def forget_keys(self) -> None:
+        """Draw all keys again: the user's layout has changed."""
+        self._plates.clear()
 
     # --- the match ---
 
@@ -174,20 +189,19 @@ class Screen:
         left, centre, right = board.texts()
         if self.pictures == 2:
             self._name(surface, k, (box.x, row1), side, "midleft", 0.6 * side)
-            self._tally(surface, str(match.wins[k]), "won", (box.right, row1), side, "midright")
+            self._tally(surface, str(match.wins[k]), f"won{drawn(match)}", (box.right, row1), side, "midright")
         elif len(self.seats) == 1:
             self._name(surface, 0, (box.x, row1), side, "midleft", 0.6 * side)
             if match.best is not None:
-                label = "best" if match.points else "best return"
-                self._tally(surface, f"{match.best:g}", label, (box.right, row1), side, "midright")
+                what = "best" if match.points else "best return"
+                self._tally(surface, f"{match.best:g}", what, (box.right, row1), side, "midright")
         else:
             first, second = (1, 0) if board.flipped else (0, 1)
             self._name(surface, first, (box.x, row1), side, "midleft", 0.38 * side)
             self._name(surface, second, (box.right, row1), side, "midright", 0.38 * side)
             if match.played:
-                self._tally(
-                    surface, f"{match.wins[first]} – {match.wins[second]}", "games", (box.centerx, row1), side, "center"
-                )
+                score = f"{match.wins[first]} – {match.wins[second]}"
+                self._tally(surface, score, f"games{drawn(match)}", (box.centerx, row1), side, "center")
         if not centre and board.waits_for_person:
             centre = self._whose_turn(board, told=bool(left or right))
         for text, anchor, x in ((left, "midleft", box.x), (centre, "center", box.centerx), (right, "midright", box.right)):
@@ -232,7 +246,7 @@ class Screen:
         if key not in self._plates:
             strip = pygame.Surface((boxes[-1].right - boxes[0].x, round(FOOTER * side)), pygame.SRCALPHA, 32)
             if rows:
-                size = 0.024 * side
+                rows, size = commands(rows), 0.024 * side
                 begin = 0.5 * (strip.get_width() - self._caps_width(rows, size))
                 self._caps_row(strip, rows, size, (begin, strip.get_height() / 2))
             else:
@@ -275,7 +289,10 @@ class Screen:
         for key, action in key_map(self.game, seat, len(self.people) == 1).items():
             rows.setdefault(names[action], []).append(key)
         named = [action for action, keys in rows.items() if keys == [action] and len(action) == 1]  # key "3" for action "3"
-        telling = [(keys, action.replace("_", " ")) for action, keys in rows.items() if action not in named]
+        telling = [
+            ([label(key) for key in keys], action.replace("_", " ")) for action, keys in rows.items() if action not in named
+        ]
+        named = [label(key) for key in named]
         return [*telling, (named, "choose")] if named else telling
 
     # --- cards and banners ---
@@ -421,7 +438,7 @@ class Screen:
         page.fill((*LINE, 255), (pad, y + 0.4 * unit, inner, 1))
         y += 1.9 * unit
         x = pad
-        for keys, meaning in foot:
+        for keys, meaning in commands(foot):
             x = self.text.caps(page, keys, meaning, 0.92 * unit, (x, y)) + 1.3 * unit
         return y + 0.75 * unit + 0.6 * pad
 

@@ -20,7 +20,9 @@ class Seat:
     kind: Literal["human", "scripted", "agent"]
     name: str = ""  # shown beside the score
     skill: float | None = None  # scripted: the bot's skill, 0 to 1; None: any legal action
-    make: Callable[[Batch, Sequence[tuple[int, int]]], SeatPlayer] | None = None  # agent: loads it for rows of a batch
+    make: Callable[[Batch, Sequence[tuple[int, int]]], SeatPlayer] | None = None  # agent: seats it in rows of a batch
+    load: Callable[[], object] | None = None  # agent: loads it, so that `make` need not; called first, in a thread
+    observation: str = ""  # agent: what it sees (pixels, planes or objects), to be compiled while it loads; "": not known
     about: str = ""  # shown before the game: the agent's path and rating
 
     def __post_init__(self) -> None:
@@ -82,6 +84,11 @@ class PlayerInput:
         self.presses.append(self.keys[key])
         return True
 
+    def hold(self, key: str) -> None:
+        """A key that was pressed before is still down: it counts as held, not as pressed again."""
+        if key in self.keys and key not in self.held:
+            self.held.append(key)
+
     def release(self, key: str) -> None:
         """A key goes up."""
         if key in self.held:
@@ -92,7 +99,7 @@ class PlayerInput:
         self.presses.append(action)
 
     def clear(self) -> None:
-        """Drop all presses and held keys: when the window loses the keyboard, or a game begins."""
+        """Drop all presses and held keys: when a game begins or is paused. Keys that are still down are held again."""
         self.held.clear()
         self.presses.clear()
 

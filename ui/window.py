@@ -6,7 +6,7 @@ source of events, or calls `App.turn` itself.
 
 import os
 import secrets
-import threading
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -16,17 +16,22 @@ from games.core import WORLD
 from games.engine.loader import Game
 from games.errors import UserError
 from ui.clock import Clock
+from ui.keys import Key, key_of
+from ui.keys import layout as layout_of_keys
+from ui.loading import Loader
 from ui.match import Match, check_seats
 from ui.screen import Pointer, Screen, layout, window_size
 from ui.seats import Seat, spot_at, with_distinct_names
 
 LOADING, READY, PLAYING, PAUSED, OVER, CLOSED = "loading", "ready", "playing", "paused", "over", "closed"
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
-A_MOMENT = 60  # ticks that the last picture is shown before the result
-CALM = 30  # ticks that a result is shown before a key can end it; a key of the game must also have been at rest for so long
+A_MOMENT = 30  # ticks that the last picture is shown before the result
+CALM = 30  # ticks that a key of the game, or the mouse, must have been at rest before it can end a result
 
-GO = ("return", "space", "enter", "keypad enter")  # keys that begin or continue
-READY_FOOT = [(["return"], "play"), (["q"], "quit"), (["f11"], "full screen")]
+SMALLEST = (200, 200)  # the window, pixels
+ENTER = ("return", "enter")  # the second is the keypad's
+GO = (*ENTER, "space")  # keys that begin or continue
+READY_FOOT = [(["return"], "play"), (["escape"], "quit"), (["f11"], "full screen")]
 PAUSED_FOOT = [(["escape"], "go on"), (["r"], "restart"), (["q"], "quit"), (["f11"], "full screen")]
 
 
@@ -66,10 +71,13 @@ class App:
         self.game, self.seats, self.games, self._greet = game, with_distinct_names(game, seats), games, ready
         self.seed = secrets.randbelow(2**31) if seed is None else seed
         open_display()
+        self._loader = Loader(game, self.seats, self.seed)  # compiling begins now, beside all that follows
         self.screen = Screen(game, self.seats, effects)
         desktop = (pygame.display.get_desktop_sizes() or [(1280, 800)])[0]
         title = f"{game.heading}: {' against '.join(seat.name for seat in self.seats)}"
-        self.window = pygame.Window(title, size or window_size(self.screen.pictures, desktop), resizable=True)
+        size = size or window_size(self.screen.pictures, desktop)
+        self.window = pygame.Window(title, size, resizable=True)
+        self.window.minimum_size = min(size[0], SMALLEST[0]), min(size[1], SMALLEST[1])
         self.window.set_icon(icon())
         self.surface = self.window.get_surface()
         self.clock = clock or Clock()
@@ -77,13 +85,12 @@ class App:
         self.mode = LOADING
         self.match: Match | None = None
         self.mouse = (-1, -1)
-        self._failure: BaseException | None = None
         self._full_screen = False
         self._ticks = 0  # since the mode changed
-        self._down: set[str] = set()  # keys that are down
+        self._down: dict[int, Key] = {}  # keys that are down, by number, in the order in which they were pressed
+        self._served: set[int] = set()  # the numbers of those that did something in the window: they do not play
         self._touched = 0  # the last tick of this mode in which a key of the game was down
         self._stale = True  # the window must be drawn again
-        self._loader = threading.Thread(target=self._load, daemon=True)
 
     @property
     def people(self) -> list[int]:
@@ -101,31 +108,26 @@ class App:
         return self.match
 
     def close(self) -> None:
-        """Close the window and Pygame's display."""
+        """Close the window and Pygame's display, then wait for the loader, if it is still at work."""
         self.window.destroy()
         pygame.display.quit()
+        self._loader.cancel()
 
     # --- getting ready ---
 
     def load(self, wait: bool = True) -> None:
         """Compile the game and load the agents in a thread, so that the window stays responsive."""
-        self._loader.start()
+        self._loader.start(self._frame)
         if wait:
             self._loader.join()
             self._loaded()
 
-    def _load(self) -> None:
-        try:
-            match = Match(self.game, self.seats, self.seed)
-            for board in match.boards:
-                self.screen.painter.frame(board.batch)  # compiles drawing now, not at the first picture
-            self.match = match
-        except BaseException as failure:  # raised again in the window's thread
-            self._failure = failure
+    def _frame(self, match: Match) -> None:
+        for board in match.boards:
+            self.screen.painter.frame(board.batch)  # compiles drawing now, not at the first picture
 
     def _loaded(self) -> None:
-        if self._failure:
-            raise self._failure
+        self.match = self._loader.match()
         self._become(READY if self._greet and self.people else PLAYING)
 
     # --- one turn of the loop ---
@@ -147,12 +149,12 @@ class App:
             playing = not self.match.person_is_out
             self.match.tick()
             self._stale = True
-            if self._down & self._game_keys() or playing:
+            if self._names_down() or playing:
                 self._touched = self._ticks
             if self.match.result:
                 self._become(OVER)
         elif self.mode == OVER and self.match:
-            if self._down & self._game_keys():
+            if self._names_down():
                 self._touched = self._ticks
             self._stale = self._stale or self._ticks == A_MOMENT
             if self._ticks > BETWEEN_GAMES and (self._enough() or not self.people):
@@ -161,12 +163,14 @@ class App:
             self._stale = True
 
     def _become(self, mode: str) -> None:
-        """Change the mode."""
+        """Change the mode. Keys that are down when a game begins or goes on count as held."""
         self.mode, self._ticks, self._touched, self._stale = mode, 0, 0, True
         pygame.mouse.set_visible(mode != PLAYING or bool(self.game.spots))
         if self.match:
             for person in self.match.inputs:
                 person.clear()
+                for name in self._names_down() if mode == PLAYING else ():
+                    person.hold(name)
 
     def _enough(self) -> bool:
         """Whether as many games have been played as were asked for."""
@@ -180,12 +184,14 @@ class App:
             self.restart()
 
     def restart(self) -> None:
-        """Begin a new game."""
-        if self.match:
-            self.match.restart()
-            for trail in self.screen.trails:
-                trail.clear()
-            self._become(PLAYING)
+        """Begin a new game; close the window instead if a race counted as lost by that was the last of `games`."""
+        if not self.match:
+            return
+        lost = self.match.person_has_lost
+        self.match.restart()
+        for trail in self.screen.trails:
+            trail.clear()
+        self._become(CLOSED if lost and self._enough() else PLAYING)
 
     def draw(self) -> None:
         """Draw the match and this mode's card or banner over it, if anything has changed."""
@@ -211,17 +217,20 @@ class App:
         if event.type in (pygame.QUIT, pygame.WINDOWCLOSE):
             self._become(CLOSED)
         elif event.type == pygame.KEYDOWN:
-            key = pygame.key.name(event.key)
-            self._down.add(key)
-            self._key(key)
+            self._pressed(key_of(event), alt=bool(getattr(event, "mod", 0) & pygame.KMOD_ALT))
         elif event.type == pygame.KEYUP:
-            self._released(pygame.key.name(event.key))
+            self._released(key_of(event))
+        elif event.type == pygame.KEYMAPCHANGED:
+            layout_of_keys.cache_clear()
+            self.screen.forget_keys()
+            self._stale = True
         elif event.type in (pygame.VIDEORESIZE, pygame.WINDOWSIZECHANGED):
             self._resized()
         elif event.type == pygame.WINDOWEXPOSED:
             self._stale = True
         elif event.type == pygame.WINDOWFOCUSLOST:
             self._down.clear()  # the window gets no event for keys that are released now
+            self._served.clear()
             if self.mode == PLAYING and self.people:
                 self._become(PAUSED)
         elif event.type == pygame.MOUSEMOTION:
@@ -229,62 +238,94 @@ class App:
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._click(event.pos)
 
-    def _released(self, key: str) -> None:
-        self._down.discard(key)
-        if self.match:
+    def _released(self, key: Key) -> None:
+        key = self._down.pop(key.number, key)
+        self._served.discard(key.number)
+        name = self._name(key)
+        if self.match and name and name not in self._names_down():
             for person in self.match.inputs:
-                person.release(key)
+                person.release(name)
 
     def _game_keys(self) -> set[str]:
         """All keys with which people play."""
         return {key for person in self.match.inputs for key in person.keys} if self.match else set()
+
+    def _name(self, key: Key) -> str:
+        """The name that the game has for a key; empty if nobody plays with it."""
+        return next((name for name in key.names if name in self._game_keys()), "")
+
+    def _names_down(self) -> list[str]:
+        """The game's names of the keys that are down, in the order in which they were pressed."""
+        return [name for number, key in self._down.items() if number not in self._served and (name := self._name(key))]
 
     def _resized(self) -> None:
         """Take the window's new surface. Setting the size here would interfere with the user's resizing."""
         self.surface = self.window.get_surface()
         self._stale = True
 
-    def _key(self, key: str) -> None:
-        if key == "f11":
-            self._full_screen = not self._full_screen
-            if self._full_screen:
-                self.window.set_fullscreen(desktop=True)
-            else:
-                self.window.set_windowed()
-            self._resized()
-        elif self.mode == PLAYING and self.match:
-            taken = [person.press(key) for person in self.match.inputs]  # in games of turns two people may share keys
-            if key == "escape" and not any(taken):
-                self._become(PAUSED)
-            elif self.match.person_is_out and self._at_rest(key) and key in (*GO, "r"):
-                self.restart()
+    def _pressed(self, key: Key, alt: bool) -> None:
+        """A key goes down: the window may take it, by the page that is shown; else it is the game's."""
+        self._down[key.number] = key
+        if key.command == "f11" or (alt and key.command in ENTER):
+            self._served.add(key.number)
+            self._toggle_full_screen()
+        elif self.mode == PLAYING:
+            self._key_in_play(key)
         elif self.mode == OVER:
             self._key_at_the_end(key)
-        elif key == "q" and self.mode != LOADING:
-            self._become(CLOSED)
-        elif key == "escape":
-            if self.mode == PAUSED:
-                self._become(PLAYING)
-        elif key in GO and self.mode in (READY, PAUSED):
-            self._become(PLAYING)
-        elif key == "r" and self.mode == PAUSED:
+        elif self.mode in (LOADING, READY, PAUSED):
+            self._key_on_a_page(key)
+
+    def _toggle_full_screen(self) -> None:
+        self._full_screen = not self._full_screen
+        if self._full_screen:
+            self.window.set_fullscreen(desktop=True)
+        else:
+            self.window.set_windowed()
+        self._resized()
+
+    def _key_in_play(self, key: Key) -> None:
+        assert self.match
+        name = self._name(key)
+        taken = [person.press(name) for person in self.match.inputs]  # in games of turns two people may share keys
+        if key.command in ("escape", "p") and not any(taken):
+            self._become(PAUSED)
+        elif self.match.person_is_out and self._at_rest(name) and key.command in (*GO, "r"):
+            self._served.add(key.number)
             self.restart()
-        elif self.mode == READY and self.match and any(key in person.keys for person in self.match.inputs):
+
+    def _key_on_a_page(self, key: Key) -> None:
+        """A key on the page before a game or of a pause. A key of the game that begins it plays only as a held one."""
+        begins = self.mode != LOADING and key.command in GO
+        if begins or (self.mode == PAUSED and key.command in ("escape", "p")):
+            self._served.add(key.number)
             self._become(PLAYING)
-            self._key(key)
-
-    def _key_at_the_end(self, key: str) -> None:
-        at_rest = self._at_rest(key)
-        if key == "q" and at_rest:
+        elif self.mode == READY and self._name(key):
+            self._become(PLAYING)
+        elif self.mode == PAUSED and key.command == "r":
+            self._served.add(key.number)
+            self.restart()
+        elif key.command == "q" or (key.command == "escape" and self.mode != PAUSED):
             self._become(CLOSED)
-        elif key in (*GO, "r") and at_rest and self._ticks >= A_MOMENT + CALM:
-            self.next()
 
-    def _at_rest(self, key: str) -> bool:
-        """Whether a key may end the result's page: a key of the game only after a pause, as people may still be pressing it."""
-        playing = key in self._game_keys()
-        at_rest = not playing or self._ticks - self._touched >= CALM
-        if playing:
+    def _key_at_the_end(self, key: Key) -> None:
+        """A key while the last picture or the result is shown; the first that would leave it brings the result at once."""
+        if not self._at_rest(self._name(key)):
+            return
+        shown = self._ticks >= A_MOMENT
+        if key.command == "q" or (key.command == "escape" and shown):
+            self._become(CLOSED)
+        elif key.command in (*GO, "r"):
+            self._served.add(key.number)
+            if shown:
+                self.next()
+            else:
+                self._ticks, self._stale = A_MOMENT, True
+
+    def _at_rest(self, name: str) -> bool:
+        """Whether a key may end a result: one of the game (`name`) only after a pause, as people may still be pressing it."""
+        at_rest = not name or self._ticks - self._touched >= CALM
+        if name:
             self._touched = self._ticks
         return at_rest
 
@@ -325,8 +366,16 @@ def icon() -> pygame.Surface:
     return pygame.transform.smoothscale(big, (64, 64))
 
 
+def name_windows() -> None:
+    """Set the class of windows, by which desktops group them and find an icon; one that the user has set stays."""
+    for variable in ("SDL_VIDEO_X11_WMCLASS", "SDL_VIDEO_WAYLAND_WMCLASS"):
+        if os.environ.get(variable) in (None, os.path.basename(sys.argv[0])):  # the second is set by Pygame, on X11
+            os.environ[variable] = "Sparring"
+
+
 def open_display() -> None:
     """Initialise Pygame's display, and no other part of it; `UserError` if there is no display."""
+    name_windows()
     wanted = os.environ.get("SDL_VIDEODRIVER") or os.environ.get("SDL_VIDEO_DRIVER")
     try:
         pygame.display.init()

@@ -50,8 +50,14 @@ class Patch(Encoder):
 def cosine_waves(patch: int, frames: int, channels: int) -> Tensor:
     """Initial weights [channels, frames * patch²]: the longest cosine waves over a patch, as in JPEG.
 
-    Each wave comes twice: for the sum of the frames, and for the newest minus the oldest, which shows motion.
+    Each wave comes twice: for the sum of the frames, and for the newest minus the oldest, which shows motion. Computed on
+    the CPU even where a network is made on the meta device: there these operations import torch's compiler, for seconds.
     """
+    with torch.device("cpu"):
+        return _cosine_waves(patch, frames, channels)
+
+
+def _cosine_waves(patch: int, frames: int, channels: int) -> Tensor:
     grid = (torch.arange(patch) + 0.5) * torch.pi / patch
     longest = sorted((i + j, i, j) for i in range(patch) for j in range(patch))
     times = [torch.ones(frames), torch.linspace(-1, 1, frames)][: min(frames, 2)]

@@ -9,6 +9,7 @@ import games
 from games.check import CHECKS, CheckResult, run_checks
 from games.check.process import child
 from games.errors import UserError, nearest
+from games.pipes import outlive_reader
 
 
 def show(console, result: CheckResult) -> None:
@@ -72,4 +73,5 @@ def main(arguments: list[str] | None = None) -> int:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         sys.exit(child(*sys.argv[2:]))
+    outlive_reader()
     sys.exit(main())

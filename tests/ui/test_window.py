@@ -11,14 +11,17 @@ import pygame
 import pytest
 
 import games
+from games.engine import precompile
+from games.engine.loader import COMPILING
 from games.errors import UserError
-from ui import screen, window
+from ui import keys, loading, screen, window
 from ui.screen import layout
 from ui.seats import Seat, with_distinct_names
 from ui.text import KeyCapRenderer
 from ui.window import App
 
 SPEED = games.load("pong").module.PADDLE_SPEED
+ROOT = Path(__file__).parents[2]
 HUMAN, BOT = Seat("human"), Seat("scripted", "Bot", skill=0.5)
 
 # A game of two seats whose mirrored view exchanges left and right: each slides along the lower edge.
@@ -67,8 +70,9 @@ def start():
         app.close()
 
 
-def key(name: str, down: bool = True) -> None:
-    pygame.event.post(pygame.event.Event(pygame.KEYDOWN if down else pygame.KEYUP, key=pygame.key.key_code(name)))
+def key(name: str, down: bool = True, mod: int = 0) -> None:
+    code = pygame.key.key_code(name)
+    pygame.event.post(pygame.event.Event(pygame.KEYDOWN if down else pygame.KEYUP, key=code, mod=mod))
 
 
 def tap(name: str) -> None:
@@ -326,6 +330,220 @@ def test_who_is_out_of_a_race_may_begin_again_while_the_other_plays_on(start, mo
     assert app.match.played == 0
 
 
+@pytest.mark.parametrize("way", ["begins again", "restarts from the pause"])
+def test_a_race_that_is_lost_counts_even_if_its_loser_does_not_wait_for_the_end(start, way):
+    app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
+    for lost in (1, 2):
+        app.match.boards[1].batch.slots["returns"][0] = 5.0  # the bot is ahead
+        lose(app)
+        for name in ("r",) if way == "begins again" else ("escape", "r"):
+            tap(name)
+        turns(app, 1)
+        assert app.mode == window.PLAYING
+        assert (app.match.wins, app.match.played) == ([0, lost], lost)
+
+
+def test_a_lost_race_can_be_the_last_game(start):
+    app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0), games=1)
+    app.match.boards[1].batch.slots["returns"][0] = 5.0
+    lose(app)
+    tap("return")
+    turns(app, 1)
+    assert (app.mode, app.match.wins) == (window.CLOSED, [0, 1])
+
+
+def test_draws_are_counted_and_the_score_says_so(start):
+    app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
+    assert screen.drawn(app.match) == ""
+    for board in app.match.boards:  # both out of time in the same tick, with nothing
+        board.batch.states["tick"] = app.game.max_ticks - 1
+    turns(app, 1)
+    assert (app.match.draws, app.match.wins) == (1, [0, 0])
+    assert screen.drawn(app.match) == ", 1 drawn"
+
+
+@pytest.mark.parametrize("between", [("escape", "escape"), ("escape", "p"), ("escape", "return"), ("escape", "r"), ("p", "p")])
+def test_a_key_held_over_a_pause_or_a_restart_still_counts(start, between):
+    app = start("pong", HUMAN, BOT)
+    key("w")
+    turns(app, 2)
+    for name in between:
+        tap(name)
+        turns(app, 1)
+    assert app.mode == window.PLAYING
+    before = state(app).paddle[0]
+    turns(app, 5)
+    assert state(app).paddle[0] == pytest.approx(before - 5 * SPEED)
+    key("w", down=False)
+    turns(app, 1)
+    before = state(app).paddle[0]
+    turns(app, 3)
+    assert state(app).paddle[0] == before
+
+
+def test_a_key_held_from_the_start_page_on_counts_and_one_released_meanwhile_does_not(start):
+    app = start("pong", HUMAN, BOT, ready=True)
+    key("w")  # it begins the game, too
+    turns(app, 6)
+    assert state(app).paddle[0] == pytest.approx(42.0 - 6 * SPEED)
+    tap("escape")
+    key("w", down=False)
+    tap("escape")
+    app.turn(0)
+    before = state(app).paddle[0]
+    turns(app, 3)
+    assert state(app).paddle[0] == before
+
+
+def test_a_digit_on_the_start_page_begins_and_plays_no_column(start):
+    app = start("connect_four", HUMAN, Seat("human", "Guest"), ready=True)
+    tap("4")
+    turns(app, 40)
+    assert (app.mode, state(app).tick) == (window.PLAYING, 0)
+    tap("4")
+    turns(app, 2)
+    assert (state(app).tick, state(app).last) == (1, 3)
+
+
+def show(app: App, page: str) -> None:
+    """One of the window's pages, as if it had been there for a moment."""
+    if page == window.OVER:
+        app.match._count()
+    app._become(page)
+    app._ticks = window.A_MOMENT
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "then"),
+    [
+        (window.LOADING, "escape", window.CLOSED),
+        (window.READY, "escape", window.CLOSED),
+        (window.READY, "q", window.CLOSED),
+        (window.READY, "p", window.READY),
+        (window.PLAYING, "escape", window.PAUSED),
+        (window.PLAYING, "p", window.PAUSED),
+        (window.PAUSED, "escape", window.PLAYING),
+        (window.PAUSED, "p", window.PLAYING),
+        (window.PAUSED, "q", window.CLOSED),
+        (window.OVER, "escape", window.CLOSED),
+        (window.OVER, "p", window.OVER),
+        (window.OVER, "return", window.PLAYING),
+    ],
+)
+def test_each_page_answers_a_key_as_people_expect(start, page, name, then):
+    app = start("pong", HUMAN, BOT)
+    show(app, page)
+    tap(name)
+    app.turn(0)
+    assert app.mode == then
+
+
+def test_escape_in_the_moment_in_which_a_game_ends_does_not_close_the_window(start):
+    app = start("pong", HUMAN, BOT)
+    app._become(window.OVER)
+    tap("escape")
+    app.turn(1)
+    assert app.mode == window.OVER
+
+
+@pytest.mark.parametrize("page", [window.READY, window.PLAYING, window.PAUSED, window.OVER])
+def test_alt_and_enter_fill_the_screen_and_do_nothing_else(start, page, monkeypatch):
+    app, filled = start("pong", HUMAN, BOT), []
+    monkeypatch.setattr(app, "_toggle_full_screen", lambda: filled.append(app.mode))
+    show(app, page)
+    key("return", mod=pygame.KMOD_LALT)
+    app.turn(0)
+    assert (app.mode, filled) == (page, [page])
+
+
+def press(letter: int, place: int, down: bool = True) -> None:
+    """A key as a keyboard sends it: its letter in the user's layout, and its place."""
+    kind = pygame.KEYDOWN if down else pygame.KEYUP
+    pygame.event.post(pygame.event.Event(kind, key=letter, scancode=place, mod=0, unicode=""))
+
+
+@pytest.mark.parametrize("letter", [pygame.K_w, pygame.K_z, 0x446, 0x3C2], ids=["US", "French", "Russian", "Greek"])
+def test_a_game_is_played_by_the_places_of_keys(start, letter):
+    app = start("pong", HUMAN, BOT)
+    press(letter, pygame.KSCAN_W)
+    turns(app, 5)
+    assert state(app).paddle[0] == pytest.approx(42.0 - 5 * SPEED)
+    press(letter, pygame.KSCAN_W, down=False)
+    app.turn(0)
+    before = state(app).paddle[0]
+    turns(app, 3)
+    assert state(app).paddle[0] == before
+
+
+@pytest.mark.parametrize(
+    ("letter", "place"),
+    [(pygame.K_QUOTE, pygame.KSCAN_4), (pygame.K_KP4, pygame.KSCAN_KP4), (pygame.K_4, 0)],
+    ids=["French 4 without Shift", "keypad", "a key whose place is not known"],
+)
+def test_a_column_is_chosen_by_the_digits_place_or_on_the_keypad(start, letter, place):
+    app = start("connect_four", HUMAN, Seat("human", "Guest"))
+    press(letter, place)
+    turns(app, 2)
+    assert state(app).last == 3
+
+
+def test_the_keypads_arrows_move_where_a_game_has_no_digits_and_its_enter_begins(start):
+    app = start("pong", HUMAN, BOT, ready=True)
+    press(pygame.K_KP_ENTER, pygame.KSCAN_KP_ENTER)
+    app.turn(0)
+    assert app.mode == window.PLAYING
+    press(pygame.K_KP8, pygame.KSCAN_KP8)
+    turns(app, 5)
+    assert state(app).paddle[0] == pytest.approx(42.0 - 5 * SPEED)
+
+
+@pytest.mark.parametrize(
+    ("letter", "place"), [(pygame.K_q, pygame.KSCAN_A), (0x439, pygame.KSCAN_Q)], ids=["French", "Russian"]
+)
+def test_the_windows_own_keys_go_by_their_letter_or_where_there_is_none_by_their_place(start, letter, place):
+    app = start("pong", HUMAN, BOT)
+    app._become(window.PAUSED)
+    press(letter, place)
+    app.turn(0)
+    assert app.mode == window.CLOSED
+
+
+def test_keys_are_shown_as_the_users_layout_has_them(start, monkeypatch):
+    french = {pygame.KSCAN_W: "z", pygame.KSCAN_S: "s", pygame.KSCAN_A: "q", pygame.KSCAN_Q: "a", pygame.KSCAN_4: "'"}
+    app = start("pong", HUMAN, BOT)
+    monkeypatch.setattr(keys, "layout", lambda: french)
+    assert app.screen._key_lines() == [(0, [(["z", "up"], "up"), (["s", "down"], "down")])]
+    assert [keys.label("4"), keys.label("up"), keys.command_label("q")] == ["4", "up", "q"]
+    monkeypatch.setattr(keys, "layout", lambda: {pygame.KSCAN_W: "ц", pygame.KSCAN_Q: "й"})
+    assert [keys.label("w"), keys.command_label("q")] == ["ц", "й"]
+
+
+def test_a_changed_layout_is_shown_at_once(start):
+    app = start("pong", HUMAN, BOT)
+    turns(app, 1)
+    keys.layout()
+    assert app.screen._plates and keys.layout.cache_info().currsize
+    pygame.event.post(pygame.event.Event(pygame.KEYMAPCHANGED))
+    app.turn(0)
+    assert keys.layout.cache_info().misses == 1 and app.screen._plates  # drawn again, with the layout of now
+
+
+def test_the_window_has_a_smallest_size(start):
+    app = start("pong", HUMAN, BOT)
+    assert app.window.minimum_size == window.SMALLEST
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "Sparring"), ("Mine", "Mine")])
+def test_desktops_know_the_window_as_sparring(before, after):
+    """In a process of its own: Pygame sets the class when it is imported where there is an X server."""
+    variable = "SDL_VIDEO_X11_WMCLASS"
+    env = {**os.environ, "DISPLAY": os.environ.get("DISPLAY", ":none"), "SDL_VIDEODRIVER": "dummy"}
+    env = {name: value for name, value in env.items() if name != variable} | ({variable: before} if before else {})
+    code = f"import os; from ui.window import open_display; open_display(); print(os.environ[{variable!r}])"
+    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [after]
+
+
 def test_who_hammers_the_games_keys_does_not_begin_a_race_again(start, monkeypatch):
     app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
     for person in app.match.inputs:
@@ -379,16 +597,11 @@ def test_the_result_is_shown_and_enter_plays_again(start):
     assert max(app.match.boards[0].batch.record(0, final=True).score) == 5
     tap("return")
     turns(app, 2)
-    assert app.mode == window.OVER  # somebody still hammering keys does not miss the result
-    turns(app, window.A_MOMENT)
+    assert app.mode == window.OVER  # the first one brings the result at once …
     assert pygame.image.tobytes(app.surface, "RGB") != last_picture
     tap("return")
     turns(app, 2)
-    assert app.mode == window.OVER  # it has only just appeared
-    turns(app, window.CALM)
-    tap("return")
-    turns(app, 2)
-    assert app.mode == window.PLAYING
+    assert app.mode == window.PLAYING  # … and the next one leaves it
     assert app.match.played == 1
     assert sum(app.match.wins) == 1
 
@@ -569,6 +782,66 @@ def test_the_window_stays_alive_while_an_agent_loads(start):
     finally:
         go_on.set()
         app.close()
+
+
+def test_everything_is_compiled_and_decided_before_the_first_page(start, make_game):
+    threads = []
+
+    class Watched(Still):
+        def act(self, actions):
+            super().act(actions)
+            threads.append(threading.current_thread().name)
+
+    game, compiling = make_game(SLIDE), []
+    load = lambda: compiling.extend(loop for path, loop in COMPILING if path == game.path)  # noqa: E731
+    app = start(game, HUMAN, Seat("agent", make=Watched, load=load, observation="objects"), ready=True)
+    assert {"step_slice", "objects_slice", "frame_slice"} <= set(compiling)  # before an agent, and torch with it, loads
+    assert app.mode == window.READY
+    assert threads == ["loader"]
+    compiled = {name: list(getattr(app.game.kernel, name).stats.cache_misses) for name in LOOPS}
+    tap("return")
+    turns(app, 20)
+    assert len(threads) > 1
+    assert {name: list(getattr(app.game.kernel, name).stats.cache_misses) for name in LOOPS} == compiled
+
+
+LOOPS = ("step_slice", "frame_slice", "mask_slice", "objects_slice")
+
+
+@pytest.mark.parametrize("name", ["pong", "connect_four", "breakout"])
+def test_a_rehearsal_ends_with_every_agents_first_decision(name):
+    game, made = games.load(name), []
+
+    def make(batch, rows):
+        made.append(Still(batch, rows))
+        return made[-1]
+
+    loading.rehearse(game, [HUMAN, Seat("agent", make=make)][-game.players :], seed=5)
+    assert [len(agent.ticks) for agent in made] == [1]
+
+
+def test_who_closes_the_window_while_it_compiles_waits_for_nothing_and_leaves_no_process(make_game):
+    game = make_game(SLIDE)
+    app = App(game, [HUMAN, BOT], size=(200, 200))
+    processes = list(precompile.RUNNING[game.path])
+    app.load(wait=False)
+    app.close()
+    assert not app._loader.is_alive()
+    assert [process.poll() is None for process in processes] == [False, False]
+    assert not [path for path, _ in COMPILING if path == game.path]
+
+
+def test_who_closes_the_window_while_an_agent_loads_ends_when_it_has(start):
+    loaded = threading.Event()
+
+    def load():
+        loaded.wait(0.2)
+        loaded.set()
+
+    app = App(games.load("pong"), [HUMAN, Seat("agent", make=Still, load=load)], size=(200, 200))
+    app.load(wait=False)
+    app.close()
+    assert loaded.is_set() and not app._loader.is_alive() and app.match is None
 
 
 def test_the_page_before_a_game_says_which_agent_it_is(start, monkeypatch):

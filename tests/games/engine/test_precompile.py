@@ -70,3 +70,18 @@ def test_nobody_compiles_on_when_the_caller_has_ended(cache, tmp_path):
     with pytest.raises(ProcessLookupError):
         os.kill(int(done.stdout), 0)
     assert not any(cache.rglob("*.nbc"))
+
+
+def test_one_process_may_compile_several_loops_and_ends_when_it_is_cancelled(make_game, cache, monkeypatch):
+    game = make_game(TALLY, "tally_together")
+    monkeypatch.setenv("SPARRING_CACHE", str(cache))
+    loops = ("frame_slice", "mask_slice")
+    assert precompile.compile_in_background(game, loops)
+    assert COMPILING[game.path, "frame_slice"]() == COMPILING[game.path, "mask_slice"]() == 0
+    assert game.is_compiled(*loops)
+    assert precompile.compile_in_background(game, "step_slice")
+    wait, [*_, process] = COMPILING[game.path, "step_slice"], precompile.RUNNING[game.path]
+    precompile.cancel(game)
+    assert process.poll() is not None
+    with pytest.raises(precompile.Cancelled):
+        wait()

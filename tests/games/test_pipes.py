@@ -1,0 +1,40 @@
+"""A command goes on quietly when nobody reads its output any more."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("command", [["play.py", "--help"], ["bench.py", "--help"], ["-m", "games.check", "--help"]])
+def test_a_reader_that_goes_away_gives_no_traceback(command):
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=None
+    )
+    process.stdout.close()  # before anything is printed
+    said = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), said) == (0, "")
+
+
+def test_what_is_printed_after_the_reader_has_gone_stops_nothing_and_what_came_before_is_whole():
+    code = (
+        "import sys, pathlib; from games.pipes import outlive_reader; outlive_reader()\n"
+        "print('é', 1, flush=True); sys.stdin.readline()\n"
+        "for _ in range(9): print('x' * 9999, flush=True)\n"
+        "print('on to the end', file=sys.stderr)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-X", "utf8", "-c", code],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+    )  # fmt: skip
+    assert process.stdout.readline() == "é 1\n"
+    process.stdout.close()
+    process.stdin.write("\n")
+    process.stdin.close()
+    assert process.stderr.read() == "on to the end\n"
+    process.stderr.close()
+    assert process.wait() == 0
