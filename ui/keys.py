@@ -10,6 +10,8 @@ from typing import Any
 
 import pygame
 
+import games.render  # noqa: F401 - it checks that pygame is pygame-ce, before anything here uses it
+
 # The keypad's keys by name, and what else they may stand for: digits, or arrows as without NumLock.
 KEYPAD: dict[str, tuple[str, ...]] = {**{f"[{digit}]": (str(digit),) for digit in range(10)}, "enter": ("return",)}
 for _digit, _arrow in ((8, "up"), (2, "down"), (4, "left"), (6, "right")):

@@ -433,7 +433,7 @@ def test_the_description_says_what_becomes_of_each_part(register, main, capsys):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ["ppo", pytest.param("dqn", marks=pytest.mark.slow)])
 def test_the_graph_takes_image_and_objects_and_decides_as_the_agent_does(algorithm, changes, register, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx, "GAMES", 10)
     monkeypatch.setattr(onnx, "DECISIONS", 30)

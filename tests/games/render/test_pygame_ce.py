@@ -23,7 +23,7 @@ def test_another_pygame_is_refused_with_what_to_do(monkeypatch):
         require_pygame_ce()
 
 
-@pytest.mark.parametrize("module", ["ui.window", "ui.text", "games.render.renderer", "games.render.glyphs"])
+@pytest.mark.parametrize("module", ["ui.window", "ui.keys", "ui.text", "games.render.renderer", "games.render.glyphs"])
 def test_all_that_draws_checks_it_first(tmp_path, module):
     (tmp_path / "pygame.py").write_text("BLEND_RGB_ADD = 1\nclass Surface: ...\n", "utf-8")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import {module}"
