@@ -1,5 +1,10 @@
 """Measure speed: python bench.py env, train, play, usual or since"""
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
+
 import argparse
 import contextlib
 import dataclasses
@@ -9,6 +14,7 @@ import sys
 from typing import Any
 
 import games
+from games import command
 from games.errors import UserError, nearest
 from speed.rows import Row, show
 
@@ -106,4 +112,4 @@ def targets(options: argparse.Namespace) -> list:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -1,0 +1,24 @@
+"""How a command ends: with its exit code, also by Ctrl-C, and never with a traceback of an interrupt.
+
+A command's file sets SIGINT to its default action before its imports: while they load, Ctrl-C ends the process at once,
+since nothing has begun.
+"""
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+
+def run(main: Callable[[], int | None]) -> NoReturn:
+    """Exit with what `main` returns; with 130 where Ctrl-C came and `main` had nothing to say about it."""
+    default = signal.getsignal(signal.SIGINT) == signal.SIG_DFL  # else it is ignored, as of a script's job in the background
+    if default:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        code = 130
+    if default:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the interpreter tidies up: nothing is left to be told
+    sys.exit(code)
