@@ -75,6 +75,7 @@ def run_all(options: argparse.Namespace) -> list[Report]:
     runs.silence()
     runs.prepare()
     place = Path(tempfile.mkdtemp(prefix="trust-"))
+    os.environ["TMPDIR"] = tempfile.tempdir = str(place)  # processes that are killed tidy nothing up
     try:
         return Pool(options, place).run()
     finally:
