@@ -8,6 +8,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from games.render.text import KEPT_FONTS
+
 
 @dataclass
 class Usage:
@@ -21,6 +23,11 @@ class Usage:
     def now(cls) -> "Usage":
         gc.collect()
         return cls(_resident(), len(os.listdir("/dev/fd")), threading.active_count())
+
+    def exceeds(self, before: "Usage", mebibytes: float) -> bool:
+        """Whether it is more than at another moment: by so much memory, by files that are no fonts, or by any thread."""
+        grown = self.mebibytes - before.mebibytes
+        return grown > mebibytes or self.files > before.files + KEPT_FONTS or self.threads > before.threads
 
     def growth(self, before: "Usage") -> str:
         """The growth since another moment, in words."""

@@ -57,8 +57,7 @@ def _soak(name: str, step: Callable[[], int], seconds: float, beat: Callable[[],
     late = Usage.now()
     early = early or late
     grown = late.growth(early)
-    fits = late.mebibytes - early.mebibytes < MOST_GROWTH and late.files <= early.files and late.threads <= early.threads
-    assert fits, f"{name} grew in {done:,} steps: {grown}"
+    assert not late.exceeds(early, MOST_GROWTH), f"{name} grew in {done:,} steps: {grown}"
     return [(f"steps of {name} ({grown})", done)]
 
 

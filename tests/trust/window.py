@@ -53,9 +53,8 @@ def campaign(home: Path, references: object, seed: int, quick: bool, only: str |
             _session(chance, (100 if quick else SESSION) - counted["events"], counted, beat)
         usage.append(Usage.now())
         if len(usage) > WARM + 1:
-            grown, small = usage[-1].growth(usage[WARM]), usage[-1].mebibytes - usage[WARM].mebibytes < MOST_GROWTH
-            same = usage[-1].files <= usage[WARM].files + 2 and usage[-1].threads <= usage[WARM].threads
-            assert small and same, f"It grew: {grown}"
+            grown = usage[-1].growth(usage[WARM])
+            assert not usage[-1].exceeds(usage[WARM], MOST_GROWTH), f"It grew: {grown}"
             if len(usage) == len(names):
                 counted[f"windows that grew it by {grown}"] += len(usage) - WARM
         return list(counted.items())
