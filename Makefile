@@ -14,13 +14,14 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 CPU_ONLY = $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 
-.PHONY: help setup train play bench test test-all
+.PHONY: help setup train play bench test test-all trust
 
 help:
 	@echo "make train GAME=pong    train an agent from pixels, about a minute"
 	@echo "make play GAME=pong     play against the best agent at hand"
 	@echo "make test               formatting, types, floors and tests, a few minutes"
 	@echo "make test-all           the slow proofs too"
+	@echo "make trust              kills, damaged files, full disks, signals: is anything lost? Up to 20 minutes"
 	@echo "make bench BENCH=env    measure speed: env, train, play or usual; BENCH='since HEAD~3': than before"
 	@echo "make setup              only make .venv and install; the others do it by themselves"
 	@echo
@@ -65,3 +66,6 @@ test: $(READY)
 # One after the other: the slow proofs measure time and kill.
 test-all: test
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+trust: $(READY)
+	$(BIN)/python -m tests.trust $(ARGS)

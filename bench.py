@@ -1,5 +1,10 @@
 """Measure speed: python bench.py env, train, play, usual or since"""
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
+
 import argparse
 import contextlib
 import dataclasses
@@ -9,8 +14,8 @@ import sys
 from typing import Any
 
 import games
+from games import command
 from games.errors import UserError, nearest
-from games.pipes import outlive_reader
 from speed.rows import Row, show
 
 EPILOG = """what is measured:
@@ -108,5 +113,4 @@ def targets(options: argparse.Namespace) -> list:
 
 
 if __name__ == "__main__":
-    outlive_reader()
-    sys.exit(main())
+    command.run(main)

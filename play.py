@@ -1,5 +1,10 @@
 """Play a game against a trained agent, watch two agents, or let them play many games: python play.py pong"""
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
+
 import argparse
 import functools
 import sys
@@ -8,8 +13,8 @@ from pathlib import Path
 import games
 from agents.core.game_names import is_gym
 from agents.core.json_output import only_json, print_json
+from games import command
 from games.errors import UserError
-from games.pipes import outlive_reader
 
 EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder;
 with --trust-pickle also of what Stable-Baselines3 saved
@@ -237,5 +242,4 @@ def size_of(text: str | None) -> tuple[int, int] | None:
 
 
 if __name__ == "__main__":
-    outlive_reader()
-    sys.exit(main())
+    command.run(main)

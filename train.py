@@ -1,8 +1,11 @@
 """Train an agent: python train.py pong"""
 
+import signal
 import time
 
 STARTED = time.perf_counter()
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
 
 import argparse  # noqa: E402 - the clock starts first
 import os  # noqa: E402
@@ -13,8 +16,8 @@ from pathlib import Path  # noqa: E402
 import games  # noqa: E402
 from agents.core.game_names import is_gym  # noqa: E402
 from agents.core.json_output import only_json, print_json  # noqa: E402
+from games import command  # noqa: E402
 from games.errors import EnvironmentFailed, UserError  # noqa: E402
-from games.pipes import outlive_reader  # noqa: E402
 
 EPILOG = """examples:
   python train.py pong                                     the game's own recipe
@@ -388,5 +391,4 @@ def train_seeds(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    outlive_reader()
-    sys.exit(main())
+    command.run(main)

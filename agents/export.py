@@ -3,6 +3,11 @@
 `agents.bridges.onnx` documents the graph's inputs and outputs.
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
+
 import argparse
 import sys
 from pathlib import Path
@@ -15,8 +20,8 @@ from agents.bridges.game_loader import load_game
 from agents.core.game_names import bare_id, is_gym
 from agents.play.agent import Agent
 from agents.play.agent_info import AgentInfo, peek
+from games import command
 from games.errors import UserError
-from games.pipes import outlive_reader
 
 
 def _named_in(path: Path, info: AgentInfo) -> str:
@@ -61,5 +66,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    outlive_reader()
-    sys.exit(main())
+    command.run(main)

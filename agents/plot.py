@@ -4,13 +4,18 @@ The mean over the runs of the same game and learner (algorithm, network, memory,
 and its 95 % interval by Student's t. A curve ends where the first of its runs ends.
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
+
 import argparse
 import sys
 from pathlib import Path
 
 from agents.training.learning_curves import write
+from games import command
 from games.errors import UserError
-from games.pipes import outlive_reader
 
 
 def main() -> int:
@@ -33,5 +38,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    outlive_reader()
-    sys.exit(main())
+    command.run(main)

@@ -98,6 +98,8 @@ RULES = [
     (r": (pip|pre-commit) ", Not("needs the network, and another package")),
     (r": python -m venv", Not("makes another virtual environment")),
     (r": python -m tests\.golden", Not("records golden games anew, in the checkout")),
+    (r": python -m tests\.trust .*--quick", Not("tests/test_trust.py runs it, with the other campaigns")),
+    (r": python -m tests\.trust", Not("takes minutes; tests/test_trust.py runs all campaigns, quickly")),
     (r": pytest -k NAME$", Not("runs the tests that the reader chooses")),
     (r"gym:(MinAtar|LunarLander|minigrid)", Not("needs another package")),
     (r": python bench\.py (env|train|usual)( ppo| dqn)?$", Not("takes minutes or hours; tests/test_bench.py runs it, quickly")),

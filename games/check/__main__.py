@@ -1,15 +1,20 @@
 """The command: `python -m games.check pong ./my_game.py`."""
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
+
 import argparse
 import json
 import os
 import sys
 
 import games
+from games import command
 from games.check import CHECKS, CheckResult, run_checks
 from games.check.process import child
 from games.errors import UserError, nearest
-from games.pipes import outlive_reader
 
 
 def show(console, result: CheckResult) -> None:
@@ -73,5 +78,4 @@ def main(arguments: list[str] | None = None) -> int:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         sys.exit(child(*sys.argv[2:]))
-    outlive_reader()
-    sys.exit(main())
+    command.run(main)

@@ -21,6 +21,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from games.engine import kept_code
+
 _IMPORTED = time.time()
 KEPT_VERSIONS = 8  # compiled versions kept of a game or module; older ones are deleted
 
@@ -80,7 +82,7 @@ def versioned(name: str, sources: Iterable[Path], more: str = "", editable: Path
     digest, files = hashlib.sha256(), sorted(sources)
     for file in files:
         digest.update(f"{file.name}\0".encode() + file.read_bytes())
-    digest.update(f"{more} {numba.__version__} {np.__version__} {platform.python_version()}".encode())
+    digest.update(f"{more} {kept_code.FORMAT} {numba.__version__} {np.__version__} {platform.python_version()}".encode())
     place = root()
     folder = place / f"{name}-{digest.hexdigest()[:16]}"
     try:
@@ -112,8 +114,9 @@ def compiled(function: Callable[..., Any]) -> Any:
     The loop may call others of its own file only: the cache goes by that file. NUMBA_CACHE_DIR, where it is set, is used.
     """
     declare = numba.njit(nogil=True, cache=True)
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        return declare(function)
     source = Path(function.__code__.co_filename)
-    with numba_caches_in(versioned(f"loops-{source.stem}", [source])):
-        return declare(function)
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    with contextlib.nullcontext() if named else numba_caches_in(versioned(f"loops-{source.stem}", [source])):
+        loop = declare(function)
+    kept_code.protect(loop)
+    return loop

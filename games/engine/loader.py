@@ -24,7 +24,7 @@ import numpy as np
 
 import games
 from games import core, heading
-from games.engine import cache, contract
+from games.engine import cache, contract, kept_code
 from games.errors import UserError
 
 HERE = Path(__file__).parent
@@ -362,6 +362,7 @@ def _load_kernel(game: Game) -> types.ModuleType:
         spec.loader.exec_module(module)
     for value in list(vars(module).values()):
         if isinstance(value, numba.core.dispatcher.Dispatcher) and value.__module__ == name:
+            kept_code.protect(value)
             _wrap_compile(game, value)
     return module
 

@@ -10,6 +10,7 @@ from games.render.glyphs import FONT, GLYPHS
 Colour = tuple[int, int, int]
 
 KEPT = 400  # rendered texts in the cache
+KEPT_FONTS = 24  # sizes of the font, each of which is an open file; a page has some eight
 LARGER = 4  # text is rendered so many times larger and scaled down, so that letters lie at fractions of a pixel
 
 
@@ -35,6 +36,8 @@ class TextRenderer:
     def _font(self, size: float) -> pygame.font.Font:
         height = max(int(size), 8) * LARGER
         if height not in self._fonts:
+            if len(self._fonts) >= KEPT_FONTS:
+                self._fonts.clear()
             self._fonts[height] = pygame.font.Font(FONT, height)
         return self._fonts[height]
 

@@ -584,6 +584,15 @@ def test_a_heart_is_drawn_where_the_font_has_none(start):
     assert kind.width("3 ♥", 40) == pytest.approx(kind.width("3 ", 40) + kind.width("♥", 40))
 
 
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="counts open files")
+def test_a_window_that_is_dragged_through_many_sizes_opens_no_more_and_more_files(start):
+    kind = start("breakout", HUMAN).screen.text
+    before = len(os.listdir("/dev/fd"))
+    for size in range(8, 200):
+        kind.render("Breakout", size, (255, 255, 255))
+    assert len(os.listdir("/dev/fd")) <= before + 24
+
+
 def test_one_participant_has_one_picture(start):
     app = start("breakout", HUMAN)
     assert app.screen.pictures == len(app.match.boards) == 1

@@ -3,55 +3,21 @@
 The checkpoints are those of `tests/written_before`: PPO with a memory in a game of turns, DQN with a prioritised replay.
 """
 
-import shutil
+import contextlib
+import random
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-import games
 from agents.core import tensor_file
-from agents.core.distributed import ProcessGroup
-from agents.training.config import ALGORITHMS, opponents_of, read_config
-from agents.training.run_checkpoint import CHECKPOINT, restore_checkpoint
-from games.errors import UserError
 from tests import resealed
+from tests.trust.sealed_checkpoints import Patient
 
 BEFORE = Path(__file__).parents[2] / "written_before" / "0.1.0"
 RUNS = {"ppo": BEFORE / "connect_four" / "ppo-lstm", "dqn": BEFORE / "pong" / "dqn"}
-
-
-class Patient:
-    """A learner that restores changed checkpoints, one after the other."""
-
-    def __init__(self, run, folder):
-        self.folder = folder
-        shutil.copytree(run, folder)
-        config = read_config(folder)
-        kind, _, _ = ALGORITHMS[config.algorithm]
-        game = games.load(config.game)
-        self.learner = kind(game, config.learner, 1, opponents_of(config.opponents, game, "cpu"))
-        self.tensors, self.meta = tensor_file.load(folder / CHECKPOINT, "checkpoint")
-
-    def takes(self, tensors, **changes):
-        """Whether it takes a checkpoint of these tensors; then it plays and learns."""
-        resealed.write(self.folder / CHECKPOINT, tensors, self.meta, **changes)
-        try:
-            restore_checkpoint(self.folder, self.learner, ProcessGroup())
-        except UserError:
-            return False
-        self.learner.iterate(lambda: 0.5)
-        return True
-
-    def put(self, name, value, place=-1):
-        """The tensors with a number of one of them changed."""
-        changed = self.tensors[name].clone()
-        changed.reshape(-1)[place] = torch.as_tensor(value).to(changed.dtype)
-        return {**self.tensors, name: changed}
 
 
 @pytest.fixture(scope="module")
@@ -137,29 +103,12 @@ def test_a_replays_file_that_does_not_fit_is_refused_before_it_fills_the_memory(
         path.write_bytes(kept)
 
 
-def any_number_is_refused_or_goes_on(patient, examples, **more):
-    keys = [key for key in patient.tensors if not key.startswith(("network.", "optimizer.", "own.target."))]
-
-    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), **more)
-    @given(st.sampled_from(keys), st.integers(0, 1 << 30), st.integers(-(1 << 63), (1 << 63) - 1))
-    def check(key, place, number):
-        tensor = patient.tensors[key]
-        changed = tensor.clone().reshape(-1)
-        if len(changed) == 0:
-            return
-        raw = changed.view(torch.uint8) if tensor.dtype != torch.bool else changed
-        raw[place % len(raw)] = number % 256 if tensor.dtype != torch.bool else bool(number % 2)
-        patient.takes({**patient.tensors, key: changed.reshape(tensor.shape)})
-
-    check()
-
-
 @pytest.mark.parametrize("name", RUNS)
-def test_any_number_is_refused_or_goes_on(name, patients):
-    any_number_is_refused_or_goes_on(patients[name], 30, derandomize=True)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", RUNS)
-def test_any_of_thousands_of_numbers_is_refused_or_goes_on(name, patients):
-    any_number_is_refused_or_goes_on(patients[name], 2000)
+def test_any_change_is_refused_or_goes_on(name, patients):
+    """30 here; `python -m tests.trust resealed` makes thousands."""
+    chance, taken = random.Random(1), 0
+    for _ in range(30):
+        _, tensors, changes = patients[name].any_change(chance)
+        with contextlib.suppress(FloatingPointError):  # the trainer says in words that a number is not finite
+            taken += patients[name].takes(tensors, **changes)
+    assert 0 < taken < 30

@@ -105,3 +105,61 @@ def test_what_is_compiled_once_is_loaded_by_the_next_process(tmp_path):
     hits = [subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout.strip() for _ in range(2)]
     assert hits == ["0", "1"]
     assert len(list(tmp_path.glob("loops-sum_tree-*"))) == 1
+
+
+# --- files of compiled code -----------------------------------------------------------------------------------------
+
+LOOP = """
+from games.engine.cache import compiled
+
+@compiled
+def double(x):
+    return 2 * x
+"""
+USED = "import own; print(own.double(21), sum(own.double.stats.cache_hits.values()))"
+
+
+@pytest.fixture
+def use(tmp_path):
+    """`use()`: the result of a compiled loop in a process of its own, and how often it came from the cache; after some code."""
+    (tmp_path / "own.py").write_text(LOOP, "utf-8")
+    env = {**os.environ, "SPARRING_CACHE": str(tmp_path / "cache"), "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+
+    def call(before=""):
+        code = f"{before}\n{USED}"
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        return done.stdout.strip()
+
+    return call
+
+
+@pytest.mark.parametrize(("ending", "damage"), [("nbi", "cut"), ("nbc", "a bit"), ("nbc", "empty")])
+def test_a_damaged_file_of_compiled_code_is_compiled_anew(use, tmp_path, ending, damage):
+    assert use() == "42 0"
+    (file,) = (tmp_path / "cache").rglob(f"*.{ending}")
+    data = file.read_bytes()
+    turned = data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 4]) + data[len(data) // 2 + 1 :]
+    file.write_bytes({"a bit": turned, "cut": data[:-9], "empty": b""}[damage])
+    assert use() == "42 0"
+    assert use() == "42 1", "and kept again"
+
+
+# The disk is full after the first file.
+FULL = """
+from numba.core import caching
+import builtins, errno, itertools
+count, real = itertools.count(), builtins.open
+def opened(path, mode="r", *rest, **more):
+    if "w" in mode and next(count):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return real(path, mode, *rest, **more)
+caching.open = opened
+"""
+
+
+def test_a_full_disk_does_not_keep_a_loop_from_being_used(use):
+    assert use(FULL) == "42 0"
+    assert use() == "42 0", "there is an index, and no code"
+    assert use() == "42 1"

@@ -1,0 +1,30 @@
+"""How a command ends: with its exit code, also by Ctrl-C, and never with a traceback of an interrupt.
+
+A command's file sets SIGINT to its default action before its imports: while they load, Ctrl-C ends the process at once,
+since nothing has begun.
+"""
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from games.pipes import outlive_reader
+
+
+def run(main: Callable[[], int | None]) -> NoReturn:
+    """Exit with what `main` returns; with 130 where Ctrl-C came and `main` had nothing to say about it.
+
+    A reader of standard output that goes away, as `| head` does, ends nothing.
+    """
+    default = signal.getsignal(signal.SIGINT) == signal.SIG_DFL  # else it is ignored, as of a script's job in the background
+    if default:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    outlive_reader()
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        code = 130
+    if default:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the interpreter tidies up: nothing is left to be told
+    sys.exit(code)
