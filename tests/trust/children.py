@@ -48,6 +48,11 @@ class Outcome:
         }
 
 
+def patience(seconds: float) -> float:
+    """A time limit on this machine now: many times longer where other programs want its cores."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def fork(call: Callable[[], int], output: Path) -> int:
     """Run `call` in a child, which exits with what it returns; the child's number."""
     sys.stdout.flush()
@@ -115,9 +120,9 @@ def kill(pid: int) -> int:
 
 def wait(pid: int, output: Path, seconds: float) -> Outcome:
     """Wait for the end of a child; one that takes longer is told to say where it is, and ended."""
-    limit = time.monotonic() + seconds
+    began = time.monotonic()
     while (code := ended(pid)) is None:
-        if time.monotonic() > limit:
+        if time.monotonic() > began + patience(seconds):
             return Outcome(abort(pid), output.read_text("utf-8", "replace"), hung=True)
         time.sleep(0.002)
     return Outcome(code, output.read_text("utf-8", "replace"))
@@ -206,11 +211,11 @@ def run_cases(
 
 def _watch(pid: int, pulse: Pulse, seconds: float) -> int | None:
     """The exit code of a child; None for one whose heart stood still for so long, which is ended."""
-    seen, limit = pulse.read(), time.monotonic() + seconds
+    seen, began = pulse.read(), time.monotonic()
     while (code := ended(pid)) is None:
         if (now := pulse.read()) != seen:
-            seen, limit = now, time.monotonic() + seconds
-        if time.monotonic() > limit:
+            seen, began = now, time.monotonic()
+        if time.monotonic() > began + patience(seconds):
             abort(pid)
             return None
         time.sleep(0.01)

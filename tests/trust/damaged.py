@@ -17,7 +17,7 @@ from tests.trust import runs
 from tests.trust.children import run_cases
 from tests.trust.report import Report
 
-LIMIT = 120.0
+LIMIT = 60.0
 EACH = 50  # damages of a case
 LEARNERS = ("ppo-lstm-connect_four", "dqn-cnn-pong")
 SEALED = {"agent.safetensors": "agent", CHECKPOINT: "checkpoint", "replay": "replay"}  # files with a checksum

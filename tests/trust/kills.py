@@ -75,7 +75,7 @@ def _run(report, fell, learner, words, place, whole, chance, kills) -> int:
 def _kill(pid: int, chance: random.Random) -> bool:
     """Kill a child at a random moment, most often in a stage that is chosen; False if it had ended."""
     aim = chance.choice(list(AIMS))
-    times, limit = chance.randint(1, 4), time.monotonic() + runs.LIMIT
+    times, limit = chance.randint(1, 4), time.monotonic() + children.patience(runs.LIMIT)
     while aim and SHOWN.entered(aim) < times and not SHOWN.entered("finishing") and children.ended(pid) is None:
         if time.monotonic() > limit:
             return False  # it hangs: who waits for its end will say so

@@ -17,7 +17,7 @@ from tests.trust.children import run_cases
 from tests.trust.report import Report
 from tests.trust.sealed_checkpoints import Patient
 
-LIMIT = 120.0  # seconds that a single checkpoint may take
+LIMIT = 60.0  # seconds that a single checkpoint may take
 EACH = 50  # checkpoints of a case
 
 

@@ -18,7 +18,7 @@ from tests.trust import children, stages
 from tests.trust.children import Outcome
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 300.0  # seconds that a sitting may take: one or two where nothing else runs, and many times that beside a test suite
+LIMIT = 120.0  # seconds that a sitting may take: one or two where nothing else runs (`children.patience`)
 TIMES = ("time/fps", "time/time_elapsed", "perf/")
 
 TINY = {

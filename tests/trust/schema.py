@@ -13,7 +13,7 @@ from tests.trust import changed_files
 from tests.trust.children import run_cases
 from tests.trust.report import Report
 
-LIMIT = 120.0  # seconds that a single file may take
+LIMIT = 60.0  # seconds that a single file may take
 EACH = 250  # examples of a case
 
 

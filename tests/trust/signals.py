@@ -118,7 +118,7 @@ def _stop(report, fell, case, pid, output, aim, numbers, chance) -> bool:
 
 def _await(pid: int, aim: str, chance: random.Random) -> str:
     """Wait for a random moment in a stage of a child, or in the life of a command."""
-    limit = time.monotonic() + runs.LIMIT
+    limit = time.monotonic() + children.patience(runs.LIMIT)
     if aim == COMMAND:
         time.sleep(chance.uniform(0.0, 1.0) ** 2 * SECONDS)  # more of them early
         return COMMAND

@@ -14,7 +14,7 @@ from tests.trust.report import Report
 from tests.trust.resources import Usage
 from tests.trust.sealed_checkpoints import Patient
 
-LIMIT = 120.0
+LIMIT = 60.0
 MOST_GROWTH = 24.0  # MiB, from a third of the time on
 SECONDS = 30.0  # of each of the six below
 

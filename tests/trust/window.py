@@ -11,7 +11,7 @@ from tests.trust.report import Report
 from tests.trust.resources import Usage
 from tests.trust.runs import ROOT
 
-LIMIT = 120.0
+LIMIT = 60.0
 SESSION = 250  # events of a window, until it is closed
 WARM = 20  # cases until all games and agents are loaded
 MOST_GROWTH = 40.0  # MiB, from then on
