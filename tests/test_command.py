@@ -43,9 +43,10 @@ def default_action():
 
 
 def code_of(main):
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", io.StringIO())  # which a command may replace
-        command.run(main)
+        with pytest.raises(SystemExit) as ended:
+            command.run(main)
     return ended.value.code
 
 

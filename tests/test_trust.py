@@ -25,12 +25,13 @@ def test_the_campaigns_in_short_lose_nothing():
     assert done.returncode == 0, done.stdout + done.stderr
     reports = json.loads(done.stdout)["campaigns"]
     assert [report["campaign"] for report in reports] == list(CAMPAIGNS)
-    assert all(sum(report["tried"].values()) > 3 and not report["problems"] for report in reports)
+    assert all(sum(report["tried"].values()) > 1 and not report["problems"] for report in reports)
 
 
 def test_a_campaign_that_is_not_there_is_told():
     done = python("-m", "tests.trust", "kill")
-    assert (done.returncode, done.stderr) == (2, "error: There is no campaign 'kill'.\nDid you mean 'kills'?\n")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: There is no campaign 'kill'.\nDid you mean 'kills'? Known: damaged, ")
 
 
 CASES = """

@@ -86,7 +86,7 @@ class Disk:
 
 
 def campaign(home: Path, references: runs.Reference, seed: int, quick: bool, only: str | None) -> Report:
-    """Each write of a PPO's and of a DQN's run (its replay is a file of its own); quick: three of the latter's."""
+    """Each write of a PPO's and of a DQN's run (its replay is a file of its own); quick: one of the latter's."""
     report = Report("full_disk")
     report.tried.update({"writes that fail": 0, "runs compared": 0})
     for learner in ["dqn-cnn-pong"] if quick else ["dqn-cnn-pong", "ppo-lstm-connect_four"]:
@@ -96,7 +96,7 @@ def campaign(home: Path, references: runs.Reference, seed: int, quick: bool, onl
         whole = references.folder(words)
         writes = _count(words, home)
         chance = random.Random(f"{seed} {learner}")
-        numbers = sorted(chance.sample(range(writes), 3)) if quick else range(writes)
+        numbers = sorted(chance.sample(range(writes), 1)) if quick else range(writes)
         for number in numbers:
             case = f"{learner}-{number}"
             if only in (None, case):

@@ -26,7 +26,7 @@ SECONDS = 12.0  # that such a process lives here, about
 
 
 def campaign(home: Path, references: runs.Reference, seed: int, quick: bool, only: str | None) -> Report:
-    """Each stage and signal, once and twice, in four learners by turns; and whole commands. Quick: three cases."""
+    """Each stage and signal, once and twice, in four learners by turns; and whole commands. Quick: two cases."""
     report, fell = Report("signals"), Counter()
     report.tried.update({"runs": 0, "signals": 0, "runs compared": 0})
     cases = [f"{aim}-{number.name}-{times}" for aim in AIMS for number in NUMBERS for times in ("once", "twice")]
@@ -35,9 +35,6 @@ def campaign(home: Path, references: runs.Reference, seed: int, quick: bool, onl
         cases = [
             "collecting-SIGINT-once",
             "saving-SIGTERM-twice",
-            "evaluating-SIGHUP-once",
-            "starting-SIGINT-once",
-            "command-0",
         ]
     for place, case in enumerate(cases):
         if only in (None, case):

@@ -41,9 +41,9 @@ KEYS = (
 
 
 def campaign(home: Path, references: object, seed: int, quick: bool, only: str | None) -> Report:
-    """20,000 events in 80 windows; quick: 500 in 5 windows."""
+    """20,000 events in 80 windows; quick: 200 in 2 windows."""
     report = Report("window")
-    names = [f"window-{number}" for number in range(5 if quick else 80)]
+    names = [f"window-{number}" for number in range(2 if quick else 80)]
     names = [name for name in names if only in (None, name)]
     usage: list[Usage] = []
 

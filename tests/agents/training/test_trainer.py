@@ -167,6 +167,7 @@ def kill_and_resume(words, whole, home, kills, seed):
     return killed
 
 
+@pytest.mark.slow
 def test_killed_run_resumes_to_the_same_weights(tmp_path, uninterrupted):
     assert kill_and_resume(PONG, uninterrupted(PONG), tmp_path, kills=2, seed=1) == 2
 
