@@ -99,7 +99,7 @@ RULES = [
     (r": python -m venv", Not("makes another virtual environment")),
     (r": python -m tests\.golden", Not("records golden games anew, in the checkout")),
     (r": pytest -k NAME$", Not("runs the tests that the reader chooses")),
-    (r"gym:(MinAtar|LunarLander|minigrid)", Not("needs another package")),
+    (r"gym:(MinAtar|LunarLander|minigrid|popgym)", Not("needs another package")),
     (r": python bench\.py (env|train|usual)( ppo| dqn)?$", Not("takes minutes or hours; tests/test_bench.py runs it, quickly")),
     (r": python bench\.py play$", Not("takes two minutes; the command below it is run")),
     (r": python bench\.py since ", Not("takes minutes to hours, and needs an older commit")),
