@@ -113,8 +113,11 @@ def _in_words(text: str) -> str:
 
     >>> _in_words("Expected `int | null`, got `str` - at `$.seed`"), _in_words("JSON is malformed: invalid character (byte 0)")
     ('expected a whole number or null, got a text', 'JSON is malformed: invalid character (byte 0)')
+    >>> _in_words("Invalid enum value 'tpu' - at `$.device`")
+    'expected one of a few words'
     """
     text = text.partition(" - at ")[0]
+    text = re.sub(r"^Invalid enum value .*", "Expected one of a few words", text)  # the caller shows which it is
     text = re.sub(r"`([\w |]+)`", lambda match: " or ".join(KINDS.get(kind, kind) for kind in match[1].split(" | ")), text)
     return text[0].lower() + text[1:] if text.startswith(("Expected", "Number", "Integer", "Input", "Invalid")) else text
 

@@ -50,7 +50,10 @@ RANGES: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 
 # What each word in an agent's file may be; networks, of which users have their own, are looked up when they are built.
-CHOICES: dict[str, tuple[str, ...]] = {"observation": ("pixels", "planes", "objects"), "memory": ("none", "lstm")}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "observation": ("pixels", "planes", "objects", f"pixels{OBJECTS_TOO}", f"planes{OBJECTS_TOO}"),
+    "memory": ("none", "lstm"),
+}
 
 
 def typed(name: str, value: Any, kind: type) -> Any:

@@ -7,10 +7,12 @@ Nothing is imported that the user has not named on the command line; Gymnasium's
 import difflib
 import importlib
 import os
+import re
 import sys
 import warnings
 import weakref
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -162,6 +164,11 @@ def _spec(env_id: str) -> Any:
     except gymnasium.error.Error as error:
         close = difflib.get_close_matches(bare, list(gymnasium.registry), n=1, cutoff=0.5)
         hint = f"Did you mean '{GYM}{f'{module}:' if module else ''}{close[0]}'?\n" if close else ""
+        if submodule := _naming(module, bare):
+            raise UserError(
+                f"There is no Gymnasium environment '{bare}' after importing {module}.\n"
+                f"{submodule} names it: {GYM}{submodule}:{bare}"
+            ) from error
         if module:  # it has been imported
             raise UserError(
                 f"There is no Gymnasium environment '{bare}' after importing {module}.\n{hint}"
@@ -171,6 +178,17 @@ def _spec(env_id: str) -> Any:
             f"There is no Gymnasium environment '{bare}'.\n{hint}"
             f"One that a module of its own registers: {GYM}my_module:{bare if not close else 'MyEnv-v0'}"
         ) from error
+
+
+def _naming(package: str, bare: str) -> str:
+    """The first module of an imported package whose file holds an id in quotes, read but not imported; empty if none does."""
+    quoted = re.compile(rf"""["']{re.escape(bare)}["']""")
+    for folder in map(Path, getattr(sys.modules.get(package), "__path__", [])):
+        for file in sorted(folder.rglob("*.py"), key=lambda file: (len(file.parts), file)):
+            with suppress(OSError, ValueError):  # not to be read, or no text
+                if quoted.search(file.read_text("utf-8")):
+                    return ".".join([package, *file.relative_to(folder).with_suffix("").parts]).removesuffix(".__init__")
+    return ""
 
 
 def _import(module: str, env_id: str) -> None:

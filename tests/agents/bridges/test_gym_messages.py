@@ -93,3 +93,16 @@ def test_a_package_that_is_installed_and_does_not_load_is_not_told_to_be_install
     with pytest.raises(UserError) as error:
         load_game("gym:ALE/Pong-v5")
     assert "pip install" not in str(error.value) and "libstdc++.so.6" in str(error.value)
+
+
+def test_the_module_of_a_package_that_registers_the_environment_is_named(monkeypatch, tmp_path):
+    """As VizDoom's: importing vizdoom registers nothing, vizdoom.gymnasium_wrapper does."""
+    (tmp_path / "shallow_package" / "deep" / "envs").mkdir(parents=True)
+    (tmp_path / "shallow_package" / "__init__.py").write_text("")
+    (tmp_path / "shallow_package" / "other.py").write_bytes(b"\xff '\x00")
+    (tmp_path / "shallow_package" / "deep" / "envs" / "__init__.py").write_text("register(\n    id='Deep-v0')\nraise SystemExit\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"shallow_package\.deep\.envs names it: gym:shallow_package\.deep\.envs:Deep-v0$"):
+        load_game("gym:shallow_package:Deep-v0")
+    with pytest.raises(UserError, match=r"It must call gymnasium\.register\(\"Deep-v\""):
+        load_game("gym:shallow_package:Deep-v")

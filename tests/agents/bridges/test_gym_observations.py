@@ -14,10 +14,11 @@ from agents.algorithms.ppo import PPO, PPOSettings
 from agents.bridges import onnx
 from agents.bridges.gym.arena import GymArena
 from agents.bridges.gym.evaluation import evaluate
-from agents.bridges.gym.game import RECIPES, GymGame
+from agents.bridges.gym.game import RECIPES, GymGame, load
 from agents.bridges.gym.observation_adapter import ObservationAdapter
 from agents.networks.inputs import split_frames
 from agents.play.agent import Agent, build_network
+from agents.play.agent_info import read_run
 from agents.play.description import describe_network
 from agents.play.seats import Participant
 from agents.training.config import ALGORITHMS, resolve
@@ -375,6 +376,20 @@ def test_any_network_for_images_takes_objects_beside_them(register, network):
     for observation in ("pixels+objects", "planes+objects", "planes"):
         learner = learner_of(game, network=network, observation=observation, size=36, stack=2, n_envs=2)
         learner.iterate(lambda: 0.0)
+
+
+@pytest.mark.parametrize("changes", [{}, {"observation": "pixels+objects", "network": "patch", "size": 12, "codes": 0}], ids=str)
+def test_a_run_that_sees_an_image_and_numbers_is_evaluated_played_and_resumed(changes, register, main, tmp_path):
+    """What it sees has names that files of agents and of runs must know: planes+objects, pixels+objects."""
+    name, few = register().name, {"threads": 1, "n_envs": 8, "eval_games": 2, "final_games": 2, "gif": "false", **changes}
+    words = [word for each, value in few.items() for word in ("--set", f"{each}={value}")]
+    code, _, error = main(name, "--steps", 500, "--name", "seen", *words)
+    assert code == 0, error
+    folder = next(tmp_path.glob("*/seen"))
+    assert Agent.load(folder / "agent.safetensors", load(name)).info.settings.observation.endswith("+objects")
+    assert read_run(folder).agent.settings.observation.endswith("+objects")
+    code, _, error = main(name, "--resume", folder, "--steps", 900)
+    assert code == 0, error
 
 
 def test_a_network_of_ones_own_takes_the_image_and_objects_are_beside_it(register, tmp_path):

@@ -101,7 +101,7 @@ def test_text_that_is_no_object_of_ours_is_told_in_words(text, says, tmp_path):
         ("seed", 1.0, "seed: expected a whole number, not 1.0"),
         ("game", 7, "game: expected a text, not 7"),
         ("opponents", "bot", "opponents: expected a list, not 'bot'"),
-        ("device", "tpu", "device: invalid enum value 'tpu'"),
+        ("device", "tpu", "device: expected one of a few words, not 'tpu'"),
         ("game", "x" * 10_000, "game: expected a text of length <= 200, not 'xxx"),
         ("opponents", ["bot", "bot"], "2 opponents and digests of 1"),
         ("time_limit", -1.0, "time_limit: expected a number > 0.0, not -1.0"),

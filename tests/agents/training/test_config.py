@@ -231,7 +231,7 @@ def test_a_config_comes_back_as_it_was(main, tmp_path):
         ({"game": "/tmp/evil.py"}, "Name its file again"),
         ({"game": "check"}, "Name its file again"),
         ({"game_version": 99}, "version 99"),
-        ({"algorithm": "magic"}, "algorithm: invalid enum value 'magic'"),
+        ({"algorithm": "magic"}, "algorithm: expected one of a few words, not 'magic'"),
         ({"more": 1}, "an unknown name, 'more'"),
         ({"learner": {"n_envs": 0}}, "learner.n_envs: expected a whole number >= 1, not 0"),
         ({"written_by": "99.0.0", "more": 1}, "Sparring 99.0.0 wrote it, and this is 0.2.0: update Sparring"),
