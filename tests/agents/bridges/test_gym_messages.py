@@ -100,7 +100,9 @@ def test_the_module_of_a_package_that_registers_the_environment_is_named(monkeyp
     (tmp_path / "shallow_package" / "deep" / "envs").mkdir(parents=True)
     (tmp_path / "shallow_package" / "__init__.py").write_text("")
     (tmp_path / "shallow_package" / "other.py").write_bytes(b"\xff '\x00")
-    (tmp_path / "shallow_package" / "deep" / "envs" / "__init__.py").write_text("register(\n    id='Deep-v0')\nraise SystemExit\n")
+    (tmp_path / "shallow_package" / "deep" / "envs" / "__init__.py").write_text(
+        "register(\n    id='Deep-v0')\nraise SystemExit\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UserError, match=r"shallow_package\.deep\.envs names it: gym:shallow_package\.deep\.envs:Deep-v0$"):
         load_game("gym:shallow_package:Deep-v0")

@@ -373,7 +373,9 @@ def test_any_network_for_images_takes_objects_beside_them(register, network):
         learner.iterate(lambda: 0.0)
 
 
-@pytest.mark.parametrize("changes", [{}, {"observation": "pixels+objects", "network": "patch", "size": 12, "codes": 0}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{}, {"observation": "pixels+objects", "network": "patch", "size": 12, "codes": 0}], ids=str
+)
 def test_a_run_that_sees_an_image_and_numbers_is_evaluated_played_and_resumed(changes, register, main, tmp_path):
     """What it sees has names that files of agents and of runs must know: planes+objects, pixels+objects."""
     name, few = register().name, {"threads": 1, "n_envs": 8, "eval_games": 2, "final_games": 2, "gif": "false", **changes}
