@@ -367,9 +367,12 @@ def icon() -> pygame.Surface:
 
 
 def name_windows() -> None:
-    """Set the class of windows, by which desktops group them and find an icon; one that the user has set stays."""
+    """Set the class of windows, by which desktops group them and find an icon; one that the user has set stays.
+
+    Pygame has set it to the script's name by now: findings/pygame_names_the_window.sh.
+    """
     for variable in ("SDL_VIDEO_X11_WMCLASS", "SDL_VIDEO_WAYLAND_WMCLASS"):
-        if os.environ.get(variable) in (None, os.path.basename(sys.argv[0])):  # the second is set by Pygame, on X11
+        if os.environ.get(variable) in (None, os.path.basename(sys.argv[0])):
             os.environ[variable] = "Sparring"
 
 
