@@ -31,6 +31,7 @@ def rows(capsys):
     return run
 
 
+@pytest.mark.slow
 def test_env_gives_ticks_of_each_observation_beside_cart_pole_and_the_time_to_compile(rows):
     found = rows("env", "pong", "--quick")
     assert {
@@ -53,7 +54,7 @@ def test_env_gives_ticks_of_each_observation_beside_cart_pole_and_the_time_to_co
     "name, peer, same",
     [
         ("ppo lstm mlp", "sb3-contrib's RecurrentPPO", "2 × minibatches of 128"),
-        ("dqn small", "Stable-Baselines3", "a batch of 32 every 4 decisions"),
+        pytest.param("dqn small", "Stable-Baselines3", "a batch of 32 every 4 decisions", marks=pytest.mark.slow),
     ],
 )
 def test_train_gives_a_row_of_what_is_asked_for_beside_its_peer(rows, name, peer, same):

@@ -353,6 +353,7 @@ def test_a_reward_that_is_no_number_on_one_rank_stops_both(tmp_path):
     assert said[1] == ""
 
 
+@pytest.mark.slow
 def test_where_one_rank_is_killed_the_other_ends_and_says_so(tmp_path):
     words = [*QUICK, "--steps", "8000", "--runs", tmp_path, "--name", "x"]
     with two(WORKER, "train", tmp_path, "die", *words) as processes:

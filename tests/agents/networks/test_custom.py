@@ -167,6 +167,7 @@ def test_it_is_an_opponent_too_beside_another_network(main, my_net, tmp_path, fo
     assert main("--resume", run, "--steps", 900, "--quiet", "--network", my_net)[0] == 0
 
 
+@pytest.mark.slow
 def test_seeds_each_get_it_and_are_gone_on_with_by_it(main, my_net, tmp_path):
     words = [word for word in PPO if word != "--quiet"]
     code, out, err = main("pong", *words, "--network", my_net, "--seeds", 2, "--name", "many", "--json")

@@ -18,7 +18,14 @@ def test_an_agent_ships_for_every_game():
     assert {path.parent.name for path in AGENTS} == set(games.names())
 
 
-@pytest.mark.parametrize("path", AGENTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def shipped():
+    """The agents; that of Breakout, whose games are long, among the slow proofs."""
+    for path in AGENTS:
+        game = path.parent.name
+        yield pytest.param(path, id=f"{game}-{path.stem}", marks=pytest.mark.slow if game == "breakout" else ())
+
+
+@pytest.mark.parametrize("path", list(shipped()))
 def test_a_shipped_agent_plays_as_its_file_says(path):
     game = games.load(path.parent.name)
     agent = Agent.load(path, game)

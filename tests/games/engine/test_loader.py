@@ -347,7 +347,9 @@ def test_a_state_may_begin_like_that_of_another_game(cache, tmp_path):
         shutil.rmtree(cache)
 
 
-@pytest.mark.parametrize("how", ["import helper_of_walk", "from helper_of_walk import pace"])
+@pytest.mark.parametrize(
+    "how", ["import helper_of_walk", pytest.param("from helper_of_walk import pace", marks=pytest.mark.slow)]
+)
 def test_a_change_in_a_file_that_the_game_imports_is_seen(cache, tmp_path, monkeypatch, how):
     """numba itself serves the old game here."""
     helper = tmp_path / "helper_of_walk.py"

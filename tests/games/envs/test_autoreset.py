@@ -69,7 +69,9 @@ def walk(ours, theirs, steps, mode):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"observation": "objects"}, {"size": 20, "stack": 3, "seat": 1}], ids=["objects", "pixels"]
+    "settings",
+    [pytest.param({"observation": "objects"}, marks=pytest.mark.slow), {"size": 20, "stack": 3, "seat": 1}],
+    ids=["objects", "pixels"],
 )
 @pytest.mark.parametrize("mode", AutoresetMode)
 def test_every_mode_is_gymnasiums_own(cut, mode, settings):
