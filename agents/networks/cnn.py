@@ -51,7 +51,8 @@ def cosine_waves(patch: int, frames: int, channels: int) -> Tensor:
     """Initial weights [channels, frames * patch²]: the longest cosine waves over a patch, as in JPEG.
 
     Each wave comes twice: for the sum of the frames, and for the newest minus the oldest, which shows motion. Computed on
-    the CPU even where a network is made on the meta device: there these operations import torch's compiler, for seconds.
+    the CPU even where a network is made on the meta device: there these operations import torch's compiler, for seconds
+    (findings/torch_meta_device_imports_the_compiler.sh).
     """
     with torch.device("cpu"):
         return _cosine_waves(patch, frames, channels)
