@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agents.core.signals import ending_signals
 from games.errors import UserError, nearest
-from tests.trust import children, runs
+from tests.trust import children, runs, stages
 from tests.trust.report import Report
 
 CAMPAIGNS = {
@@ -108,6 +108,7 @@ class Pool:
     def _campaign(self, name: str) -> int:
         """One campaign, in its process; its report goes into a file."""
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        stages.SHOWN.renew()
         home = self.place / name
         home.mkdir()
         try:

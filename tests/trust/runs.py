@@ -81,7 +81,10 @@ def begin(words: Sequence[object], output: Path, sitting: int = 0, first: Callab
         event_file.socket.gethostname = lambda: f"sitting{sitting:05d}"
         sys.argv = ["train.py", *map(str, words)]
         first()
-        code = train.main()
+        try:
+            code = train.main()
+        except KeyboardInterrupt:  # as `games.command` does
+            code = 130
         for number in ending_signals():  # what follows is no part of the run
             signal.signal(number, signal.SIG_IGN)
         stages.SHOWN.enter(stages.STAGES.index("ended"))

@@ -105,7 +105,8 @@ def _stop(report, fell, case, pid, output, aim, numbers, chance) -> bool:
     handled = [128 + number for number in sent]
     early = [-number for number in sent] if stage in ("starting", "restoring", "compiling", "ended", COMMAND) else []
     codes = [*handled, *early, *([0] if late or not sent else [])]
-    told = outcome.code in (0, *early) or any(word in outcome.text for word in WORDS)
+    silent = outcome.code in (0, *early) or (outcome.code == 130 and early)  # nothing had begun: there is no word to say
+    told = silent or any(word in outcome.text for word in WORDS)
     if outcome.hung or outcome.has_traceback or outcome.code not in codes or not told:
         names = " and ".join(number.name for number in sent)
         report.add(_kind(outcome), case, f"{names} while {stage}: it ended with {outcome.code}:\n{outcome.text}")

@@ -18,6 +18,10 @@ class Stages:
     """The stage of one child at a time, and how often each was entered; in memory that it shares with its parent."""
 
     def __init__(self):
+        self.renew()
+
+    def renew(self) -> None:
+        """Share other memory from now on: a campaign's process has its own, beside another campaign's."""
         self.shared = mmap.mmap(-1, 8 * (1 + len(STAGES)))
 
     def clear(self) -> None:
