@@ -377,6 +377,8 @@ def test_a_time_limit_is_kept_where_games_are_long(tmp_path, monkeypatch):
 
     (tmp_path / "endless.py").write_text(SLOW)
     fast = FAST[: FAST.index("eval_games=3") - 1]
+    compiled = call(tmp_path / "endless.py", *FAST, "--set", "gif=false", "--steps", 512, "--runs", tmp_path, "--name", "zero")
+    assert compiled[0] == 0
     monkeypatch.setattr(train, "STARTED", time.perf_counter())
     more = ["--set", "final_games=20000", "--set", "gif=false", "--runs", tmp_path, "--name", "one"]
     words = [tmp_path / "endless.py", *fast, *more]
