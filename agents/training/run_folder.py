@@ -136,6 +136,15 @@ def _fill(folder: RunFolder) -> None:
         raise
 
 
+def make_parts(folder: Path) -> None:
+    """Make the folders that a run's folder lacks: a removal that was interrupted leaves it so, or a copy without empty ones."""
+    try:
+        for part in PARTS:
+            (folder / part).mkdir(exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written to: {error.strerror}.") from error
+
+
 def has_not_begun(folder: Path) -> bool:
     """True for a folder, empty or with the first files of a run, in which nothing has been learned."""
     if not folder.is_dir() or folder.is_symlink():

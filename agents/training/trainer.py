@@ -35,6 +35,7 @@ from agents.training.pace import Pace, slow_line
 from agents.training.results import RESULTS, read_results, write_results
 from agents.training.run_checkpoint import CHECKPOINT as CHECKPOINT
 from agents.training.run_checkpoint import lock_run
+from agents.training.run_folder import make_parts
 from games.engine.loader import Game
 from games.errors import EnvironmentFailed, UserError
 
@@ -84,6 +85,7 @@ class Trainer:
         self.lock = lock_run(folder, lock) if leads else None
         if resume and leads:
             tensor_file.sweep(folder)
+            make_parts(folder)
         position = self._restore() if resume else 0
         self.log = Log(folder, position, self.learner.steps) if leads else Silent()
         if not position:

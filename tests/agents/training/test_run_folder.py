@@ -160,6 +160,15 @@ def test_a_run_killed_once_it_has_a_config_goes_on_from_its_beginning(owner, nam
     assert main(REPEAT, "--resume", folder_of(tmp_path, ["repeat"], "one"), "--quiet")[0] == 0
 
 
+def test_a_run_goes_on_whose_empty_folders_are_gone(main, tmp_path, monkeypatch):
+    """A second Ctrl-C while a first one removes the folder leaves some of it."""
+    killed_when(trainer, "Log", main, monkeypatch)
+    folder = folder_of(tmp_path, ["repeat"], "one")
+    for part in run_folder.PARTS:
+        (folder / part).rmdir()
+    assert main(REPEAT, "--resume", folder, "--quiet")[0] == 0
+
+
 def test_a_run_killed_before_it_has_a_config_says_how_to_begin_it(main, tmp_path, monkeypatch):
     killed_when(cli_config.configs, "write_config", main, monkeypatch)
     code, _, error = main(REPEAT, "--resume", folder_of(tmp_path, ["repeat"], "one"))
