@@ -15,11 +15,13 @@ from games.pipes import outlive_reader
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Exit with what `main` returns; with 130 where Ctrl-C came and `main` had nothing to say about it.
 
+    Python prints nothing of an interrupt that it cannot raise, in an object's end for instance.
     A reader of standard output that goes away, as `| head` does, ends nothing.
     """
     default = signal.getsignal(signal.SIGINT) == signal.SIG_DFL  # else it is ignored, as of a script's job in the background
     if default:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.unraisablehook = _tell_errors
     outlive_reader()
     try:
         code = main()
@@ -28,3 +30,13 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     if default:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # the interpreter tidies up: nothing is left to be told
     sys.exit(code)
+
+
+def _tell_errors(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Print what Python cannot raise, as ever, unless it is an interrupt."""
+    if unraisable.exc_type is None or issubclass(unraisable.exc_type, Exception):
+        sys.__unraisablehook__(unraisable)
+
+
+def tell_nothing(unraisable: "sys.UnraisableHookArgs") -> None:
+    """A `sys.unraisablehook` for after a signal: what callbacks of C code say of each other that it has cut short."""

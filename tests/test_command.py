@@ -35,8 +35,9 @@ def test_ctrl_c_while_modules_load_prints_no_traceback(file):
 
 
 @pytest.fixture
-def default_action():
+def default_action(monkeypatch):
     """As a command's file sets it, before its imports."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # which `command.run` changes
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGINT, before)
@@ -73,3 +74,21 @@ def test_ctrl_c_that_is_ignored_stays_ignored():
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+UNRAISABLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+from games import command
+class Interrupted:
+    def __del__(self):
+        raise {error}
+command.run(lambda: Interrupted() and None)
+"""
+
+
+@pytest.mark.parametrize(("error", "told"), [("KeyboardInterrupt", False), ("ValueError", True)])
+def test_an_interrupt_in_an_objects_end_prints_nothing_and_an_error_is_told_as_ever(error, told):
+    code = UNRAISABLE.format(error=error)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, told)

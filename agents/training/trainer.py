@@ -36,6 +36,7 @@ from agents.training.results import RESULTS, read_results, write_results
 from agents.training.run_checkpoint import CHECKPOINT as CHECKPOINT
 from agents.training.run_checkpoint import lock_run
 from agents.training.run_folder import make_parts
+from games import command
 from games.engine.loader import Game
 from games.errors import EnvironmentFailed, UserError
 
@@ -135,6 +136,7 @@ class Trainer:
         Raises `Stop` where a signal came, and `EnvironmentFailed` where an environment did; both with the run saved.
         """
         handlers = {number: signal.signal(number, self._signalled) for number in signals.ending_signals()}
+        unraisablehook = sys.unraisablehook
         self.safe: tuple = ()
         try:
             if not self.learner.steps and self.evaluated < 0:
@@ -162,6 +164,7 @@ class Trainer:
             try:
                 self.close()
             finally:
+                sys.unraisablehook = unraisablehook
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
 
@@ -176,6 +179,7 @@ class Trainer:
     def _signalled(self, number: int, frame: Any) -> None:
         for each in signals.ending_signals():
             signal.signal(each, self._signalled_again)
+        sys.unraisablehook = command.tell_nothing
         self.group.interrupt(number)
 
     def _signalled_again(self, number: int, frame: Any) -> None:
@@ -411,7 +415,8 @@ class Trainer:
         """The last evaluation, the final one of the best agent, and what a reader wants to know; on rank 0."""
         final: dict[str, Any] = {}
         self.group.on_rank_0(lambda: final.update(self._judge()))
-        self._save(self._state())
+        self.safe = self._state()  # a signal from now on saves the end, not what was before the last iteration
+        self._save(self.safe)
         if final:
             final["seconds"] = round(self.elapsed(), 2)
             write_results(self.folder, final)

@@ -14,6 +14,7 @@ from agents.core import tensor_file
 from agents.core.signals import ending_signals
 from agents.training.results import RESULTS
 from agents.training.trainer import AGENT, CHECKPOINT
+from games import command
 from tests.trust import children, stages
 from tests.trust.children import Outcome
 
@@ -81,10 +82,11 @@ def begin(words: Sequence[object], output: Path, sitting: int = 0, first: Callab
         event_file.socket.gethostname = lambda: f"sitting{sitting:05d}"
         sys.argv = ["train.py", *map(str, words)]
         first()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # as train.py does it before its imports
         try:
-            code = train.main()
-        except KeyboardInterrupt:  # as `games.command` does
-            code = 130
+            command.run(train.main)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
         for number in ending_signals():  # what follows is no part of the run
             signal.signal(number, signal.SIG_IGN)
         stages.SHOWN.enter(stages.STAGES.index("ended"))

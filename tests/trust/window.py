@@ -102,8 +102,10 @@ def _seats(game, chance: random.Random) -> list:
     trained = ROOT / "agents" / "zoo" / game.name / "ppo.safetensors"
     names += [str(trained)] if trained.exists() else []
     number = game.players if game.players == 2 else chance.choice((1, 2))
-    first = "human" if chance.random() < 0.7 else chance.choice(names)
-    return [play.seat_of(name, game) for name in (first, *(chance.choice(names) for _ in range(number - 1)))]
+    seated = ["human" if chance.random() < 0.7 else chance.choice(names)]
+    if number == 2:  # two people cannot race: there is one seat, with its keys
+        seated.append(chance.choice(names if game.players == 2 else names[1:]))
+    return [play.seat_of(name, game) for name in seated]
 
 
 def _event(app, chance: random.Random) -> None:

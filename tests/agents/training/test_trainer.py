@@ -128,6 +128,46 @@ def test_a_signal_is_not_lost_where_nothing_can_be_raised(main, tmp_path, uninte
     assert_same_end(folder, whole)
 
 
+def test_what_a_signal_has_cut_short_prints_no_traceback(main, monkeypatch):
+    """Callbacks of C code, as LLVM's while it compiles, complain of each other once one of them was interrupted."""
+    told, original, left = [], GameArena.step, 5
+
+    class Callback:
+        def __del__(self):
+            raise RuntimeError("notification for an unknown module")
+
+    def step(arena, actions):
+        nonlocal left
+        left -= 1
+        if left == 0:
+            with contextlib.suppress(runs.Stop):
+                signal.raise_signal(signal.SIGINT)
+            Callback()
+        return original(arena, actions)
+
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    monkeypatch.setattr(GameArena, "step", step)
+    assert main(*PONG, "--name", "short", "--quiet")[0] == 130
+    assert told == []
+    Callback()
+    assert len(told) == 1, "afterwards it is as before"
+
+
+def test_a_signal_after_the_results_are_written_keeps_the_last_checkpoint(main, tmp_path, uninterrupted, monkeypatch):
+    whole, folder, write = uninterrupted(PONG), folder_of(tmp_path, PONG, "late"), runs.write_results
+
+    def written(*what):
+        write(*what)
+        raise runs.Stop(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "write_results", written)
+        assert main(*PONG, "--name", "late", "--quiet")[0] == 143
+    assert_same_end(folder, whole)
+    assert main("--resume", folder, "--quiet")[0] == 0
+    assert_same_end(folder, whole)
+
+
 def test_a_finished_run_gone_on_with_changes_nothing(main, tmp_path, uninterrupted):
     whole, folder = uninterrupted(PONG), folder_of(tmp_path, PONG, "again")
     assert main(*PONG, "--name", "again", "--quiet")[0] == 0
