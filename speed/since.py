@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ from speed.trees import Done, Tree
 
 PAIRS = 8
 GAMES = ("pong", "connect_four")  # of env and weights
+# Environments of other packages that are learned from, where the package is installed, and the package.
+GYM = {"gym:CartPole-v1": "gymnasium", "gym:MinAtar/Breakout-v1": "minatar"}
 WARM, WARM_SECONDS = 2, 1.0  # iterations of each run that are not timed; one is enough where it takes so long
 SAME = 50_000  # steps until weights are compared
 # Beside learning, a run does as little as it can; a checkpoint is kept at its end.
@@ -85,6 +88,7 @@ def tasks(seconds: float, quick: bool) -> list[Task]:
         *(Task(f"env {game}", partial(prepare_env, game, quick)) for game in GAMES),
         Task("play pong", partial(prepare_play, 64 if quick else 4096)),
         *(Task(f"train {comparison.name}", partial(prepare_train, comparison, seconds)) for comparison in comparisons(quick)),
+        *(Task(f"train {name}", partial(prepare_gym, name, seconds)) for name, package in GYM.items() if find_spec(package)),
         *(Task(weights_name(*learner), rows=partial(weights_rows, *learner, quick)) for learner in learners),
         Task("mark pong", partial(prepare_mark, "pong", quick)),
     ]
@@ -198,12 +202,16 @@ def prepare_mark(game: str, quick: bool, sides: Sides) -> Prepared:
 
 @dataclass
 class Iteration:
-    """A line of progress.jsonl: steps before and after, seconds between, gradient steps so far (None: it does not say)."""
+    """A line of progress.jsonl: steps before and after, seconds between, gradient steps so far (None: it does not say).
+
+    time: at its end, in seconds since 1970.
+    """
 
     before: int
     after: int
     seconds: float
     updates: int | None
+    time: float
 
 
 def iterations(lines: list[str]) -> list[Iteration]:
@@ -211,7 +219,8 @@ def iterations(lines: list[str]) -> list[Iteration]:
     found, before = list[Iteration](), 0
     for line in map(json.loads, lines):
         if "perf/iteration_seconds" in line:
-            found.append(Iteration(before, line["step"], line["perf/iteration_seconds"], line.get("train/n_updates")))
+            seconds, updates = line["perf/iteration_seconds"], line.get("train/n_updates")
+            found.append(Iteration(before, line["step"], seconds, updates, line["time"]))
             before = line["step"]
     return found
 
@@ -277,11 +286,24 @@ def trained(tree: Tree, command: list[str], steps: int) -> Iterator[tuple[Done, 
 
 
 def prepare_train(contest: Any, seconds: float, sides: Sides) -> Prepared:
-    """Steps a second that a learner learns from; seconds from the command to the end of its first iteration; its memory."""
+    """A learner on one of our games, with the settings of `bench.py train`."""
     name, ours = contest.name, contest.ours
     command = train_words(games.load(contest.game or "pong"), name.split()[0], ours)
     starts, block = getattr(ours, "learning_starts", 0), max(2048, ours.n_envs * getattr(ours, "n_steps", 1))
-    tried = [calibrate(tree, command, starts, block + (starts or WARM * block), seconds) for tree in sides]
+    return prepare_learner(name, command, starts, block + (starts or WARM * block), seconds, sides)
+
+
+def prepare_gym(name: str, seconds: float, sides: Sides) -> Prepared:
+    """PPO on an environment of another package, with the settings that it has by default."""
+    return prepare_learner(name, ["train.py", name, *SILENT], 0, 3 * 2048, seconds, sides)
+
+
+def prepare_learner(name: str, command: list[str], starts: int, least: int, seconds: float, sides: Sides) -> Prepared:
+    """Steps a second that a learner learns from; seconds from the command to the end of its first iteration; its memory.
+
+    starts: decisions before its first gradient step. least: steps of the run that finds out how many take so many seconds.
+    """
+    tried = [calibrate(tree, command, starts, least, seconds) for tree in sides]
     first, many = (
         max(iteration.first for iteration in tried),
         min(iteration.many for iteration in tried),
@@ -291,10 +313,10 @@ def prepare_train(contest: Any, seconds: float, sides: Sides) -> Prepared:
     def turn(tree: Tree) -> Figures:
         with trained(tree, command, steps) as (done, folder):
             lines = (folder / "progress.jsonl").read_text().splitlines()
-            started = json.loads(lines[0])["time"] - done.began
-            speed = speed_of([iteration for iteration in iterations(lines) if iteration.before >= first])
-        found: Figures = {f"train {name}": (speed, "steps/s"), f"train {name} start-up": (started, "s")}
-        return found | ({} if done.memory is None else {f"train {name} memory": (done.memory / 1e6, "MB")})
+            found = iterations(lines)
+            speed = speed_of([iteration for iteration in found if iteration.before >= first])
+        figures: Figures = {f"train {name}": (speed, "steps/s"), f"train {name} start-up": (found[0].time - done.began, "s")}
+        return figures | ({} if done.memory is None else {f"train {name} memory": (done.memory / 1e6, "MB")})
 
     note = f"1 thread, {steps:,} steps, timed from {first:,} on{different(*(iteration.settings for iteration in tried))}"
     return turn, note if hasattr(os, "wait4") else f"{note}; this system does not tell the memory"

@@ -40,7 +40,8 @@ steps = min(-(-int(option("--steps")) // 1000) * 1000, marker.MOST)
 folder = Path(option("--runs")) / sys.argv[1] / option("--name")
 (folder / "checkpoints").mkdir(parents=True)
 import time
-lines = [
+lines = [{"step": 0, "time": time.time() - 1000, "eval/score": 0.1}]
+lines += [
     {"step": step, "time": time.time(), "perf/iteration_seconds": marker.SECONDS, "train/n_updates": step // 1000}
     for step in range(1000, steps + 1, 1000)
 ]
@@ -100,6 +101,12 @@ def test_each_tree_runs_its_own_code_and_the_ratio_is_right(project, capsys):
     assert row["peer_name"] == trees.git("rev-parse", "--short", "HEAD")
     assert 0 < found["train ppo patch start-up"]["ours"] < 60
     assert not (root / "runs").exists()
+
+
+def test_an_environment_of_another_package_is_learned_from_as_it_is_by_default(project, capsys):
+    project()
+    found = rows(capsys, "--only", "train gym:CartPole-v1")
+    assert found["train gym:CartPole-v1"]["ours"] == 2000.0 and 0 < found["train gym:CartPole-v1 start-up"]["ours"] < 60
 
 
 def test_weights_that_differ_are_told(project, capsys):
@@ -287,7 +294,7 @@ def test_of_dqn_only_iterations_are_timed_in_which_it_learns_throughout(begins, 
 
 
 def test_nothing_learned_has_no_speed():
-    for timed in ([], [since.Iteration(5, 5, 1.0, None)]):
+    for timed in ([], [since.Iteration(5, 5, 1.0, None, 0.0)]):
         with pytest.raises(UserError, match="No steps"):
             since.speed_of(timed)
 

@@ -104,7 +104,8 @@ def _stop(report, fell, case, pid, output, aim, numbers, chance) -> bool:
     report.tried["signals"] += len(sent)
     handled = [128 + number for number in sent]
     early = [-number for number in sent] if stage in ("starting", "restoring", "compiling", "ended", COMMAND) else []
-    codes = [*handled, *early, *([0] if late or not sent else [])]
+    after = [-number for number in sent[1:]] if "Stopped at" in outcome.text else []  # it had stopped when the second one came
+    codes = [*handled, *early, *after, *([0] if late or not sent else [])]
     silent = outcome.code in (0, *early) or (outcome.code == 130 and early)  # nothing had begun: there is no word to say
     told = silent or any(word in outcome.text for word in WORDS)
     if outcome.hung or outcome.has_traceback or outcome.code not in codes or not told:
