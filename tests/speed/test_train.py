@@ -122,7 +122,7 @@ def test_both_sides_learn_from_as_many_decisions_in_as_many_steps():
     assert slots == others == 3 * chosen.n_envs * chosen.n_steps // chosen.batch_size
 
 
-@pytest.mark.parametrize("name", ["ppo lstm mlp", "ppo lstm cnn"])
+@pytest.mark.parametrize("name", ["ppo lstm mlp", pytest.param("ppo lstm cnn", marks=pytest.mark.slow)])
 def test_recurrent_ppo_learns_with_the_same_network(name):
     """Over three decisions, an episode beginning at the second: the same probabilities, and as many parameters."""
     game, (settings, theirs) = games.load("pong"), chosen(name)
@@ -158,7 +158,7 @@ def ordered(network):
     ]
 
 
-@pytest.mark.parametrize("name", ["ppo lstm mlp", "ppo lstm cnn"])
+@pytest.mark.parametrize("name", ["ppo lstm mlp", pytest.param("ppo lstm cnn", marks=pytest.mark.slow)])
 def test_recurrent_ppo_takes_as_many_steps_for_a_decision(name, monkeypatch):
     ours, theirs = chosen(name)
     each = []
@@ -185,6 +185,7 @@ def updates(learner):
     return learner.learner.stepper.updates if isinstance(learner, Ours) else learner.model._n_updates
 
 
+@pytest.mark.slow
 def test_different_networks_are_no_comparison():
     ours, _ = chosen("dqn small")
     other = DQNSettings(**{**vars(ours), "network": "patch", "size": 36})
@@ -196,6 +197,7 @@ def test_different_networks_are_no_comparison():
         elsewhere.close()
 
 
+@pytest.mark.slow
 def test_a_row_says_what_the_other_settings_of_the_peer_did():
     ours = settings("patch")
     others = [ours, settings("patch", n_envs=8)]

@@ -56,6 +56,12 @@ class ImageLayout:
         images = raw.reshape(len(raw), self.frames, height, width, self.colours).transpose(0, 1, 4, 2, 3)
         return images.reshape(len(raw), self.channels, height, width)
 
+    def colours_last(self, raw: np.ndarray) -> np.ndarray:
+        """Images [B, *shape] as [B, frames, height, width, colours], their numbers unchanged."""
+        if self.axis == 1:
+            return raw.reshape(len(raw), self.frames, self.colours, *self.sides).transpose(0, 1, 3, 4, 2)
+        return raw.reshape(len(raw), self.frames, *self.sides, self.colours)
+
 
 def image_layout(space: spaces.Space) -> ImageLayout | None:
     """The layout of a space that holds an image; None for another."""

@@ -189,10 +189,8 @@ def _short(space: spaces.Space) -> str:
 
 def _grey(raw: np.ndarray, layout: ImageLayout, size: int) -> np.ndarray:
     """Images [B, …] in grey, weighted as the eye sees colours, averaged over areas: uint8 [B, images, size, size]."""
-    weight = torch.tensor([0.299, 0.587, 0.114] if layout.colours == COLOURS[1] else [1.0])[:, None, None]
-    images = torch.from_numpy(layout.channels_first(raw).astype(np.float32))
+    images = torch.from_numpy(layout.colours_last(raw).astype(np.float32, order="C"))
     if layout.low or layout.scale != 1:
         images = (images - layout.low) * layout.scale
-    images = images.reshape(len(raw), layout.frames, layout.colours, *layout.sides)
-    grey = (images * weight).sum(2)
+    grey = images @ torch.tensor([0.299, 0.587, 0.114]) if layout.colours == COLOURS[1] else images[..., 0]
     return F.adaptive_avg_pool2d(grey, size).round().to(torch.uint8).numpy()

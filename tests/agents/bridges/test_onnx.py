@@ -52,7 +52,7 @@ def agent_of(name, algorithm, settings):
     return Agent(game, describe_agent(game, settings, algorithm), network)
 
 
-SLOW = ("deep", "another's, with memory")  # to export: others show the same parts
+SLOW = ("deep", "deep and narrow", "another's, with memory")  # to export: others show the same parts
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in KINDS])

@@ -205,7 +205,8 @@ def lines(folder):
     return [{tag: value for tag, value in one.items() if tag != "time" and not tag.startswith(clock)} for one in found]
 
 
-@pytest.mark.parametrize("kind", ["ppo", pytest.param("dqn lstm", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ppo", "dqn lstm"])
 def test_after_every_update_the_weights_of_two_ranks_are_the_same(kind, tmp_path):
     with torchrun(WORKER, "train", tmp_path, "nothing", *RUNS[kind], "--runs", tmp_path, "--name", "both") as process:
         assert process.wait(PATIENCE) == 0, process.stderr.read()
@@ -303,6 +304,7 @@ def test_a_signal_to_one_rank_stops_both_and_they_go_on_to_the_same_weights(tmp_
     same_end(folder, folder_of(tmp_path, words, "whole"))
 
 
+@pytest.mark.slow
 def test_a_signal_breaks_off_an_evaluation_that_the_other_waits_for(tmp_path):
     words = [*QUICK, "--steps", "1000", "--runs", tmp_path, "--name", "long"]
     with two(WORKER, "train", tmp_path, "long evaluation", *words) as processes:
@@ -316,7 +318,9 @@ def test_a_signal_breaks_off_an_evaluation_that_the_other_waits_for(tmp_path):
     assert meta["learner"]["steps"] > 0 and len(meta["ranks"]) == 1
 
 
-@pytest.mark.parametrize("wrong", [["--set", "gama=1"], ["--gama", "1"]], ids=["setting", "option"])
+@pytest.mark.parametrize(
+    "wrong", [["--set", "gama=1"], pytest.param(["--gama", "1"], marks=pytest.mark.slow)], ids=["setting", "option"]
+)
 def test_what_is_wrong_is_said_once_and_both_exit_2(wrong, tmp_path):
     with two("train.py", *QUICK, *wrong, "--runs", tmp_path) as processes:
         codes, said = ended(processes)
@@ -344,6 +348,7 @@ def test_what_is_wrong_with_another_rank_is_said_by_the_first(tmp_path):
     assert not (tmp_path / "pong" / "x").exists(), "nothing is left of a run that did not begin"
 
 
+@pytest.mark.slow
 def test_a_reward_that_is_no_number_on_one_rank_stops_both(tmp_path):
     words = [*QUICK, "--steps", "8000", "--runs", tmp_path, "--name", "x"]
     with two(WORKER, "train", tmp_path, "nan", *words) as processes:

@@ -85,8 +85,16 @@ def agent_file(tmp_path, file, name="agent.safetensors", **changes):
 # --- it works with everything ---
 
 
-@pytest.mark.parametrize("memory", ["none", "lstm"])
-@pytest.mark.parametrize("words", [PPO, DQN], ids=["ppo", "dqn"])
+@pytest.mark.parametrize(
+    "words, memory",
+    [
+        pytest.param(PPO, "none", marks=pytest.mark.slow),
+        pytest.param(PPO, "lstm"),
+        pytest.param(DQN, "none"),
+        pytest.param(DQN, "lstm", marks=pytest.mark.slow),
+    ],
+    ids=["ppo-none", "ppo-lstm", "dqn-none", "dqn-lstm"],
+)
 def test_it_is_trained_described_resumed_played_and_exported(
     words, memory, main, my_net, tmp_path, forget, monkeypatch, capsys
 ):

@@ -71,7 +71,7 @@ def signal_after(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a signal in the midst of compiling
-@pytest.mark.parametrize("words", [PONG, BOARD], ids=["pong", "connect_four"])
+@pytest.mark.parametrize("words", [PONG, pytest.param(BOARD, marks=pytest.mark.slow)], ids=["pong", "connect_four"])
 def test_stopped_run_resumes_to_the_same_weights(words, main, tmp_path, uninterrupted, signal_after):
     whole, folder, chance = uninterrupted(words), folder_of(tmp_path, words, "stopped"), random.Random(1)
     arguments, stops = [*words, "--name", "stopped"], 0
