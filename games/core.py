@@ -208,12 +208,32 @@ def gone(f):
 # --- records in plain Python ----------------------------------------------------------------------------------------
 
 
+def _must_be_whole(name, dtype, value):
+    """`ValueError` if a field of integers would cut a number off, as compiled code does without a word."""
+    if dtype.kind in "iu" and not isinstance(value, int):
+        lost = [number for number in np.ravel(value).tolist() if number != int(number)]
+        if lost:
+            raise ValueError(
+                f"{lost[0]:g} is written into the field {name}, which holds integers ({dtype.str[1:]}) and cuts it off: "
+                "write int() or round(), or make it an f8"
+            )
+
+
 class PlainArray(np.ndarray):
-    """An array field whose elements are read as Python's own numbers."""
+    """An array field whose elements are read as Python's own numbers, and which cuts nothing off."""
+
+    field = "of an array"
+
+    def __array_finalize__(self, whole):
+        self.field = getattr(whole, "field", self.field)
 
     def __getitem__(self, index):
         value = super().__getitem__(index)
         return value.item() if isinstance(value, np.generic) else value
+
+    def __setitem__(self, index, value):
+        _must_be_whole(self.field, self.dtype, value)
+        super().__setitem__(index, value)
 
     def __iter__(self):
         return (self[k] for k in range(len(self)))
@@ -230,9 +250,14 @@ class PlainRecord:
 
     def __getattr__(self, name):
         field = self._record[name][0]
-        return field.view(PlainArray) if isinstance(field, np.ndarray) else field.item()
+        if not isinstance(field, np.ndarray):
+            return field.item()
+        array = field.view(PlainArray)
+        array.field = name
+        return array
 
     def __setattr__(self, name, value):
+        _must_be_whole(name, self._record.dtype[name].base, value)
         self._record[name][0] = value
 
 

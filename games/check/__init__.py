@@ -6,7 +6,7 @@ for each, `tests/games/check/test_check.py` has a game that is broken on purpose
 
 from collections.abc import Iterator
 
-from games.check import apis, bots, contract, determinism, levels, picture, restored, rules, side_effects
+from games.check import apis, bots, contract, determinism, levels, picture, restored, rules, seats, side_effects, trial
 from games.check.definition import Check, CheckResult, Failed
 from games.engine.loader import Game
 
@@ -16,6 +16,7 @@ CHECKS: dict[str, Check] = {
     check.name: check
     for check in (
         contract.contract,
+        trial.trial,
         contract.begins,
         determinism.repeats,
         determinism.resumes,
@@ -27,6 +28,7 @@ CHECKS: dict[str, Check] = {
         side_effects.quiet,
         picture.frames,
         picture.picture,
+        seats.seats,
         rules.masks,
         rules.impossible,
         rules.zero_sum,

@@ -113,6 +113,7 @@ def check_keys(game: Game) -> str | None:
             raise Failed(f"KEYS gives {key!r} to both seats")
         if key in RESERVED_KEYS:
             raise Failed(f"KEYS uses {key!r}, which {RESERVED_KEYS[key]} in every window; choose another")
+    check_every_action_has_a_key(game)
     try:
         import pygame
     except ImportError:
@@ -124,6 +125,19 @@ def check_keys(game: Game) -> str | None:
         if key not in valid:
             raise Failed(f"KEYS names the key {key!r}, which Pygame does not know.{did_you_mean(key, valid)}")
     return None
+
+
+def check_every_action_has_a_key(game: Game) -> None:
+    """Each seat has a key or a spot for each action, but for the first where nobody waits: it is no key held.
+
+    What a seat has no key for must be masked: only in games with `legal` one seat may lack a key that the other has.
+    """
+    spots = dict(game.spots) if isinstance(game.spots, dict) else dict(zip(game.actions, game.spots or (), strict=False))
+    named = [{*keys.values(), *(action for action, spot in spots.items() if spot)} for keys in game.keys]
+    for action in [*(game.actions if game.has_asks else game.actions[1:]), *game.hands]:
+        without = [seat for seat, actions in enumerate(named) if action not in actions]
+        if without and (len(without) == game.players or not game.has_legal):
+            raise Failed(f"KEYS gives seat {without[0]} no key for the action {action!r}: people could never play it")
 
 
 @task

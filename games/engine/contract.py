@@ -126,6 +126,10 @@ def _check_state(module: types.ModuleType, fail: Any) -> None:
         raise fail("STATE has an f4 field; use f8, so that compiled and plain Python agree.")
     if any(kind.kind == "b" for kind in kinds):
         raise fail("STATE has a boolean field; use u1.")
+    for name, kind in zip(state.names or (), kinds, strict=True):
+        if kind.kind not in "iuf":
+            what = {"U": "text", "S": "text", "O": "Python objects"}.get(kind.kind, "no numbers")
+            raise fail(f"STATE's field {name!r} holds {what}; a field is a number or an array of numbers: i4, i8, u1 or f8.")
 
 
 def _check_actions(module: types.ModuleType, fail: Any) -> None:
@@ -183,6 +187,8 @@ def check_text(tree: ast.Module, module: types.ModuleType, shown: str) -> None:
     states = _state_parameters(functions)
     for function in functions.values():
         local_names = _local_names(function)
+        if function.decorator_list:
+            _check_compiled(file, function, local_names)
         for node in ast.walk(function):
             if isinstance(node, ast.Name) and node.id not in local_names:
                 _check_name(file, node, function, local_names)
@@ -238,6 +244,37 @@ def _check_name(file: _SourceFile, node: ast.Name, function: ast.FunctionDef, lo
     else:
         hint = did_you_mean(node.id, {*local_names, *vars(file.module), *_public(core)})
     raise file.fail(node, f"{function.name} uses '{node.id}', which is defined nowhere.{hint}")
+
+
+# Methods that change a list, a dict, a set or an array.
+CHANGING = {"append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "add", "update", "setdefault", "fill"}
+
+
+def _check_compiled(file: _SourceFile, function: ast.FunctionDef, local_names: set[str]) -> None:
+    """A compiled function makes no list, dict or set, and changes no value of the file: to compiled code it is a constant."""
+    makes = {ast.List: "a list", ast.ListComp: "a list", ast.Dict: "a dict", ast.DictComp: "a dict", ast.Set: "a set"}
+
+    def constant(node: ast.AST) -> str:
+        """The name of the file's value that a target is, or is part of; "" for another target."""
+        while isinstance(node, (ast.Subscript, ast.Attribute)):
+            node = node.value
+        name = node.id if isinstance(node, ast.Name) and node.id not in local_names else ""
+        return "" if isinstance(getattr(file.module, name, file.module), types.ModuleType) else name
+
+    for node in ast.walk(function):
+        if type(node) in makes and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+            what = f"{function.name} makes {makes[type(node)]}; compiled functions have numbers, tuples and arrays."
+            raise file.fail(node, what)
+        if isinstance(node, ast.Global):
+            raise file.fail(node, f"{function.name} changes {node.names[0]}; {_STAYS}")
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING:
+            targets = [node.func.value]
+        for name in filter(None, map(constant, targets)):
+            raise file.fail(node, f"{function.name} changes {name}; {_STAYS}")
+
+
+_STAYS = "to compiled code it is a constant.\nKeep what changes in a field of STATE."
 
 
 def _check_field(file: _SourceFile, node: ast.Attribute) -> None:

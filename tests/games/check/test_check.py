@@ -50,7 +50,23 @@ MUTANTS = {
     "one key for both": ("contract", "gives 'a' to both", ('{"left": "left",', '{"a": "left",')),
     "spot outside": ("contract", "does not lie in the world", ("SHAPES = 5\n", "SHAPES = 5\nSPOTS = [(80, 0, 9, 9)] * 3\n")),
     "turns without asks": ("contract", "needs the function asks", ("SHAPES = 5\n", "SHAPES = 5\nTURNS = True\n")),
-    "does not compile": ("begins", "line 53: step does not compile", ("SPEED * move", "SPEED * [0.5, move]")),
+    "an action without a key": (
+        "contract",
+        "no key for the action 'right'",
+        (', "d": "right"', ""),
+        (', "right": "right"}', "}"),
+    ),
+    "a float cut off": ("trial", "step: 0.5 is written into the field paces", after(STEP, "s.paces[0] = 0.5")),
+    "a float cut off in one number": ("trial", "step: 0.5 is written into the field over", after(STEP, "s.over = 0.5")),
+    "index too large": ("trial", "step: IndexError: index 16 is out", after(STEP, "s.flag += 0.0 * s.gate[16 + s.tick]")),
+    "number too large": ("trial", "step: OverflowError: Python integer 300", after(STEP, "s.gate[0] = 300")),
+    "bot without an action": ("trial", "bot: it returns nothing for seat", after(BOT, "if s.tick > 3:\n        return")),
+    "hud that fails": ("trial", "hud: IndexError: tuple index out", ("return str(s.paces[0])", "return ((),)[1 + s.paces[0]]")),
+    "step without end": ("trial", "step: still at work after", after(STEP, "while s.flag > 0.0:\n        s.tick += 0")),
+    "does not compile": ("begins", "line 53: step does not compile", ("SPEED * move", "SPEED * (0.5, move)")),
+    "one action for both": ("seats", "step: what seat 1 does changes nothing", ("actions[seat]", "actions[0]")),
+    "the same for both": ("seats", "draw: both seats see the same as ME", ("mine = max(seat, 0)", "mine = 0")),
+    "mirrored without its actions": ("seats", "MIRROR: 'left' moves ME", ("SHAPES = 5\n", "SHAPES = 5\nMIRROR = ()\n")),
     "no end": ("begins", "still at work", after(RESET, "while s.flag > -1e9:\n        s.flag += 1.0")),
     # Official checkers pass this one: random from the second step on.
     "chance of its own": (
@@ -298,10 +314,10 @@ def test_the_command_prints_one_line_a_check_and_exits_by_what_it_found(tmp_path
     assert done.returncode == 1
     assert "FAILED  names, keys and places are in order" in done.stdout
     assert "KEYS names the key 'lefft', which Pygame does not know. Did you mean 'left'?" in done.stdout
-    (tmp_path / "race.py").write_text(RACE.replace("SPEED * move", "SPEED * [0.5, move]"), encoding="utf-8")
+    (tmp_path / "race.py").write_text(RACE.replace("SPEED * move", "SPEED * (0.5, move)"), encoding="utf-8")
     done = run(tmp_path / "race.py")
-    assert done.stdout.endswith("\n1 check holds, 1 failed; 20 were not tried.\n")
-    assert "race.py line 53: step does not compile" in done.stdout
+    assert done.stdout.endswith("\n1 check holds, 1 failed; 22 were not tried.\n")
+    assert "line 53, step: TypeError: can't multiply sequence" in done.stdout
     (tmp_path / "race.py").write_text(RACE.replace('"left": "left"', '"lefft": "left"'), encoding="utf-8")
     done = run(tmp_path / "race.py", "--only", "contract", "--json")
     (found,) = json.loads(done.stdout).values()

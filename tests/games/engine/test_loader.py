@@ -33,6 +33,8 @@ RACE = (HERE / "race.py").read_text("utf-8")
         (r"    \*COMMON,", '    ("rng", "u8"),', r"STATE must begin with \*COMMON"),
         (r'"f8", \(2,\)', '"f4", (2,)', "f4 field; use f8"),
         (r'\("flag", "f8"\)', '("flag", "?")', "boolean field; use u1"),
+        (r'\("flag", "f8"\)', '("flag", "U8")', "field 'flag' holds text; a field is a number"),
+        (r'\("flag", "f8"\)', '("flag", "O")', "field 'flag' holds Python objects; a field is"),
         (r"SHAPES = 5", "SHAPES = 5000", "SHAPES must be from 0 to 4096"),
         (r"SHAPES = 5", 'SHAPES = 5\nMIRROR = (("left", "rihgt"),)', r"MIRROR names 'rihgt', .* have. Did you mean 'right'\?"),
         (r'"a": "left"', '"a": "lfet"', r"KEYS names the action 'lfet', .* have. Did you mean 'left'\?"),
@@ -90,6 +92,27 @@ MISTAKES = [
         "draw gives disc 4 arguments; it is disc(f, x, y, radius, role).",
     ),
     (r"s\.paces\[seat\] \+= abs\(move\)", "s.paces[seat] += np.asb(move)", "line 54: numpy has no 'asb'. Did you mean 'abs'?"),
+    (
+        r"SPEED \* move",
+        "SPEED * [0.5, move][0]",
+        "line 53: step makes a list; compiled functions have numbers, tuples and arrays.",
+    ),
+    (r"SPEED \* move", "SPEED * sum({move: 0.5})", "line 53: step makes a dict; compiled functions have"),
+    (
+        r"SPEED = 0.5(.*)\n(?s:(.*))    s\.paces\[:\] = 0\n",
+        r"SPEED = 0.5\1\nBEST = np.zeros(2)\n\2    s.paces[:] = 0\n    BEST[0] = 1.0\n",
+        "line 48: reset changes BEST; to compiled code it is a constant.\nKeep what changes in a field of STATE.",
+    ),
+    (
+        r"SPEED = 0.5(.*)\n(?s:(.*))    s\.paces\[:\] = 0\n",
+        r"SPEED = 0.5\1\nBEST = []\n\2    s.paces[:] = 0\n    BEST.append(1.0)\n",
+        "line 48: reset changes BEST; to compiled code it is a constant.",
+    ),
+    (
+        r"    s\.paces\[:\] = 0\n",
+        "    global SPEED\n    SPEED = 0.6\n    s.paces[:] = 0\n",
+        "line 46: reset changes SPEED; to compiled code it is a constant.",
+    ),
     (r"(?s)$", "\n\ndef more(s):\n    pass\n", None),  # nobody compiled calls it
     (
         r"(?s)    s\.paces\[:\] = 0\n(.*)$",

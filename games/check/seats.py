@@ -1,0 +1,151 @@
+"""Two seats: what each does counts, each sees itself as ME, and a mirrored picture has mirrored actions."""
+
+import numpy as np
+
+from games import core
+from games.check.definition import Failed, check
+from games.check.play import DECISIONS, Play, display_lists, pick, world_masks
+from games.engine.batch import Batch
+from games.engine.loader import Game
+
+SAMPLES = 48  # states in which actions are compared
+CLEAR = 0.05  # world units that a shape of ME must move for its direction to be plain
+FACING = 4.0  # world units by which two seats that face each other may differ from exact mirror images
+
+Samples = list[tuple[np.void, np.void]]  # a state, and the engine's record of it
+
+
+@check("what each of two seats does counts, and each sees itself as ME")
+def seats(game: Game) -> str | None:
+    if game.players == 1:
+        return "one seat"
+    samples = gather(game)
+    check_counts(game, samples)
+    check_sees_itself(game, samples)
+    check_directions(game, samples)
+    return note_on_mirror(game)
+
+
+def gather(game: Game) -> Samples:
+    """States of random play in which all seats are the caller's."""
+    player = Play(game, ids=np.arange(8) * Play.KINDS, pictures=0)
+    found: Samples = []
+    for _ in range(DECISIONS):
+        found += [(player.batch.states[env].copy(), player.batch.slots[env].copy()) for env in range(8)]
+        player.step()
+    return found[:: max(1, len(found) // SAMPLES)]
+
+
+def after(game: Game, sample: tuple[np.void, np.void], actions: np.ndarray) -> Batch:
+    """One copy of a state for each row of world actions [C, P], one decision later."""
+    batch = Batch(game, len(actions), 9, env_ids=np.zeros(len(actions), int))
+    batch.states[:], batch.slots[:] = sample
+    batch.step(actions, game.frame_skip)
+    return batch
+
+
+def check_counts(game: Game, samples: Samples) -> None:
+    """For each seat there is a state in which two of its legal actions lead to different states."""
+    dice = np.random.default_rng(9)
+    counts = np.zeros(game.players, bool)
+    for sample in samples:
+        start = Batch(game, 1, 9)
+        start.states[:], start.slots[:] = sample
+        masks = world_masks(start)[0]
+        others = pick(masks, dice.random(game.players))
+        for seat in np.flatnonzero(~counts & (sample[1]["asked"] == 1)):
+            legal = np.flatnonzero(masks[seat])
+            actions = np.tile(others, (len(legal), 1))
+            actions[:, seat] = legal
+            batch = after(game, sample, actions)
+            counts[seat] = len({state.tobytes() for state in np.where(batch.end > 0, batch.final, batch.states)}) > 1
+    for seat in np.flatnonzero(~counts)[:1]:
+        raise Failed(
+            f"line {line_of(game, 'step')}, step: what seat {seat} does changes nothing: does it read actions[{seat}]?"
+        )
+
+
+def line_of(game: Game, function: str) -> int:
+    return next(node.lineno for node in game.tree.body if getattr(node, "name", "") == function)
+
+
+def own(game: Game, frame: np.void) -> list[tuple[float, ...]]:
+    """What a frame shows as ME, shapes and tiles, in the world's coordinates."""
+    found = []
+    for k in range(min(int(frame["count"]), len(frame["kind"]))):
+        kind, code = int(frame["kind"][k]), int(frame["code"][k])
+        if kind == core.GONE or code // 4 * 4 != core.ME:
+            continue
+        xy = frame["xy"][k].copy()
+        if frame["flip"]:
+            across = {core.RECT: (), core.DISC: (0,), core.LINE: (0, 2), core.TRIANGLE: (0, 2, 4)}[kind]
+            xy[list(across)] = core.WORLD - xy[list(across)]
+            if kind == core.RECT:
+                xy[0] = core.WORLD - xy[0] - xy[2]
+        found.append((kind, *np.round(xy, 6).tolist()))
+    if game.grid:
+        tiles = frame["grid"][:, ::-1] if frame["flip"] else frame["grid"]
+        found += [(-1.0, *where) for where in np.argwhere(tiles // 4 * 4 == core.ME).tolist()]
+    return sorted(found)
+
+
+def pictures(game: Game, states: np.ndarray, seat: int) -> np.ndarray:
+    """The display lists of a seat in these states, for agents."""
+    batch = Batch(game, len(states), 9)
+    batch.states[:] = states
+    return display_lists(batch, np.arange(len(states)), np.full(len(states), seat))
+
+
+def check_sees_itself(game: Game, samples: Samples) -> None:
+    """Both seats do not see the same things as ME, wherever both see any."""
+    states = np.array([state for state, _ in samples])
+    shown = [[own(game, frame) for frame in pictures(game, states, seat)] for seat in (0, 1)]
+    both = [(first, second) for first, second in zip(*shown, strict=True) if first and second]
+    if both and all(first == second for first, second in both):
+        raise Failed(
+            f"line {line_of(game, 'draw')}, draw: both seats see the same as ME, so that one of them takes itself for the "
+            "other: give ME to what belongs to `seat`, OTHER to what does not"
+        )
+
+
+def centre(frame: np.void) -> float:
+    """How far right what a frame shows as ME lies, in the picture: the mean of its shapes; NaN if there is none."""
+    rows = [k for k in range(min(int(frame["count"]), len(frame["kind"]))) if frame["code"][k] // 4 * 4 == core.ME]
+    return float(np.mean([frame["xy"][k][0] for k in rows])) if rows else float("nan")
+
+
+def check_directions(game: Game, samples: Samples) -> None:
+    """An action that moves ME to the right in the picture of one seat does not move it to the left in that of the other."""
+    if game.mirror is None or game.has_asks:
+        return
+    moved = np.full((2, game.num_actions, len(samples)), np.nan)  # by seat, action of the picture, sample
+    for k, sample in enumerate(samples):
+        for seat in (0, 1):
+            actions = np.zeros((game.num_actions, 2), np.int64)
+            actions[:, seat] = game.swap if seat == 1 else np.arange(game.num_actions)
+            batch = after(game, sample, actions)
+            going_on = batch.end == 0
+            places = np.array([centre(frame) for frame in pictures(game, batch.states, seat)])
+            moved[seat, going_on, k] = (places - places[0])[going_on]
+    for action, name in enumerate(game.actions):
+        known = ~np.isnan(moved[:, action]).all(1)
+        if not known.all():
+            continue
+        first, second = np.nanmean(moved[0, action]), np.nanmean(moved[1, action])
+        if first * second < 0 and min(abs(first), abs(second)) > CLEAR:
+            way = ("right", "left") if first > 0 else ("left", "right")
+            raise Failed(
+                f"MIRROR: {name!r} moves ME to the {way[0]} in seat 0's picture and to the {way[1]} in seat 1's, which is "
+                f"flipped: MIRROR must pair it with its opposite"
+            )
+
+
+def note_on_mirror(game: Game) -> str | None:
+    """A remark on seats that face each other and see the world unflipped: one network then has both sides to learn."""
+    if game.mirror is not None or "SEATS" in vars(game.module):
+        return None
+    batch = Batch(game, 16, 9)
+    first, second = (np.array([centre(frame) for frame in pictures(game, batch.states, seat)]) for seat in (0, 1))
+    if np.isnan([first, second]).any() or abs(first - second).min() < 10.0 or abs(first + second - core.WORLD).max() > FACING:
+        return None
+    return "the seats face each other, and both see the world as it is: with MIRROR one network learns one side only"
