@@ -91,6 +91,12 @@ def test_each_action_of_a_space_has_a_number_and_environments_get_the_action(spa
     assert evaluate(game, Participant("random", RANDOM), 5, 1).returns.mean() < 4
 
 
+def test_combinations_are_numbered_with_the_last_part_first():
+    """Agents that were saved know their actions by these numbers."""
+    adapter = ActionAdapter("it", spaces.MultiDiscrete([2, 3], start=[0, 5]))
+    assert [adapter.to_env(number).tolist() for number in range(6)] == [[0, 5], [0, 6], [0, 7], [1, 5], [1, 6], [1, 7]]
+
+
 @pytest.mark.parametrize("space", [space for space, _ in COUNTED], ids=str)
 def test_act_gives_actions_as_the_environment_takes_them(space, register):
     game = register(space)

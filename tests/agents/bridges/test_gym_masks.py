@@ -181,6 +181,9 @@ def test_a_target_of_dqn_looks_at_allowed_actions_alone(register):
     count = int(replay.count[0])
     assert count == 12 + 2, "two episodes were cut, and their last states kept"
     assert (replay.mask[0, :count] == replay.frames[0, :count]).all()
+    entry = np.arange(count - 1)
+    next_entry, transitions = learner.builder._transitions(np.zeros_like(entry), entry, np.ones(len(entry), np.float32))
+    assert transitions.mask is not None and (transitions.mask == replay.frames[0, next_entry]).all()
 
 
 def test_a_resumed_run_begins_with_masks(register):

@@ -94,6 +94,23 @@ def test_a_run_whose_folder_another_has_taken_removes_nothing(pong, tmp_path, mo
     others[0].release()
 
 
+def test_a_run_that_began_and_ended_between_the_look_and_the_lock_is_left_alone(pong, tmp_path, monkeypatch):
+    path = tmp_path / "pong" / "mine"
+    path.mkdir(parents=True)
+    lock = run_folder.lock_run
+
+    def late(folder):
+        (folder / "results.json").write_text("{}", encoding="utf-8")
+        return lock(folder)
+
+    monkeypatch.setattr(run_folder, "lock_run", late)
+    with pytest.raises(TakenError, match="mine holds a run already"):
+        claim_named(tmp_path, pong, "mine")
+    assert (path / "results.json").exists()
+    monkeypatch.undo()
+    lock(path).release()
+
+
 def test_sweeps_of_the_same_second_get_folders_of_their_own_and_a_refused_one_leaves_none(pong, tmp_path):
     first = claim(tmp_path, pong, None, "now", [1, 2])
     second = claim(tmp_path, pong, None, "now", [2, 3])
