@@ -52,10 +52,10 @@ def check_counts(game: Game, samples: Samples) -> None:
         start = Batch(game, 1, 9)
         start.states[:], start.slots[:] = sample
         masks = world_masks(start)[0]
-        others = pick(masks, dice.random(game.players))
+        chosen = pick(masks, dice.random(game.players))
         for seat in np.flatnonzero(~counts & (sample[1]["asked"] == 1)):
             legal = np.flatnonzero(masks[seat])
-            actions = np.tile(others, (len(legal), 1))
+            actions = np.tile(chosen, (len(legal), 1))
             actions[:, seat] = legal
             batch = after(game, sample, actions)
             counts[seat] = len({state.tobytes() for state in np.where(batch.end > 0, batch.final, batch.states)}) > 1
@@ -69,8 +69,8 @@ def line_of(game: Game, function: str) -> int:
     return next(node.lineno for node in game.tree.body if getattr(node, "name", "") == function)
 
 
-def own(game: Game, frame: np.void) -> list[tuple[float, ...]]:
-    """What a frame shows as ME, shapes and tiles, in the world's coordinates."""
+def shown_as_me(game: Game, frame: np.void) -> list[tuple[float, ...]]:
+    """The shapes and tiles that a frame shows as ME, sorted, in the world's coordinates: kind and numbers."""
     found = []
     for k in range(min(int(frame["count"]), len(frame["kind"]))):
         kind, code = int(frame["kind"][k]), int(frame["code"][k])
@@ -99,7 +99,7 @@ def pictures(game: Game, states: np.ndarray, seat: int) -> np.ndarray:
 def check_sees_itself(game: Game, samples: Samples) -> None:
     """Both seats do not see the same things as ME, wherever both see any."""
     states = np.array([state for state, _ in samples])
-    shown = [[own(game, frame) for frame in pictures(game, states, seat)] for seat in (0, 1)]
+    shown = [[shown_as_me(game, frame) for frame in pictures(game, states, seat)] for seat in (0, 1)]
     both = [(first, second) for first, second in zip(*shown, strict=True) if first and second]
     if both and all(first == second for first, second in both):
         raise Failed(
@@ -128,8 +128,8 @@ def check_directions(game: Game, samples: Samples) -> None:
             places = np.array([centre(frame) for frame in pictures(game, batch.states, seat)])
             moved[seat, going_on, k] = (places - places[0])[going_on]
     for action, name in enumerate(game.actions):
-        known = ~np.isnan(moved[:, action]).all(1)
-        if not known.all():
+        present = ~np.isnan(moved[:, action]).all(1)
+        if not present.all():
             continue
         first, second = np.nanmean(moved[0, action]), np.nanmean(moved[1, action])
         if first * second < 0 and min(abs(first), abs(second)) > CLEAR:

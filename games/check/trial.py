@@ -1,12 +1,12 @@
 """The first ticks, in plain Python: mistakes that compiled code would hide or die of are told with their lines."""
 
 import _thread
-import numbers
 import signal
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def first_ticks(game: Game, given: bytes) -> dict[str, np.ndarray]:
             _look(trial, batch, env)
         masks = trial.call("legal", lambda: world_masks(batch))
         actions = np.zeros((2, game.players), np.int64) if masks is None else pick(masks, dice.random(masks.shape[:2]))
-        trial.call("step", lambda actions=actions: batch.step(actions))
+        trial.call("step", partial(batch.step, actions))
     trial.end()
     return {}
 
@@ -48,19 +48,19 @@ def _look(trial: "_Trial", batch: Batch, env: int) -> None:
     game, s = trial.game, core.PlainRecord(batch.states, env)
     for seat in range(-1, game.players):
         for people in (False, True):
-            trial.call("draw", lambda seat=seat, people=people: display_lists(batch, np.array([env]), np.array([seat]), people))
-    trial.call("hud", lambda: game.hud(s))
-    trial.call("valid", lambda: game.functions["valid"](s))
+            trial.call("draw", partial(display_lists, batch, np.array([env]), np.array([seat]), people))
+    trial.call("hud", partial(game.hud, s))
+    trial.call("valid", partial(game.functions["valid"], s))
     for seat in np.flatnonzero(batch.asked[env]).tolist():
         for skill in (0.0, 0.5, 1.0):
-            trial.call("bot", lambda seat=seat, skill=skill: _decide(game, s, seat, skill))
+            trial.call("bot", partial(_decide, game, s, seat, skill))
 
 
 def _decide(game: Game, s: Any, seat: int, skill: float) -> None:
     action = game.functions["bot"](s, seat, skill)
     if action is None:
         raise Failed(f"it returns nothing for seat {seat}: each of its paths must end in return, with an action's number")
-    if not isinstance(action, numbers.Real) or action != int(action):
+    if not isinstance(action, (int, float, np.number)) or action != int(action):
         raise Failed(f"it returns {action!r} for seat {seat}, which is no action's number")
 
 
@@ -77,7 +77,7 @@ class _Trial:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def call(self, name: str, function: Callable[[], Any]) -> Any:
-        """What the function returns; None if it fails, or has failed before."""
+        """Call a function and return its result; None if it fails, or has failed before."""
         if name in self.problems:
             return None
         try:
@@ -100,11 +100,11 @@ class _Trial:
     def _told(self, name: str, error: BaseException, what: str) -> str:
         """A problem with the innermost line of the game's own files that was at work."""
         frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if Path(frame.filename).resolve() in self.files]
-        if not own:
+        in_game = [frame for frame in frames if Path(frame.filename).resolve() in self.files]
+        if not in_game:
             return f"{name}: {what}"
-        file = "" if Path(own[-1].filename).name == self.game.path.name else f"{Path(own[-1].filename).name} "
-        return f"{file}line {own[-1].lineno}, {own[-1].name}: {what}"
+        file = "" if Path(in_game[-1].filename).name == self.game.path.name else f"{Path(in_game[-1].filename).name} "
+        return f"{file}line {in_game[-1].lineno}, {in_game[-1].name}: {what}"
 
     def _watch(self) -> None:
         while True:

@@ -295,12 +295,18 @@ def test_a_second_signal_ends_it_at_once(tmp_path):
     assert "Ended at once: nothing was saved yet, so what it learned in" in said
 
 
-def test_a_second_signal_says_from_where_the_run_can_go_on(main, tmp_path, capsys):
+def test_a_second_signal_says_from_where_the_run_can_go_on(main, tmp_path, monkeypatch):
     assert main(*PONG, "--name", "one", "--steps", "2000", "--quiet")[0] == 0
     folder = folder_of(tmp_path, PONG, "one")
     run = runs.Trainer(games.load("pong"), configs.read_config(folder), folder, quiet=True, resume=True)
     run.close()
-    assert run._lost() == (
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with (tmp_path / "told").open("w") as told, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", told)
+        with pytest.raises(SystemExit) as end:
+            run._signalled_again(signal.SIGTERM, None)
+    assert end.value.code == 128 + signal.SIGTERM
+    assert (tmp_path / "told").read_text() == (
         f"\nEnded at once, without saving: what it learned after step {run.learner.steps:,} is lost.\n"
         f"Go on from there with --resume {folder}\n"
     )
