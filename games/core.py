@@ -211,7 +211,7 @@ def gone(f):
 def _must_be_whole(name, dtype, value):
     """`ValueError` if a field of integers would cut a number off, as compiled code does without a word."""
     if dtype.kind in "iu" and not isinstance(value, int):
-        lost = [number for number in np.ravel(value).tolist() if number != int(number)]
+        lost = [number for number in np.ravel(value).tolist() if number % 1 != 0]  # or not finite
         if lost:
             raise ValueError(
                 f"{lost[0]:g} is written into the field {name}, which holds integers ({dtype.str[1:]}) and cuts it off: "

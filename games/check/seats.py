@@ -66,6 +66,7 @@ def check_counts(game: Game, samples: Samples) -> None:
 
 
 def line_of(game: Game, function: str) -> int:
+    """The line of the game's file in which a function is defined."""
     return next(node.lineno for node in game.tree.body if getattr(node, "name", "") == function)
 
 
@@ -109,9 +110,13 @@ def check_sees_itself(game: Game, samples: Samples) -> None:
 
 
 def centre(frame: np.void) -> float:
-    """How far right what a frame shows as ME lies, in the picture: the mean of its shapes; NaN if there is none."""
+    """The x of what a frame shows as ME, in the picture, world units: the mean of its shapes' first corner or centre, or NaN.
+
+    A rectangle's is its centre.
+    """
     rows = [k for k in range(min(int(frame["count"]), len(frame["kind"]))) if frame["code"][k] // 4 * 4 == core.ME]
-    return float(np.mean([frame["xy"][k][0] for k in rows])) if rows else float("nan")
+    widths = [frame["xy"][k][2] if frame["kind"][k] == core.RECT else 0.0 for k in rows]
+    return float(np.mean(frame["xy"][rows, 0] + 0.5 * np.array(widths))) if rows else float("nan")
 
 
 def check_directions(game: Game, samples: Samples) -> None:

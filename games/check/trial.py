@@ -107,6 +107,7 @@ class _Trial:
         return f"{file}line {in_game[-1].lineno}, {in_game[-1].name}: {what}"
 
     def _watch(self) -> None:
+        """Interrupt the main thread when the deadline of a call has passed; a daemon, which ends with its process."""
         while True:
             time.sleep(0.05)
             if time.monotonic() > self.deadline:
@@ -114,6 +115,7 @@ class _Trial:
                 _thread.interrupt_main()
 
     def end(self) -> None:
+        """`Failed` with all problems, if there are any."""
         if self.problems:
             raise Failed("; ".join(dict.fromkeys(self.problems.values())))
 

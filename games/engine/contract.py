@@ -30,6 +30,13 @@ FUNCTIONS = {
 }  # fmt: skip
 NEVER_COMPILED = ("hud",)
 RANDOM_MODULES = ("random", "numpy.random")  # generators other than the state's random stream
+# Methods that change a list, a dict, a set or an array.
+CHANGING = {"append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "add", "update", "setdefault", "fill"}
+DISPLAYS = {  # expressions that make what compiled functions do without
+    ast.List: "a list", ast.ListComp: "a list", ast.Dict: "a dict", ast.DictComp: "a dict", ast.Set: "a set",
+    ast.SetComp: "a set",
+}  # fmt: skip
+STAYS = "to compiled code it is a constant.\nKeep what changes in a field of STATE."
 NOT_IN_DIGEST = {"RECIPE", "MARK", "KEYS", "SPOTS", "hud", "valid"}  # names that change neither observations nor rewards
 
 
@@ -246,13 +253,8 @@ def _check_name(file: _SourceFile, node: ast.Name, function: ast.FunctionDef, lo
     raise file.fail(node, f"{function.name} uses '{node.id}', which is defined nowhere.{hint}")
 
 
-# Methods that change a list, a dict, a set or an array.
-CHANGING = {"append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "add", "update", "setdefault", "fill"}
-
-
 def _check_compiled(file: _SourceFile, function: ast.FunctionDef, local_names: set[str]) -> None:
     """A compiled function makes no list, dict or set, and changes no value of the file: to compiled code it is a constant."""
-    makes = {ast.List: "a list", ast.ListComp: "a list", ast.Dict: "a dict", ast.DictComp: "a dict", ast.Set: "a set"}
 
     def constant(node: ast.AST) -> str:
         """The name of the file's value that a target is, or is part of; "" for another target."""
@@ -262,19 +264,16 @@ def _check_compiled(file: _SourceFile, function: ast.FunctionDef, local_names: s
         return "" if isinstance(getattr(file.module, name, file.module), types.ModuleType) else name
 
     for node in ast.walk(function):
-        if type(node) in makes and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
-            what = f"{function.name} makes {makes[type(node)]}; compiled functions have numbers, tuples and arrays."
+        if type(node) in DISPLAYS and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+            what = f"{function.name} makes {DISPLAYS[type(node)]}; compiled functions have numbers, tuples and arrays."
             raise file.fail(node, what)
         if isinstance(node, ast.Global):
-            raise file.fail(node, f"{function.name} changes {node.names[0]}; {_STAYS}")
+            raise file.fail(node, f"{function.name} changes {node.names[0]}; {STAYS}")
         targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING:
             targets = [node.func.value]
         for name in filter(None, map(constant, targets)):
-            raise file.fail(node, f"{function.name} changes {name}; {_STAYS}")
-
-
-_STAYS = "to compiled code it is a constant.\nKeep what changes in a field of STATE."
+            raise file.fail(node, f"{function.name} changes {name}; {STAYS}")
 
 
 def _check_field(file: _SourceFile, node: ast.Attribute) -> None:

@@ -110,9 +110,9 @@ def test_a_run_stopped_in_any_iteration_resumes_to_the_same_weights(call, main, 
     assert_same_end(folder, whole)
 
 
-def test_a_signal_is_not_lost_where_nothing_can_be_raised(main, tmp_path, uninterrupted, monkeypatch):
-    """Python drops what is raised inside a callback of C code; the run stops with the next iteration."""
-    whole, folder, original, left = uninterrupted(PONG), folder_of(tmp_path, PONG, "dropped"), GameArena.step, 5
+def interrupted_unheard(monkeypatch, then=lambda: None):
+    """In the fifth step of an arena Ctrl-C comes where nothing can be raised, and then this is called."""
+    original, left = GameArena.step, 5
 
     def step(arena, actions):
         nonlocal left
@@ -120,9 +120,16 @@ def test_a_signal_is_not_lost_where_nothing_can_be_raised(main, tmp_path, uninte
         if left == 0:
             with contextlib.suppress(runs.Stop):
                 signal.raise_signal(signal.SIGINT)
+            then()
         return original(arena, actions)
 
     monkeypatch.setattr(GameArena, "step", step)
+
+
+def test_a_signal_is_not_lost_where_nothing_can_be_raised(main, tmp_path, uninterrupted, monkeypatch):
+    """Python drops what is raised inside a callback of C code; the run stops with the next iteration."""
+    whole, folder = uninterrupted(PONG), folder_of(tmp_path, PONG, "dropped")
+    interrupted_unheard(monkeypatch)
     assert main(*PONG, "--name", "dropped", "--quiet")[0] == 130
     assert main("--resume", folder, "--quiet")[0] == 0
     assert_same_end(folder, whole)
@@ -130,23 +137,14 @@ def test_a_signal_is_not_lost_where_nothing_can_be_raised(main, tmp_path, uninte
 
 def test_what_a_signal_has_cut_short_prints_no_traceback(main, monkeypatch):
     """Callbacks of C code, as LLVM's while it compiles, complain of each other once one of them was interrupted."""
-    told, original, left = [], GameArena.step, 5
+    told = []
 
     class Callback:
         def __del__(self):
             raise RuntimeError("notification for an unknown module")
 
-    def step(arena, actions):
-        nonlocal left
-        left -= 1
-        if left == 0:
-            with contextlib.suppress(runs.Stop):
-                signal.raise_signal(signal.SIGINT)
-            Callback()
-        return original(arena, actions)
-
     monkeypatch.setattr(sys, "unraisablehook", told.append)
-    monkeypatch.setattr(GameArena, "step", step)
+    interrupted_unheard(monkeypatch, then=Callback)
     assert main(*PONG, "--name", "short", "--quiet")[0] == 130
     assert told == []
     Callback()

@@ -57,6 +57,11 @@ MUTANTS = {
         (', "right": "right"}', "}"),
     ),
     "a float cut off": ("trial", "step: 0.5 is written into the field paces", after(STEP, "s.paces[0] = 0.5")),
+    "nan in an integer": (
+        "trial",
+        "step: nan is written into the field paces",
+        after(STEP, "s.paces[0] = np.nan"),
+    ),
     "a float cut off in one number": ("trial", "step: 0.5 is written into the field over", after(STEP, "s.over = 0.5")),
     "index too large": ("trial", "step: IndexError: index 16 is out", after(STEP, "s.flag += 0.0 * s.gate[16 + s.tick]")),
     "number too large": ("trial", "step: OverflowError: Python integer 300", after(STEP, "s.gate[0] = 300")),
