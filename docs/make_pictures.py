@@ -20,7 +20,8 @@ import games
 from agents.play.agent import Agent
 from games.core import TICKS_PER_SECOND
 from games.engine.batch import EXTERNAL, RUNNING, Batch
-from games.render.renderer import DARK, Painter, Trail
+from games.render.motion import Trail
+from games.render.renderer import DARK, Painter
 
 SIDE, GAP, HEAD = 224, 10, 46  # pixels: a picture, what is between the two, and the strip above them
 TICKS, DELAY = 3, 50  # of the game between two pictures, and as milliseconds: 20 a second

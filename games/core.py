@@ -11,7 +11,7 @@ import numba.extending
 import numpy as np
 from numba.core.errors import NumbaExperimentalFeatureWarning
 
-WORLD = 84.0  # the world's width and height, world units
+WORLD = 84.0  # the picture's width and height, world units; the world's too, but for games with a camera
 TICKS_PER_SECOND = 60
 
 PLAIN = bool(numba.config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: the same functions as plain Python, to check against
@@ -32,8 +32,14 @@ ME, OTHER, BALL, WALL, ITEM, DANGER, GOAL, DECOR = range(4, 36, 4)
 ROLES = ("", "me", "other", "ball", "wall", "item", "danger", "goal", "decor")  # by code // 4
 AGENT_ROLES = len(ROLES) - 2  # decor is for people only
 
-# Kinds of shape; the numbers in `xy` are (left, top, width, height), (centre x, y, radius), (x, y, x, y, width), 3 points.
-GONE, RECT, DISC, LINE, TRIANGLE = range(5)
+# Kinds of shape; the numbers in `xy` are (left, top, width, height), (centre x, y, radius), (x, y, x, y, width), 3 points,
+# and of a number (centre x, y, height, value).
+GONE, RECT, DISC, LINE, TRIANGLE, NUMBER = range(6)
+LARGEST_NUMBER = 99_999  # a larger one is shown as this one
+
+# Cues: sounds by name, as bits of a frame's `cues`.
+HIT, BOUNCE, BREAK, POINT, LOSS, PICK, DROP, MOVE = (1 << _bit for _bit in range(8))
+CUES = ("hit", "bounce", "break", "point", "loss", "pick", "drop", "move")  # by bit
 
 DECOR_ROOM = 128  # shapes of decor that a frame for people can hold in addition to the game's SHAPES
 
@@ -131,6 +137,12 @@ def frame_dtype(shapes, grid):
             ("count", "i4"),  # shapes so far
             ("flip", "u1"),  # 1: left and right change places (a mirrored view)
             ("people", "u1"),  # 1: decor is kept
+            ("cameras", "u1"),  # 1: `camera` was called
+            ("cues", "u1"),  # the cues of this tick, a bit for each
+            ("left", "f8"),  # what is at the picture's left edge, for the shapes that come next, world units
+            ("top", "f8"),
+            ("tiles_left", "f8"),  # the same for the tiles, in a mirrored view measured from the world's right edge
+            ("tiles_top", "f8"),
             ("kind", "u1", (capacity,)),
             ("code", "u1", (capacity,)),  # role + tone
             ("xy", "f8", (capacity, 6)),  # world units
@@ -154,12 +166,40 @@ def _row(f, kind, role):
 
 
 @verb
+def _across(f, x):
+    """A point's x in the picture: relative to the camera, and flipped in a mirrored view."""
+    return WORLD - (x - f.left) if f.flip else x - f.left
+
+
+@verb
+def camera(f, x, y):
+    """Put the point (x, y) of the world into the middle of the picture, for the shapes that follow.
+
+    The tiles follow the first call of a frame. A later call places other shapes, as a background that moves more slowly, or
+    with `camera(f, 42.0, 42.0)` what stands still in the picture.
+    """
+    f.left = x - 0.5 * WORLD
+    f.top = y - 0.5 * WORLD
+    if not f.cameras:
+        f.cameras = 1
+        f.tiles_left = f.left
+        f.tiles_top = f.top
+
+
+@verb
+def cue(f, sound):
+    """A sound of this tick, by name: HIT, BOUNCE, BREAK, POINT, LOSS, PICK, DROP or MOVE. Agents never learn of it."""
+    f.cues |= sound
+
+
+@verb
 def rect(f, left, top, width, height, role):
     """A rectangle: left, top, width, height."""
     row = _row(f, RECT, role)
     if row >= 0:
+        left -= f.left
         f.xy[row, 0] = WORLD - left - width if f.flip else left
-        f.xy[row, 1] = top
+        f.xy[row, 1] = top - f.top
         f.xy[row, 2] = width
         f.xy[row, 3] = height
 
@@ -169,8 +209,8 @@ def disc(f, x, y, radius, role):
     """A filled circle: centre and radius."""
     row = _row(f, DISC, role)
     if row >= 0:
-        f.xy[row, 0] = WORLD - x if f.flip else x
-        f.xy[row, 1] = y
+        f.xy[row, 0] = _across(f, x)
+        f.xy[row, 1] = y - f.top
         f.xy[row, 2] = radius
 
 
@@ -179,10 +219,10 @@ def line(f, x1, y1, x2, y2, width, role):
     """A thick line with square ends, from one point to another."""
     row = _row(f, LINE, role)
     if row >= 0:
-        f.xy[row, 0] = WORLD - x1 if f.flip else x1
-        f.xy[row, 1] = y1
-        f.xy[row, 2] = WORLD - x2 if f.flip else x2
-        f.xy[row, 3] = y2
+        f.xy[row, 0] = _across(f, x1)
+        f.xy[row, 1] = y1 - f.top
+        f.xy[row, 2] = _across(f, x2)
+        f.xy[row, 3] = y2 - f.top
         f.xy[row, 4] = width
 
 
@@ -191,12 +231,27 @@ def triangle(f, x1, y1, x2, y2, x3, y3, role):
     """A filled triangle, its corners in any order."""
     row = _row(f, TRIANGLE, role)
     if row >= 0:
-        f.xy[row, 0] = WORLD - x1 if f.flip else x1
-        f.xy[row, 1] = y1
-        f.xy[row, 2] = WORLD - x2 if f.flip else x2
-        f.xy[row, 3] = y2
-        f.xy[row, 4] = WORLD - x3 if f.flip else x3
-        f.xy[row, 5] = y3
+        f.xy[row, 0] = _across(f, x1)
+        f.xy[row, 1] = y1 - f.top
+        f.xy[row, 2] = _across(f, x2)
+        f.xy[row, 3] = y2 - f.top
+        f.xy[row, 4] = _across(f, x3)
+        f.xy[row, 5] = y3 - f.top
+
+
+@verb
+def number(f, x, y, height, value, role):
+    """A whole number as text: its centre, the height of its digits, its value (-99,999 to 99,999) and its role.
+
+    With the role DECOR it is for people only. With another one agents see it too: as digits in `pixels` and `planes`, as a
+    value in `objects`. Never show an agent its score.
+    """
+    row = _row(f, NUMBER, role)
+    if row >= 0:
+        f.xy[row, 0] = _across(f, x)
+        f.xy[row, 1] = y - f.top
+        f.xy[row, 2] = height
+        f.xy[row, 3] = min(max(int(value), -LARGEST_NUMBER), LARGEST_NUMBER)
 
 
 @verb

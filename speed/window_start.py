@@ -63,7 +63,7 @@ class Watched(window.App):
         assert self.match
         board = self.match.boards[0]
         [(seat, person)] = board.inputs.items()
-        action = next(iter(person.keys.values()))
+        action = next(iter(person.actions.values()))
         if self.pressed_at is not None and board.batch.slots["held"][0, seat] == board._to_world[action]:
             self.found["keys"].append(now - self.pressed_at)
             self.pressed_at = None

@@ -7,7 +7,7 @@ import numpy as np
 
 from games.engine.batch import EXTERNAL, OUT_OF_TIME, RANDOM, RUNNING, Batch
 from games.engine.loader import Game
-from games.engine.players import SeatPlayer
+from games.engine.players import People, SeatPlayer
 from games.engine.view import check_shapes
 from games.errors import UserError
 from ui.seats import PlayerInput, Seat, key_map
@@ -41,7 +41,7 @@ class Board:
         check_shapes(self.batch)
         self.viewpoint = people[0] if len(people) == 1 else -1  # the seat of a single person, else -1: a spectator
         self.flipped = self.viewpoint == 1 and game.mirror is not None
-        self.inputs = {k: PlayerInput(key_map(game, k, len(people) == 1)) for k in people}
+        self.inputs = {k: PlayerInput(key_map(game, k, len(people) == 1), waits=game.has_asks) for k in people}
         swap = [*game.swap.tolist(), *range(game.num_actions, game.num_actions + len(game.hands))]
         self._to_world = swap if self.flipped else list(range(len(swap)))  # from the actions a person sees to world actions
         self._players: list[tuple[int, SeatPlayer]] = [
@@ -129,10 +129,15 @@ class Board:
         """The sum of each seat's rewards in this episode."""
         return (self.batch.returns[0] if self.done else self.batch.slots["returns"][0]).tolist()
 
+    def _hud(self) -> tuple[str, str, str]:
+        persons = tuple(seat in self.inputs for seat in range(self.game.players))
+        asked = tuple(bool(asked) and not self.done for asked in self.batch.asked[0])
+        return self.game.hud(self.batch.record(0, final=self.done), People(persons, asked))
+
     @property
     def points(self) -> bool:
         """Whether a single seat's return is its score for people: False if the game's `hud` shows another number."""
-        texts = self.game.hud(self.batch.record(0, final=self.done))
+        texts = self._hud()
         return not any(texts) or texts[0] == f"{self.returns[0]:g}"
 
     @property
@@ -142,7 +147,7 @@ class Board:
 
     def texts(self) -> tuple[str, str, str]:
         """The texts above the picture, from the game's `hud`: left, centre, right."""
-        left, centre, right = self.game.hud(self.batch.record(0, final=self.done))
+        left, centre, right = self._hud()
         if not (left or centre or right) and self.game.players == 1:
             left = f"{self.returns[0]:g}"
         return (right, centre, left) if self.flipped else (left, centre, right)

@@ -7,8 +7,10 @@ import numpy as np
 import pygame
 
 from games.core import BALL, ME, OTHER, WORLD
+from games.engine.keys import keys_of
 from games.engine.loader import Game
-from games.render.renderer import DARK, USED, Painter, Theme, Trail, backdrop, bounds
+from games.render.motion import Glide, Trail
+from games.render.renderer import DARK, USED, Painter, Theme, backdrop, bounds
 from games.render.text import Colour
 from ui.keys import command_label, label
 from ui.match import Board, Match
@@ -95,6 +97,7 @@ class Screen:
         self.pictures = 2 if game.players == 1 and len(seats) == 2 else 1
         self.themes = [DARK, other_side(DARK)]
         self.trails = [Trail() for _ in range(self.pictures)]
+        self.glides = [Glide() for _ in range(self.pictures)]
         self._shown: list[np.ndarray | None] = [None] * self.pictures  # the frames that the window shows
         self._plates: dict[tuple, pygame.Surface] = {}  # painted parts, by what they show
         self._veil: pygame.Surface | None = None  # the dimmed picture behind a card
@@ -131,6 +134,8 @@ class Screen:
         if visible != box:  # the window is smaller than the smallest picture
             return
         frame = self.painter.frame(board.batch, 0, board.viewpoint, final=board.done)
+        if self.game.turns:
+            frame = self.glides[k].between(frame, int(board.batch.episode[0]) - int(board.done))
         self.trails[k].add(frame)
         self._shown[k] = frame
         self.painter.paint(surface.subsurface(box), frame, self.themes[k], self.effects, trail=self.trails[k])
@@ -286,11 +291,16 @@ class Screen:
         names = {number: name for name, number in action_numbers(self.game).items()}
         seat = 0 if self.game.players == 1 else person
         rows: dict[str, list[str]] = {}
-        for key, action in key_map(self.game, seat, len(self.people) == 1).items():
+        keys = key_map(self.game, seat, len(self.people) == 1)
+        for key, action in keys.items():
+            if len(keys_of(key)) > 1 and all(part in keys for part in keys_of(key)):
+                continue  # of "up" and "left" people know what both together do
             rows.setdefault(names[action], []).append(key)
         named = [action for action, keys in rows.items() if keys == [action] and len(action) == 1]  # key "3" for action "3"
         telling = [
-            ([label(key) for key in keys], action.replace("_", " ")) for action, keys in rows.items() if action not in named
+            (["+".join(map(label, keys_of(key))) for key in keys], action.replace("_", " "))
+            for action, keys in rows.items()
+            if action not in named
         ]
         named = [label(key) for key in named]
         return [*telling, (named, "choose")] if named else telling

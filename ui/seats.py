@@ -7,10 +7,12 @@ from typing import Literal
 
 from games.core import WORLD
 from games.engine.batch import Batch
+from games.engine.keys import keys_of
 from games.engine.loader import Game
 from games.engine.players import SeatPlayer
 
 QUEUED = 8  # presses that wait for their tick, at most
+CHORD_TICKS = 3  # for which a press waits for the rest of its chord, where a press counts once: two fingers are that far apart
 
 
 @dataclass
@@ -65,23 +67,44 @@ def key_map(game: Game, seat: int, alone: bool) -> dict[str, int]:
     return {key: numbers[action] for key, action in names.items()}
 
 
-class PlayerInput:
-    """A person's input between ticks: the presses in their order, and the keys that are held down."""
+@dataclass
+class Press:
+    """A press that waits for its tick."""
 
-    def __init__(self, keys: dict[str, int]):
-        """keys: Pygame key name → action number."""
-        self.keys = keys
-        self.held: list[str] = []  # the last one acts
-        self.presses: deque[int] = deque(maxlen=QUEUED)
+    action: int
+    key: str = ""  # "" for the mouse
+    ticks: int = 0  # for which it still waits for the rest of a chord
+
+
+class PlayerInput:
+    """A person's input between ticks: the presses in their order, and the keys that are held down.
+
+    Of the chords and keys that are held, the one of most keys acts, of several the one pressed last: with W, A and D down, W
+    and whichever of A and D came later. So opposite keys never stop each other, and any number may be down.
+    """
+
+    def __init__(self, keys: dict[str, int], waits: bool = False):
+        """keys: name in KEYS → action number. waits: a press counts once, so that one that may begin a chord waits a moment."""
+        self.actions = {frozenset(keys_of(name)): action for name, action in keys.items()}  # by the keys that are down
+        self.keys = list(dict.fromkeys(key for name in keys for key in keys_of(name)))
+        self.held: list[str] = []  # in the order in which they went down
+        self.presses: deque[Press] = deque(maxlen=QUEUED)
+        self._in_chords = {key for chord in self.actions if len(chord) > 1 for key in chord} if waits else set()
 
     def press(self, key: str) -> bool:
         """A key goes down; True if it is one of this person's."""
         if key not in self.keys:
             return False
-        if key in self.held:
-            self.held.remove(key)
+        self.release(key)
         self.held.append(key)
-        self.presses.append(self.keys[key])
+        chord = self._acting()
+        if chord is None or key not in chord:
+            return True
+        waiting = self.presses[-1] if self.presses else None
+        if waiting and waiting.ticks and waiting.key in chord:  # the rest of what began a moment ago
+            self.presses.pop()
+        may_grow = key in self._in_chords and len(chord) == 1
+        self.presses.append(Press(self.actions[chord], key, CHORD_TICKS if may_grow else 0))
         return True
 
     def hold(self, key: str) -> None:
@@ -93,10 +116,13 @@ class PlayerInput:
         """A key goes up."""
         if key in self.held:
             self.held.remove(key)
+        for press in self.presses:
+            if press.key == key:
+                press.ticks = 0  # a tap: nothing comes after it
 
     def choose(self, action: int) -> None:
         """Add an action that was picked with the mouse."""
-        self.presses.append(action)
+        self.presses.append(Press(action))
 
     def clear(self) -> None:
         """Drop all presses and held keys: when a game begins or is paused. Keys that are still down are held again."""
@@ -104,17 +130,32 @@ class PlayerInput:
         self.presses.clear()
 
     def next_press(self) -> int | None:
-        """Remove and return the oldest waiting press; None if there is none."""
-        return self.presses.popleft() if self.presses else None
+        """Remove and return the oldest waiting press; None if there is none. Called once a tick."""
+        if self.presses and self.presses[0].ticks:
+            self.presses[0].ticks -= 1
+            return None
+        return self.presses.popleft().action if self.presses else None
 
     def current(self) -> int | None:
-        """The action of this tick: the oldest waiting press, which is removed, else that of the newest held key, else None.
+        """The action of this tick: the oldest waiting press, which is removed, else that of the held keys, else None.
 
         So each press acts for at least one tick.
         """
         if self.presses:
-            return self.presses.popleft()
-        return self.keys[self.held[-1]] if self.held else None
+            return self.presses.popleft().action
+        chord = self._acting()
+        return None if chord is None else self.actions[chord]
+
+    def _acting(self) -> frozenset[str] | None:
+        """The keys, of those held, that act: most keys first, then those that went down last."""
+        if not self.held:
+            return None
+        if len(self.held) == 1:  # the common case
+            only = frozenset(self.held)
+            return only if only in self.actions else None
+        order = {key: k for k, key in enumerate(self.held)}
+        held = [chord for chord in self.actions if chord <= order.keys()]
+        return max(held, key=lambda chord: (len(chord), sorted((order[key] for key in chord), reverse=True)), default=None)
 
 
 def spot_at(game: Game, x: float, y: float, flipped: bool) -> int | None:

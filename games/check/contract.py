@@ -12,6 +12,7 @@ from games.check.play import DECISIONS, Play
 from games.check.process import elsewhere, task
 from games.check.side_effects import check_letters
 from games.engine.contract import did_you_mean
+from games.engine.keys import keys_of
 from games.engine.loader import Game
 from games.engine.players import bot_skill
 from games.errors import UserError
@@ -107,12 +108,14 @@ def check_spots(game: Game) -> None:
 
 def check_keys(game: Game) -> str | None:
     """KEYS: names that Pygame knows. Two people may share keys in games of turns, but not otherwise."""
-    used = [key for keys in game.keys for key in keys]
+    by_seat = [{part for key in keys for part in keys_of(key)} for keys in game.keys]
+    used = list(dict.fromkeys(part for keys in game.keys for key in keys for part in keys_of(key)))
     for key in used:
-        if used.count(key) > 1 and not game.turns:
+        if all(key in keys for keys in by_seat) and len(by_seat) > 1 and not game.turns:
             raise Failed(f"KEYS gives {key!r} to both seats")
         if key in RESERVED_KEYS:
             raise Failed(f"KEYS uses {key!r}, which {RESERVED_KEYS[key]} in every window; choose another")
+    check_chords(game)
     check_every_action_has_a_key(game)
     try:
         import pygame
@@ -125,6 +128,18 @@ def check_keys(game: Game) -> str | None:
         if key not in valid:
             raise Failed(f"KEYS names the key {key!r}, which Pygame does not know.{did_you_mean(key, valid)}")
     return None
+
+
+def check_chords(game: Game) -> None:
+    """A chord names different keys, and no other chord names the same ones."""
+    for keys in game.keys:
+        chords: dict[frozenset[str], str] = {}
+        for name in keys:
+            parts = keys_of(name)
+            if len(set(parts)) < len(parts):
+                raise Failed(f"KEYS names the chord {name!r}, which has a key twice")
+            if chords.setdefault(frozenset(parts), name) != name:
+                raise Failed(f"KEYS names the keys of {name!r} twice, as {chords[frozenset(parts)]!r} too: keep one of them")
 
 
 def check_every_action_has_a_key(game: Game) -> None:

@@ -14,8 +14,8 @@ PICTURE_MEAN = 1.0  # grey levels of 255, over all pixels of a frame
 PICTURE_LARGEST = 64.0  # in any one pixel: blending two shapes that share a pixel is off by 255 / 4 at most
 
 NEAR = 21.0  # world units that a shape may lie outside the world, at most
-NUMBERS = (0, 4, 3, 5, 6)  # how many numbers a shape has, by its kind
-VERBS = ("gone", "rect", "disc", "line", "triangle")  # by kind
+NUMBERS = (0, 4, 3, 5, 6, 4)  # how many numbers a shape has, by its kind
+VERBS = ("gone", "rect", "disc", "line", "triangle", "number")  # by kind
 
 
 @check("frames fit, are finite and change")
@@ -98,6 +98,9 @@ def extent(kind: int, numbers: np.ndarray) -> tuple[float, tuple[float, float, f
     if kind == core.DISC:
         x, y, r = numbers
         return r, (x - r, y - r, x + r, y + r)
+    if kind == core.NUMBER:
+        x, y, height, _ = numbers
+        return height, (x - height, y - height, x + height, y + height)
     corners = numbers[: 4 if kind == core.LINE else 6].reshape(-1, 2)
     return numbers[4] if kind == core.LINE else 0.0, (*corners.min(0), *corners.max(0))
 

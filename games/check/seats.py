@@ -79,7 +79,7 @@ def shown_as_me(game: Game, frame: np.void) -> list[tuple[float, ...]]:
             continue
         xy = frame["xy"][k].copy()
         if frame["flip"]:
-            across = {core.RECT: (), core.DISC: (0,), core.LINE: (0, 2), core.TRIANGLE: (0, 2, 4)}[kind]
+            across = {core.RECT: (), core.DISC: (0,), core.LINE: (0, 2), core.TRIANGLE: (0, 2, 4), core.NUMBER: (0,)}[kind]
             xy[list(across)] = core.WORLD - xy[list(across)]
             if kind == core.RECT:
                 xy[0] = core.WORLD - xy[0] - xy[2]

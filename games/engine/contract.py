@@ -25,10 +25,11 @@ from games.errors import UserError
 # The functions of the contract and the parameters with which the engine calls them.
 FUNCTIONS = {
     "build": ("s",), "reset": ("s",), "step": ("s", "actions", "rewards"), "draw": ("s", "f", "seat"),
-    "bot": ("s", "seat", "skill"), "asks": ("s", "seat"), "legal": ("s", "seat", "mask"), "solvable": ("s",), "hud": ("s",),
-    "valid": ("s",),
+    "bot": ("s", "seat", "skill"), "asks": ("s", "seat"), "legal": ("s", "seat", "mask"), "solvable": ("s",),
+    "hud": ("s", "people"), "valid": ("s",),
 }  # fmt: skip
 NEVER_COMPILED = ("hud",)
+MAY_LACK = {"hud": 1}  # how many of the last parameters a function may leave out
 RANDOM_MODULES = ("random", "numpy.random")  # generators other than the state's random stream
 # Methods that change a list, a dict, a set or an array.
 CHANGING = {"append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "add", "update", "setdefault", "fill"}
@@ -37,6 +38,7 @@ DISPLAYS = {  # expressions that make what compiled functions do without
     ast.SetComp: "a set",
 }  # fmt: skip
 STAYS = "to compiled code it is a constant.\nKeep what changes in a field of STATE."
+LARGEST_WORLD, LARGEST_GRID = 8_400.0, 400  # a hundred pictures wide; tiles are a byte each in every frame
 NOT_IN_DIGEST = {"RECIPE", "MARK", "KEYS", "SPOTS", "hud", "valid"}  # names that change neither observations nor rewards
 
 
@@ -46,7 +48,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     >>> did_you_mean("rnig", ["rng", "ring"]), did_you_mean("vv", ["x", "vy"]), did_you_mean("score", ["x"])
     (" Did you mean 'ring'?", " Did you mean 'vy'?", '')
     """
-    by_lower = {choice.lower(): choice for choice in choices}
+    by_case = sorted(choices, key=lambda choice: choice.isupper() == word.isupper())  # of `move` and `MOVE` the like one
+    by_lower = {choice.lower(): choice for choice in by_case}
     swapped = [choice for choice in by_lower if sorted(choice) == sorted(word.lower())]
     cutoff = 0.7 if len(word) > 3 else 0.5  # in a word of two or three letters one may be wrong
     close = swapped or difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
@@ -119,9 +122,25 @@ def check_values(module: types.ModuleType, shown: str) -> None:
             raise fail(f"{name} is {getattr(module, name)!r}; it must be a whole number.")
     if not 0 <= getattr(module, "SHAPES", 64) <= 4096:
         raise fail("SHAPES must be from 0 to 4096.")
+    _check_world(module, fail)
     _check_state(module, fail)
     _check_actions(module, fail)
     _check_training(module, fail)
+
+
+def _check_world(module: types.ModuleType, fail: Any) -> None:
+    """WORLD_SIZE: width and height of a world larger than the picture. GRID: rows and columns of tiles, of a byte each."""
+    world = getattr(module, "WORLD_SIZE", (core.WORLD, core.WORLD))
+    if not _is_pair(world, (int, float)) or not all(core.WORLD <= side <= LARGEST_WORLD for side in world):
+        raise fail(f"WORLD_SIZE is {world!r}; it must be a width and a height from 84 to {LARGEST_WORLD:g}, as (252.0, 84.0).")
+    grid = getattr(module, "GRID", None)
+    if grid is not None and (not _is_pair(grid, int) or not all(1 <= count <= LARGEST_GRID for count in grid)):
+        raise fail(f"GRID is {grid!r}; it must be rows and columns from 1 to {LARGEST_GRID}, as (12, 12).")
+
+
+def _is_pair(value: Any, kind: Any) -> bool:
+    """Whether a value is two numbers of a kind."""
+    return isinstance(value, (tuple, list)) and [isinstance(v, kind) and not isinstance(v, bool) for v in value] == [True, True]
 
 
 def _check_state(module: types.ModuleType, fail: Any) -> None:
@@ -214,7 +233,9 @@ def _check_contract_function(file: _SourceFile, function: ast.FunctionDef, param
     """A function of the contract accepts the engine's arguments, and is compiled."""
     spec = function.args
     most = len(spec.posonlyargs) + len(spec.args)
-    if not most - len(spec.defaults) <= len(parameters) <= (most if spec.vararg is None else 99):
+    fewest = len(parameters) - MAY_LACK.get(function.name, 0)
+    accepts = range(most - len(spec.defaults), (most if spec.vararg is None else 99) + 1)
+    if not any(count in accepts for count in range(fewest, len(parameters) + 1)):
         form = f"{function.name}({', '.join(parameters)})"
         raise file.fail(function, f"{function.name} must take {_counted(len(parameters))}: {form}.")
     if function.name not in NEVER_COMPILED and not function.decorator_list:

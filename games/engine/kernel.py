@@ -6,7 +6,7 @@ with the game's functions and constants in the global `GAME`, so that numba inli
 
 import numpy as np
 
-from games.core import GOLDEN, at, engine_jit, fraction, mix, u64
+from games.core import GOLDEN, WORLD, at, engine_jit, fraction, mix, u64
 from games.engine import raster
 from games.engine.constants import EXTERNAL, HELD_OUT, LONGEST_DELAY, NO_ACTION, NOTHING, OUT_OF_TIME, OVER, RING, RUNNING
 
@@ -21,6 +21,8 @@ NUM_ACTIONS: int = GAME["NUM_ACTIONS"]
 MAX_TICKS: int = GAME["MAX_TICKS"]
 SHAPES: int = GAME["SHAPES"]
 ROWS, COLUMNS = GAME["GRID"] or (0, 0)
+WIDTH, HEIGHT = GAME["WORLD"]  # of the world, world units
+SEEN = raster.tiles_in_view(GAME["GRID"], GAME["WORLD"])
 MIRRORED: bool = GAME["MIRRORED"]
 
 PATIENCE = 1000  # episodes in a row that never ask a seat of the caller's; after so many, a call gives up
@@ -250,14 +252,20 @@ def compose(s, f, seat, people):
     f.count = 0
     f.flip = 1 if MIRRORED and seat == 1 else 0
     f.people = people
+    f.cameras = 0
+    f.cues = 0
+    f.left = f.top = f.tiles_left = f.tiles_top = 0.0
     if ROWS:
         f.grid[:] = 0
     draw(s, f, seat)
+    if f.cameras:
+        raster.hide_what_is_out_of_sight(f)
     if ROWS and f.flip:
         for row in range(ROWS):
             for column in range(COLUMNS // 2):
                 other = COLUMNS - 1 - column
                 f.grid[row, column], f.grid[row, other] = f.grid[row, other], f.grid[row, column]
+        f.tiles_left = WIDTH - WORLD - f.tiles_left
 
 
 @engine_jit(cache=True)
@@ -276,7 +284,7 @@ def pixels_slice(lo, hi, states, envs, seats, frames, scratch, out):
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)
-        raster.paint(f, ROWS, COLUMNS, scratch, out[r, -1])
+        raster.paint(f, ROWS, COLUMNS, WIDTH, HEIGHT, scratch, out[r, -1])
 
 
 @engine_jit(cache=True)
@@ -285,7 +293,7 @@ def planes_slice(lo, hi, states, envs, seats, frames, scratch, out):
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)
-        raster.paint_planes(f, ROWS, COLUMNS, scratch, out[r, -1])
+        raster.paint_planes(f, ROWS, COLUMNS, WIDTH, HEIGHT, scratch, out[r, -1])
 
 
 @engine_jit(cache=True)
@@ -294,4 +302,4 @@ def objects_slice(lo, hi, states, envs, seats, frames, scratch, out):
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)
-        raster.list_objects(f, SHAPES, ROWS, COLUMNS, out[r, -1])
+        raster.list_objects(f, SHAPES, ROWS, COLUMNS, WIDTH, HEIGHT, SEEN, out[r, -1])

@@ -25,6 +25,7 @@ import numpy as np
 import games
 from games import core, heading
 from games.engine import cache, contract, kept_code
+from games.engine.players import People
 from games.errors import UserError
 
 HERE = Path(__file__).parent
@@ -83,6 +84,7 @@ class Game:
     mirror: tuple[tuple[str, str], ...] | None  # None: every seat sees the world as it is
     shapes: int
     grid: tuple[int, int] | None
+    world: tuple[float, float]  # width and height, world units; larger than the picture only with a camera
     mark: tuple[str, float]
     recipe: dict[str, dict[str, Any]]
     has_asks: bool
@@ -139,11 +141,15 @@ class Game:
         files = [file for file in _sources(self.module) if file.suffix == ".py" and file.resolve() != game_file]
         return sorted((file for file in files if not file.resolve().is_relative_to(GAMES)), key=lambda file: file.name)
 
-    def hud(self, s) -> tuple[str, str, str]:
-        """The left, middle and right text beside the picture; `s` is a state record."""
-        if hasattr(self.module, "hud"):
-            return self.module.hud(s)
-        return "", "", ""
+    def hud(self, s, people: People | None = None) -> tuple[str, str, str]:
+        """The left, middle and right text beside the picture; `s` is a state record. people: None for machines alone."""
+        hud = getattr(self.module, "hud", None)
+        if hud is None:
+            return "", "", ""
+        if len(inspect.signature(hud).parameters) < 2:
+            return hud(s)
+        nobody = (False,) * self.players
+        return hud(s, people or People(nobody, nobody))
 
     @functools.cached_property
     def kernel(self) -> types.ModuleType:
@@ -262,6 +268,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
     """A `Game` from a module that keeps the contract, with defaults for the names it leaves out."""
     get = functools.partial(getattr, module)
     players, mirror = get("PLAYERS"), get("MIRROR", None)
+    world = get("WORLD_SIZE", (core.WORLD, core.WORLD))
     two_seats = ("left", "right") if mirror is not None else ("player 1", "player 2")
     return Game(
         module=module,
@@ -284,6 +291,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         mirror=None if mirror is None else tuple(mirror),
         shapes=get("SHAPES", 64),
         grid=get("GRID", None),
+        world=(float(world[0]), float(world[1])),
         mark=tuple(get("MARK")),
         recipe=dict(get("RECIPE")),
         has_asks=hasattr(module, "asks"),
@@ -355,6 +363,7 @@ def _load_kernel(game: Game) -> types.ModuleType:
         "MAX_TICKS": game.max_ticks,
         "SHAPES": game.shapes,
         "GRID": game.grid,
+        "WORLD": game.world,
         "MIRRORED": game.mirror is not None,
     }
     sys.modules[name] = module

@@ -1,11 +1,18 @@
 """Players of a batch's seats: the names of the scripted ones, and the interface of all others."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from games.engine.constants import RANDOM
 from games.errors import UserError
+
+
+class People(NamedTuple):
+    """The seats as a game's `hud` may know them: which are persons', and whose decision the game waits for."""
+
+    persons: tuple[bool, ...]  # by seat
+    asked: tuple[bool, ...]  # by seat
 
 
 class SeatPlayer(Protocol):

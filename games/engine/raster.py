@@ -5,7 +5,7 @@ Compiled; `games.engine.kernel` calls it for whole batches. Coordinates are in w
 
 import numpy as np
 
-from games.core import AGENT_ROLES, DISC, GONE, LINE, RECT, WORLD, engine_jit
+from games.core import AGENT_ROLES, DISC, GONE, LINE, NUMBER, RECT, WORLD, engine_jit
 
 # Grey level of each code (role + tone); the background is 0. Roles lie far apart, tones close together.
 GREYS = np.zeros(36, np.uint8)
@@ -13,7 +13,23 @@ for _role, _grey in enumerate((255, 140, 225, 80, 190, 110, 165), start=1):  # m
     GREYS[4 * _role : 4 * _role + 4] = [_grey - 12 * _tone for _tone in range(4)]
 
 LINES = 4  # coverage of curves and slopes is summed over so many scan lines a pixel row; along a scan line it is exact
+BORDER = 6.0  # world units around the picture in which a shape still counts as seen: its glow is
 OBJECT = 6  # numbers in `objects` for one shape
+
+# The signs of numbers as rectangles (left, top, width, height) in fifths of their height, on a cell 3 wide and 5 high. They
+# overlap at their corners, since two that only touched would leave a seam. 0-9, and - at 10.
+_TOP, _MIDDLE, _BOTTOM, _LEFT, _RIGHT = (0, 0, 3, 1), (0, 2, 3, 1), (0, 4, 3, 1), (0, 0, 1, 5), (2, 0, 1, 5)
+_UPPER_LEFT, _LOWER_LEFT, _UPPER_RIGHT, _LOWER_RIGHT = (0, 0, 1, 3), (0, 2, 1, 3), (2, 0, 1, 3), (2, 2, 1, 3)
+_SIGNS = (
+    (_TOP, _BOTTOM, _LEFT, _RIGHT), ((1, 0, 1, 5),), (_TOP, _MIDDLE, _BOTTOM, _UPPER_RIGHT, _LOWER_LEFT),
+    (_TOP, _MIDDLE, _BOTTOM, _RIGHT), (_UPPER_LEFT, _RIGHT, _MIDDLE), (_TOP, _MIDDLE, _BOTTOM, _UPPER_LEFT, _LOWER_RIGHT),
+    (_TOP, _MIDDLE, _BOTTOM, _LEFT, _LOWER_RIGHT), (_TOP, _RIGHT), (_TOP, _MIDDLE, _BOTTOM, _LEFT, _RIGHT),
+    (_TOP, _MIDDLE, _BOTTOM, _UPPER_LEFT, _RIGHT), (_MIDDLE,),
+)  # fmt: skip
+BARS = np.zeros((11, 5, 4))  # by sign; unused ones have no size
+for _sign, _bars in enumerate(_SIGNS):
+    BARS[_sign, : len(_bars)] = _bars
+MINUS = 10
 
 
 @engine_jit
@@ -132,6 +148,41 @@ def line_corners(xy, corners):
 
 
 @engine_jit
+def signs_of(value):
+    """The number of signs of a whole number: its digits, and a minus."""
+    count, rest = (1, value) if value >= 0 else (2, -value)
+    while rest >= 10:
+        rest //= 10
+        count += 1
+    return count
+
+
+@engine_jit
+def sign_at(value, place, count):
+    """The sign at a place of a whole number, from the left; `count`: its `signs_of`. 0-9, or MINUS."""
+    if value < 0 and place == 0:
+        return MINUS
+    rest = abs(value)
+    for _ in range(count - 1 - place):
+        rest //= 10
+    return rest % 10
+
+
+@engine_jit
+def fill_number(image, x, y, height, value, grey):
+    """Fill the signs of a whole number around its centre, in pixel units."""
+    fifth = height / 5.0
+    count = signs_of(value)
+    left, top = x - 0.5 * (4 * count - 1) * fifth, y - 0.5 * height
+    for place in range(count):
+        bars = BARS[sign_at(value, place, count)]
+        for k in range(5):
+            if bars[k, 2] > 0.0:
+                x0, y0 = left + (4 * place + bars[k, 0]) * fifth, top + bars[k, 1] * fifth
+                fill_rect(image, x0, y0, x0 + bars[k, 2] * fifth, y0 + bars[k, 3] * fifth, grey, 1.0)
+
+
+@engine_jit
 def fill_shape(image, kind, xy, grey, scratch):
     """Fill one shape of a display list, its numbers in world units. `scratch`: float64 [size + 8]."""
     scale = image.shape[0] / WORLD
@@ -140,6 +191,8 @@ def fill_shape(image, kind, xy, grey, scratch):
         fill_rect(image, xy[0] * scale, xy[1] * scale, (xy[0] + xy[2]) * scale, (xy[1] + xy[3]) * scale, grey, 1.0)
     elif kind == DISC:
         fill_disc(image, xy[0] * scale, xy[1] * scale, xy[2] * scale, grey, cover)
+    elif kind == NUMBER:
+        fill_number(image, xy[0] * scale, xy[1] * scale, xy[2] * scale, int(xy[3]), grey)
     else:
         if kind == LINE:
             count = line_corners(xy, corners)
@@ -153,40 +206,89 @@ def fill_shape(image, kind, xy, grey, scratch):
 
 
 @engine_jit
-def fill_tile(image, row, column, height, width, grey):
-    """Fill a tile; its height and width are in pixels."""
-    fill_rect(image, column * width, row * height, (column + 1) * width, (row + 1) * height, grey, 0.0)
+def visible(start, step, count, size):
+    """The first tile of a row or column in the picture, and the one after its last. `start` of the picture, `step`: pixels."""
+    first = max(int(np.floor(start / step)), 0)
+    return first, min(int(np.floor((start + size) / step)) + 1, count)
 
 
 @engine_jit
-def paint(f, rows, columns, scratch, image):
-    """Paint grey levels into `image`, uint8 [size, size]: tiles first, then the shapes in their order."""
+def paint(f, rows, columns, width, height, scratch, image):
+    """Paint grey levels into `image`, uint8 [size, size]: tiles first, then the shapes in their order.
+
+    `width`, `height`: of the world, which the tiles cover, world units; so in `paint_planes` and `list_objects`.
+    """
     image[:] = 0
     size = float(image.shape[0])
-    for row in range(rows):
-        for column in range(columns):
-            code = f.grid[row, column]
-            if code:
-                fill_tile(image, row, column, size / rows, size / columns, float(GREYS[code]))
+    if rows:
+        high, wide = size * (height / WORLD) / rows, size * (width / WORLD) / columns  # of a tile, pixels
+        left, top = f.tiles_left * (size / WORLD), f.tiles_top * (size / WORLD)
+        first, last = visible(left, wide, columns, size)
+        upper, below = visible(top, high, rows, size)
+        for row in range(upper, below):
+            for column in range(first, last):
+                code = f.grid[row, column]
+                if code:
+                    x, y, grey = column * wide - left, row * high - top, float(GREYS[code])
+                    fill_rect(image, x, y, (column + 1) * wide - left, (row + 1) * high - top, grey, 0.0)
     for k in range(min(f.count, len(f.kind))):
         if f.kind[k] != GONE:
             fill_shape(image, f.kind[k], f.xy[k], float(GREYS[f.code[k]]), scratch)
 
 
 @engine_jit
-def paint_planes(f, rows, columns, scratch, image):
+def paint_planes(f, rows, columns, width, height, scratch, image):
     """Paint each role's coverage, 0-255, into `image`, uint8 [roles, size, size]; roles do not hide each other."""
     image[:] = 0
     size = float(image.shape[1])
-    for row in range(rows):
-        for column in range(columns):
-            role = f.grid[row, column] // 4
-            if role:
-                fill_tile(image[role - 1], row, column, size / rows, size / columns, 255.0)
+    if rows:
+        high, wide = size * (height / WORLD) / rows, size * (width / WORLD) / columns  # of a tile, pixels
+        left, top = f.tiles_left * (size / WORLD), f.tiles_top * (size / WORLD)
+        first, last = visible(left, wide, columns, size)
+        upper, below = visible(top, high, rows, size)
+        for row in range(upper, below):
+            for column in range(first, last):
+                role = f.grid[row, column] // 4
+                if role:
+                    x, y = column * wide - left, row * high - top
+                    fill_rect(image[role - 1], x, y, (column + 1) * wide - left, (row + 1) * high - top, 255.0, 0.0)
     for k in range(min(f.count, len(f.kind))):
         role = f.code[k] // 4
         if f.kind[k] != GONE and role <= AGENT_ROLES:
             fill_shape(image[role - 1], f.kind[k], f.xy[k], 255.0, scratch)
+
+
+@engine_jit
+def reach(xy, first, count):
+    """The smallest and largest of every second number of a shape: of `count` corners' x (first: 0) or y (1)."""
+    low = high = xy[first]
+    for k in range(1, count):
+        low, high = min(low, xy[first + 2 * k]), max(high, xy[first + 2 * k])
+    return low, high
+
+
+@engine_jit
+def is_out_of_sight(kind, xy):
+    """Whether a shape lies more than BORDER outside the picture."""
+    if kind == RECT:
+        left, right, top, bottom = xy[0], xy[0] + xy[2], xy[1], xy[1] + xy[3]
+    elif kind in (DISC, NUMBER):
+        half = xy[2] if kind == DISC else 2.0 * xy[2]  # of six digits
+        left, right, top, bottom = xy[0] - half, xy[0] + half, xy[1] - half, xy[1] + half
+    else:
+        count = 2 if kind == LINE else 3
+        wide = 0.5 * xy[4] if kind == LINE else 0.0
+        (left, right), (top, bottom) = reach(xy, 0, count), reach(xy, 1, count)
+        left, right, top, bottom = left - wide, right + wide, top - wide, bottom + wide
+    return max(-right, -bottom, left - WORLD, top - WORLD) > BORDER
+
+
+@engine_jit
+def hide_what_is_out_of_sight(f):
+    """Make absent the shapes that a camera leaves outside the picture: so no agent knows more than the picture shows."""
+    for k in range(min(f.count, len(f.kind))):
+        if f.kind[k] != GONE and is_out_of_sight(f.kind[k], f.xy[k]):
+            f.kind[k] = GONE
 
 
 @engine_jit
@@ -195,37 +297,73 @@ def unit(x):
 
 
 @engine_jit
-def list_objects(f, shapes, rows, columns, out):
-    """Write the shapes and the tiles as numbers in -1 … 1 into `out`, float32 [shapes * 6 + rows * columns].
+def describe_shape(kind, code, xy, o):
+    """Write a shape's six numbers into `o`, float32 [6], as `list_objects` says."""
+    x, y, w, h = xy[0], xy[1], xy[2], xy[3]
+    if kind == RECT:
+        x, y = x + 0.5 * w, y + 0.5 * h
+    elif kind == DISC:
+        w = h = 2.0 * xy[2]
+    elif kind == LINE:
+        x, y, w, h = 0.5 * (x + w), 0.5 * (y + h), w - x, h - y
+    elif kind == NUMBER:
+        w, h = WORLD * h / (abs(h) + 10.0), w
+    else:
+        x0, x1 = min(x, w, xy[4]), max(x, w, xy[4])
+        y0, y1 = min(y, h, xy[5]), max(y, h, xy[5])
+        x, y, w, h = 0.5 * (x0 + x1), 0.5 * (y0 + y1), x1 - x0, y1 - y0
+    o[0] = -0.25 if kind == NUMBER else kind / 4.0
+    o[1] = code / 32.0
+    o[2] = unit(x * (2.0 / WORLD) - 1.0)
+    o[3] = unit(y * (2.0 / WORLD) - 1.0)
+    o[4] = unit(w / WORLD)
+    o[5] = unit(h / WORLD)
 
-    A shape is kind / 4, (role + tone) / 32, centre x and y (-1 … 1 across the world), width and height (1 is the
-    world's; signed for a line, from its first point to its second); an absent one is six zeros. A tile is its code / 32.
+
+@engine_jit
+def list_objects(f, shapes, rows, columns, width, height, seen, out):
+    """Write the shapes and the tiles as numbers in -1 … 1 into `out`, float32 [shapes * 6 + tiles].
+
+    A shape is kind / 4, (role + tone) / 32, centre x and y (-1 … 1 across the picture), width and height (1 is the
+    picture's; signed for a line, from its first point to its second); an absent one is six zeros. A number has kind -1/4, and
+    its value v as v / (|v| + 10) in place of the width. A tile is its code / 32.
+    seen: the rows and columns of tiles that a picture of a larger world can show (`tiles_in_view`), from the one at its upper
+    left corner on, 0 beyond the world; then the part of that tile, across and down, that lies outside; (0, 0): the whole grid.
     """
     present = min(f.count, shapes)
     for k in range(present):
         o = out[k * OBJECT : (k + 1) * OBJECT]
-        kind = f.kind[k]
-        x, y, w, h = f.xy[k, 0], f.xy[k, 1], f.xy[k, 2], f.xy[k, 3]
-        if kind == GONE:
+        if f.kind[k] == GONE:
             o[:] = 0.0
-            continue
-        if kind == RECT:
-            x, y = x + 0.5 * w, y + 0.5 * h
-        elif kind == DISC:
-            w = h = 2.0 * f.xy[k, 2]
-        elif kind == LINE:
-            x, y, w, h = 0.5 * (x + w), 0.5 * (y + h), w - x, h - y
         else:
-            x0, x1 = min(x, w, f.xy[k, 4]), max(x, w, f.xy[k, 4])
-            y0, y1 = min(y, h, f.xy[k, 5]), max(y, h, f.xy[k, 5])
-            x, y, w, h = 0.5 * (x0 + x1), 0.5 * (y0 + y1), x1 - x0, y1 - y0
-        o[0] = kind / 4.0
-        o[1] = f.code[k] / 32.0
-        o[2] = unit(x * (2.0 / WORLD) - 1.0)
-        o[3] = unit(y * (2.0 / WORLD) - 1.0)
-        o[4] = unit(w / WORLD)
-        o[5] = unit(h / WORLD)
-    out[present * OBJECT : shapes * OBJECT] = 0.0
-    for row in range(rows):
-        for column in range(columns):
-            out[shapes * OBJECT + row * columns + column] = f.grid[row, column] / 32.0
+            describe_shape(f.kind[k], f.code[k], f.xy[k], o)
+    tiles = shapes * OBJECT
+    out[present * OBJECT : tiles] = 0.0
+    if not seen[0]:
+        for row in range(rows):
+            for column in range(columns):
+                out[tiles + row * columns + column] = f.grid[row, column] / 32.0
+        return
+    right, down = f.tiles_left / (width / columns), f.tiles_top / (height / rows)  # of the picture's corner, tiles
+    first, upper = int(np.floor(right)), int(np.floor(down))
+    for k in range(seen[0]):
+        for m in range(seen[1]):
+            row, column = upper + k, first + m
+            inside = 0 <= row < rows and 0 <= column < columns
+            out[tiles + k * seen[1] + m] = f.grid[row, column] / 32.0 if inside else 0.0
+    out[tiles + seen[0] * seen[1]] = right - first
+    out[tiles + seen[0] * seen[1] + 1] = down - upper
+
+
+def tiles_in_view(grid, world):
+    """The rows and columns of tiles that a picture shows at most, wherever it is; (0, 0) if it always shows the whole grid.
+
+    grid: (rows, columns) or None. world: its (width, height), world units.
+
+    >>> tiles_in_view((12, 12), (84.0, 84.0)), tiles_in_view((12, 36), (252.0, 84.0))
+    ((0, 0), (13, 13))
+    """
+    if grid is None or tuple(world) == (WORLD, WORLD):
+        return 0, 0
+    rows, columns = grid
+    return int(np.ceil(WORLD / (world[1] / rows))) + 1, int(np.ceil(WORLD / (world[0] / columns))) + 1

@@ -8,7 +8,7 @@ import numpy as np
 from games.core import AGENT_ROLES
 from games.engine.batch import OVER, Batch
 from games.engine.loader import Game
-from games.engine.raster import OBJECT
+from games.engine.raster import OBJECT, tiles_in_view
 from games.errors import UserError, nearest
 
 OBSERVATIONS = ("pixels", "planes", "objects")
@@ -21,8 +21,9 @@ def frame_shape(game: Game, observation: str, size: int) -> tuple[int, ...]:
     if observation == "planes":
         return (AGENT_ROLES, size, size)
     if observation == "objects":
-        rows, columns = game.grid or (0, 0)
-        return (game.shapes * OBJECT + rows * columns,)
+        rows, columns = tiles_in_view(game.grid, game.world)
+        tiles = rows * columns + 2 if rows else int(np.prod(game.grid or 0))
+        return (game.shapes * OBJECT + tiles,)
     raise UserError(f"There is no observation '{observation}'.\n{nearest(observation, OBSERVATIONS)}")
 
 

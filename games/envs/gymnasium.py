@@ -19,6 +19,7 @@ from gymnasium import spaces
 
 import games
 from games.engine.batch import OUT_OF_TIME, OVER, RUNNING
+from games.engine.keys import keys_of
 from games.engine.loader import Game
 from games.envs.gymnasium_version import require_gymnasium
 from games.envs.seat_env import (
@@ -128,9 +129,10 @@ class SparringEnv(CloneState, gym.Env[np.ndarray, np.int64]):
         return self.seat.masks()[0].astype(bool)
 
     def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
-        """Pygame's code of a key → action, for `gymnasium.utils.play.play`. A key moves what it moves in the picture.
+        """Pygame's codes of a key, or of a chord's keys → action, for `gymnasium.utils.play.play`.
 
-        A key of the other seat does the same, as in the game's window. `UserError` if the game is played with the mouse.
+        A key moves what it moves in the picture. A key of the other seat does the same, as in the game's window. `UserError`
+        if the game is played with the mouse.
         """
         import pygame  # needed only to play
 
@@ -140,7 +142,9 @@ class SparringEnv(CloneState, gym.Env[np.ndarray, np.int64]):
         numbers = {name: number for number, name in enumerate(self.game.actions)}
         seen_as = self.view.to_world(np.arange(self.game.num_actions)).tolist()  # an exchange, the same in both directions
         found: dict[tuple[int, ...], int] = {
-            (codes[key],): seen_as[numbers[action]] for key, action in keys.items() if action in numbers
+            tuple(sorted(codes[part] for part in keys_of(key))): seen_as[numbers[action]]
+            for key, action in keys.items()
+            if action in numbers
         }
         if not found:
             raise UserError(f"{self.game.heading} is played with the mouse, or with moves that only its window has: play.py.")

@@ -5,16 +5,20 @@ glow that falls off outside, and the bevel inside. A shape is painted once, as a
 few dozen blits. It needs no display and does not initialise Pygame.
 """
 
-from collections import OrderedDict, deque
+import functools
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pygame
 
-from games.core import BALL, DECOR, DISC, GONE, LINE, RECT, TRIANGLE, WORLD
+from games.core import DECOR, DISC, GONE, LINE, NUMBER, RECT, TRIANGLE, WORLD
 from games.engine.batch import Batch
 from games.engine.loader import Game
-from games.engine.raster import GREYS
+from games.engine.raster import BARS, GREYS
+from games.render.motion import TRAIL, Trail
+from games.render.text import TextRenderer
 
 Colour = tuple[int, int, int]
 
@@ -26,8 +30,8 @@ ADD = pygame.BLEND_RGB_ADD
 
 LARGEST_COIN = 12.0  # radius, world units: a larger disc is a zone and gets no coin's ring
 
-TRAIL = 10  # length of a ball's trail, frames
-JUMP = 8.0  # world units: a ball that moves further in one frame was placed anew, and its trail is cleared
+PLAIN_NUMBERS = (176, 186, 210)  # the colour of numbers that are decor
+LETTER = 1.93  # the font's height in units of that of its digits
 
 
 @dataclass(frozen=True)
@@ -145,10 +149,34 @@ def distance(kind: int, xy: tuple[float, ...], x: np.ndarray, y: np.ndarray, rad
     return triangle_distance(x, y, np.array(xy, np.float64).reshape(3, 2), radius)
 
 
+def width_of_number(value: int) -> float:
+    """The width of a number in units of its height.
+
+    >>> width_of_number(7), width_of_number(-12)
+    (0.6, 2.2)
+    """
+    return (4 * len(str(value)) - 1) / 5
+
+
+def bars_of_number(xy: Sequence[float]) -> list[tuple[float, float, float, float]]:
+    """A number (centre x, y, height, value) as rectangles (left, top, width, height), as agents see it."""
+    text, fifth = str(int(xy[3])), xy[2] / 5
+    left, top = xy[0] - 0.5 * width_of_number(int(xy[3])) * xy[2], xy[1] - 0.5 * xy[2]
+    return [
+        (left + (4 * place + bar[0]) * fifth, top + bar[1] * fifth, bar[2] * fifth, bar[3] * fifth)
+        for place, sign in enumerate(text)
+        for bar in BARS["0123456789-".index(sign)].tolist()
+        if bar[2]
+    ]
+
+
 def bounds(kind: int, xy: tuple[float, ...]) -> tuple[float, float, float, float]:
     """Left, top, right, bottom of a shape."""
     if kind == RECT:
         return xy[0], xy[1], xy[0] + xy[2], xy[1] + xy[3]
+    if kind == NUMBER:
+        w, h = 0.5 * width_of_number(int(xy[3])) * xy[2], 0.5 * xy[2]
+        return xy[0] - w, xy[1] - h, xy[0] + w, xy[1] + h
     if kind == DISC:
         return xy[0] - xy[2], xy[1] - xy[2], xy[0] + xy[2], xy[1] + xy[2]
     if kind == LINE:
@@ -166,7 +194,7 @@ def shift(kind: int, xy: tuple[float, ...], dx: float, dy: float) -> tuple[float
     return tuple(v + (dx if k % 2 == 0 else dy) for k, v in enumerate(xy))
 
 
-USED = {RECT: 4, DISC: 3, LINE: 5, TRIANGLE: 6}  # numbers of `xy` that a kind has
+USED = {RECT: 4, DISC: 3, LINE: 5, TRIANGLE: 6, NUMBER: 4}  # numbers of `xy` that a kind has
 
 
 # --- sprites --------------------------------------------------------------------------------------------------------
@@ -244,31 +272,6 @@ def backdrop(size: tuple[int, int], top: Colour, bottom: Colour) -> pygame.Surfa
     return ground
 
 
-class Trail:
-    """The places of the balls in the last frames, which a painter draws as fading streaks. One for each picture."""
-
-    def __init__(self) -> None:
-        self.paths: dict[int, deque[tuple[float, float]]] = {}
-
-    def add(self, frame: np.ndarray) -> None:
-        """Store the places of the balls in a frame. Call it once for each frame shown."""
-        f = frame[0]
-        here = {}
-        for row in range(min(int(f["count"]), len(f["kind"]))):
-            if f["kind"][row] == DISC and f["code"][row] // 4 == BALL // 4:
-                x, y = float(f["xy"][row, 0]), float(f["xy"][row, 1])
-                path = self.paths.get(row, deque(maxlen=TRAIL))
-                if path and np.hypot(x - path[-1][0], y - path[-1][1]) > JUMP:
-                    path.clear()
-                path.append((x, y))
-                here[row] = path
-        self.paths = here
-
-    def clear(self) -> None:
-        """Remove all trails."""
-        self.paths = {}
-
-
 # --- the painter ----------------------------------------------------------------------------------------------------
 
 
@@ -287,6 +290,11 @@ class Painter:
         self._sprites: OrderedDict[tuple, pygame.Surface] = OrderedDict()
         self._pixels = 0  # total number of pixels in these sprites
         self._canvas: pygame.Surface | None = None
+
+    @functools.cached_property
+    def text(self) -> TextRenderer:
+        """For numbers: it starts Pygame's fonts, which pictures without any do not need."""
+        return TextRenderer()
 
     def frame(self, batch: Batch, env: int = 0, seat: int = -1, final: bool = False) -> np.ndarray:
         """The display list of one environment as a seat sees it (-1: a spectator), decor included; structured [1].
@@ -314,7 +322,7 @@ class Painter:
         """
         f = frame[0]
         size = surface.get_width()
-        surface.blit(self._ground(f, size, theme, effects), (0, 0))
+        surface.blit(*self._ground(f, size, theme, effects))
         count = min(int(f["count"]), len(f["kind"]))
         shapes = list(zip(f["kind"][:count].tolist(), f["code"][:count].tolist(), f["xy"][:count].tolist(), strict=True))
         scale = size / WORLD
@@ -322,11 +330,16 @@ class Painter:
         for row, (kind, code, numbers) in enumerate(shapes):
             if kind == GONE or (code >= DECOR and not decor):
                 continue
-            if run and run[-1][1] // 4 != code // 4:
+            if run and (run[-1][1] // 4 != code // 4 or kind == NUMBER):
                 self._run(surface, run, theme, effects, scale)
                 run = []
+            if kind == NUMBER:
+                self._number(surface, numbers, code, theme, effects, scale)
+                continue
             if effects and trail and row in trail.paths:
-                self._trail(surface, trail.paths[row], numbers[2] * scale, theme.colour(code), theme.looks[code // 4], scale)
+                origin = float(f["tiles_left"]), float(f["tiles_top"])
+                path = [(x - origin[0], y - origin[1]) for x, y in trail.paths[row]]
+                self._trail(surface, path, numbers[2] * scale, theme.colour(code), theme.looks[code // 4], scale)
             run.append((kind, code, tuple(v * scale for v in numbers[: USED[kind]])))
         self._run(surface, run, theme, effects, scale)
 
@@ -361,44 +374,88 @@ class Painter:
 
     # --- parts of a frame ---
 
-    def _ground(self, f, size: int, theme: Theme, effects: bool) -> pygame.Surface:
-        """Background and tiles; painted again only when the tiles change."""
-        tiles = f["grid"].tobytes() if self.grid else b""
+    def _ground(self, f, size: int, theme: Theme, effects: bool) -> tuple[pygame.Surface, tuple[int, int]]:
+        """Background and tiles, and where to blit them; painted again only when the tiles in sight change.
+
+        Of a world larger than the picture, the tiles in sight are painted with one more on each side, so that the picture can
+        move over them by less than a tile.
+        """
         key = ("ground", theme, size, effects)
-        kept = self._sprites.get((*key, tiles))
-        if kept:
-            return kept
-        for old in [k for k in self._sprites if k[:4] == key]:  # earlier tiles rarely come back: keep one ground only
-            self._remove(old)
         if not self.grid:
-            return self._keep((*key, tiles), backdrop((size, size), theme.top, theme.bottom))
-        bare = ("backdrop", theme, size)
-        ground = (self._sprites.get(bare) or self._keep(bare, backdrop((size, size), theme.top, theme.bottom))).copy()
-        self._tiles(ground, f["grid"], theme, effects)
-        return self._keep((*key, tiles), ground)
+            kept = self._sprites.get(key) or self._keep(key, backdrop((size, size), theme.top, theme.bottom))
+            return kept, (0, 0)
+        scale = size / WORLD
+        left, top = float(f["tiles_left"]) * scale, float(f["tiles_top"]) * scale
+        tile = scale * self.game.world[0] / self.grid[1], scale * self.game.world[1] / self.grid[0]
+        x0, y0, wide, high = left, top, size, size
+        if effects and self.game.world != (WORLD, WORLD):
+            left, top = float(round(left)), float(round(top))
+            x0, y0 = float(round((left // tile[0] - 1) * tile[0])), float(round((top // tile[1] - 1) * tile[1]))
+            wide, high = size + round(3 * tile[0]), size + round(3 * tile[1])
+        first, upper = max(int(x0 // tile[0]), 0), max(int(y0 // tile[1]), 0)
+        last, lowest = int((x0 + wide) // tile[0]) + 1, int((y0 + high) // tile[1]) + 1
+        tiles = f["grid"][upper:lowest, first:last]
+        whole = (*key, x0, y0, tiles.tobytes())
+        if whole not in self._sprites:
+            earlier = [k for k in self._sprites if k[:4] == key]
+            for old in earlier[:-1]:  # earlier tiles rarely come back; of a race each picture has its own
+                self._remove(old)
+            bare = ("backdrop", theme, wide, high)
+            ground = (self._sprites.get(bare) or self._keep(bare, backdrop((wide, high), theme.top, theme.bottom))).copy()
+            self._tiles(ground, tiles, (first, upper), tile, (x0, y0), theme, effects, scale)
+            self._keep(whole, ground)
+        self._sprites.move_to_end(whole)
+        return self._sprites[whole], (round(x0 - left), round(y0 - top))
 
-    def _tiles(self, surface: pygame.Surface, grid: np.ndarray, theme: Theme, effects: bool) -> None:
-        rows, columns = grid.shape
-        size = surface.get_width()
+    def _tiles(self, surface, grid: np.ndarray, first, tile, origin, theme: Theme, effects: bool, scale: float) -> None:
+        """Paint tiles. first: column and row of the first. tile: width and height. origin: of the surface, pixels."""
 
-        def edge(k: int, n: int) -> float:  # with effects rounded to whole pixels: no seams between neighbours
-            return float(round(k * size / n)) if effects else k * size / n
+        def edge(k: int, axis: int) -> float:  # with effects rounded to whole pixels: no seams between neighbours
+            at = (k + first[axis]) * tile[axis]
+            return (float(round(at)) if effects else at) - origin[axis]
 
         tiles = []
-        for row in range(rows):
-            for column in range(columns):
+        for row in range(grid.shape[0]):
+            for column in range(grid.shape[1]):
                 if code := int(grid[row, column]):
-                    x, y = edge(column, columns), edge(row, rows)
-                    tiles.append((RECT, code, (x, y, edge(column + 1, columns) - x, edge(row + 1, rows) - y)))
+                    x, y = edge(column, 0), edge(row, 1)
+                    tiles.append((RECT, code, (x, y, edge(column + 1, 0) - x, edge(row + 1, 1) - y)))
         if effects:  # the maximum of all glows: their sum would be too bright between neighbours
-            light = pygame.Surface((size, size), 0, 32)
+            light = pygame.Surface(surface.get_size(), 0, 32)
             for kind, code, xy in tiles:
                 look = theme.looks[code // 4]
                 if look.glow or look.shadow:
-                    self._halo(light if look.glow else surface, kind, code, xy, theme, look, size / WORLD, pygame.BLEND_RGB_MAX)
+                    self._halo(light if look.glow else surface, kind, code, xy, theme, look, scale, pygame.BLEND_RGB_MAX)
             surface.blit(light, (0, 0), special_flags=ADD)
         for kind, code, xy in tiles:
-            self._body(surface, kind, code, xy, theme, theme.looks[code // 4] if effects else FLAT, size / WORLD)
+            self._body(surface, kind, code, xy, theme, theme.looks[code // 4] if effects else FLAT, scale)
+
+    def _number(self, surface, xy: Sequence[float], code: int, theme: Theme, effects: bool, scale: float) -> None:
+        """Paint a number: as text with a soft edge, or exactly as agents see it."""
+        if not effects:
+            for bar in bars_of_number([xy[0] * scale, xy[1] * scale, xy[2] * scale, xy[3]]):
+                self._body(surface, RECT, code, bar, theme, FLAT, scale)
+            return
+        height = max(round(xy[2] * scale), 4)
+        key = ("number", theme, code, height, int(xy[3]))
+        sprite = self._sprites.get(key) or self._keep(key, self._text_sprite(str(int(xy[3])), height, code, theme))
+        surface.blit(sprite, sprite.get_rect(center=(round(xy[0] * scale), round(xy[1] * scale))))
+
+    def _text_sprite(self, text: str, height: int, code: int, theme: Theme) -> pygame.Surface:
+        """Digits of a height in pixels in their role's colour, on a dark edge that keeps them readable over any shape."""
+        colour = PLAIN_NUMBERS if code >= DECOR else theme.colour(code)
+        letters = self.text.render(text, height * LETTER, colour)
+        letters = letters.subsurface(letters.get_bounding_rect())
+        edge = max(height // 8, 1)
+        sprite = pygame.Surface((letters.get_width() + 4 * edge, letters.get_height() + 4 * edge), pygame.SRCALPHA, 32)
+        shade = letters.copy()
+        shade.fill((0, 0, 0, 255), special_flags=pygame.BLEND_RGBA_MULT)
+        for dx in (-1, 0, 1):
+            for dy in (-1, 0, 1):
+                sprite.blit(shade, (2 * edge + dx * edge, 2 * edge + dy * edge))
+        sprite = pygame.transform.gaussian_blur(sprite, edge)
+        sprite.blit(letters, (2 * edge, 2 * edge))
+        return sprite
 
     def _run(self, surface: pygame.Surface, run, theme: Theme, effects: bool, scale: float) -> None:
         """Paint consecutive shapes of one role, their numbers in pixels: first all halos, then all bodies."""

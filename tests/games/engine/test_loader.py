@@ -36,6 +36,13 @@ RACE = (HERE / "race.py").read_text("utf-8")
         (r'\("flag", "f8"\)', '("flag", "U8")', "field 'flag' holds text; a field is a number"),
         (r'\("flag", "f8"\)', '("flag", "O")', "field 'flag' holds Python objects; a field is"),
         (r"SHAPES = 5", "SHAPES = 5000", "SHAPES must be from 0 to 4096"),
+        (r"SHAPES = 5", "SHAPES = 5\nWORLD_SIZE = (168.0, 42.0)", r"WORLD_SIZE is \(168.0, 42.0\); it must be a width and"),
+        (
+            r"SHAPES = 5",
+            "SHAPES = 5\nWORLD_SIZE = 168.0",
+            "WORLD_SIZE is 168.0; it must be a width and a height from 84 to 8400",
+        ),
+        (r"SHAPES = 5", "SHAPES = 5\nGRID = (0, 12)", r"GRID is \(0, 12\); it must be rows and columns from 1 to 400"),
         (r"SHAPES = 5", 'SHAPES = 5\nMIRROR = (("left", "rihgt"),)', r"MIRROR names 'rihgt', .* have. Did you mean 'right'\?"),
         (r'"a": "left"', '"a": "lfet"', r"KEYS names the action 'lfet', .* have. Did you mean 'left'\?"),
         (r', \{"left": "left", "right": "right"\}\)', ",)", "KEYS holds 1 dict; it needs"),

@@ -11,17 +11,47 @@ WHITE = int(raster.GREYS[core.ME])  # 255
 
 @core.jit
 def paint_it(f, rows, columns, scratch, image):
-    raster.paint(f, rows, columns, scratch, image)
+    raster.paint(f, rows, columns, core.WORLD, core.WORLD, scratch, image)
 
 
 @core.jit
 def plane_it(f, rows, columns, scratch, image):
-    raster.paint_planes(f, rows, columns, scratch, image)
+    raster.paint_planes(f, rows, columns, core.WORLD, core.WORLD, scratch, image)
+
+
+@core.jit
+def paint_part(f, rows, columns, width, height, scratch, image):
+    raster.paint(f, rows, columns, width, height, scratch, image)
+
+
+@core.jit
+def list_part(f, shapes, rows, columns, width, height, seen, out):
+    raster.list_objects(f, shapes, rows, columns, width, height, seen, out)
+
+
+@core.jit
+def look_at(f, x, y):
+    core.camera(f, x, y)
+    core.rect(f, x, y, 2.0, 2.0, core.ME)
+    core.number(f, x, y, 5.0, 2**40, core.ITEM)
+    core.camera(f, 0.0, 0.0)
+    core.disc(f, 1.0, 2.0, 3.0, core.BALL)
+
+
+@core.jit
+def sound(f):
+    core.cue(f, core.HIT)
+    core.cue(f, core.PICK)
+
+
+@core.jit
+def hide(f):
+    raster.hide_what_is_out_of_sight(f)
 
 
 @core.jit
 def list_it(f, shapes, rows, columns, out):
-    raster.list_objects(f, shapes, rows, columns, out)
+    raster.list_objects(f, shapes, rows, columns, core.WORLD, core.WORLD, (0, 0), out)
 
 
 def frame(*shapes, grid=None):
@@ -180,3 +210,104 @@ def test_objects_are_centres_and_sizes_from_minus_one_to_one():
     assert rows[4] == pytest.approx([1.0, 20 / 32, 0.0, 0.0, 1.0, 1.0])
     assert not rows[5].any()
     assert out[-2:] == pytest.approx([core.GOAL / 32, 0.0])
+
+
+# --- numbers --------------------------------------------------------------------------------------------------------
+
+
+def signs(value: int, height: int) -> list[str]:
+    """The rows of a number that is painted at a pixel for each fifth of its height."""
+    image = painted((core.NUMBER, core.ME, (42.5, 42.5, height, value))) == WHITE
+    rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
+    part = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return ["".join(".#"[int(on)] for on in row) for row in part]
+
+
+def test_the_signs_of_a_number_are_painted():
+    assert signs(7, 5) == ["###", "..#", "..#", "..#", "..#"]
+    assert signs(-204, 5) == [
+        "....###.###.#.#",
+        "......#.#.#.#.#",
+        "###.###.#.#.###",
+        "....#...#.#...#",
+        "....###.###...#",
+    ]
+    assert signs(13568, 5) == [
+        "#..###.###.###.###",
+        "#....#.#...#...#.#",
+        "#..###.###.###.###",
+        "#....#...#.#.#.#.#",
+        "#..###.###.###.###",
+    ]
+    assert signs(9, 5) == ["###", "#.#", "###", "..#", "###"]
+
+
+def test_a_number_in_objects_is_its_value_between_minus_one_and_one():
+    array = frame(*[(core.NUMBER, core.ITEM, (42, 21, 8.4, value)) for value in (0, 10, -30, 99_999)])
+    out = np.zeros(4 * raster.OBJECT, np.float32)
+    list_it(core.at(array, 0), 4, 0, 0, out)
+    rows = out.reshape(4, raster.OBJECT)
+    assert rows[1] == pytest.approx([-0.25, core.ITEM / 32, 0.0, -0.5, 0.5, 0.1])
+    assert rows[:, 4] == pytest.approx([0.0, 0.5, -0.75, 99_999 / 100_009])
+
+
+# --- the camera -----------------------------------------------------------------------------------------------------
+
+
+def test_a_camera_places_what_follows_and_the_tiles_keep_its_first_place():
+    array = frame()
+    look_at(array[0], 100.0, 50.0)
+    f = array[0]
+    assert f["xy"][0, :4].tolist() == [42.0, 42.0, 2.0, 2.0]
+    assert f["xy"][1, :4].tolist() == [42.0, 42.0, 5.0, core.LARGEST_NUMBER]
+    assert f["xy"][2, :3].tolist() == [43.0, 44.0, 3.0]
+    assert (f["tiles_left"], f["tiles_top"]) == (58.0, 8.0)
+
+
+def test_a_mirrored_camera_flips_around_the_middle_of_the_picture():
+    array = frame()
+    array["flip"] = 1
+    look_at(array[0], 100.0, 50.0)
+    assert array["xy"][0, 0, :2].tolist() == [40.0, 42.0]  # the right edge of what was at 42 to 44
+    assert array["xy"][0, 2, 0] == 41.0
+
+
+def test_tiles_scroll_by_parts_of_a_pixel():
+    grid = [[0, core.ME, 0, core.BALL]]  # of 84 × 84 units each, in a world of four pictures
+    array = frame(grid=grid)
+    array["tiles_left"] = 84.0 - 0.25
+    image = np.zeros((84, 84), np.uint8)
+    paint_part(core.at(array, 0), 1, 4, 336.0, 84.0, np.zeros(92), image)
+    assert image[0, :2].tolist() == [round(0.75 * WHITE), WHITE]
+    assert (image[:, 1:] == WHITE).all()
+    array["tiles_left"] = 400.0
+    paint_part(core.at(array, 0), 1, 4, 336.0, 84.0, np.zeros(92), image)
+    assert not image.any()
+
+
+def test_objects_hold_the_tiles_in_sight_and_where_the_picture_cuts_them():
+    array = frame(grid=[[core.ME, core.OTHER, core.BALL, core.WALL], [core.ITEM, core.DANGER, core.GOAL, core.ME]])
+    array["tiles_left"], array["tiles_top"] = 52.5, -21.0  # tiles of 42 × 42
+    seen = raster.tiles_in_view((2, 4), (168.0, 84.0))
+    assert seen == (3, 3)
+    out = np.full(3 * 3 + 2, 9.0, np.float32)
+    list_part(core.at(array, 0), 0, 2, 4, 168.0, 84.0, seen, out)
+    tiles = (out[:9].reshape(3, 3) * 32).tolist()
+    assert tiles == [[0, 0, 0], [core.OTHER, core.BALL, core.WALL], [core.DANGER, core.GOAL, core.ME]]
+    assert out[9:] == pytest.approx([0.25, 0.5])
+
+
+def test_what_a_camera_leaves_out_of_sight_is_absent():
+    inside = [(core.RECT, (-8.0, 0, 2.5, 1)), (core.DISC, (92.0, 1, 3)), (core.LINE, (0, -9, 5, -5, 1))]
+    outside = [(core.RECT, (-9.0, 0, 2.5, 1)), (core.DISC, (94.0, 1, 3)), (core.LINE, (0, -9, 5, -7, 1))]
+    inside.append((core.TRIANGLE, (95, 1, 91, 1, 89, 1)))
+    outside.append((core.TRIANGLE, (95, 1, 91, 1, 92, 1)))
+    array = frame(*[(kind, core.ME, xy) for kind, xy in (*inside, *outside)])
+    hide(array[0])
+    assert array["kind"][0, :8].tolist() == [kind for kind, _ in inside] + [core.GONE] * 4
+
+
+def test_cues_are_gathered_in_a_frame():
+    array = frame()
+    sound(array[0])
+    assert [name for bit, name in enumerate(core.CUES) if array["cues"][0] >> bit & 1] == ["hit", "pick"]

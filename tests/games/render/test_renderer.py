@@ -9,10 +9,11 @@ import pygame
 import pytest
 
 import games
-from games.core import BALL, DECOR, DISC, LINE, ME, RECT, TRIANGLE, WALL
+from games.core import BALL, DECOR, DISC, GONE, ITEM, LINE, ME, NUMBER, RECT, TRIANGLE, WALL
 from games.engine.batch import EXTERNAL, RANDOM, Batch
 from games.engine.view import View
-from games.render.renderer import DARK, GREY, Painter, Trail, distance
+from games.render.motion import GLIDE, Glide, Trail
+from games.render.renderer import DARK, GREY, Painter, distance
 
 MEAN, LARGEST = 0.3, 32  # grey levels: what rounding costs, on average over a picture and at a curve's edge
 
@@ -169,3 +170,91 @@ def test_sprites_do_not_fill_the_memory(monkeypatch):
         assert painter._pixels <= 300_000
     kept = sum(s.get_width() * s.get_height() for s in painter._sprites.values())
     assert painter._pixels == kept
+
+
+# --- numbers, a camera, a board's movements ---
+
+
+@pytest.mark.parametrize("seat", [-1, 0, 1])
+def test_a_world_larger_than_the_picture_is_the_same_for_people_and_agents(toy, seat):
+    game = toy("wide")
+    batch = Batch(game, 1, seed=3, bots=[[1.0, 0.8]])
+    view, painter = View(batch, [(0, max(seat, 0))], "pixels", 84, stack=1), Painter(game)
+    places = set()
+    for _ in range(30):
+        batch.step(np.zeros((1, 2), np.int64), max_ticks=17)
+        frame = painter.frame(batch, 0, seat)
+        places.add(float(frame["tiles_left"][0]))
+        agents = view.paint(batch.states, np.array([0]), np.array([seat]))[0].astype(int)
+        differences = np.abs(agents - painter.grey_picture(frame, 84))
+        assert differences.mean() <= MEAN
+        assert differences.max() <= LARGEST
+    assert len(places) > 5
+
+
+def test_a_mirrored_camera_shows_the_flipped_world(toy):
+    game = toy("wide")
+    batch = Batch(game, 1, seed=3)
+    batch.states["x"][0], batch.states["y"][0] = (60.0, 168.0 - 60.0), (30.0, 30.0)
+    batch.states["gem_x"][0] = 84.0  # the middle: the world is its own mirror image, but for the number, which is not flipped
+    view = View(batch, [(0, 0), (0, 1)], "planes", 84, stack=1)
+    first, second = view.paint(batch.states, np.zeros(2, int), np.arange(2))
+    numbers = ITEM // 4 - 1
+    assert first[ME // 4 - 1].any()
+    assert (np.delete(first, numbers, 0) == np.delete(second, numbers, 0)).all()
+
+
+def test_scrolled_tiles_are_painted_whole_wherever_the_picture_is(toy):
+    """With effects, tiles come from a picture that is kept; it must be the one that is painted anew."""
+    game = toy("wide")
+    batch = Batch(game, 1, seed=3)
+    kept = Painter(game)
+    for x in (42.0, 43.7, 55.9, 56.1, 69.0, 60.0, 126.0, 42.0):
+        batch.states["x"][0, 0] = x
+        frame = kept.frame(batch, 0, 0)
+        assert (painted(kept, frame, 168) == painted(Painter(game), frame, 168)).all()
+
+
+def test_a_number_for_people_is_text_of_its_height_in_the_colour_of_its_role():
+    painter = Painter(games.load("pong"))
+    empty, frame = frame_of(painter.game), frame_of(painter.game, (NUMBER, ITEM, 42.0, 42.0, 20.0, 8))
+    changed = painted(painter, frame, 420) - painted(painter, empty, 420)
+    rows = np.flatnonzero((changed > 150).any(1))
+    assert abs(rows.mean() - 210) <= 3
+    assert abs(len(rows) - 100) <= 4  # 20 units of 5 pixels
+    assert painted(painter, frame, 420).max() >= DARK.colour(ITEM)[0] - 8
+
+
+def test_a_number_that_is_decor_is_for_people_only_and_readable():
+    painter = Painter(games.load("pong"))
+    frame = frame_of(painter.game, (NUMBER, DECOR, 42.0, 42.0, 20.0, 8))
+    assert painted(painter, frame, 420).max() > 150
+    assert not painter.grey_picture(frame).any()
+
+
+def test_a_ball_that_lies_still_leaves_no_trail_where_the_camera_moves():
+    game, trail = games.load("pong"), Trail()
+    for moved in range(5):
+        frame = frame_of(game, (DISC, BALL, 40.0 - moved, 50.0, 2.0))
+        frame["tiles_left"] = moved
+        trail.add(frame)
+    assert set(trail.paths[0]) == {(40.0, 50.0)}
+
+
+def test_a_piece_of_a_board_is_shown_on_its_way():
+    game, glide = games.load("connect_four"), Glide()
+    before = frame_of(game, (DISC, ME, 10.0, 10.0, 3.0), (NUMBER, ITEM, 1.0, 1.0, 5.0, 3.0), (GONE, 0))
+    after = frame_of(game, (DISC, ME, 34.0, 10.0, 3.0), (NUMBER, ITEM, 1.0, 1.0, 5.0, 9.0), (DISC, ME, 5.0, 5.0, 3.0))
+    assert glide.between(before, 0) is before
+    shown = [glide.between(after, 0)[0] for _ in range(GLIDE + 1)]
+    across = [float(f["xy"][0, 0]) for f in shown]
+    assert across == sorted(across) and 10.0 < across[0] < across[GLIDE // 2] < 34.0 == across[-1]
+    assert all(f["xy"][1, 3] == 9.0 for f in shown)  # a number changes at once
+    assert all(f["xy"][2, 0] == 5.0 for f in shown)  # so does what was not there
+
+
+def test_nothing_glides_from_one_game_to_the_next():
+    game, glide = games.load("connect_four"), Glide()
+    before, after = frame_of(game, (DISC, ME, 10.0, 10.0, 3.0)), frame_of(game, (DISC, ME, 34.0, 10.0, 3.0))
+    glide.between(before, 0)
+    assert glide.between(after, 1)[0]["xy"][0, 0] == 34.0
