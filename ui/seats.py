@@ -79,8 +79,8 @@ class Press:
 class PlayerInput:
     """A person's input between ticks: the presses in their order, and the keys that are held down.
 
-    Of the chords and keys that are held, the one of most keys acts, of several the one pressed last: with W, A and D down, W
-    and whichever of A and D came later. So opposite keys never stop each other, and any number may be down.
+    The key pressed last acts, together with others that are held if they make a chord: with W, A and D down, W and whichever
+    of A and D came later. So opposite keys never stop each other, and any number may be down.
     """
 
     def __init__(self, keys: dict[str, int], waits: bool = False):
@@ -147,7 +147,7 @@ class PlayerInput:
         return None if chord is None else self.actions[chord]
 
     def _acting(self) -> frozenset[str] | None:
-        """The keys, of those held, that act: most keys first, then those that went down last."""
+        """The keys, of those held, that act: the last one that went down, with the last others that make a chord with it."""
         if not self.held:
             return None
         if len(self.held) == 1:  # the common case
@@ -155,7 +155,7 @@ class PlayerInput:
             return only if only in self.actions else None
         order = {key: k for k, key in enumerate(self.held)}
         held = [chord for chord in self.actions if chord <= order.keys()]
-        return max(held, key=lambda chord: (len(chord), sorted((order[key] for key in chord), reverse=True)), default=None)
+        return max(held, key=lambda chord: sorted((order[key] for key in chord), reverse=True), default=None)
 
 
 def spot_at(game: Game, x: float, y: float, flipped: bool) -> int | None:

@@ -85,6 +85,15 @@ def test_of_opposite_keys_the_newest_counts_and_none_stops_the_other():
         assert acting(person) == action
 
 
+def test_a_key_pressed_beside_a_chord_counts_as_it_does_beside_a_key():
+    person = PlayerInput({**EIGHT, "space": 9})
+    for key in ("w", "a", "space"):
+        person.press(key)
+    assert acting(person) == 9
+    person.release("space")
+    assert acting(person) == 5
+
+
 def test_a_chord_of_a_key_that_does_nothing_alone_is_played():
     person = PlayerInput({"left shift+d": 9, "d": 4})
     assert person.press("left shift")
