@@ -37,6 +37,7 @@ PAGES = [
     ROOT / "agents" / "zoo" / "README.md",
 ]
 COMMAND = re.compile(r"(python|make|torchrun|tensorboard|pip|pre-commit|pytest|bash) ")
+TUTORIAL = "docs/tutorial.md"  # its blocks build on each other: tests/test_tutorial.py follows them
 TOLD_BEFORE = ("CHANGELOG.md",)  # tells of commands of versions past: they are not run
 
 FOUND = {  # runs that commands name, and the words of `train.py` that make them
@@ -166,6 +167,11 @@ def block(page: str, first: str) -> str:
     return next(text for text in blocks if text.startswith(first))
 
 
+def tutorials_game() -> str:
+    """The last block of the tutorial: its whole game."""
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / TUTORIAL).read_text("utf-8"), re.DOTALL | re.MULTILINE)[-1]
+
+
 class Desk:
     """A folder as a reader has it. What a command needs of earlier ones is made when it is first asked for."""
 
@@ -177,6 +183,7 @@ class Desk:
         (folder / "docs").mkdir()  # not the checkout's: pictures are written there
         (folder / "docs" / "make_pictures.py").symlink_to(ROOT / "docs" / "make_pictures.py")
         (folder / "my_game.py").write_text(block("docs/games.md", '"""One apple'), "utf-8")
+        (folder / "rain.py").write_text(tutorials_game(), "utf-8")
         shutil.copy(ROOT / "examples" / "my_net.py", folder)
         (folder / "my_module.py").write_text(MY_MODULE, "utf-8")
 
@@ -301,6 +308,7 @@ def test_the_command_works(page, command, how, desk):
 BLOCKS = [
     pytest.param(page, number, text, id=f"{place(page)} block {number}")
     for page in PAGES
+    if place(page) != TUTORIAL
     for number, text in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE), 1)
 ]
 
