@@ -239,6 +239,14 @@ def test_an_agent_whose_description_is_of_the_wrong_kind_is_refused(agent_file, 
         peek(agent_file)
 
 
+@pytest.mark.parametrize("sign", ["\n", "\x1b[2J", "\u202e"])
+def test_a_games_name_with_a_command_for_the_terminal_is_refused_and_not_printed(agent_file, sign):
+    rewrite(agent_file, lambda meta: meta.update(game=f"pong{sign}"))
+    with pytest.raises(UserError, match="its game is") as told:
+        peek(agent_file)
+    assert str(told.value).isprintable()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
