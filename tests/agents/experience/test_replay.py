@@ -1,6 +1,8 @@
 """The replay against a model of plain lists: what it samples, what that led to, and that nothing is lost on the disk."""
 
 import copy
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -390,3 +392,14 @@ def test_stacks_of_frames_of_any_size_are_whole(frame, dtype):
     assert found.dtype == frames.dtype and found.shape == (3, 3, *frame)
     assert (found[0] == frames[0, 1:4]).all() and (found[2] == frames[1, 4:7]).all()
     assert (found[1, 2] == frames[1, 4]).all() and not found[1, :2].any()  # an episode began with entry 4
+
+
+def test_frames_that_would_fill_the_memory_are_refused_before_they_are_unpacked():
+    bomb = zlib.compress(bytes(1 << 26))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="more than 1000 bytes"):
+            replay_files.unpacked(bomb, 1000)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
