@@ -35,6 +35,9 @@ SettingsFile = schema.settings_schema(AgentSettings, RANGES, CHOICES)
 SETTINGS = {each.name for each in fields(AgentSettings)}
 
 
+Bound = float | tuple[float, float]  # of an interval; the second where two participants have an interval each
+
+
 class ScoreFile(msgspec.Struct):
     """The numbers that are read of an evaluation in an agent's file or in results.json; other numbers may stand beside it."""
 
@@ -42,7 +45,16 @@ class ScoreFile(msgspec.Struct):
     win_rate: Annotated[float, Meta(ge=0, le=1)] | None = None
     interval: tuple[float, float] | None = None
     mean_return: float | list[float] | None = None
-    return_interval: tuple[float, float] | None = None
+    return_interval: tuple[Bound, Bound] | None = None
+
+    def __post_init__(self) -> None:
+        """`ValueError` for an interval that is not of the mean: two numbers for one number, two pairs for two numbers."""
+        if self.return_interval is None:
+            return
+        pairs = [isinstance(each, tuple) for each in self.return_interval]
+        means = len(self.mean_return) if isinstance(self.mean_return, list) else 1
+        if pairs != [means == 2] * 2 or means > 2:
+            raise ValueError("`return_interval` is not an interval of `mean_return`")
 
 
 class AgentFile(tensor_file.Envelope, kw_only=True, forbid_unknown_fields=True):
@@ -157,8 +169,12 @@ def in_words(evaluation: dict) -> str:
 
     >>> in_words({"win_rate": 0.972}), in_words({"mean_return": 67.4}), in_words({"win_rate": "all"})
     ('wins 97 % against bot', 'return 67.4', '')
+    >>> in_words({"mean_return": [5.2, 4.9], "rewards": "own"})
+    'return 5.2'
     """
     rate, mean = evaluation.get("win_rate"), evaluation.get("mean_return")
     if isinstance(rate, float) and 0.0 <= rate <= 1.0:
         return f"wins {100 * rate:.0f} % against bot"
+    if isinstance(mean, list) and mean and rate is None:
+        mean = mean[0]  # the agent's own, then that of the bot beside it
     return f"return {mean:.1f}" if isinstance(mean, float) and math.isfinite(mean) else ""

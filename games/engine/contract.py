@@ -37,6 +37,7 @@ DISPLAYS = {  # expressions that make what compiled functions do without
     ast.SetComp: "a set",
 }  # fmt: skip
 STAYS = "to compiled code it is a constant.\nKeep what changes in a field of STATE."
+REWARDS = ("zero-sum", "shared", "own")  # how the rewards of two seats are related; the first is the default
 NOT_IN_DIGEST = {"RECIPE", "MARK", "KEYS", "SPOTS", "hud", "valid"}  # names that change neither observations nor rewards
 
 
@@ -119,9 +120,21 @@ def check_values(module: types.ModuleType, shown: str) -> None:
             raise fail(f"{name} is {getattr(module, name)!r}; it must be a whole number.")
     if not 0 <= getattr(module, "SHAPES", 64) <= 4096:
         raise fail("SHAPES must be from 0 to 4096.")
+    _check_rewards(module, fail)
     _check_state(module, fail)
     _check_actions(module, fail)
     _check_training(module, fail)
+
+
+def _check_rewards(module: types.ModuleType, fail: Any) -> None:
+    if not hasattr(module, "REWARDS"):
+        return
+    if module.PLAYERS == 1:
+        raise fail("REWARDS says how the rewards of two seats are related, and this game has one: leave it out.")
+    rewards = module.REWARDS
+    if not isinstance(rewards, str) or rewards not in REWARDS:
+        valid = ", ".join(f'"{word}"' for word in REWARDS[:-1])
+        raise fail(f'REWARDS is {rewards!r}; it must be {valid} or "{REWARDS[-1]}".{did_you_mean(str(rewards), REWARDS)}')
 
 
 def _check_state(module: types.ModuleType, fail: Any) -> None:

@@ -14,7 +14,7 @@ import re
 import sys
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ class Game:
     shipped: bool  # True for the games of this package
     players: int
     seats: tuple[str, ...]  # names of the seats
+    rewards: str  # how those of two seats are related, one of `contract.REWARDS`
     actions: list[str]
     keys: tuple[dict[str, str], ...]
     hands: list[str]  # actions that only people have, numbered after `actions`
@@ -112,6 +113,11 @@ class Game:
         return inspect.cleandoc(self.module.__doc__ or "")
 
     @property
+    def competitive(self) -> bool:
+        """Whether one of two seats wins: what one earns, the other loses."""
+        return self.players == 2 and self.rewards == "zero-sum"
+
+    @property
     def num_actions(self) -> int:
         return len(self.actions)
 
@@ -144,6 +150,14 @@ class Game:
         if hasattr(self.module, "hud"):
             return self.module.hud(s)
         return "", "", ""
+
+    def texts(self, s, returns: Sequence[float]) -> tuple[str, str, str]:
+        """The texts of `hud`; where it has none and nobody wins, the seats' returns: a shared one stands in the middle."""
+        texts = self.hud(s)
+        if any(texts) or self.competitive:
+            return texts
+        scores = [f"{each:g}" for each in returns]
+        return ("", scores[0], "") if self.rewards == "shared" else (scores[0], "", "".join(scores[1:]))
 
     @functools.cached_property
     def kernel(self) -> types.ModuleType:
@@ -272,6 +286,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         shipped=shipped,
         players=players,
         seats=tuple(get("SEATS", two_seats if players == 2 else ("player",))),
+        rewards=get("REWARDS", contract.REWARDS[0]),
         actions=list(get("ACTIONS")),
         keys=tuple(get("KEYS")),
         hands=list(get("HANDS", [])),
