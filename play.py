@@ -141,7 +141,7 @@ def headless(options: argparse.Namespace) -> int:
 def returns_in_words(names: list[str], summary: dict) -> list[str]:
     """The mean returns of two participants where nobody wins: a line for each, or one where both earn the same."""
     if summary["rewards"] == "shared":
-        names, means, intervals = [" with ".join(names)], [summary["mean_return"]], [summary["return_interval"]]
+        names, means, intervals = [" and ".join(names)], [summary["mean_return"]], [summary["return_interval"]]
     else:
         means, intervals = summary["mean_return"], summary["return_interval"]
     width = max(len(name) for name in names)

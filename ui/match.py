@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from games.engine.batch import EXTERNAL, OUT_OF_TIME, RANDOM, RUNNING, Batch
+from games.engine.constants import REWARDS
 from games.engine.loader import Game
 from games.engine.players import SeatPlayer
 from games.engine.view import check_shapes
@@ -231,8 +232,8 @@ class Match:
 
 
 def between(game: Game) -> str:
-    """The word between the names of two participants."""
-    return {"shared": "with", "own": "beside"}.get(game.rewards, "against")
+    """The word between the names of two participants; those who race in a game of one seat are rivals too."""
+    return REWARDS[game.rewards]
 
 
 def check_seats(game: Game, seats: Sequence[Seat]) -> None:

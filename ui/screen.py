@@ -213,8 +213,8 @@ class Screen:
         for text, anchor, x in ((left, "midleft", box.x), (centre, "center", box.centerx), (right, "midright", box.right)):
             short = len(text) <= 3
             size = self.text.fit(text, (0.088 if short else 0.05) * side, 0.4 * side)
-            score = anchor != "center" or (self.game.rewards == "shared" and text == f"{board.returns[0]:g}")
-            self.text.put(surface, text, size, WHITE if score else SOFT, (x, row2), anchor)
+            bright = anchor != "center" or (self.game.rewards == "shared" and text == f"{board.returns[0]:g}")
+            self.text.put(surface, text, size, WHITE if bright else SOFT, (x, row2), anchor)
 
     def _whose_turn(self, board: Board, told: bool) -> str:
         """The text that names the person to move. told: the game's own texts say it already."""

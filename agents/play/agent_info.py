@@ -11,6 +11,7 @@ from msgspec import Meta
 from agents.core import schema, tensor_file
 from agents.core.settings import ALGORITHMS, CHOICES, RANGES, TRAINERS, AgentSettings
 from agents.play.game_info import GameInfo
+from games.engine.constants import REWARDS
 from games.errors import UserError
 
 LONGEST_CONFIG = 1_000_000  # bytes
@@ -46,15 +47,16 @@ class ScoreFile(msgspec.Struct):
     interval: tuple[float, float] | None = None
     mean_return: float | list[float] | None = None
     return_interval: tuple[Bound, Bound] | None = None
+    rewards: Literal[tuple(REWARDS)] | None = None  # type: ignore[valid-type]
 
     def __post_init__(self) -> None:
-        """`ValueError` for an interval that is not of the mean: two numbers for one number, two pairs for two numbers."""
+        """`ValueError` unless the mean and its interval are of two who each earn their own, or of one, as `rewards` says."""
         if self.return_interval is None:
             return
         pairs = [isinstance(each, tuple) for each in self.return_interval]
         means = len(self.mean_return) if isinstance(self.mean_return, list) else 1
-        if pairs != [means == 2] * 2 or means > 2:
-            raise ValueError("`return_interval` is not an interval of `mean_return`")
+        if (means, pairs) != ((2, [True, True]) if self.rewards == "own" else (1, [False, False])):
+            raise ValueError("`mean_return` and `return_interval` are not what `rewards` says")
 
 
 class AgentFile(tensor_file.Envelope, kw_only=True, forbid_unknown_fields=True):

@@ -62,7 +62,7 @@ class MatchResult:
     cut: int  # games truncated by the time limit
     steps_per_second: float  # decisions of all participants
     note: str = ""  # of games that were cut because they took too long
-    rewards: str = "zero-sum"  # of two seats: how they are related, one of `games.engine.contract.REWARDS`
+    rewards: str = "zero-sum"  # of two seats: how they are related, one of `games.engine.constants.REWARDS`
 
     @property
     def games(self) -> int:

@@ -38,6 +38,7 @@ from agents.training.run_checkpoint import CHECKPOINT as CHECKPOINT
 from agents.training.run_checkpoint import lock_run
 from agents.training.run_folder import make_parts
 from games import command
+from games.engine.constants import REWARDS
 from games.engine.loader import Game
 from games.errors import EnvironmentFailed, UserError
 
@@ -534,8 +535,8 @@ def summary_lines(final: dict[str, Any]) -> list[str]:
     if "mark" in final:
         against, wanted = final["mark"]
         rate = "win_rate" in evaluation
-        beside = f" with {against}" if "rewards" in evaluation else ""
-        what = f"{wanted:.0%} against {against}" if rate else f"return {wanted:g}{beside}"
+        partner = f" {REWARDS[evaluation['rewards']]} {against}" if "rewards" in evaluation else ""
+        what = f"{wanted:.0%} against {against}" if rate else f"return {wanted:g}{partner}"
         score = f"{final['mark_score']:.1%}" if rate else f"{final['mark_score']:.2f}"
         lines.append(f"Mark:   {what}: {'reached' if final['reached'] else 'not reached'} ({score})")
     return lines

@@ -114,7 +114,7 @@ SAMPLES = 40  # ticks of each kind, with a reward and without, that `add_rewards
 BEFORE = 8.0  # value in `rewards` before such a step
 
 
-@check("rewards are finite, added to what is there, and those of two seats add up to 0 at every tick, or are as REWARDS says")
+@check("rewards are finite, added to what is there, and those of two seats add up to 0 (or as REWARDS says) at every tick")
 def rewards(game: Game) -> str | None:
     bots = np.full((32, game.players), RANDOM)
     bots[8:16] = 0.5

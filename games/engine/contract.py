@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from games import core
+from games.engine.constants import REWARDS
 from games.errors import UserError
 
 # The functions of the contract and the parameters with which the engine calls them.
@@ -37,7 +38,6 @@ DISPLAYS = {  # expressions that make what compiled functions do without
     ast.SetComp: "a set",
 }  # fmt: skip
 STAYS = "to compiled code it is a constant.\nKeep what changes in a field of STATE."
-REWARDS = ("zero-sum", "shared", "own")  # how the rewards of two seats are related; the first is the default
 NOT_IN_DIGEST = {"RECIPE", "MARK", "KEYS", "SPOTS", "hud", "valid"}  # names that change neither observations nor rewards
 
 
@@ -133,8 +133,8 @@ def _check_rewards(module: types.ModuleType, fail: Any) -> None:
         raise fail("REWARDS says how the rewards of two seats are related, and this game has one: leave it out.")
     rewards = module.REWARDS
     if not isinstance(rewards, str) or rewards not in REWARDS:
-        valid = ", ".join(f'"{word}"' for word in REWARDS[:-1])
-        raise fail(f'REWARDS is {rewards!r}; it must be {valid} or "{REWARDS[-1]}".{did_you_mean(str(rewards), REWARDS)}')
+        valid = ", ".join(f'"{word}"' for word in REWARDS)
+        raise fail(f"REWARDS is {rewards!r}; it must be one of {valid}.{did_you_mean(str(rewards), REWARDS)}")
 
 
 def _check_state(module: types.ModuleType, fail: Any) -> None:

@@ -71,7 +71,7 @@ class Game:
     shipped: bool  # True for the games of this package
     players: int
     seats: tuple[str, ...]  # names of the seats
-    rewards: str  # how those of two seats are related, one of `contract.REWARDS`
+    rewards: str  # how those of two seats are related, one of `games.engine.constants.REWARDS`
     actions: list[str]
     keys: tuple[dict[str, str], ...]
     hands: list[str]  # actions that only people have, numbered after `actions`
@@ -286,7 +286,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         shipped=shipped,
         players=players,
         seats=tuple(get("SEATS", two_seats if players == 2 else ("player",))),
-        rewards=get("REWARDS", contract.REWARDS[0]),
+        rewards=get("REWARDS", "zero-sum"),
         actions=list(get("ACTIONS")),
         keys=tuple(get("KEYS")),
         hands=list(get("HANDS", [])),

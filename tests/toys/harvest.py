@@ -18,8 +18,9 @@ MIRROR = (("left", "right"),)
 MAX_TICKS = 60 * 30
 SHAPES = 6
 VERSION = 1
-MARK = ("bot", 15.0)
-RECIPE = {"ppo": {"steps": 300_000, "observation": "objects", "network": "mlp", "hidden": 32, "stack": 1, "n_envs": 64}}
+MARK = ("bot", 24.0)
+SEEN = {"observation": "objects", "network": "mlp", "hidden": 32, "stack": 1}
+RECIPE = {"ppo": {**SEEN, "n_envs": 64, "batch_size": 256, "n_epochs": 8, "steps": 60_000}}
 
 LIMIT = 60 * 20  # ticks
 APPLES = 4

@@ -14,8 +14,9 @@ KEYS = ({"a": "left", "d": "right"}, {"left": "left", "right": "right"})
 MAX_TICKS = 60 * 30
 SHAPES = 4
 VERSION = 1
-MARK = ("bot", 6.0)
-RECIPE = {"ppo": {"steps": 300_000, "observation": "objects", "network": "mlp", "hidden": 32, "stack": 1, "n_envs": 64}}
+MARK = ("bot", 25.0)
+SEEN = {"observation": "objects", "network": "mlp", "hidden": 32, "stack": 1}
+RECIPE = {"ppo": {**SEEN, "n_envs": 64, "batch_size": 256, "n_epochs": 8, "steps": 60_000}}
 
 LIMIT = 60 * 20  # ticks
 LINE = np.array([28.0, 56.0])  # y of each, world units
