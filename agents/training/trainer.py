@@ -555,7 +555,7 @@ def verdict(summary: dict[str, Any]) -> str:
     _, mean, (low, high) = first_score(summary)
     within, games = f"(95 %: {low:.2f} to {high:.2f})", f"{summary['games']} games"
     if summary.get("rewards") == "own":
-        return f"return {mean:.2f}, bot {summary['mean_return'][1]:.2f}, over {games} {within}"
+        return f"return {mean:.2f}, bot {summary['mean_return'][1]:.2f} in {games} {within}"
     return f"return {mean:.2f} over {games}{' with bot' if 'rewards' in summary else ''} {within}"
 
 

@@ -5,8 +5,8 @@ import pygame
 import pytest
 
 import games
-from games.render.renderer import DARK
 from games.core import ME, OTHER
+from games.render.renderer import DARK
 from ui import window
 from ui.match import Match
 from ui.screen import WHITE, best_so_far, layout
@@ -32,19 +32,19 @@ def start(toy):
         app.close()
 
 
-def until(app: App, mode: str, most: int = 1300) -> None:
-    for _ in range(most):
-        if app.mode == mode:
-            return
-        app.turn(1)
-    raise AssertionError(f"the window is still {app.mode}")
-
-
 def finish(app: App) -> None:
-    """To the page of the result."""
-    until(app, window.OVER)
-    for _ in range(window.A_MOMENT + 1):
-        app.turn(1)
+    """To the page of the result; the match alone is drawn in its last moment."""
+    while app.match.result is None:
+        app.match.tick()
+    app.turn(1)
+    assert app.mode == window.OVER
+    app.turn(window.A_MOMENT + 1)
+
+
+def play(app: App, ticks: int) -> None:
+    for _ in range(ticks):
+        app.match.tick()
+    app.turn(1)
 
 
 def heads(app: App, left: float, right: float) -> np.ndarray:
@@ -61,8 +61,7 @@ def is_white(pixels: np.ndarray) -> bool:
 
 def test_a_shared_score_stands_once_in_the_middle(start):
     app = start("plates", BOT, BOT)
-    for _ in range(200):
-        app.turn(1)
+    play(app, 200)
     (board,) = app.match.boards
     first, second = board.returns
     assert first == second > 1.0
@@ -73,8 +72,7 @@ def test_a_shared_score_stands_once_in_the_middle(start):
 
 def test_a_score_of_ones_own_stands_on_each_side(start):
     app = start("harvest", BOT, BOT)
-    for _ in range(200):
-        app.turn(1)
+    play(app, 200)
     (board,) = app.match.boards
     assert board.texts() == (f"{board.returns[0]:g}", "", f"{board.returns[1]:g}")
     assert is_white(heads(app, 0.0, 0.3)) and is_white(heads(app, 0.7, 1.0))
@@ -82,8 +80,7 @@ def test_a_score_of_ones_own_stands_on_each_side(start):
 
 def test_scores_change_places_with_a_flipped_picture(start):
     app = start("harvest", BOT, HUMAN)
-    for _ in range(200):
-        app.turn(1)
+    play(app, 200)
     (board,) = app.match.boards
     bot, mine = board.returns
     assert bot > mine == 0.0
@@ -159,13 +156,15 @@ def test_two_people_play_together(start, game, title):
     assert moved.tolist() == [10.0, -10.0]
 
 
-def test_a_return_is_called_so_where_the_game_shows_other_numbers(toy, make_game):
-    hud = '\n\ndef hud(s):\n    return str(s.tick // 60), "", str(s.tick // 60)\n'
-    match = Match(make_game(toy("harvest").path.read_text("utf-8") + hud, "seconds"), [BOT, BOT], 5)
-    while match.result is None:
-        match.tick()
-    assert not match.points
-    assert best_so_far(match)[1] == "best return"
+@pytest.mark.parametrize("name", ["plates", "harvest"])
+def test_a_return_is_called_so_where_the_game_shows_other_numbers(start, toy, name, monkeypatch):
+    monkeypatch.setattr(toy(name).module, "hud", lambda s: ("a", f"{s.tick}", "b"), raising=False)
+    app = start(name, BOT, BOT)
+    finish(app)
+    assert not app.match.points
+    assert best_so_far(app.match)[1] == "best return"
+    first = f"{app.match.result.returns[0]:g}"
+    assert app.screen._verdict(app.match)[1].startswith({"plates": f"return {first}", "harvest": "Bot (left)  return "}[name])
 
 
 def test_games_with_a_winner_are_counted_as_before():

@@ -117,7 +117,7 @@ OWN = {
     "found, verdict, mark",
     [
         (SHARED, "return 32.50 over 1000 games with bot (95 %: 31.25 to 33.75)", "return 30 with bot:1"),
-        (OWN, "return 32.50, bot 28.00, over 1000 games (95 %: 31.25 to 33.75)", "return 30 beside bot:1"),
+        (OWN, "return 32.50, bot 28.00 in 1000 games (95 %: 31.25 to 33.75)", "return 30 beside bot:1"),
     ],
     ids=["shared", "own"],
 )

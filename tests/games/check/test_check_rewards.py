@@ -1,4 +1,4 @@
-"""Games for two in which nobody wins: sound ones pass the checks of rewards and bots, and each of these has been seen to fail."""
+"""Games for two in which nobody wins: sound ones pass the checks of rewards and bots, which have been seen to fail."""
 
 from pathlib import Path
 

@@ -39,7 +39,7 @@ RACE = (HERE / "race.py").read_text("utf-8")
         (
             r"PLAYERS = 2",
             'PLAYERS = 1\nREWARDS = "own"',
-            "rewards of two seats are related, and this game has one: leave it out",
+            "of two seats are related, and this game has one: leave it out",
         ),
         (r"    \*COMMON,", '    ("rng", "u8"),', r"STATE must begin with \*COMMON"),
         (r'"f8", \(2,\)', '"f4", (2,)', "f4 field; use f8"),
