@@ -339,7 +339,7 @@ class Screen:
         size = self.text.fit(headline, 0.15 * side, 0.9 * area.w)
         self._glowing(surface, headline, size, colour, (x, y + 0.105 * side))
         size, below = self.text.fit(detail, 0.05 * side, 0.9 * area.w), (x, y + 0.205 * side)
-        if parts := self._earned(match):
+        if parts := self._return_parts(match):
             self._put_parts(surface, parts, size, below)
         else:
             self.text.put(surface, detail, size, SOFT, below, "center")
@@ -359,7 +359,7 @@ class Screen:
         result = match.result
         assert result
         if not match.contest:
-            if parts := self._earned(match):
+            if parts := self._return_parts(match):
                 return "Game over", "".join(text for text, _ in parts)
             best = "" if match.played < 2 else f"   best {best_so_far(match)[0]}"
             score = f"{result.returns[0]:g} points" if match.points else f"return {result.returns[0]:g}"
@@ -376,9 +376,9 @@ class Screen:
         name = self.seats[result.winner].name
         return ("You win" if name == "You" else f"{name} wins"), detail
 
-    def _earned(self, match: Match) -> list[tuple[str, Colour]]:
+    def _return_parts(self, match: Match) -> list[tuple[str, Colour]]:
         """The detail of a result where each of two earns its own: (text, colour) parts; none where it is told otherwise."""
-        if match.contest or len(match.seats) == 1 or match.game.rewards != "own" or match.result is None:
+        if match.game.rewards != "own" or match.result is None:
             return []
         flipped, parts = match.boards[0].flipped, []
         for k in (1, 0) if flipped else (0, 1):

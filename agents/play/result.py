@@ -76,11 +76,11 @@ class MatchResult:
     def summary(self) -> dict[str, Any]:
         """The JSON object that `play.py --headless --json` prints."""
         common = {"game": self.game, "seats": self.seats, "games": self.games}
-        result = self._won() if len(self.seats) == 2 and self.rewards == "zero-sum" else self._earned()
+        result = self._wins() if len(self.seats) == 2 and self.rewards == "zero-sum" else self._mean_returns()
         note = {"note": self.note} if self.note else {}
         return {**common, **result, **note, "steps_per_second": round(self.steps_per_second)}
 
-    def _won(self) -> dict[str, Any]:
+    def _wins(self) -> dict[str, Any]:
         """Two participants' wins, and the first one's rate of them."""
         wins = [int((self.returns[:, k] > self.returns[:, 1 - k]).sum()) for k in range(2)]
         draws = self.games - sum(wins)
@@ -93,7 +93,7 @@ class MatchResult:
             "mean_return": [float(mean) for mean in self.returns.mean(0)],
         }
 
-    def _earned(self) -> dict[str, Any]:
+    def _mean_returns(self) -> dict[str, Any]:
         """Mean returns: numbers of one participant, or of two who earn the same; lists where each of two earns its own."""
         related = {"rewards": self.rewards} if len(self.seats) == 2 else {}
         means, stds, intervals = (list(each) for each in zip(*map(mean_and_interval, self.returns.T), strict=True))

@@ -570,13 +570,13 @@ def _eval_numbers(summary: dict[str, Any], seconds: float) -> dict[str, float]:
             "perf/eval_seconds": seconds,
         }
     _, mean, (low, high) = first_score(summary)
-    own = summary.get("rewards") == "own"
+    separate = summary.get("rewards") == "own"
     return {
         "eval/mean_reward": mean,
         "eval/mean_reward_low": low,
         "eval/mean_reward_high": high,
-        "eval/std_reward": summary["std_return"][0] if own else summary["std_return"],
-        **({"eval/other_mean_reward": summary["mean_return"][1]} if own else {}),
+        "eval/std_reward": summary["std_return"][0] if separate else summary["std_return"],
+        **({"eval/other_mean_reward": summary["mean_return"][1]} if separate else {}),
         "eval/score": mean,
         "perf/eval_seconds": seconds,
     }

@@ -121,19 +121,19 @@ def rewards(game: Game) -> str | None:
     bots[16:24, -1] = 0.2
     batch = Batch(game, 32, 6, bots=bots)
     rewarded, unrewarded = [], []  # (state, actions) of ticks with and without a reward
-    earned = np.zeros(game.players, bool)
+    has_earned = np.zeros(game.players, bool)
     for tick in range(min(game.max_ticks, 6000)):
         before = batch.states.copy()
         batch.step(np.zeros(bots.shape, np.int64), 1)
         so_far = np.where(batch.end[:, None] == RUNNING, batch.slots["returns"], batch.returns)  # of the episode
         check_relation(game, so_far, tick)
-        earned |= (batch.slots["reward"] != 0.0).any(0)
+        has_earned |= (batch.slots["reward"] != 0.0).any(0)
         for env, has_reward in enumerate((batch.slots["reward"] != 0.0).any(-1).tolist()):
             samples = rewarded if has_reward else unrewarded
             if len(samples) < SAMPLES:
                 samples.append((before[env], batch.slots["acting"][env].copy()))
-    if not earned.all():
-        who = f"seat {earned.argmin()} never earns" if earned.any() else "nobody ever earns"
+    if not has_earned.all():
+        who = f"seat {has_earned.argmin()} never earns" if has_earned.any() else "nobody ever earns"
         raise Failed(f"{who} anything")
     states, actions = zip(*rewarded, *unrewarded, strict=True)
     elsewhere(game, add_rewards, np.stack(states).tobytes() + np.stack(actions).tobytes(), plain=True)

@@ -133,7 +133,7 @@ def test_a_shared_best_is_told_once(start):
 def test_names_have_the_colours_of_the_picture_in_the_result(start):
     app = start("harvest", HUMAN, BOT)
     finish(app)
-    parts = app.screen._earned(app.match)
+    parts = app.screen._return_parts(app.match)
     assert parts[0] == ("You", DARK.colour(ME)) and ("Bot", DARK.colour(OTHER)) in parts
     box = layout(app.surface.get_size(), 1)[0]
     pixels = pygame.surfarray.array3d(app.surface.subsurface(box)).astype(int)
