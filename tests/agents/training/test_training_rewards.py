@@ -11,6 +11,7 @@ from agents.participants import participant
 from agents.play.match import play_match
 from agents.training import config as configs
 from agents.training.results import read_results
+from agents.training.sb3.learner import environments
 from agents.training.seeds import Job, last_lines, summary
 from agents.training.trainer import evaluation_line, summary_lines
 
@@ -99,7 +100,11 @@ def test_stable_baselines3_learns_beside_the_bot(main, tmp_path):
     words = [PLATES, *BRIEF[:-2], "--envs", 8, "--set", "n_steps=16", "--set", "batch_size=64", "--name", "sb3"]
     assert main(*words, "--trainer", "sb3", "--steps", 256, "--quiet")[0] == 0
     folder = tmp_path / "plates" / "sb3"
-    assert configs.read_config(folder).opponents == ["bot"]
+    config = configs.read_config(folder)
+    assert config.opponents == ["bot"]
+    envs = environments(games.load(PLATES), config, 1)
+    assert envs.seat.seats.tolist() == [0, 1] * 4, "it learns both seats"
+    envs.close()
     assert isinstance(read_results(folder)["evaluation"]["mean_return"], float)
 
 
