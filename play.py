@@ -126,6 +126,9 @@ def headless(options: argparse.Namespace) -> int:
     if game.players == 1:
         print(f"  {names[0]}: {verdict(summary)}" + (f"\n  {result.note}" if result.note else ""))
         return 0
+    if not game.competitive:
+        print("\n".join(f"  {line}" for line in returns_in_words(names, summary)))
+        return 0
     width = max(len(name) for name in names)
     for k, name in enumerate(names):
         print(f"  {name:{width}}  won {summary['wins'][k]:5}   mean return {summary['mean_return'][k]:+.2f}")
@@ -135,8 +138,20 @@ def headless(options: argparse.Namespace) -> int:
     return 0
 
 
+def returns_in_words(names: list[str], summary: dict) -> list[str]:
+    """The mean returns of two participants where nobody wins: a line for each, or one where both earn the same."""
+    if summary["rewards"] == "shared":
+        names, means, intervals = [" and ".join(names)], [summary["mean_return"]], [summary["return_interval"]]
+    else:
+        means, intervals = summary["mean_return"], summary["return_interval"]
+    width = max(len(name) for name in names)
+    rows = zip(names, means, intervals, strict=True)
+    return [f"{name:{width}}  return {mean:.2f} (95 %: {low:.2f} to {high:.2f})" for name, mean, (low, high) in rows]
+
+
 def window(options: argparse.Namespace) -> int:
     """Play in a window; returns the exit code."""
+    from ui.match import between
     from ui.window import play
 
     if options.json:
@@ -148,7 +163,7 @@ def window(options: argparse.Namespace) -> int:
     names = seats_of(options, game)
     trusted = trusted_files(options, names)
     seats = [seat_of(name, game, trusted, unless_named(options, name)) for name in names]
-    print(f"{game.heading}: {' against '.join(map(described, seats))}", flush=True)
+    print(f"{game.heading}: {f' {between(game)} '.join(map(described, seats))}", flush=True)
     play(game, seats, seed=options.seed, size=size_of(options.size), games=options.games, effects=not options.plain)
     return 0
 

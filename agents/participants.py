@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agents.play.agent_files import PICKLED, agent_file
 from agents.play.agent_info import AgentInfo, peek
 from agents.play.game_info import GameInfo
+from agents.play.result import first_score
 from agents.play.seats import Participant
 from games.engine.players import bot_skill
 from games.errors import UserError
@@ -96,5 +97,7 @@ def _is_available(info: AgentInfo) -> bool:
 
 def _lower_bound(info: AgentInfo) -> float:
     """The lower bound of the confidence interval of an agent's latest evaluation."""
-    interval = info.score.get("interval") or info.score.get("return_interval")
-    return float(interval[0]) if interval else -math.inf
+    try:
+        return float(first_score(info.score).interval[0])
+    except LookupError:  # it has not been evaluated
+        return -math.inf

@@ -18,6 +18,7 @@ from agents.play.agent_info import peek
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "tests" / "learning" / "repeat.py"
+TOYS = ROOT / "tests" / "toys"
 
 
 def call(*words):
@@ -83,6 +84,29 @@ def test_a_game_of_one_seat_has_a_mean_return():
     assert tuple(result) == keys
     assert (result["mean_return"], result["std_return"], result["return_interval"]) == (8.0, 0.0, [8.0, 8.0])
     assert "return 8.00 over 7 games" in call(OWN, "bot", "--headless", "--games", 7)[1]
+
+
+def test_partners_have_one_mean_return_and_no_winner():
+    code, out, _ = call(TOYS / "plates.py", "bot:1", "bot", "--headless", "--games", 8, "--json")
+    assert code == 0
+    result = json.loads(out)
+    assert (result["rewards"], result["seats"]) == ("shared", ["bot:1", "bot"])
+    assert result["return_interval"][0] < result["mean_return"] < result["return_interval"][1]
+    assert "win_rate" not in result
+    _, out, _ = call(TOYS / "plates.py", "bot:1", "bot", "--headless", "--games", 8)
+    low, high = result["return_interval"]
+    assert out.splitlines()[1:] == [f"  bot:1 and bot  return {result['mean_return']:.2f} (95 %: {low:.2f} to {high:.2f})"]
+
+
+def test_where_each_earns_its_own_each_has_a_line():
+    code, out, _ = call(TOYS / "harvest.py", "bot:1", "random", "--headless", "--games", 8, "--json")
+    assert code == 0
+    result = json.loads(out)
+    assert result["rewards"] == "own" and result["mean_return"][0] > result["mean_return"][1]
+    rows = zip(("bot:1 ", "random"), result["mean_return"], result["return_interval"], strict=True)
+    expected = [f"  {name}  return {mean:.2f} (95 %: {low:.2f} to {high:.2f})" for name, mean, (low, high) in rows]
+    _, out, _ = call(TOYS / "harvest.py", "bot:1", "random", "--headless", "--games", 8)
+    assert out.splitlines()[1:] == expected
 
 
 def test_without_json_it_is_a_table_for_people(run):

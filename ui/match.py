@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from games.engine.batch import EXTERNAL, OUT_OF_TIME, RANDOM, RUNNING, Batch
+from games.engine.constants import REWARDS
 from games.engine.loader import Game
 from games.engine.players import People, SeatPlayer
 from games.engine.view import check_shapes
@@ -17,7 +18,7 @@ TURN_PACE = 24  # ticks before a machine's move in games of turns, so that peopl
 
 @dataclass
 class MatchOutcome:
-    """How a game ended. `winner`: a participant's number; None for a draw or a single participant."""
+    """How a game ended. `winner`: a participant's number; None for a draw, or where nobody can win (`Match.contest`)."""
 
     winner: int | None
     returns: list[float]  # of each participant
@@ -129,16 +130,19 @@ class Board:
         """The sum of each seat's rewards in this episode."""
         return (self.batch.returns[0] if self.done else self.batch.slots["returns"][0]).tolist()
 
-    def _hud(self) -> tuple[str, str, str]:
+    def _people(self) -> People:
         persons = tuple(seat in self.inputs for seat in range(self.game.players))
         asked = tuple(bool(asked) and not self.done for asked in self.batch.asked[0])
-        return self.game.hud(self.batch.record(0, final=self.done), People(persons, asked))
+        return People(persons, asked)
 
     @property
     def points(self) -> bool:
-        """Whether a single seat's return is its score for people: False if the game's `hud` shows another number."""
-        texts = self._hud()
-        return not any(texts) or texts[0] == f"{self.returns[0]:g}"
+        """Whether the returns are the scores for people: False if the game's `hud` shows other numbers."""
+        texts = self.game.hud(self.batch.record(0, final=self.done), self._people())
+        scores = [f"{each:g}" for each in self.returns]
+        if self.game.rewards == "shared" and any(texts):
+            return scores[0] in texts
+        return not any(texts) or (texts[0], texts[2])[: len(scores)] == (*scores,)
 
     @property
     def out_of_time(self) -> bool:
@@ -146,10 +150,8 @@ class Board:
         return self.done and self.batch.end[0] == OUT_OF_TIME
 
     def texts(self) -> tuple[str, str, str]:
-        """The texts above the picture, from the game's `hud`: left, centre, right."""
-        left, centre, right = self._hud()
-        if not (left or centre or right) and self.game.players == 1:
-            left = f"{self.returns[0]:g}"
+        """The texts above the picture, from the game's `hud` or the returns (`Game.texts`): left, centre, right."""
+        left, centre, right = self.game.texts(self.batch.record(0, final=self.done), self.returns, self._people())
         return (right, centre, left) if self.flipped else (left, centre, right)
 
 
@@ -167,11 +169,12 @@ class Match:
         check_seats(game, seats)
         self.game, self.seats = game, list(seats)
         self.race = game.players == 1 and len(seats) == 2
+        self.contest = self.race or game.competitive  # one of two can win
         self.boards = [Board(game, [seat], seed) for seat in seats] if self.race else [Board(game, seats, seed)]
         self.wins = [0] * len(seats)
         self.draws = 0
         self.played = 0
-        self.best: float | None = None  # the best return so far of a single participant
+        self.best: list[float] = []  # where nobody can win: the best return so far of each seat; empty before the first
         self.points = True  # whether the last game's returns are its scores (`Board.points`)
         self.result: MatchOutcome | None = None
         self._episode = 0
@@ -221,17 +224,22 @@ class Match:
         """Add the finished game to the counts."""
         returns = [board.returns[0] for board in self.boards] if self.race else self.boards[0].returns
         winner = None
-        if len(returns) == 2 and returns[0] != returns[1]:
+        if self.contest and returns[0] != returns[1]:
             winner = 0 if returns[0] > returns[1] else 1
         self.played += 1
         self.points = all(board.points for board in self.boards)
         if winner is not None:
             self.wins[winner] += 1
-        elif len(returns) == 2:
+        elif self.contest:
             self.draws += 1
         else:
-            self.best = returns[0] if self.best is None else max(self.best, returns[0])
+            self.best = [max(pair) for pair in zip(self.best or returns, returns, strict=True)]
         self.result = MatchOutcome(winner, returns, any(board.out_of_time for board in self.boards))
+
+
+def between(game: Game) -> str:
+    """The word between the names of two participants; those who race in a game of one seat are rivals too."""
+    return REWARDS[game.rewards]
 
 
 def check_seats(game: Game, seats: Sequence[Seat]) -> None:

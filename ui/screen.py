@@ -13,7 +13,7 @@ from games.render.motion import Glide, Trail
 from games.render.renderer import DARK, USED, Painter, Theme, backdrop, bounds
 from games.render.text import Colour
 from ui.keys import command_label, label
-from ui.match import Board, Match
+from ui.match import Board, Match, between
 from ui.seats import Seat, action_numbers, key_map, spot_rect
 from ui.text import KeyCapRenderer
 
@@ -76,6 +76,12 @@ def commands(rows: list[tuple[list[str], str]]) -> list[tuple[list[str], str]]:
 def drawn(match: Match) -> str:
     """The words beside the games won that count those which nobody won; empty if there are none."""
     return f", {match.draws} drawn" if match.draws else ""
+
+
+def best_so_far(match: Match, flipped: bool = False) -> tuple[str, str]:
+    """The best returns where nobody can win, a shared one once, as the picture has the seats; and a word for them."""
+    best = match.best[:1] if match.game.rewards == "shared" else match.best[:: -1 if flipped else 1]
+    return " – ".join(f"{each:g}" for each in best), "best" if match.points else "best return"
 
 
 @dataclass
@@ -197,22 +203,23 @@ class Screen:
             self._tally(surface, str(match.wins[k]), f"won{drawn(match)}", (box.right, row1), side, "midright")
         elif len(self.seats) == 1:
             self._name(surface, 0, (box.x, row1), side, "midleft", 0.6 * side)
-            if match.best is not None:
-                what = "best" if match.points else "best return"
-                self._tally(surface, f"{match.best:g}", what, (box.right, row1), side, "midright")
+            if match.best:
+                self._tally(surface, *best_so_far(match), (box.right, row1), side, "midright")
         else:
             first, second = (1, 0) if board.flipped else (0, 1)
             self._name(surface, first, (box.x, row1), side, "midleft", 0.38 * side)
             self._name(surface, second, (box.right, row1), side, "midright", 0.38 * side)
             if match.played:
-                score = f"{match.wins[first]} – {match.wins[second]}"
-                self._tally(surface, score, f"games{drawn(match)}", (box.centerx, row1), side, "center")
+                score = f"{match.wins[first]} – {match.wins[second]}", f"games{drawn(match)}"
+                told = score if match.contest else best_so_far(match, board.flipped)
+                self._tally(surface, *told, (box.centerx, row1), side, "center")
         if not centre and board.waits_for_person:
             centre = self._whose_turn(board, told=bool(left or right))
         for text, anchor, x in ((left, "midleft", box.x), (centre, "center", box.centerx), (right, "midright", box.right)):
             short = len(text) <= 3
             size = self.text.fit(text, (0.088 if short else 0.05) * side, 0.4 * side)
-            self.text.put(surface, text, size, WHITE if anchor != "center" else SOFT, (x, row2), anchor)
+            bright = anchor != "center" or (self.game.rewards == "shared" and text == f"{board.returns[0]:g}")
+            self.text.put(surface, text, size, WHITE if bright else SOFT, (x, row2), anchor)
 
     def _whose_turn(self, board: Board, told: bool) -> str:
         """The text that names the person to move. told: the game's own texts say it already."""
@@ -341,7 +348,11 @@ class Screen:
         headline, detail = self._verdict(match)
         size = self.text.fit(headline, 0.15 * side, 0.9 * area.w)
         self._glowing(surface, headline, size, colour, (x, y + 0.105 * side))
-        self.text.put(surface, detail, self.text.fit(detail, 0.05 * side, 0.9 * area.w), SOFT, (x, y + 0.205 * side), "center")
+        size, below = self.text.fit(detail, 0.05 * side, 0.9 * area.w), (x, y + 0.205 * side)
+        if parts := self._return_parts(match):
+            self._put_parts(surface, parts, size, below)
+        else:
+            self.text.put(surface, detail, size, SOFT, below, "center")
         if self.people:
             self._foot(surface, LAST_FOOT if last else OVER_FOOT)
 
@@ -357,9 +368,12 @@ class Screen:
         """The headline and the detail of a game's result."""
         result = match.result
         assert result
-        if len(match.seats) == 1:
-            best = "" if match.played < 2 or match.best is None else f"   best {match.best:g}"
-            return "Game over", f"{result.returns[0]:g} points{best}" if match.points else f"return {result.returns[0]:g}{best}"
+        if not match.contest:
+            if parts := self._return_parts(match):
+                return "Game over", "".join(text for text, _ in parts)
+            best = "" if match.played < 2 else f"   best {best_so_far(match)[0]}"
+            score = f"{result.returns[0]:g} points" if match.points else f"return {result.returns[0]:g}"
+            return "Game over", f"{score}{' together' if len(match.seats) == 2 else ''}{best}"
         if match.race:
             numbers = f"{'' if match.points else 'return '}{result.returns[0]:g} – {result.returns[1]:g}"
         else:
@@ -371,6 +385,23 @@ class Screen:
             return "Draw", detail
         name = self.seats[result.winner].name
         return ("You win" if name == "You" else f"{name} wins"), detail
+
+    def _return_parts(self, match: Match) -> list[tuple[str, Colour]]:
+        """The detail of a result where each of two earns its own: (text, colour) parts; none where it is told otherwise."""
+        if match.game.rewards != "own" or match.result is None:
+            return []
+        flipped, parts = match.boards[0].flipped, []
+        for k in (1, 0) if flipped else (0, 1):
+            score = f"{'' if match.points else 'return '}{match.result.returns[k]:g}"
+            parts += [(self.seats[k].name, self._colour(k)), (f"  {score}", WHITE), (" " * 7, WHITE)]
+        return parts[:-1] if match.played < 2 else [*parts, (f"best {best_so_far(match, flipped)[0]}", SOFT)]
+
+    def _put_parts(self, surface: pygame.Surface, parts: list[tuple[str, Colour]], size: float, centre: tuple[float, float]):
+        """Draw texts of several colours in a row."""
+        x = centre[0] - 0.5 * sum(self.text.width(text, size) for text, _ in parts)
+        for text, colour in parts:
+            self.text.put(surface, text, size, colour, (x, centre[1]), "midleft")
+            x += self.text.width(text, size)
 
     def _glowing(self, surface: pygame.Surface, text: str, size: float, colour: Colour, centre: tuple[float, float]) -> None:
         """Draw a headline with a glow of its own colour."""
@@ -457,7 +488,7 @@ class Screen:
         centre = y + 0.7 * unit
         for k, seat in enumerate(self.seats):
             if k:
-                x = self.text.put(page, "against", 1.3 * unit, FAINT, (x, centre), "midleft").right + 0.6 * unit
+                x = self.text.put(page, between(self.game), 1.3 * unit, FAINT, (x, centre), "midleft").right + 0.6 * unit
             pygame.draw.aacircle(page, self._colour(k), (x + 0.32 * unit, centre - 1), 0.32 * unit)
             x = self.text.put(page, seat.name, 1.35 * unit, SOFT, (x + 0.95 * unit, centre), "midleft").right + 0.6 * unit
         return y + 1.4 * unit

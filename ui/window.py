@@ -19,7 +19,7 @@ from ui.clock import Clock
 from ui.keys import Key, key_of
 from ui.keys import layout as layout_of_keys
 from ui.loading import Loader
-from ui.match import Match, check_seats
+from ui.match import Match, between, check_seats
 from ui.screen import Pointer, Screen, layout, window_size
 from ui.seats import Seat, spot_at, with_distinct_names
 
@@ -74,7 +74,7 @@ class App:
         self._loader = Loader(game, self.seats, self.seed)  # compiling begins now, beside all that follows
         self.screen = Screen(game, self.seats, effects)
         desktop = (pygame.display.get_desktop_sizes() or [(1280, 800)])[0]
-        title = f"{game.heading}: {' against '.join(seat.name for seat in self.seats)}"
+        title = f"{game.heading}: {f' {between(game)} '.join(seat.name for seat in self.seats)}"
         size = size or window_size(self.screen.pictures, desktop)
         self.window = pygame.Window(title, size, resizable=True)
         self.window.minimum_size = min(size[0], SMALLEST[0]), min(size[1], SMALLEST[1])

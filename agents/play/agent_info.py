@@ -11,6 +11,7 @@ from msgspec import Meta
 from agents.core import schema, tensor_file
 from agents.core.settings import ALGORITHMS, CHOICES, RANGES, TRAINERS, AgentSettings
 from agents.play.game_info import GameInfo
+from games.engine.constants import REWARDS
 from games.errors import UserError
 
 LONGEST_CONFIG = 1_000_000  # bytes
@@ -35,6 +36,9 @@ SettingsFile = schema.settings_schema(AgentSettings, RANGES, CHOICES)
 SETTINGS = {each.name for each in fields(AgentSettings)}
 
 
+Bound = float | tuple[float, float]  # of an interval; the second where two participants have an interval each
+
+
 class ScoreFile(msgspec.Struct):
     """The numbers that are read of an evaluation in an agent's file or in results.json; other numbers may stand beside it."""
 
@@ -42,7 +46,17 @@ class ScoreFile(msgspec.Struct):
     win_rate: Annotated[float, Meta(ge=0, le=1)] | None = None
     interval: tuple[float, float] | None = None
     mean_return: float | list[float] | None = None
-    return_interval: tuple[float, float] | None = None
+    return_interval: tuple[Bound, Bound] | None = None
+    rewards: Literal[tuple(REWARDS)] | None = None  # type: ignore[valid-type]
+
+    def __post_init__(self) -> None:
+        """`ValueError` unless the mean and its interval are of two who each earn their own, or of one, as `rewards` says."""
+        if self.return_interval is None:
+            return
+        pairs = [isinstance(each, tuple) for each in self.return_interval]
+        means = len(self.mean_return) if isinstance(self.mean_return, list) else 1
+        if (means, pairs) != ((2, [True, True]) if self.rewards == "own" else (1, [False, False])):
+            raise ValueError("`mean_return` and `return_interval` are not what `rewards` says")
 
 
 class AgentFile(tensor_file.Envelope, kw_only=True, forbid_unknown_fields=True):
@@ -157,8 +171,12 @@ def in_words(evaluation: dict) -> str:
 
     >>> in_words({"win_rate": 0.972}), in_words({"mean_return": 67.4}), in_words({"win_rate": "all"})
     ('wins 97 % against bot', 'return 67.4', '')
+    >>> in_words({"mean_return": [5.2, 4.9], "rewards": "own"})
+    'return 5.2'
     """
     rate, mean = evaluation.get("win_rate"), evaluation.get("mean_return")
     if isinstance(rate, float) and 0.0 <= rate <= 1.0:
         return f"wins {100 * rate:.0f} % against bot"
+    if isinstance(mean, list) and mean and rate is None:
+        mean = mean[0]  # the agent's own, then that of the bot beside it
     return f"return {mean:.1f}" if isinstance(mean, float) and math.isfinite(mean) else ""

@@ -23,6 +23,10 @@ class GameInfo(Protocol):
         """The name for people."""
 
     @property
+    def competitive(self) -> bool:
+        """Whether one of two seats wins, so that the score is a win rate; else it is a mean return."""
+
+    @property
     def doc(self) -> str:
         """Rule, reward, end."""
 

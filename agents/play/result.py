@@ -1,8 +1,9 @@
-"""The result of a match, and the interval of a win rate."""
+"""The result of a match, and the intervals of its scores: a win rate where one of two seats wins, else mean returns."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,38 @@ def wilson(score: float, games: int, z: float = 1.96) -> tuple[float, float]:
     return (centre - half_width) / (1 + square), (centre + half_width) / (1 + square)
 
 
+def mean_and_interval(values: np.ndarray) -> tuple[float, float, list[float]]:
+    """The mean of some returns [games], their standard deviation, and the 95 % interval of the mean.
+
+    >>> [round(x, 3) for x in mean_and_interval(np.array([1.0, 3.0]))[2]]
+    [0.04, 3.96]
+    """
+    mean, std = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    half = 1.96 * std / math.sqrt(len(values))
+    return mean, std, [mean - half, mean + half]
+
+
+class Score(NamedTuple):
+    """One participant's score in a match."""
+
+    kind: str  # win_rate or mean_return, as in the summary
+    value: float
+    interval: Sequence[float]  # 95 %: low, high
+
+
+def first_score(summary: Mapping[str, Any]) -> Score:
+    """The score of the first participant, by a summary of `MatchResult`; `LookupError` if the summary has none.
+
+    >>> first_score({"mean_return": [5.0, 4.0], "return_interval": [[4.5, 5.5], [3.0, 5.0]]})
+    Score(kind='mean_return', value=5.0, interval=[4.5, 5.5])
+    """
+    kind, name = ("win_rate", "interval") if "win_rate" in summary else ("mean_return", "return_interval")
+    value, interval = summary.get(kind), summary.get(name)
+    if value is None or interval is None:
+        raise LookupError(f"no {kind} with an interval")
+    return Score(kind, value[0], interval[0]) if isinstance(value, list) else Score(kind, value, interval)
+
+
 @dataclass
 class MatchResult:
     """The returns of all games of a match; rates are those of the first participant."""
@@ -29,6 +62,7 @@ class MatchResult:
     cut: int  # games truncated by the time limit
     steps_per_second: float  # decisions of all participants
     note: str = ""  # of games that were cut because they took too long
+    rewards: str = "zero-sum"  # of two seats: how they are related, one of `games.engine.constants.REWARDS`
 
     @property
     def games(self) -> int:
@@ -36,26 +70,33 @@ class MatchResult:
 
     @property
     def score(self) -> float:
-        """The score by which the best agent is chosen: the win rate, or with one seat the mean return."""
-        return self.summary()["win_rate" if len(self.seats) == 2 else "mean_return"]
+        """The score by which the best agent is chosen: the win rate, or where nobody wins the mean return."""
+        return first_score(self.summary()).value
 
     def summary(self) -> dict[str, Any]:
         """The JSON object that `play.py --headless --json` prints."""
         common = {"game": self.game, "seats": self.seats, "games": self.games}
-        if len(self.seats) == 1:
-            mean, std = float(self.returns.mean()), float(self.returns.std(ddof=1)) if self.games > 1 else 0.0
-            half = 1.96 * std / math.sqrt(self.games)
-            result = {"mean_return": mean, "std_return": std, "return_interval": [mean - half, mean + half]}
-        else:
-            wins = [int((self.returns[:, k] > self.returns[:, 1 - k]).sum()) for k in range(2)]
-            draws = self.games - sum(wins)
-            rate = (wins[0] + draws / 2) / self.games
-            result = {
-                "wins": wins,
-                "draws": draws,
-                "win_rate": rate,
-                "interval": list(wilson(wins[0] + draws / 2, self.games)),
-                "mean_return": [float(mean) for mean in self.returns.mean(0)],
-            }
+        result = self._wins() if len(self.seats) == 2 and self.rewards == "zero-sum" else self._mean_returns()
         note = {"note": self.note} if self.note else {}
         return {**common, **result, **note, "steps_per_second": round(self.steps_per_second)}
+
+    def _wins(self) -> dict[str, Any]:
+        """Two participants' wins, and the first one's rate of them."""
+        wins = [int((self.returns[:, k] > self.returns[:, 1 - k]).sum()) for k in range(2)]
+        draws = self.games - sum(wins)
+        rate = (wins[0] + draws / 2) / self.games
+        return {
+            "wins": wins,
+            "draws": draws,
+            "win_rate": rate,
+            "interval": list(wilson(wins[0] + draws / 2, self.games)),
+            "mean_return": [float(mean) for mean in self.returns.mean(0)],
+        }
+
+    def _mean_returns(self) -> dict[str, Any]:
+        """Mean returns: numbers of one participant, or of two who earn the same; lists where each of two earns its own."""
+        related = {"rewards": self.rewards} if len(self.seats) == 2 else {}
+        means, stds, intervals = (list(each) for each in zip(*map(mean_and_interval, self.returns.T), strict=True))
+        if self.rewards == "own" and len(self.seats) == 2:
+            return {**related, "mean_return": means, "std_return": stds, "return_interval": intervals}
+        return {**related, "mean_return": means[0], "std_return": stds[0], "return_interval": intervals[0]}

@@ -41,9 +41,8 @@ def play_games(
         if table.unfinished:
             note = f"{table.unfinished} of {sum(map(len, returns))} games were cut: the time is up"
     elapsed = time.perf_counter() - start
-    return MatchResult(
-        game.name, [participant.name for participant in participants], np.concatenate(returns), cut, decisions / elapsed, note
-    )
+    names = [participant.name for participant in participants]
+    return MatchResult(game.name, names, np.concatenate(returns), cut, decisions / elapsed, note, game.rewards)
 
 
 class Table:

@@ -44,7 +44,8 @@ def record_episode(game: Game, participants: list[Participant], seed: int) -> tu
     actions = np.zeros(batch.rewards.shape, np.int64)
     pictures: list[np.ndarray] = []
     while True:
-        pictures.append(np.concatenate([caption.picture(game.hud(batch.record(0))), painter.picture(batch, size=SIZE)]))
+        texts = game.texts(batch.record(0), batch.slots["returns"][0].tolist())
+        pictures.append(np.concatenate([caption.picture(texts), painter.picture(batch, size=SIZE)]))
         if len(pictures) >= SECONDS * fps:
             return pictures, fps
         for player in players:

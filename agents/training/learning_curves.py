@@ -35,6 +35,7 @@ PLACES = 300  # of a curve of runs that were not measured at the same steps
 LABELS = {
     "eval/win_rate": "games won against the bot",
     "eval/mean_reward": "return of an evaluation",
+    "eval/other_mean_reward": "return of the bot beside it",
     "rollout/ep_rew_mean": "return in training",
     "rollout/win_rate": "games won in training",
     "rollout/ep_len_mean": "decisions of an episode",
@@ -183,7 +184,7 @@ def mark(game: str, tag: str, rate: bool) -> float | None:
     if game not in games.names() or tag not in ("eval/score", "eval/win_rate" if rate else "eval/mean_reward"):
         return None
     loaded = games.load(game)
-    return float(loaded.mark[1]) if (loaded.players == 2) == rate else None
+    return float(loaded.mark[1]) if loaded.competitive == rate else None
 
 
 # --- drawing --------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import msgspec
 
 from agents.core import schema, tensor_file
 from agents.play.agent_info import ScoreFile
+from agents.play.result import first_score
 from games.errors import UserError
 
 RESULTS = "results.json"
@@ -42,11 +43,12 @@ def read_results(folder: Path) -> dict[str, Any]:
     final = schema.decode(path, tensor_file.read_bytes(path, LARGEST), dict[str, Any])
     found = schema.check(path, final, ResultsFile)
     score = schema.check(path, final["evaluation"], ScoreFile, "evaluation")
-    value, interval = (
-        (score.win_rate, score.interval) if "win_rate" in final["evaluation"] else (score.mean_return, score.return_interval)
-    )
-    if score.games is None or not isinstance(value, float) or interval is None:
-        raise UserError(f"{path} does not fit: its evaluation has no score with an interval.")
+    try:
+        first_score(final["evaluation"])
+    except LookupError as error:
+        raise UserError(f"{path} does not fit: its evaluation has {error}.") from error
+    if score.games is None:
+        raise UserError(f"{path} does not fit: its evaluation does not say of how many games.")
     if "mark" in final and None in (found.mark, found.mark_score, found.reached):
         raise UserError(f"{path} does not fit: it has a mark, and not whether that is reached.")
     return final

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from agents.core import shell, signals
+from agents.play.result import first_score
 from agents.training.results import read_results
 from games.errors import UserError
 
@@ -223,8 +224,9 @@ def line(job: Job) -> str:
 def summary(jobs: list[Job]) -> dict[str, Any]:
     """The JSON object of all runs: their scores' mean, its interval over seeds, and each by itself."""
     finals = [job.final for job in jobs if job.final]
-    score = "win_rate" if finals and "win_rate" in finals[0]["evaluation"] else "mean_return"
-    mean, interval = mean_interval([final["evaluation"][score] for final in finals]) if finals else (None, None)
+    scores = [first_score(final["evaluation"]) for final in finals]
+    score = scores[0].kind if scores else "mean_return"
+    mean, interval = mean_interval([each.value for each in scores]) if scores else (None, None)
     if interval is not None and score == "win_rate":
         interval = [max(0.0, interval[0]), min(1.0, interval[1])]
     runs = [{"seed": job.seed, "folder": str(job.folder), **(job.final or {"error": job.failed})} for job in jobs]

@@ -24,6 +24,7 @@ from agents.play.agent import Agent
 from agents.play.limits import NO_LIMITS, MatchLimits
 from agents.play.match import play_match
 from agents.play.policy import Policy
+from agents.play.result import first_score
 from agents.play.seats import Participant
 from agents.play.table import TOGETHER
 from agents.play.trainable import AnyGame, trainable
@@ -37,6 +38,7 @@ from agents.training.run_checkpoint import CHECKPOINT as CHECKPOINT
 from agents.training.run_checkpoint import lock_run
 from agents.training.run_folder import make_parts
 from games import command
+from games.engine.constants import REWARDS
 from games.engine.loader import Game
 from games.errors import EnvironmentFailed, UserError
 
@@ -302,7 +304,7 @@ class Trainer:
         self.recent = (self.recent + learner.returns)[-500:]
         if self.recent:
             numbers["rollout/ep_rew_mean"] = float(np.mean(self.recent))
-            if self.game.players == 2:
+            if self.game.competitive:
                 returns = np.array(self.recent)
                 numbers["rollout/win_rate"] = float(((returns > 0) + 0.5 * (returns == 0)).mean())
         if learner.lengths:
@@ -342,7 +344,7 @@ class Trainer:
         if self.best is None or score >= self.best:  # as good as the best, as far as so many games can tell: the later one
             agent.save(self.folder / self.agent_file)
         if self.learner.steps or not result.note:  # games that were cut before it has learned are no measure of it
-            low = summary["interval" if self.game.players == 2 else "return_interval"][0]
+            low = float(first_score(summary).interval[0])
             self.best = low if self.best is None else max(self.best, low)
         self.log.scalars(self.learner.steps, _eval_numbers(summary, seconds))
         if self.config.run.gif:
@@ -533,7 +535,8 @@ def summary_lines(final: dict[str, Any]) -> list[str]:
     if "mark" in final:
         against, wanted = final["mark"]
         rate = "win_rate" in evaluation
-        what = f"{wanted:.0%} against {against}" if rate else f"return {wanted:g}"
+        partner = f" {REWARDS[evaluation['rewards']]} {against}" if "rewards" in evaluation else ""
+        what = f"{wanted:.0%} against {against}" if rate else f"return {wanted:g}{partner}"
         score = f"{final['mark_score']:.1%}" if rate else f"{final['mark_score']:.2f}"
         lines.append(f"Mark:   {what}: {'reached' if final['reached'] else 'not reached'} ({score})")
     return lines
@@ -549,8 +552,11 @@ def verdict(summary: dict[str, Any]) -> str:
     if "win_rate" in summary:
         low, high = summary["interval"]
         return f"won {summary['win_rate']:.1%} of {summary['games']} games against bot (95 %: {low:.1%} to {high:.1%})"
-    low, high = summary["return_interval"]
-    return f"return {summary['mean_return']:.2f} over {summary['games']} games (95 %: {low:.2f} to {high:.2f})"
+    _, mean, (low, high) = first_score(summary)
+    within, games = f"(95 %: {low:.2f} to {high:.2f})", f"{summary['games']} games"
+    if summary.get("rewards") == "own":
+        return f"return {mean:.2f}, bot {summary['mean_return'][1]:.2f} in {games} {within}"
+    return f"return {mean:.2f} over {games}{' with bot' if 'rewards' in summary else ''} {within}"
 
 
 def _eval_numbers(summary: dict[str, Any], seconds: float) -> dict[str, float]:
@@ -563,12 +569,14 @@ def _eval_numbers(summary: dict[str, Any], seconds: float) -> dict[str, float]:
             "eval/score": summary["win_rate"],
             "perf/eval_seconds": seconds,
         }
-    mean = summary["mean_return"]
+    _, mean, (low, high) = first_score(summary)
+    separate = summary.get("rewards") == "own"
     return {
         "eval/mean_reward": mean,
-        "eval/mean_reward_low": summary["return_interval"][0],
-        "eval/mean_reward_high": summary["return_interval"][1],
-        "eval/std_reward": summary["std_return"],
+        "eval/mean_reward_low": low,
+        "eval/mean_reward_high": high,
+        "eval/std_reward": summary["std_return"][0] if separate else summary["std_return"],
+        **({"eval/other_mean_reward": summary["mean_return"][1]} if separate else {}),
         "eval/score": mean,
         "perf/eval_seconds": seconds,
     }

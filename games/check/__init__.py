@@ -31,7 +31,7 @@ CHECKS: dict[str, Check] = {
         seats.seats,
         rules.masks,
         rules.impossible,
-        rules.zero_sum,
+        rules.rewards,
         bots.bot,
         bots.fair,
         bots.ends,

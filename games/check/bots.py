@@ -58,8 +58,8 @@ def lead(won: int, lost: int) -> float:
 
 @check("the bot beats chance in every seat, and is no worse for more skill")
 def bot(game: Game) -> str:
-    if game.players == 1:
-        return lone_bot(game)
+    if not game.competitive:
+        return " and ".join(better_returns(game, seat) for seat in range(game.players))
     notes = []
     for seat, name in enumerate(game.seats):
         won, lost, drawn = duel(game, 0.5, RANDOM, seat, BOT_GAMES)
@@ -72,37 +72,55 @@ def bot(game: Game) -> str:
     return " and ".join(notes) + " against chance"
 
 
-def lone_bot(game: Game) -> str:
-    """The check `bot` for one seat: mean returns differ by three standard errors."""
+def better_returns(game: Game, seat: int) -> str:
+    """The check `bot` where nobody wins: mean returns of a seat, the other one the bot's, differ by three standard errors."""
     mean, error = {}, {}
     for skill in (RANDOM, 0.0, 0.5, 1.0):
-        returns, _ = episodes(game, [skill], BOT_GAMES)
+        bots = np.full(game.players, 0.5)
+        bots[seat] = skill
+        returns = episodes(game, bots, BOT_GAMES)[0][:, seat]
         mean[skill], error[skill] = returns.mean(), returns.std() / np.sqrt(BOT_GAMES)
+    name = f"as {game.seats[seat]}, " if game.players == 2 else ""
     if mean[0.5] - mean[RANDOM] <= SIGMAS * np.hypot(error[0.5], error[RANDOM]):
-        raise Failed(f"the bot's mean return is {mean[0.5]:.2f}, that of chance {mean[RANDOM]:.2f}")
+        raise Failed(f"{name}the bot's mean return is {mean[0.5]:.2f}, that of chance {mean[RANDOM]:.2f}")
     if mean[0.0] - mean[1.0] > SIGMAS * np.hypot(error[0.0], error[1.0]):
-        raise Failed(f"skill 1 returns {mean[1.0]:.2f}, skill 0 {mean[0.0]:.2f}")
-    return f"mean return {mean[0.5]:.2f}, chance {mean[RANDOM]:.2f}"
+        raise Failed(f"{name}skill 1 returns {mean[1.0]:.2f}, skill 0 {mean[0.0]:.2f}")
+    return f"{name}mean return {mean[0.5]:.2f}, chance {mean[RANDOM]:.2f}"
 
 
-@check("against itself the bot wins equally from both seats")
+@check("the bot does equally well in both seats")
 def fair(game: Game) -> str:
     if game.players == 1:
         return "one seat"
+    if game.rewards == "shared":
+        return "both seats earn the same"
     if "SEATS" in vars(game.module):
         return "the seats are unlike"
+    if not game.competitive:
+        return equal_returns(game)
     won, lost, drawn = duel(game, 0.5, 0.5, 0, MIRROR_GAMES)
     if abs(lead(won, lost)) > SIGMAS:
         raise Failed(f"the bot against itself wins {won} as {game.seats[0]} and {lost} as {game.seats[1]} ({drawn} draws)")
     return f"{won} : {lost}, {drawn} draws"
 
 
+def equal_returns(game: Game) -> str:
+    """The check `fair` where each seat earns its own: mean returns of the same games differ by less than three errors."""
+    returns, _ = episodes(game, 0.5, MIRROR_GAMES)
+    ahead, (first, second) = returns[:, 0] - returns[:, 1], returns.mean(0)
+    if abs(ahead.mean()) > SIGMAS * ahead.std() / np.sqrt(MIRROR_GAMES):
+        raise Failed(
+            f"beside itself the bot's mean return is {first:.2f} as {game.seats[0]} and {second:.2f} as {game.seats[1]}"
+        )
+    return f"mean return {first:.2f} : {second:.2f}"
+
+
 @check("episodes end by the rules")
 def ends(game: Game) -> str:
-    """With two seats, at least half of the bot's games against itself; with one seat, some of the bot's or of random play."""
+    """Where one of two seats wins, at least half of the bot's games against itself; else some of the bot's or of chance's."""
     _, end = episodes(game, 0.5, BOT_GAMES)
     over = float((end == OVER).mean())
-    if game.players == 2 and over < 0.5:
+    if game.competitive and over < 0.5:
         raise Failed(f"{1 - over:.0%} of the bot's games against itself run out of time")
     if over == 0.0 and not (episodes(game, RANDOM, BOT_GAMES)[1] == OVER).any():
         raise Failed("no episode ends by the rules, of the bot's or of chance's")

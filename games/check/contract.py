@@ -51,7 +51,7 @@ def contract(game: Game) -> str | None:
 
 
 def check_mark(game: Game) -> None:
-    """MARK: a score against the game's bot or random play; with two seats a win rate."""
+    """MARK: a score against, or beside, the game's bot or random play; a win rate where one of two seats wins."""
     opponent, score = game.mark
     try:
         skill = bot_skill(opponent)
@@ -59,8 +59,8 @@ def check_mark(game: Game) -> None:
         skill = None
     if skill is None:
         raise Failed(f"MARK names the opponent {opponent!r}; it is bot, bot:S with a skill S from 0 to 1, or random")
-    if game.players == 2 and not 0.0 <= score <= 1.0:
-        raise Failed(f"MARK's score is {score:g}; with two seats it is a win rate from 0 to 1, as 0.9")
+    if game.competitive and not 0.0 <= score <= 1.0:
+        raise Failed(f"MARK's score is {score:g}; where one of two seats wins it is a win rate from 0 to 1, as 0.9")
 
 
 def check_mirror(game: Game) -> str | None:

@@ -114,31 +114,43 @@ SAMPLES = 40  # ticks of each kind, with a reward and without, that `add_rewards
 BEFORE = 8.0  # value in `rewards` before such a step
 
 
-@check("rewards are finite, added to what is there, and those of two seats add up to 0 at every tick")
-def zero_sum(game: Game) -> str | None:
+@check("rewards are finite, added to what is there, and those of two seats add up to 0 (or as REWARDS says) at every tick")
+def rewards(game: Game) -> str | None:
     bots = np.full((32, game.players), RANDOM)
     bots[8:16] = 0.5
     bots[16:24, -1] = 0.2
     batch = Batch(game, 32, 6, bots=bots)
     rewarded, unrewarded = [], []  # (state, actions) of ticks with and without a reward
+    has_earned = np.zeros(game.players, bool)
     for tick in range(min(game.max_ticks, 6000)):
         before = batch.states.copy()
         batch.step(np.zeros(bots.shape, np.int64), 1)
         so_far = np.where(batch.end[:, None] == RUNNING, batch.slots["returns"], batch.returns)  # of the episode
-        if not np.isfinite(so_far).all():
-            raise Failed(f"a reward is not finite at tick {tick}")
-        off = np.flatnonzero(abs(so_far.sum(-1)) > 1e-9)
-        if game.players == 2 and len(off):
-            raise Failed(f"the returns are {so_far[off[0]].tolist()} after tick {tick} (environment {off[0]}): not 0 in all")
+        check_relation(game, so_far, tick)
+        has_earned |= (batch.slots["reward"] != 0.0).any(0)
         for env, has_reward in enumerate((batch.slots["reward"] != 0.0).any(-1).tolist()):
             samples = rewarded if has_reward else unrewarded
             if len(samples) < SAMPLES:
                 samples.append((before[env], batch.slots["acting"][env].copy()))
-    if not rewarded:
-        raise Failed("nobody ever earns anything")
+    if not has_earned.all():
+        who = f"seat {has_earned.argmin()} never earns" if has_earned.any() else "nobody ever earns"
+        raise Failed(f"{who} anything")
     states, actions = zip(*rewarded, *unrewarded, strict=True)
     elsewhere(game, add_rewards, np.stack(states).tobytes() + np.stack(actions).tobytes(), plain=True)
-    return None if game.players == 2 else "one seat"
+    notes = {"zero-sum": None, "shared": "both earn the same", "own": "each earns its own"}
+    return notes[game.rewards] if game.players == 2 else "one seat"
+
+
+def check_relation(game: Game, returns: np.ndarray, tick: int) -> None:
+    """Returns [N, P] of the episodes so far are finite, and those of two seats are related as REWARDS says. tick: the last."""
+    if not np.isfinite(returns).all():
+        raise Failed(f"a reward is not finite at tick {tick}")
+    if game.players == 1 or game.rewards == "own":
+        return
+    off = np.flatnonzero(abs(returns.sum(-1) if game.competitive else returns[:, 0] - returns[:, 1]) > 1e-9)
+    if len(off):
+        wanted = "not 0 in all" if game.competitive else 'not the same for both, as REWARDS = "shared" says'
+        raise Failed(f"the returns are {returns[off[0]].tolist()} after tick {tick} (environment {off[0]}): {wanted}")
 
 
 @task

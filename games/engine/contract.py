@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from games import core
+from games.engine.constants import REWARDS
 from games.errors import UserError
 
 # The functions of the contract and the parameters with which the engine calls them.
@@ -123,6 +124,7 @@ def check_values(module: types.ModuleType, shown: str) -> None:
     if not 0 <= getattr(module, "SHAPES", 64) <= 4096:
         raise fail("SHAPES must be from 0 to 4096.")
     _check_world(module, fail)
+    _check_rewards(module, fail)
     _check_state(module, fail)
     _check_actions(module, fail)
     _check_training(module, fail)
@@ -141,6 +143,17 @@ def _check_world(module: types.ModuleType, fail: Any) -> None:
 def _is_pair(value: Any, kind: Any) -> bool:
     """Whether a value is two numbers of a kind."""
     return isinstance(value, (tuple, list)) and [isinstance(v, kind) and not isinstance(v, bool) for v in value] == [True, True]
+
+
+def _check_rewards(module: types.ModuleType, fail: Any) -> None:
+    if not hasattr(module, "REWARDS"):
+        return
+    if module.PLAYERS == 1:
+        raise fail("REWARDS says how the rewards of two seats are related, and this game has one: leave it out.")
+    rewards = module.REWARDS
+    if not isinstance(rewards, str) or rewards not in REWARDS:
+        valid = ", ".join(f'"{word}"' for word in REWARDS)
+        raise fail(f"REWARDS is {rewards!r}; it must be one of {valid}.{did_you_mean(str(rewards), REWARDS)}")
 
 
 def _check_state(module: types.ModuleType, fail: Any) -> None:

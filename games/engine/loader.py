@@ -14,7 +14,7 @@ import re
 import sys
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,7 @@ class Game:
     shipped: bool  # True for the games of this package
     players: int
     seats: tuple[str, ...]  # names of the seats
+    rewards: str  # how those of two seats are related, one of `games.engine.constants.REWARDS`
     actions: list[str]
     keys: tuple[dict[str, str], ...]
     hands: list[str]  # actions that only people have, numbered after `actions`
@@ -114,6 +115,11 @@ class Game:
         return inspect.cleandoc(self.module.__doc__ or "")
 
     @property
+    def competitive(self) -> bool:
+        """Whether one of two seats wins: what one earns, the other loses."""
+        return self.players == 2 and self.rewards == "zero-sum"
+
+    @property
     def num_actions(self) -> int:
         return len(self.actions)
 
@@ -150,6 +156,14 @@ class Game:
             return hud(s)
         nobody = (False,) * self.players
         return hud(s, people or People(nobody, nobody))
+
+    def texts(self, s, returns: Sequence[float], people: People | None = None) -> tuple[str, str, str]:
+        """The texts of `hud`; where it has none and nobody wins, the seats' returns: a shared one stands in the middle."""
+        texts = self.hud(s, people)
+        if any(texts) or self.competitive:
+            return texts
+        scores = [f"{each:g}" for each in returns]
+        return ("", scores[0], "") if self.rewards == "shared" else (scores[0], "", "".join(scores[1:]))
 
     @functools.cached_property
     def kernel(self) -> types.ModuleType:
@@ -279,6 +293,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         shipped=shipped,
         players=players,
         seats=tuple(get("SEATS", two_seats if players == 2 else ("player",))),
+        rewards=get("REWARDS", "zero-sum"),
         actions=list(get("ACTIONS")),
         keys=tuple(get("KEYS")),
         hands=list(get("HANDS", [])),

@@ -64,7 +64,7 @@ __all__ = [
 
 
 class SparringEnv(CloneState, gym.Env[np.ndarray, np.int64]):
-    """One game as a Gymnasium `Env`: `step` plays one seat, `opponent` the other.
+    """One game as a Gymnasium `Env`: `step` plays one seat, `opponent` the other (a partner, where both earn the same).
 
     Observations are uint8 [size, size, stack] (`pixels`; newest frame last), uint8 [size, size, stack × roles]
     (`planes`) or float32 [numbers] in −1…1 (`objects`); actions are `Discrete`, in the order of the game's ACTIONS as the

@@ -51,7 +51,8 @@ class SparringParallelEnv(CloneState, ParallelEnv[str, np.ndarray, int]):
     Observations and actions are as in `games.envs.gymnasium.SparringEnv`, each agent's as its seat sees the world;
     `infos[agent]` holds its `action_mask` (int8 [A]). One step lasts until one of the agents is asked again. In a game of
     turns, an agent that is not asked keeps its last observation (zeros before the first) and has a mask of zeros; its action
-    is ignored and may be missing. Rewards are those of this step for both agents, asked or not, so that they add up to 0.
+    is ignored and may be missing. Rewards are those of this step for both agents, asked or not: they add up to 0, unless the
+    game's `REWARDS` says that both earn the same, or each its own.
 
     `reset(seed=…)` begins episode 0 of that seed, `reset()` the next episode. The episodes are the same however long the
     earlier ones were and whether they were played to the end. At an end `agents` is empty; the observations are those of the

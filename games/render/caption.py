@@ -24,7 +24,8 @@ class Caption:
         left, centre, right = hud
         right_colour = PLAIN
         if len(self.names) == 2:
-            left, centre, right = f"{self.names[0]}  {left}", "", f"{right}  {self.names[1]}"
+            centre = "" if left or right else centre  # there is no room for all
+            left, right = f"{self.names[0]}  {left}", f"{right}  {self.names[1]}"
             right_colour = DARK.colour(OTHER)
         self._canvas.fill(DARK.top)
         self._put(left, DARK.colour(ME), 5, "midleft")

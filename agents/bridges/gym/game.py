@@ -76,7 +76,7 @@ def _changed(recipe: dict[str, dict[str, Any]], changes: dict[str, Any]) -> dict
 class GymGame(GymEnvironment):
     """A Gymnasium id as a game: its properties for learners, runs and evaluations, and their operations."""
 
-    players, shipped, turns = 1, False, False
+    players, competitive, shipped, turns = 1, False, False, False
     any_thread = False  # some environments may only be stepped by the thread that made them
     frame_skip = 1  # a tick is a decision
 

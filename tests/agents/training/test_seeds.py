@@ -145,7 +145,7 @@ def test_the_end_of_a_terminal_ends_a_run_unless_nohup_has_it_ignored():
 def test_an_interval_of_games_won_stays_between_none_and_all(tmp_path):
     jobs = jobs_of(tmp_path, 1, 1)
     for job, rate in zip(jobs, (0.9, 1.0), strict=True):
-        job.final = {"steps": 10, "seconds": 1.0, "evaluation": {"win_rate": rate}}
+        job.final = {"steps": 10, "seconds": 1.0, "evaluation": {"win_rate": rate, "interval": [0.0, 1.0]}}
     found = summary(jobs)
     assert found["interval"] == [pytest.approx(0.3147), 1.0]  # 0.95 ± 12.706 · 0.05
     assert last_lines(found)[0] == "Mean of 2 seeds:  95.0% of games won (95 %: 31.5% to 100.0%)"

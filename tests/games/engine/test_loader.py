@@ -30,6 +30,17 @@ RACE = (HERE / "race.py").read_text("utf-8")
         *[(rf"(?m)^{name} = .*$", "", f"{name} is missing") for name in ("PLAYERS", "ACTIONS", "MAX_TICKS", "VERSION", "MARK")],
         (r"def bot\(", "def robot(", "the function bot is missing"),
         (r"PLAYERS = 2", "PLAYERS = 3", "PLAYERS is 3; it must be 1 or 2"),
+        (
+            r"PLAYERS = 2",
+            'PLAYERS = 2\nREWARDS = "sharde"',
+            r'REWARDS is \'sharde\'; .* one of "zero-sum", "shared", "own".* mean \'shared\'\?',
+        ),
+        (r"PLAYERS = 2", "PLAYERS = 2\nREWARDS = (1.0, 0.5)", r"REWARDS is \(1.0, 0.5\); it must be one of"),
+        (
+            r"PLAYERS = 2",
+            'PLAYERS = 1\nREWARDS = "own"',
+            "of two seats are related, and this game has one: leave it out",
+        ),
         (r"    \*COMMON,", '    ("rng", "u8"),', r"STATE must begin with \*COMMON"),
         (r'"f8", \(2,\)', '"f4", (2,)', "f4 field; use f8"),
         (r'\("flag", "f8"\)', '("flag", "?")', "boolean field; use u1"),
@@ -62,6 +73,16 @@ def test_a_broken_contract_is_said_in_plain_words(make_game, old, new, said):
     assert text != RACE
     with pytest.raises(UserError, match=said):
         make_game(text)
+
+
+def test_a_game_for_two_is_zero_sum_unless_rewards_says_more(make_game):
+    """A word of its own makes it another game, whose agents are other agents."""
+    texts = ["", 'REWARDS = "zero-sum"\n', 'REWARDS = "shared"\n', 'REWARDS = "own"\n']
+    made = [make_game(RACE.replace("PLAYERS = 2\n", f"PLAYERS = 2\n{text}")) for text in texts]
+    assert [game.rewards for game in made] == ["zero-sum", "zero-sum", "shared", "own"]
+    assert [game.competitive for game in made] == [True, True, False, False]
+    assert len({game.digest for game in made}) == 4
+    assert not games.load("breakout").competitive
 
 
 MISTAKES = [
