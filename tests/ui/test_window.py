@@ -547,7 +547,8 @@ def test_desktops_know_the_window_as_sparring(before, after):
 def test_who_hammers_the_games_keys_does_not_begin_a_race_again(start, monkeypatch):
     app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
     for person in app.match.inputs:
-        monkeypatch.setitem(person.keys, "space", 0)
+        monkeypatch.setattr(person, "keys", [*person.keys, "space"])
+        monkeypatch.setitem(person.actions, frozenset(["space"]), 0)
     lose(app)
     for _ in range(4):
         tap("space")
