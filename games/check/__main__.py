@@ -12,7 +12,7 @@ import sys
 
 import games
 from games import command
-from games.check import CHECKS, CheckResult, run_checks
+from games.check import CHECKS, CheckResult, not_tried, run_checks
 from games.check.process import child
 from games.errors import UserError, nearest
 
@@ -66,6 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
         for result in run_checks(game, chosen.only):
             results[str(game.path)].append(result)
             show(console, result)
+        for functions, names in not_tried(results[str(game.path)]).items():
+            what = f"{', '.join(names)}: {functions} must be mended first"
+            console.print(f"  not tried  {what}", highlight=False, markup=False, soft_wrap=True)
     every = [result for game_results in results.values() for result in game_results]
     failed = sum(not result.ok for result in every)
     if chosen.json:
@@ -77,5 +80,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        sys.exit(child(*sys.argv[2:]))
+        child(sys.argv[2])
     command.run(main)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from games.check.definition import Failed, check
+from games.check.definition import PLAYED, Failed, check
 from games.engine.batch import OVER, RANDOM, RUNNING, Batch
 from games.engine.loader import Game
 
@@ -56,7 +56,7 @@ def lead(won: int, lost: int) -> float:
     return (won - lost) / max(won + lost, 1) ** 0.5
 
 
-@check("the bot beats chance in every seat, and is no worse for more skill")
+@check("the bot beats chance in every seat, and is no worse for more skill", about="bot", calls=PLAYED)
 def bot(game: Game) -> str:
     if game.players == 1:
         return lone_bot(game)
@@ -65,7 +65,7 @@ def bot(game: Game) -> str:
         won, lost, drawn = duel(game, 0.5, RANDOM, seat, BOT_GAMES)
         if lead(won, lost) <= SIGMAS:
             raise Failed(f"as {name}, the bot wins {won} and loses {lost} of {BOT_GAMES} against chance ({drawn} draws)")
-        notes.append(f"{(won + 0.5 * drawn) / BOT_GAMES:.1%}")
+        notes.append(f"{won} : {lost}{f', {drawn} draws' if drawn else ''}")
         won, lost, _ = duel(game, 1.0, 0.0, seat, BOT_GAMES)
         if "SEATS" not in vars(game.module) and lead(won, lost) < -SIGMAS:
             raise Failed(f"as {name}, skill 1 wins {won} and loses {lost} of {BOT_GAMES} against skill 0")
@@ -85,25 +85,31 @@ def lone_bot(game: Game) -> str:
     return f"mean return {mean[0.5]:.2f}, chance {mean[RANDOM]:.2f}"
 
 
-@check("against itself the bot wins equally from both seats")
+@check("against itself the bot wins equally from both seats", about="bot", calls=PLAYED)
 def fair(game: Game) -> str:
     if game.players == 1:
         return "one seat"
-    if "SEATS" in vars(game.module):
-        return "the seats are unlike"
     won, lost, drawn = duel(game, 0.5, 0.5, 0, MIRROR_GAMES)
-    if abs(lead(won, lost)) > SIGMAS:
-        raise Failed(f"the bot against itself wins {won} as {game.seats[0]} and {lost} as {game.seats[1]} ({drawn} draws)")
-    return f"{won} : {lost}, {drawn} draws"
+    if abs(lead(won, lost)) <= SIGMAS:
+        return f"{won} : {lost}, {drawn} draws"
+    score = f"wins {won} as {game.seats[0]} and {lost} as {game.seats[1]} ({drawn} draws)"
+    if "SEATS" not in vars(game.module):
+        raise Failed(f"the bot against itself {score}")
+    won, lost, drawn = duel(game, RANDOM, RANDOM, 0, MIRROR_GAMES)
+    random = f"random play wins {won} : {lost} ({drawn} draws)"
+    if game.mirror is not None and won + lost >= MIRROR_GAMES // 10 and abs(lead(won, lost)) <= SIGMAS:
+        raise Failed(f"the bot against itself {score}, though the seats are alike: they share a MIRROR, and {random}")
+    return f"SEATS are taken for unlike: the bot {score}, {random}"
 
 
-@check("episodes end by the rules")
+@check("episodes end by the rules", about="step", calls=PLAYED)
 def ends(game: Game) -> str:
     """With two seats, at least half of the bot's games against itself; with one seat, some of the bot's or of random play."""
     _, end = episodes(game, 0.5, BOT_GAMES)
     over = float((end == OVER).mean())
+    why = f"step must set s.over, and MAX_TICKS, which is {game.max_ticks:,}, leave time for it"
     if game.players == 2 and over < 0.5:
-        raise Failed(f"{1 - over:.0%} of the bot's games against itself run out of time")
+        raise Failed(f"{1 - over:.0%} of the bot's games against itself run out of time: {why}")
     if over == 0.0 and not (episodes(game, RANDOM, BOT_GAMES)[1] == OVER).any():
-        raise Failed("no episode ends by the rules, of the bot's or of chance's")
+        raise Failed(f"no episode ends by the rules, of the bot's or of chance's: {why}")
     return f"{over:.0%} of the bot's"

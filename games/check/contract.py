@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from games import core
-from games.check.definition import Failed, check
+from games.check.definition import PLAYED, Failed, check
 from games.check.play import DECISIONS, Play
 from games.check.process import elsewhere, task
 from games.check.side_effects import check_letters
@@ -140,12 +140,12 @@ def check_every_action_has_a_key(game: Game) -> None:
             raise Failed(f"KEYS gives seat {without[0]} no key for the action {action!r}: people could never play it")
 
 
-@task
+@task()
 def begin(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return Play(game, pictures=0).run(DECISIONS // 4)
 
 
-@check("it compiles, begins and asks somebody", vital=True)
+@check("it compiles, begins and asks somebody", about="step", calls=PLAYED, breaks=("step",))
 def begins(game: Game) -> None:
     """Played in a separate process: an endless loop or an index out of range must not stop or crash this one."""
     elsewhere(game, begin)
