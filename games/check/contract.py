@@ -102,7 +102,7 @@ def check_spots(game: Game) -> None:
             continue
         x, y, w, h = spot
         if min(x, y) < 0 or min(w, h) <= 0 or max(x + w, y + h) > core.WORLD:
-            raise Failed(f"the SPOT of {action!r}, {tuple(spot)}, does not lie in the world")
+            raise Failed(f"SPOTS has {tuple(spot)} for {action!r}, which does not lie in the world")
 
 
 def check_keys(game: Game) -> str | None:

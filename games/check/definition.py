@@ -1,5 +1,6 @@
 """`Check`: a requirement on every game, and the function that tests it on one game."""
 
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -76,7 +77,7 @@ def located(game: Game, name: str, problem: str) -> str:
 
     Without `name`, it is the value of the file with which the problem begins, if there is one.
     """
-    line = line_of_name(game.tree, name or problem.split(" ")[0].strip("':,"))
+    line = line_of_name(game.tree, name or re.split(r"\W", problem)[0])
     if line is None or "line " in problem:
         return problem
     return f"line {line}, {name}: {problem}" if name in FUNCTIONS else f"line {line}: {problem}"
