@@ -263,8 +263,11 @@ def gone(f):
 # --- records in plain Python ----------------------------------------------------------------------------------------
 
 
-def _must_be_whole(name, dtype, value):
-    """`ValueError` if a field of integers would cut a number off, as compiled code does without a word."""
+def _must_fit(name, dtype, value):
+    """`ValueError` where compiled code says nothing: a field of integers would cut a number off, or one is not finite."""
+    if dtype.kind == "f" and not np.isfinite(value).all():
+        lost = [number for number in np.ravel(value).tolist() if not np.isfinite(number)]
+        raise ValueError(f"{lost[0]:g} is written into the field {name}, which must be a number")
     if dtype.kind in "iu" and not isinstance(value, int):
         lost = [number for number in np.ravel(value).tolist() if number % 1 != 0]  # or not finite
         if lost:
@@ -287,7 +290,7 @@ class PlainArray(np.ndarray):
         return value.item() if isinstance(value, np.generic) else value
 
     def __setitem__(self, index, value):
-        _must_be_whole(self.field, self.dtype, value)
+        _must_fit(self.field, self.dtype, value)
         super().__setitem__(index, value)
 
     def __iter__(self):
@@ -312,7 +315,7 @@ class PlainRecord:
         return array
 
     def __setattr__(self, name, value):
-        _must_be_whole(name, self._record.dtype[name].base, value)
+        _must_fit(name, self._record.dtype[name].base, value)
         self._record[name][0] = value
 
 

@@ -548,9 +548,16 @@ def evaluation_line(steps: int, summary: dict[str, Any]) -> str:
 
 
 def verdict(summary: dict[str, Any]) -> str:
-    """An evaluation in a few words."""
+    """An evaluation in a few words; draws are named where there are any.
+
+    >>> verdict({"win_rate": 0.5, "interval": [0.43, 0.57], "wins": [0, 0], "draws": 192, "games": 192})
+    'score 50.0% (43.0% to 57.0%): won 0, drew 192 of 192 games'
+    """
     if "win_rate" in summary:
         low, high = summary["interval"]
+        if summary.get("draws"):
+            score = f"score {summary['win_rate']:.1%} ({low:.1%} to {high:.1%})"
+            return f"{score}: won {summary['wins'][0]}, drew {summary['draws']} of {summary['games']} games"
         return f"won {summary['win_rate']:.1%} of {summary['games']} games against bot (95 %: {low:.1%} to {high:.1%})"
     _, mean, (low, high) = first_score(summary)
     within, games = f"(95 %: {low:.2f} to {high:.2f})", f"{summary['games']} games"

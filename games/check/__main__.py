@@ -6,13 +6,14 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 
 import games
 from games import command
-from games.check import CHECKS, CheckResult, run_checks
+from games.check import CHECKS, CheckResult, not_tried, run_checks
 from games.check.process import child
 from games.errors import UserError, nearest
 
@@ -63,9 +64,13 @@ def main(arguments: list[str] | None = None) -> int:
     for game in found:
         console.print(f"[bold]{game.heading}[/]  {game.path}", highlight=False)
         results[str(game.path)] = []
-        for result in run_checks(game, chosen.only):
-            results[str(game.path)].append(result)
-            show(console, result)
+        with contextlib.closing(run_checks(game, chosen.only)) as checked:  # after Ctrl-C no process goes on
+            for result in checked:
+                results[str(game.path)].append(result)
+                show(console, result)
+        for functions, names in not_tried(results[str(game.path)]).items():
+            what = f"{', '.join(names)}: {functions} must be mended first"
+            console.print(f"  not tried  {what}", highlight=False, markup=False, soft_wrap=True)
     every = [result for game_results in results.values() for result in game_results]
     failed = sum(not result.ok for result in every)
     if chosen.json:
@@ -77,5 +82,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        sys.exit(child(*sys.argv[2:]))
+        child(sys.argv[2])
     command.run(main)

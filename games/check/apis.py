@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from games.check.definition import Failed, check
+from games.check.definition import DRAWN, Failed, check
 from games.engine.loader import Game
 
 OBSERVATIONS = ("pixels", "objects")  # observations to check
@@ -35,7 +35,7 @@ def run_checker(checker: Callable[[Any], None], env: Any, observation: str) -> N
             env.close()
 
 
-@check("Gymnasium's checker is content, and a reset does not depend on the episode before it")
+@check("Gymnasium's checker is content, and a reset does not depend on the episode before it", about="reset", calls=DRAWN)
 def gymnasium_env(game: Game) -> None:
     from gymnasium.utils.env_checker import check_env
 
@@ -56,7 +56,7 @@ def gymnasium_env(game: Game) -> None:
         raise Failed("after reset(seed=5), the second episode depends on how long the first one was")
 
 
-@check("Stable-Baselines3's checker is content")
+@check("Stable-Baselines3's checker is content", about="step", calls=DRAWN)
 def sb3_env(game: Game) -> str | None:
     try:
         from stable_baselines3.common.env_checker import check_env

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from games.check.definition import Failed, check
+from games.check.definition import PLAYED, Failed, check
 from games.engine.batch import OVER, RANDOM, RUNNING, Batch
 from games.engine.loader import Game
 
@@ -56,7 +56,7 @@ def lead(won: int, lost: int) -> float:
     return (won - lost) / max(won + lost, 1) ** 0.5
 
 
-@check("the bot beats chance in every seat, and is no worse for more skill")
+@check("the bot beats chance in every seat, and is no worse for more skill", about="bot", calls=PLAYED)
 def bot(game: Game) -> str:
     if not game.competitive:
         return " and ".join(better_returns(game, seat) for seat in range(game.players))
@@ -65,7 +65,7 @@ def bot(game: Game) -> str:
         won, lost, drawn = duel(game, 0.5, RANDOM, seat, BOT_GAMES)
         if lead(won, lost) <= SIGMAS:
             raise Failed(f"as {name}, the bot wins {won} and loses {lost} of {BOT_GAMES} against chance ({drawn} draws)")
-        notes.append(f"{(won + 0.5 * drawn) / BOT_GAMES:.1%}")
+        notes.append(f"{won} : {lost}{f', {drawn} draws' if drawn else ''}")
         won, lost, _ = duel(game, 1.0, 0.0, seat, BOT_GAMES)
         if "SEATS" not in vars(game.module) and lead(won, lost) < -SIGMAS:
             raise Failed(f"as {name}, skill 1 wins {won} and loses {lost} of {BOT_GAMES} against skill 0")
@@ -88,40 +88,47 @@ def better_returns(game: Game, seat: int) -> str:
     return f"{name}mean return {mean[0.5]:.2f}, chance {mean[RANDOM]:.2f}"
 
 
-@check("the bot does equally well in both seats")
+@check("the bot does equally well in both seats", about="bot", calls=PLAYED)
 def fair(game: Game) -> str:
     if game.players == 1:
         return "one seat"
     if game.rewards == "shared":
         return "both seats earn the same"
-    if "SEATS" in vars(game.module):
-        return "the seats are unlike"
     if not game.competitive:
         return equal_returns(game)
     won, lost, drawn = duel(game, 0.5, 0.5, 0, MIRROR_GAMES)
-    if abs(lead(won, lost)) > SIGMAS:
-        raise Failed(f"the bot against itself wins {won} as {game.seats[0]} and {lost} as {game.seats[1]} ({drawn} draws)")
-    return f"{won} : {lost}, {drawn} draws"
+    if abs(lead(won, lost)) <= SIGMAS:
+        return f"{won} : {lost}, {drawn} draws"
+    score = f"wins {won} as {game.seats[0]} and {lost} as {game.seats[1]} ({drawn} draws)"
+    if "SEATS" not in vars(game.module):
+        raise Failed(f"the bot against itself {score}")
+    won, lost, drawn = duel(game, RANDOM, RANDOM, 0, MIRROR_GAMES)
+    random = f"random play wins {won} : {lost} ({drawn} draws)"
+    if game.mirror is not None and won + lost >= MIRROR_GAMES // 10 and abs(lead(won, lost)) <= SIGMAS:
+        raise Failed(f"the bot against itself {score}, though the seats are alike: they share a MIRROR, and {random}")
+    return f"SEATS are taken for unlike: the bot {score}, {random}"
 
 
 def equal_returns(game: Game) -> str:
     """The check `fair` where each seat earns its own: mean returns of the same games differ by less than three errors."""
     returns, _ = episodes(game, 0.5, MIRROR_GAMES)
     ahead, (first, second) = returns[:, 0] - returns[:, 1], returns.mean(0)
-    if abs(ahead.mean()) > SIGMAS * ahead.std() / np.sqrt(MIRROR_GAMES):
-        raise Failed(
-            f"beside itself the bot's mean return is {first:.2f} as {game.seats[0]} and {second:.2f} as {game.seats[1]}"
-        )
-    return f"mean return {first:.2f} : {second:.2f}"
+    score = f"mean return is {first:.2f} as {game.seats[0]} and {second:.2f} as {game.seats[1]}"
+    if abs(ahead.mean()) <= SIGMAS * ahead.std() / np.sqrt(MIRROR_GAMES):
+        return f"mean return {first:.2f} : {second:.2f}"
+    if "SEATS" not in vars(game.module):
+        raise Failed(f"beside itself the bot's {score}")
+    return f"SEATS are taken for unlike: the bot's {score}"
 
 
-@check("episodes end by the rules")
+@check("episodes end by the rules", about="step", calls=PLAYED)
 def ends(game: Game) -> str:
     """Where one of two seats wins, at least half of the bot's games against itself; else some of the bot's or of chance's."""
     _, end = episodes(game, 0.5, BOT_GAMES)
     over = float((end == OVER).mean())
+    why = f"step must set s.over, and MAX_TICKS, which is {game.max_ticks:,}, leave time for it"
     if game.competitive and over < 0.5:
-        raise Failed(f"{1 - over:.0%} of the bot's games against itself run out of time")
+        raise Failed(f"{1 - over:.0%} of the bot's games against itself run out of time: {why}")
     if over == 0.0 and not (episodes(game, RANDOM, BOT_GAMES)[1] == OVER).any():
-        raise Failed("no episode ends by the rules, of the bot's or of chance's")
+        raise Failed(f"no episode ends by the rules, of the bot's or of chance's: {why}")
     return f"{over:.0%} of the bot's"

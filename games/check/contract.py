@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from games import core
-from games.check.definition import Failed, check
+from games.check.definition import PLAYED, Failed, check
 from games.check.play import DECISIONS, Play
 from games.check.process import elsewhere, task
 from games.check.side_effects import check_letters
@@ -103,7 +103,7 @@ def check_spots(game: Game) -> None:
             continue
         x, y, w, h = spot
         if min(x, y) < 0 or min(w, h) <= 0 or max(x + w, y + h) > core.WORLD:
-            raise Failed(f"the SPOT of {action!r}, {tuple(spot)}, does not lie in the world")
+            raise Failed(f"SPOTS has {tuple(spot)} for {action!r}, which does not lie in the world")
 
 
 def check_keys(game: Game) -> str | None:
@@ -155,12 +155,12 @@ def check_every_action_has_a_key(game: Game) -> None:
             raise Failed(f"KEYS gives seat {without[0]} no key for the action {action!r}: people could never play it")
 
 
-@task
+@task()
 def begin(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return Play(game, pictures=0).run(DECISIONS // 4)
 
 
-@check("it compiles, begins and asks somebody", vital=True)
+@check("it compiles, begins and asks somebody", about="step", calls=PLAYED, breaks=("step",))
 def begins(game: Game) -> None:
     """Played in a separate process: an endless loop or an index out of range must not stop or crash this one."""
     elsewhere(game, begin)

@@ -4,7 +4,7 @@ import numpy as np
 
 from games import core
 from games.check.compare import changed, contents, must_agree
-from games.check.definition import Failed, check
+from games.check.definition import DRAWN, PLAYED, Failed, check, located
 from games.check.play import DECISIONS, PAINTED, PLAIN_SECONDS, Play
 from games.check.process import elsewhere, task
 from games.engine.batch import RUNNING
@@ -13,12 +13,12 @@ from games.engine.loader import Game
 MOST_DRAWS = 1_000_000  # numbers drawn from the random stream between two decisions, at most
 
 
-@task
+@task()
 def play(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return Play(game).run(DECISIONS)
 
 
-@check("same seed, same bytes, in another process too")
+@check("same seed, same bytes, in another process too", calls=DRAWN)
 def repeats(game: Game) -> str | None:
     """Also: another seed gives other episodes, and an episode does not depend on those before it."""
     player = Play(game)
@@ -27,7 +27,7 @@ def repeats(game: Game) -> str | None:
     must_agree(record, elsewhere(game, play), "the same seed in another process")
     other_seed = Play(game, seed=2, pictures=0).run(DECISIONS)
     if (contents(record["states"][:, 0]) == contents(other_seed["states"][:, 0])).all():
-        raise Failed("another seed plays the same games")
+        raise Failed(located(game, "reset", "another seed plays the same games: draw with uniform(s)"))
     check_openings(player, record)
     ends = int((record["end"] != RUNNING).sum())
     return f"{ends} episodes" if ends else f"none of them ended in {DECISIONS} decisions"
@@ -41,10 +41,11 @@ def check_openings(player: Play, record: dict[str, np.ndarray]) -> None:
         ends = np.flatnonzero(record["end"][:, env] != RUNNING)
         if len(ends):
             for field in changed(record["states"][ends[0], env], fresh.batch.states[env]):
-                raise Failed(f"the field {field} at the start of an episode depends on the episode before it")
+                what = f"the field {field} at the start of an episode depends on the episode before it: write it in reset"
+                raise Failed(located(player.game, "reset", what))
 
 
-@task
+@task()
 def resume(game: Game, given: bytes) -> dict[str, np.ndarray]:
     player = Play(game, pictures=0)
     player.batch.restore(given)
@@ -52,7 +53,7 @@ def resume(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return player.run(DECISIONS // 4)
 
 
-@check("a snapshot goes on identically, in another process too")
+@check("a snapshot goes on identically, in another process too", calls=(*PLAYED, "valid"))
 def resumes(game: Game) -> None:
     player = Play(game, pictures=0)
     player.run(DECISIONS // 4)
@@ -62,7 +63,7 @@ def resumes(game: Game) -> None:
     must_agree(continued, elsewhere(game, resume, snapshot), "restored in another process")
 
 
-@task
+@task()
 def poisoned(game: Game, given: bytes) -> dict[str, np.ndarray]:
     player = Play(game, pictures=0)
     for array in (player.batch.states, player.batch.final):
@@ -71,14 +72,14 @@ def poisoned(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return player.run(DECISIONS // 4)
 
 
-@check("a start leaves nothing behind")
+@check("a start leaves nothing behind", about="reset", calls=PLAYED)
 def clean_start(game: Game) -> None:
     """Play is the same if the record was full of rubbish before `build` and `reset`."""
     clean = Play(game, pictures=0).run(DECISIONS // 4)
     must_agree(clean, elsewhere(game, poisoned), "begun in a record full of rubbish")
 
 
-@check("a batch is its environments one by one, on any number of threads")
+@check("a batch is its environments one by one, on any number of threads", calls=DRAWN)
 def batches(game: Game) -> None:
     together = Play(game, ids=7)
     record = together.run(DECISIONS // 4)
@@ -93,14 +94,14 @@ def batches(game: Game) -> None:
         must_agree(of_env, alone, f"environment {env} of 7 played alone")
 
 
-@task
+@task(plain=True)
 def play_plain(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return Play(game, ids=4, pictures=5).run(200, PLAIN_SECONDS)
 
 
-@check("compiled equals plain Python")
+@check("compiled equals plain Python", calls=DRAWN)
 def plain(game: Game) -> str:
-    slow = elsewhere(game, play_plain, plain=True)
+    slow = elsewhere(game, play_plain)
     decisions = len(slow["states"])
     if decisions < 20:
         raise Failed(f"plain Python is too slow to compare: {decisions} decisions in {PLAIN_SECONDS:.0f} s")
@@ -108,7 +109,7 @@ def plain(game: Game) -> str:
     return f"{4 * decisions} decisions"
 
 
-@check("only uniform moves the random stream")
+@check("only uniform moves the random stream", calls=PLAYED)
 def stream(game: Game) -> None:
     """splitmix64 adds an odd constant for each number drawn, so the state tells how many were drawn."""
     inverse = pow(core.GOLDEN, -1, 2**64)

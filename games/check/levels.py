@@ -24,7 +24,7 @@ def built(game: Game, numbers: np.ndarray, fill: int = 0) -> np.ndarray:
     return states
 
 
-@check("a level depends on its number alone, and held-out levels are others")
+@check("a level depends on its number alone, and held-out levels are others", about="build", calls=("step",))
 def levels(game: Game) -> str:
     if not game.has_build:
         return "no levels"
@@ -43,7 +43,7 @@ def levels(game: Game) -> str:
     return f"{len(training)} of {len(numbers)} are different"
 
 
-@check("every level can be solved")
+@check("every level can be solved", about="build", calls=("step",))
 def solvable(game: Game) -> str:
     solver = getattr(game.module, "solvable", None)
     if solver is None:

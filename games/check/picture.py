@@ -1,13 +1,19 @@
 """Drawing: the shapes fit the display list, and people and agents get the same picture."""
 
+import contextlib
+import sys
+from typing import Any
+
 import numpy as np
 
 from games import core
 from games.check.compare import as_bytes
-from games.check.definition import Failed, check
+from games.check.definition import DRAWN, Failed, check
 from games.check.play import DECISIONS, Play, display_lists, every_row
+from games.check.process import elsewhere, task
 from games.engine.loader import Game
 from games.engine.view import View
+from games.errors import UserError
 
 # The largest differences allowed between people's picture, in grey and averaged down, and the agents' pixels.
 PICTURE_MEAN = 1.0  # grey levels of 255, over all pixels of a frame
@@ -18,12 +24,15 @@ NUMBERS = (0, 4, 3, 5, 6, 4)  # how many numbers a shape has, by its kind
 VERBS = ("gone", "rect", "disc", "line", "triangle", "number")  # by kind
 
 
-@check("frames fit, are finite and change")
+@check("frames fit, are finite and change", about="draw", calls=DRAWN)
 def frames(game: Game) -> str:
     player = Play(game, ids=6, pictures=0)
     batch = player.batch
     envs, seats = every_row(batch.num_envs, range(-1, game.players))
-    first = display_lists(batch, envs, seats)
+    try:
+        first = display_lists(batch, envs, seats)
+    except UserError as error:  # it does not compile
+        raise Failed(str(error), ["draw"]) from error
     check_not_blank(game, first, seats)
     kinds: dict[tuple[int, int], int] = {}
     most = 0
@@ -31,13 +40,61 @@ def frames(game: Game) -> str:
     for _ in range(DECISIONS // 4):
         for_agents, for_people = (display_lists(batch, envs, seats, people) for people in (False, True))
         for k, seat in enumerate(seats.tolist()):
-            check_frame(game, for_agents[k], for_people[k], seat, kinds)
+            try:
+                check_frame(game, for_agents[k], for_people[k], seat, kinds)
+            except ShapeFailed as problem:
+                raise Failed(with_line(game, batch.states[envs[k]], seat, problem)) from problem
         most = max(most, int(for_agents["count"].max()))
         moved |= (as_bytes(for_agents, 1) != as_bytes(first, 1)).any(-1)
         player.step()
     if not moved.all():
         raise Failed(f"the picture of seat {seats[np.argmin(moved)]} never changes")
     return f"{most} of {game.shapes} shapes"
+
+
+class ShapeFailed(Failed):
+    """One shape of a frame violates the check."""
+
+    def __init__(self, problem: str, row: int, people: bool = False):
+        super().__init__(problem)
+        self.row, self.people = row, people
+
+
+def with_line(game: Game, state: np.void, seat: int, problem: ShapeFailed) -> str:
+    """The problem with the line of `draw` that emits the shape, which plain Python knows."""
+    given = np.array([seat, problem.row, problem.people], np.int64).tobytes() + state.tobytes()
+    line = int(elsewhere(game, emitting_line, given)["line"])
+    return f"line {line}, draw: {problem}" if line else str(problem)
+
+
+class NotedFrame(core.PlainRecord):
+    """A frame in plain Python that notes from which line of the game's file each shape comes."""
+
+    def __init__(self, frame: np.ndarray, file: str):
+        super().__init__(frame, 0)
+        object.__setattr__(self, "lines", [])
+        object.__setattr__(self, "file", file)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "count":  # a shape is begun
+            caller = sys._getframe(1)
+            while caller.f_back and caller.f_code.co_filename != self.file:
+                caller = caller.f_back
+            self.lines.append(caller.f_lineno if caller.f_back else 0)
+        super().__setattr__(name, value)
+
+
+@task(plain=True)
+def emitting_line(game: Game, given: bytes) -> dict[str, np.ndarray]:
+    """In plain Python: the line of the game's file that emits a shape, 0 if it cannot be found."""
+    seat, row, people = np.frombuffer(given, np.int64, 3).tolist()
+    states = np.frombuffer(given[24:], game.state).copy()
+    display = np.zeros(1, game.frame_dtype())
+    display["people"] = people
+    frame = NotedFrame(display, str(game.module.__file__))
+    with contextlib.suppress(Exception):  # what it has drawn until then is noted
+        game.functions["draw"](core.at(states, 0), frame, seat)
+    return {"line": np.array(frame.lines[row] if row < len(frame.lines) else 0)}
 
 
 def check_not_blank(game: Game, first: np.ndarray, seats: np.ndarray) -> None:
@@ -51,18 +108,25 @@ def check_frame(game: Game, frame: np.void, for_people: np.void, seat: int, kind
     """Check one seat's frame, for agents and for people. `kinds`: the kind of shape in each (seat, row) so far."""
     count = int(frame["count"])
     if count > game.shapes:
-        raise Failed(
-            f"draw emits {count} shapes for seat {seat}; SHAPES is {game.shapes}: set SHAPES = {count}, or what is the most"
-        )
+        what = f"draw emits {count} shapes for seat {seat}; SHAPES is {game.shapes}: set SHAPES = {count}, or what is the most"
+        raise ShapeFailed(what, game.shapes)
     if for_people["count"] > len(frame["kind"]):
-        raise Failed(f"draw emits {for_people['count']} shapes for people; SHAPES and {core.DECOR_ROOM} of decor fit")
-    without_decor = np.flatnonzero(for_people["code"][: for_people["count"]] < core.DECOR).tolist()
+        what = f"draw emits {for_people['count']} shapes for people; SHAPES and {core.DECOR_ROOM} of decor fit"
+        raise ShapeFailed(what, len(frame["kind"]), True)
+    codes = for_people["code"][: for_people["count"]]
+    for k in np.flatnonzero(codes > core.DECOR + 3)[:1].tolist():
+        what = f"seat {seat}: shape {k} has the role {codes[k]}; a role is from ME to DECOR, and a tone 0 to 3"
+        raise ShapeFailed(what, k, True)
+    without_decor = np.flatnonzero(codes < core.DECOR).tolist()
     if [shape(frame, k) for k in range(count)] != [shape(for_people, k) for k in without_decor]:
         raise Failed(f"seat {seat}: without decor, people's frame is not the agent's")
     for k in np.flatnonzero(frame["kind"][:count] != core.GONE).tolist():
         if kinds.setdefault((seat, k), frame["kind"][k]) != frame["kind"][k]:
-            raise Failed(f"seat {seat}: shape {k} is of two kinds in turn; emit gone(f) for what is absent")
-        check_shape(frame, k, f"seat {seat}: shape {k}")
+            raise ShapeFailed(f"seat {seat}: shape {k} is of two kinds in turn; emit gone(f) for what is absent", k)
+        try:
+            check_shape(frame, k, f"seat {seat}: shape {k}")
+        except Failed as problem:
+            raise ShapeFailed(str(problem), k) from problem
     tiles = np.unique(frame["grid"]) if game.grid else np.zeros(0)
     if any(tile and not 4 <= tile < core.DECOR for tile in tiles):
         raise Failed(f"seat {seat}: a tile has the role {tiles.max()}; a role is from ME to GOAL, and a tone 0 to 3")
@@ -105,7 +169,7 @@ def extent(kind: int, numbers: np.ndarray) -> tuple[float, tuple[float, float, f
     return numbers[4] if kind == core.LINE else 0.0, (*corners.min(0), *corners.max(0))
 
 
-@check("what people see, averaged down in grey, is what agents see")
+@check("what people see, averaged down in grey, is what agents see", about="draw", calls=DRAWN)
 def picture(game: Game) -> str:
     """Compares two implementations: Pygame's picture, painted eight times as large, and the agents' pixels."""
     try:

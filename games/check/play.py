@@ -98,9 +98,9 @@ class Play:
     def run(self, decisions: int, seconds: float = 1e9) -> dict[str, np.ndarray]:
         """Play so many decisions, or until so many seconds are over; returns the record of them, arrays [decisions, N, …]."""
         self.recorded = {}
-        deadline = time.perf_counter() + seconds
+        deadline = time.process_time() + seconds
         for _ in range(decisions):
             self.step()
-            if time.perf_counter() > deadline:
+            if time.process_time() > deadline:
                 break
         return {name: np.stack(arrays) for name, arrays in self.recorded.items()}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from games import core
-from games.check.definition import Failed, check
+from games.check.definition import DRAWN, Failed, check
 from games.check.play import display_lists, every_row, pick, world_masks
 from games.check.process import FAILED_CHILD, elsewhere, task
 from games.engine.batch import Batch
@@ -21,7 +21,7 @@ DECISIONS = 3  # played after each
 PATIENCE = 5.0  # seconds for these
 
 
-@task
+@task(plain=True)
 def go_on_out_of_range(game: Game, given: bytes) -> dict[str, np.ndarray]:
     """In plain Python, where an index that is too large raises: a state in the middle of a game, each field changed."""
     batch = Batch(game, 1, 7, bots=0.5)
@@ -93,7 +93,7 @@ def give_up(message: str) -> None:
     os._exit(FAILED_CHILD)
 
 
-@check("a saved game that was changed is refused, or does no harm")
+@check("a saved game that was changed is refused, or does no harm", about="valid", calls=(*DRAWN, "valid"))
 def restored(game: Game) -> str:
-    found = elsewhere(game, go_on_out_of_range, plain=True)
+    found = elsewhere(game, go_on_out_of_range)
     return f"{found['tried']} changes, {found['refused']} refused"

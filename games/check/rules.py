@@ -6,14 +6,14 @@ import numpy as np
 
 from games import core
 from games.check.compare import changed, fields
-from games.check.definition import Failed, check
+from games.check.definition import PLAYED, Failed, check, located
 from games.check.play import DECISIONS, PLAIN_SECONDS, Play, pick, world_masks
 from games.check.process import elsewhere, task
 from games.engine.batch import RANDOM, RUNNING, Batch
 from games.engine.loader import Game
 
 
-@check("every seat asked may do something, and is asked in every episode")
+@check("every seat asked may do something, and is asked in every episode", about="legal", calls=PLAYED)
 def masks(game: Game) -> None:
     player = Play(game, ids=np.arange(8) * Play.KINDS, pictures=0)  # in these, every seat is the caller's
     batch = player.batch
@@ -30,20 +30,21 @@ def masks(game: Game) -> None:
         player.step()
         for env in np.flatnonzero(batch.end):
             if not times[env].all():
-                raise Failed(f"seat {times[env].argmin()} is never asked in an episode (environment {env})")
+                what = f"seat {times[env].argmin()} is never asked in an episode (environment {env})"
+                raise Failed(located(game, "asks", what))
             times[env] = 0
 
 
-@task
+@task(plain=True)
 def try_the_impossible(game: Game, given: bytes) -> dict[str, np.ndarray]:
     """In plain Python, where an index that is too large raises: copies of one environment, each with other actions."""
     too_large = game.num_actions + len(game.hands)
     copies = 5  # copy 0 plays legal actions, 1 none, the others impossible ones
     batch = Batch(game, copies, 4, env_ids=np.zeros(copies, int), frame_skip=1)
     dice = np.random.default_rng(4)
-    deadline = time.perf_counter() + PLAIN_SECONDS / 2
+    deadline = time.process_time() + PLAIN_SECONDS / 2
     count = 0
-    while time.perf_counter() < deadline and count < 4 * DECISIONS:
+    while time.process_time() < deadline and count < 4 * DECISIONS:
         masks = world_masks(batch)
         actions = pick(masks, dice.random(masks.shape[:2]))
         actions[1], actions[2], actions[3] = -1, too_large, 99 + too_large
@@ -105,16 +106,20 @@ def check_finite(states: np.ndarray) -> None:
             raise Failed(f"the field {field} is not finite after impossible actions")
 
 
-@check("an impossible action is treated as none")
+@check("an impossible action is treated as none", about="step", calls=("step", "legal"))
 def impossible(game: Game) -> str:
-    return f"{elsewhere(game, try_the_impossible, plain=True)['count']} ticks"
+    return f"{elsewhere(game, try_the_impossible)['count']} ticks"
 
 
 SAMPLES = 40  # ticks of each kind, with a reward and without, that `add_rewards` repeats
 BEFORE = 8.0  # value in `rewards` before such a step
 
 
-@check("rewards are finite, added to what is there, and those of two seats add up to 0 (or as REWARDS says) at every tick")
+@check(
+    "rewards are finite, added to what is there, and those of two seats add up to 0 (or as REWARDS says) at every tick",
+    about="step",
+    calls=PLAYED,
+)
 def rewards(game: Game) -> str | None:
     bots = np.full((32, game.players), RANDOM)
     bots[8:16] = 0.5
@@ -136,7 +141,7 @@ def rewards(game: Game) -> str | None:
         who = f"seat {has_earned.argmin()} never earns" if has_earned.any() else "nobody ever earns"
         raise Failed(f"{who} anything")
     states, actions = zip(*rewarded, *unrewarded, strict=True)
-    elsewhere(game, add_rewards, np.stack(states).tobytes() + np.stack(actions).tobytes(), plain=True)
+    elsewhere(game, add_rewards, np.stack(states).tobytes() + np.stack(actions).tobytes())
     notes = {"zero-sum": None, "shared": "both earn the same", "own": "each earns its own"}
     return notes[game.rewards] if game.players == 2 else "one seat"
 
@@ -153,7 +158,7 @@ def check_relation(game: Game, returns: np.ndarray, tick: int) -> None:
         raise Failed(f"the returns are {returns[off[0]].tolist()} after tick {tick} (environment {off[0]}): {wanted}")
 
 
-@task
+@task(plain=True)
 def add_rewards(game: Game, given: bytes) -> dict[str, np.ndarray]:
     """In plain Python: the same tick adds the same reward whether `rewards` holds 0 or something else before it."""
     count = len(given) // (game.state.itemsize + 8 * game.players)

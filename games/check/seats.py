@@ -3,19 +3,20 @@
 import numpy as np
 
 from games import core
-from games.check.definition import Failed, check
+from games.check.definition import DRAWN, Failed, check, located
 from games.check.play import DECISIONS, Play, display_lists, pick, world_masks
 from games.engine.batch import Batch
 from games.engine.loader import Game
 
 SAMPLES = 48  # states in which actions are compared
+OFTEN = 12  # of these; an action that does something in so many for one seat does so in one for the other
 CLEAR = 0.05  # world units that a shape of ME must move for its direction to be plain
 FACING = 4.0  # world units by which two seats that face each other may differ from exact mirror images
 
 Samples = list[tuple[np.void, np.void]]  # a state, and the engine's record of it
 
 
-@check("what each of two seats does counts, and each sees itself as ME")
+@check("what each of two seats does counts, and each sees itself as ME", calls=DRAWN)
 def seats(game: Game) -> str | None:
     if game.players == 1:
         return "one seat"
@@ -45,29 +46,45 @@ def after(game: Game, sample: tuple[np.void, np.void], actions: np.ndarray) -> B
 
 
 def check_counts(game: Game, samples: Samples) -> None:
-    """For each seat there is a state in which two of its legal actions lead to different states."""
+    """For each seat there is a state in which two of its legal actions lead to different states.
+
+    In a game of turns there is one in every state in which the seat is asked. An action that often does something for one
+    seat does something for the other too, if the seats are alike.
+    """
     dice = np.random.default_rng(9)
-    counts = np.zeros(game.players, bool)
+    tried, counts = (np.zeros((game.players, game.num_actions), np.int64) for _ in range(2))
+    matters = np.zeros(game.players, bool)
     for sample in samples:
         start = Batch(game, 1, 9)
         start.states[:], start.slots[:] = sample
         masks = world_masks(start)[0]
         chosen = pick(masks, dice.random(game.players))
-        for seat in np.flatnonzero(~counts & (sample[1]["asked"] == 1)):
+        for seat in np.flatnonzero(sample[1]["asked"]).tolist():
             legal = np.flatnonzero(masks[seat])
-            actions = np.tile(chosen, (len(legal), 1))
-            actions[:, seat] = legal
-            batch = after(game, sample, actions)
-            counts[seat] = len({state.tobytes() for state in np.where(batch.end > 0, batch.final, batch.states)}) > 1
-    for seat in np.flatnonzero(~counts)[:1]:
-        raise Failed(
-            f"line {line_of(game, 'step')}, step: what seat {seat} does changes nothing: does it read actions[{seat}]?"
-        )
+            nothing, *states = states_after(game, sample, chosen, seat, legal)
+            differs = np.array([state != nothing for state in states])
+            matters[seat] |= len(set(states)) > 1
+            tried[seat, legal] += 1
+            counts[seat, legal] += differs
+            if game.turns and not differs.any():
+                what = f"seat {seat} is asked, but nothing that it may do changes anything (tick {sample[0]['tick']})"
+                raise Failed(located(game, "asks", what))
+    for seat in np.flatnonzero(~matters)[:1]:
+        raise Failed(located(game, "step", f"what seat {seat} does changes nothing: does it read actions[{seat}]?"))
+    if "SEATS" not in vars(game.module):
+        often = game.swap if game.mirror else np.arange(game.num_actions)
+        for seat, action in np.argwhere((counts == 0) & (tried >= OFTEN) & (counts[::-1, often] >= OFTEN))[:1].tolist():
+            name = game.actions[action]
+            what = f"{name!r} of seat {seat} changes nothing, that of seat {1 - seat} does: does it read actions[{seat}]?"
+            raise Failed(located(game, "step", what))
 
 
-def line_of(game: Game, function: str) -> int:
-    """The line of the game's file in which a function is defined."""
-    return next(node.lineno for node in game.tree.body if getattr(node, "name", "") == function)
+def states_after(game: Game, sample: tuple[np.void, np.void], chosen: np.ndarray, seat: int, legal: np.ndarray) -> list[bytes]:
+    """The states to which nothing (in games that do not wait, the first action) and each legal action of a seat lead."""
+    actions = np.tile(chosen, (len(legal) + 1, 1))
+    actions[:, seat] = [-1 if game.has_asks else 0, *legal]
+    batch = after(game, sample, actions)
+    return [state.tobytes() for state in np.where(batch.end > 0, batch.final, batch.states)]
 
 
 def shown_as_me(game: Game, frame: np.void) -> list[tuple[float, ...]]:
@@ -104,8 +121,12 @@ def check_sees_itself(game: Game, samples: Samples) -> None:
     both = [(first, second) for first, second in zip(*shown, strict=True) if first and second]
     if both and all(first == second for first, second in both):
         raise Failed(
-            f"line {line_of(game, 'draw')}, draw: both seats see the same as ME, so that one of them takes itself for the "
-            "other: give ME to what belongs to `seat`, OTHER to what does not"
+            located(
+                game,
+                "draw",
+                "both seats see the same as ME, so that one of them takes itself for the other: give ME to what belongs to "
+                "`seat`, OTHER to what does not",
+            )
         )
 
 
@@ -121,8 +142,10 @@ def centre(frame: np.void) -> float:
 
 def check_directions(game: Game, samples: Samples) -> None:
     """An action that moves ME to the right in the picture of one seat does not move it to the left in that of the other."""
-    if game.mirror is None or game.has_asks:
+    if game.mirror is None:
         return
+    if game.has_asks:
+        return check_places(game, samples)
     moved = np.full((2, game.num_actions, len(samples)), np.nan)  # by seat, action of the picture, sample
     for k, sample in enumerate(samples):
         for seat in (0, 1):
@@ -143,6 +166,41 @@ def check_directions(game: Game, samples: Samples) -> None:
                 f"MIRROR: {name!r} moves ME to the {way[0]} in seat 0's picture and to the {way[1]} in seat 1's, which is "
                 f"flipped: MIRROR must pair it with its opposite"
             )
+
+
+def check_places(game: Game, samples: Samples) -> None:
+    """An action that puts ME at one place in the picture of one seat does not put it at the mirrored one in the other's."""
+    places: dict[tuple[int, int], list[float]] = {}  # by seat and action of the picture: x of what is newly shown as ME
+    for sample in samples:
+        for seat in np.flatnonzero(sample[1]["asked"]).tolist():
+            actions = np.full((game.num_actions, 2), -1)
+            actions[:, seat] = game.swap if seat == 1 else np.arange(game.num_actions)
+            batch = after(game, sample, actions)
+            (start,) = pictures(game, np.array([sample[0]]), seat)
+            before = rows_of_me(start)
+            for action, frame in enumerate(pictures(game, batch.states, seat)):
+                new = rows_of_me(frame) - before
+                if new and batch.end[action] == 0:
+                    places.setdefault((seat, action), []).append(float(np.mean([row[1] for row in new])))
+    for action, name in enumerate(game.actions):
+        first, second = places.get((0, action), []), places.get((1, action), [])
+        if not (first and second) or np.ptp(first) > FACING or np.ptp(second) > FACING:
+            continue
+        x, y = np.mean(first), np.mean(second)
+        if abs(x + y - core.WORLD) < FACING / 2 < abs(x - y):
+            raise Failed(
+                f"MIRROR: {name!r} puts ME at x = {x:.0f} in seat 0's picture and at x = {y:.0f} in seat 1's, which is "
+                f"flipped: MIRROR must pair it with its opposite"
+            )
+
+
+def rows_of_me(frame: np.void) -> set[tuple[float, ...]]:
+    """The shapes that a frame shows as ME: kind, x of the first corner or centre, y."""
+    return {
+        (float(frame["kind"][k]), *np.round(frame["xy"][k, :2], 6).tolist())
+        for k in range(min(int(frame["count"]), len(frame["kind"])))
+        if frame["kind"][k] != core.GONE and frame["code"][k] // 4 * 4 == core.ME
+    }
 
 
 def note_on_mirror(game: Game) -> str | None:

@@ -4,43 +4,66 @@ import _thread
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from games import core
-from games.check.definition import Failed, check
+from games.check.definition import Failed, check, game_frames, located, place_of
 from games.check.play import display_lists, pick, world_masks
 from games.check.process import elsewhere, task
-from games.engine.batch import Batch
+from games.engine.batch import RANDOM, Batch
+from games.engine.contract import FUNCTIONS
 from games.engine.loader import Game
 
 DECISIONS = 60  # at most
 SECONDS = 1.0  # at most, after which no new decision is begun
+EPISODES = 2  # whole ones, of each pair of players
+LATER = 1.5  # seconds for them
 STUCK = 5.0  # a call that takes so many seconds in plain Python is taken for one without an end
 
 
-@task
+@task(plain=True)
 def first_ticks(game: Game, given: bytes) -> dict[str, np.ndarray]:
     """Play some decisions; each function that fails is left alone from then on, so that the others are tried too."""
     trial = _Trial(game)
     batch = trial.call("step", lambda: Batch(game, 2, 8))  # which calls build, reset and asks, too
     dice = np.random.default_rng(8)
-    until = time.perf_counter() + SECONDS
+    until = time.process_time() + SECONDS
     for _ in range(DECISIONS):
-        if batch is None or "step" in trial.problems or time.perf_counter() > until:
+        if batch is None or "step" in trial.problems or time.process_time() > until:
             break
         for env in range(2):
             _look(trial, batch, env)
         masks = trial.call("legal", lambda: world_masks(batch))
         actions = np.zeros((2, game.players), np.int64) if masks is None else pick(masks, dice.random(masks.shape[:2]))
         trial.call("step", partial(batch.step, actions))
+    _play_on(trial)
     trial.end()
     return {}
+
+
+def _play_on(trial: "_Trial") -> None:
+    """Whole episodes of random play and of the bot: what happens late in an episode fails here."""
+    game = trial.game
+    if {"step", "legal"} & trial.problems.keys():
+        return
+    bots = np.full((3, game.players), RANDOM)
+    if "bot" not in trial.problems:
+        bots[1, 0], bots[2, -1] = 0.5, 0.5
+    kernel, until = vars(game.kernel), time.process_time() + LATER
+    kernel["bot"] = partial(_decide, game)
+    try:
+        batch = trial.call("step", lambda: Batch(game, len(bots), 8, bots=bots))
+        while batch is not None and time.process_time() < until and batch.episode.min() < EPISODES:
+            found = len(trial.problems)
+            trial.call("step", partial(batch.step, np.zeros(bots.shape, np.int64), 8))
+            if len(trial.problems) > found:
+                break
+    finally:
+        kernel["bot"] = game.functions["bot"]
 
 
 def _look(trial: "_Trial", batch: Batch, env: int) -> None:
@@ -54,14 +77,18 @@ def _look(trial: "_Trial", batch: Batch, env: int) -> None:
     for seat in np.flatnonzero(batch.asked[env]).tolist():
         for skill in (0.0, 0.5, 1.0):
             trial.call("bot", partial(_decide, game, s, seat, skill))
+    if hasattr(game.module, "solvable") and s.tick == 0:
+        trial.call("solvable", partial(game.module.solvable, s))
 
 
-def _decide(game: Game, s: Any, seat: int, skill: float) -> None:
+def _decide(game: Game, s: Any, seat: int, skill: float) -> int:
     action = game.functions["bot"](s, seat, skill)
     if action is None:
-        raise Failed(f"it returns nothing for seat {seat}: each of its paths must end in return, with an action's number")
+        what = f"it returns nothing for seat {seat}: each of its paths must end in return, with an action's number"
+        raise Failed(what, ["bot"])
     if not isinstance(action, (int, float, np.number)) or action != int(action):
-        raise Failed(f"it returns {action!r} for seat {seat}, which is no action's number")
+        raise Failed(f"it returns {action!r} for seat {seat}, which is no action's number", ["bot"])
+    return int(action)
 
 
 class _Trial:
@@ -69,8 +96,6 @@ class _Trial:
 
     def __init__(self, game: Game):
         self.game = game
-        self.files = {Path(str(game.module.__file__)).resolve(), *(file.resolve() for file in game.imported_files())}
-        self.lines = {node.name: node.lineno for node in game.tree.body if hasattr(node, "name")}
         self.problems: dict[str, str] = {}  # by the contract's function
         self.deadline = float("inf")
         signal.signal(signal.SIGINT, signal.default_int_handler)  # which the watch raises
@@ -87,24 +112,23 @@ class _Trial:
             finally:
                 self.deadline = float("inf")
         except KeyboardInterrupt as stuck:
-            self.problems[name] = self._told(name, stuck, f"still at work after {STUCK:.0f} s: a loop without an end?")
+            self._note(name, stuck, f"still at work after {STUCK:.0f} s: a loop without an end?")
         except Failed as problem:
-            self.problems[name] = f"line {self.lines.get(name, '?')}, {name}: {problem}"
+            for broken in problem.functions:
+                self.problems[broken] = located(self.game, broken, str(problem))
         except Exception as error:  # a broken game may raise anything
             said = " ".join(str(error).splitlines())
-            self.problems[name] = self._told(
-                name, error, said if type(error) is ValueError else f"{type(error).__name__}: {said}"
-            )
+            self._note(name, error, said if type(error) is ValueError else f"{type(error).__name__}: {said}")
         return None
 
-    def _told(self, name: str, error: BaseException, what: str) -> str:
-        """A problem with the innermost line of the game's own files that was at work."""
-        frames = traceback.extract_tb(error.__traceback__)
-        in_game = [frame for frame in frames if Path(frame.filename).resolve() in self.files]
-        if not in_game:
-            return f"{name}: {what}"
-        file = "" if Path(in_game[-1].filename).name == self.game.path.name else f"{Path(in_game[-1].filename).name} "
-        return f"{file}line {in_game[-1].lineno}, {in_game[-1].name}: {what}"
+    def _note(self, name: str, error: BaseException, what: str) -> None:
+        """Note a problem of the contract's function that was called, with the innermost line of the game's own files.
+
+        name: what the engine was asked for; `step` of a batch calls others too.
+        """
+        outermost = next((frame.name for frame in game_frames(self.game, error) if frame.name in FUNCTIONS), name)
+        name = {"build": "step", "reset": "step", "asks": "step"}.get(outermost, outermost)
+        self.problems[name] = f"{place_of(self.game, error) or name}: {what}"
 
     def _watch(self) -> None:
         """Interrupt the main thread when the deadline of a call has passed; a daemon, which ends with its process."""
@@ -117,9 +141,9 @@ class _Trial:
     def end(self) -> None:
         """`Failed` with all problems, if there are any."""
         if self.problems:
-            raise Failed("; ".join(dict.fromkeys(self.problems.values())))
+            raise Failed("; ".join(dict.fromkeys(self.problems.values())), self.problems)
 
 
-@check("the first ticks run in plain Python", vital=True)
+@check("the first ticks run in plain Python", breaks=("step",))
 def trial(game: Game) -> None:
-    elsewhere(game, first_ticks, plain=True)
+    elsewhere(game, first_ticks)

@@ -57,9 +57,22 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
-def contract_error(shown: str, what: str) -> UserError:
-    """The error of a file that violates the contract. shown: its path as the user typed it, as everywhere in this file."""
-    return UserError(f"{shown}: {what}\ndocs/games.md says what a game file holds.")
+def contract_error(shown: str, what: str, tree: ast.Module | None = None) -> UserError:
+    """The error of a file that violates the contract. shown: its path as the user typed it, as everywhere in this file.
+
+    tree: the file's syntax tree, in which the line is looked up of the value with which `what` begins.
+    """
+    line = line_of_name(tree, re.split(r"\W", what)[0]) if tree else None
+    return UserError(f"{shown}{f' line {line}' if line else ''}: {what}\ndocs/games.md says what a game file holds.")
+
+
+def line_of_name(tree: ast.Module, name: str) -> int | None:
+    """The line in which a file defines a function or assigns a value of this name; None if it does not."""
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        if getattr(node, "name", None) == name or any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return node.lineno
+    return None
 
 
 # --- before it runs -------------------------------------------------------------------------------------------------
@@ -107,9 +120,9 @@ def line_of(error: Exception, module: types.ModuleType) -> int | None:
 # --- the values of its names ----------------------------------------------------------------------------------------
 
 
-def check_values(module: types.ModuleType, shown: str) -> None:
+def check_values(module: types.ModuleType, shown: str, tree: ast.Module | None = None) -> None:
     """`UserError` if a name is missing or has an invalid value."""
-    fail = functools.partial(contract_error, shown)
+    fail = functools.partial(contract_error, shown, tree=tree)
     for needed in ("PLAYERS", "ACTIONS", "KEYS", "MAX_TICKS", "VERSION", "STATE", "MARK", "RECIPE"):
         if not hasattr(module, needed):
             raise fail(f"{needed} is missing.")
@@ -156,16 +169,21 @@ def _check_rewards(module: types.ModuleType, fail: Any) -> None:
         raise fail(f"REWARDS is {rewards!r}; it must be one of {valid}.{did_you_mean(str(rewards), REWARDS)}")
 
 
+def _holds(value: Any, kind: type | tuple[type, ...]) -> bool:
+    """Whether a value is a tuple or a list that holds nothing but values of one type."""
+    return isinstance(value, (tuple, list)) and all(isinstance(element, kind) for element in value)
+
+
 def _check_state(module: types.ModuleType, fail: Any) -> None:
     state = module.STATE
     if not isinstance(state, np.dtype) or list(state.names or ())[: len(core.COMMON)] != [name for name, _ in core.COMMON]:
         raise fail("STATE must begin with *COMMON.")
     kinds = [state[name].base for name in state.names or ()]
-    if any(kind == np.dtype("f4") for kind in kinds):
-        raise fail("STATE has an f4 field; use f8, so that compiled and plain Python agree.")
-    if any(kind.kind == "b" for kind in kinds):
-        raise fail("STATE has a boolean field; use u1.")
     for name, kind in zip(state.names or (), kinds, strict=True):
+        if kind == np.dtype("f4"):
+            raise fail(f"STATE's field {name!r} is an f4 field; use f8, so that compiled and plain Python agree.")
+        if kind.kind == "b":
+            raise fail(f"STATE's field {name!r} is a boolean field; use u1.")
         if kind.kind not in "iuf":
             what = {"U": "text", "S": "text", "O": "Python objects"}.get(kind.kind, "no numbers")
             raise fail(f"STATE's field {name!r} holds {what}; a field is a number or an array of numbers: i4, i8, u1 or f8.")
@@ -173,15 +191,19 @@ def _check_state(module: types.ModuleType, fail: Any) -> None:
 
 def _check_actions(module: types.ModuleType, fail: Any) -> None:
     actions, keys = module.ACTIONS, module.KEYS
-    if isinstance(actions, str) or not actions or not all(isinstance(action, str) for action in actions):
+    if not _holds(actions, str) or not actions:
         raise fail('ACTIONS must be a list of names, as ["stay", "left", "right"].')
-    for pair in getattr(module, "MIRROR", None) or ():
-        if isinstance(pair, str) or len(pair) != 2:
+    for name in ("HANDS", "SEATS"):
+        if not _holds(getattr(module, name, ()), str):
+            raise fail(f"{name} must be a list of names.")
+    mirror = getattr(module, "MIRROR", None)
+    for pair in () if mirror is None else mirror if isinstance(mirror, (tuple, list)) else (mirror,):
+        if not _holds(pair, str) or len(pair) != 2:
             raise fail('MIRROR must hold pairs of actions, as (("left", "right"),).')
         for action in pair:
             if action not in actions:
                 raise fail(f"MIRROR names {action!r}, which ACTIONS does not have.{did_you_mean(str(action), actions)}")
-    if isinstance(keys, dict) or not all(isinstance(seat_keys, dict) for seat_keys in keys):
+    if not _holds(keys, dict):
         raise fail('KEYS must hold a dict for each seat, as ({"left": "left"},).')
     if len(keys) != module.PLAYERS:
         raise fail(f"KEYS holds {len(keys)} dict{'s'[: len(keys) != 1]}; it needs one for each seat.")
@@ -189,6 +211,16 @@ def _check_actions(module: types.ModuleType, fail: Any) -> None:
     for action in (action for seat_keys in keys for action in seat_keys.values()):
         if action not in every:
             raise fail(f"KEYS names the action {action!r}, which ACTIONS does not have.{did_you_mean(str(action), every)}")
+    _check_spots(getattr(module, "SPOTS", None), fail)
+
+
+def _check_spots(spots: Any, fail: Any) -> None:
+    rectangles = list(spots.values()) if isinstance(spots, dict) else [] if spots is None else spots
+    if not isinstance(rectangles, (tuple, list)):
+        raise fail(f"SPOTS is {spots!r}; it must be a list of rectangles, or a dict by action.")
+    for spot in rectangles:
+        if spot is not None and not (_holds(spot, (int, float, np.number)) and len(spot) == 4):
+            raise fail(f"SPOTS holds {spot!r}; a spot is (left, top, width, height), or None.")
 
 
 def _check_training(module: types.ModuleType, fail: Any) -> None:
@@ -360,20 +392,25 @@ def _state_parameters(functions: dict[str, ast.FunctionDef]) -> set[tuple[str, s
 
     It is the first parameter of the contract's functions, and any parameter to which one of these passes it on.
     """
+    return passed_on(functions, [(function, 0) for name, function in functions.items() if name in FUNCTIONS])
+
+
+def passed_on(functions: dict[str, ast.FunctionDef], starts: Iterable[tuple[ast.FunctionDef, int]]) -> set[tuple[str, str]]:
+    """(function, parameter) pairs in which the parameter is what one of `starts` is given at that place, or passes on."""
     found: set[tuple[str, str]] = set()
-    queue = [(function, 0) for name, function in functions.items() if name in FUNCTIONS]
+    queue = list(starts)
     while queue:
         function, place = queue.pop()
         parameters = [*function.args.posonlyargs, *function.args.args]
         if place >= len(parameters) or (function.name, parameters[place].arg) in found:
             continue
-        state = parameters[place].arg
-        if any(isinstance(n, ast.Name) and n.id == state and not isinstance(n.ctx, ast.Load) for n in ast.walk(function)):
+        given = parameters[place].arg
+        if any(isinstance(n, ast.Name) and n.id == given and not isinstance(n.ctx, ast.Load) for n in ast.walk(function)):
             continue  # the function assigns something else to it
-        found.add((function.name, state))
+        found.add((function.name, given))
         for node in ast.walk(function):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
-                passed = (k for k, argument in enumerate(node.args) if isinstance(argument, ast.Name) and argument.id == state)
+                passed = (k for k, argument in enumerate(node.args) if isinstance(argument, ast.Name) and argument.id == given)
                 queue += [(functions[node.func.id], k) for k in passed]
     return found
 

@@ -228,7 +228,7 @@ def unpickled(game: str | Path, digest: str) -> Game:
 def _load(path: Path, source: bytes, shipped: bool, shown: str) -> Game:
     name, tree = path.stem, contract.parse(source, shown)
     module = _shipped_module(name, path, source, shown) if shipped else run_file(path, f"sparring_game_{name}", source, shown)
-    contract.check_values(module, shown)
+    contract.check_values(module, shown, tree)
     contract.check_text(tree, module, shown)
     return _game(module, name, path.resolve(), shipped, shown, tree)
 

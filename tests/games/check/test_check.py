@@ -19,7 +19,6 @@ from games.check import contract, process
 HERE = Path(__file__).parents[1]
 ROOT = HERE.parents[1]
 RACE = (HERE / "race.py").read_text("utf-8")
-PASSES = (HERE.parent / "toys" / "passes.py").read_text("utf-8")
 
 STEP = "def step(s, actions, rewards):\n"
 DRAW = "def draw(s, f, seat):\n"
@@ -60,6 +59,11 @@ MUTANTS = {
         (', "d": "right"', ""),
         (', "right": "right"}', "}"),
     ),
+    "a clock of its own": ("source", "step: it writes s.tick, but the engine counts", after(STEP, "s.tick += 1")),
+    "a level of its own": ("source", "reset: it writes s.level, but the engine", after(RESET, "s.level = 3")),
+    "a peek at the stream": ("source", "bot: it reads s.rng; chance comes from", after(BOT, "if s.rng % 2:\n        return 0")),
+    "dice of the bot": ("source", "bot: uniform in bot would change", after(BOT, "uniform(s)")),
+    "rewards that are set": ("source", "it sets rewards[0] with =", ("rewards[0] += there", "rewards[0] = there")),
     "a float cut off": ("trial", "step: 0.5 is written into the field paces", after(STEP, "s.paces[0] = 0.5")),
     "nan in an integer": (
         "trial",
@@ -127,9 +131,9 @@ MUTANTS = {
     "bot draws": ("quiet", "bot changes rng", after(BOT, "uniform(s)")),
     "draw writes": ("quiet", "draw for seat -1 changes paces", after(DRAW, "s.paces[0] += 1")),
     "legal writes": ("quiet", "legal changes flag", after(LEGAL, "s.flag += 0.1")),
-    "hud writes": ("quiet", "hud changes paces", after("def hud(s):\n", "s.paces[0] = 0")),
-    "hud of numbers": ("quiet", "needs three texts", ("str(s.paces[0])", "s.paces[0]")),
-    "hud in a foreign script": ("quiet", "hud writes '勝', which the window's font lacks", ("str(s.paces[0])", '"勝"')),
+    "hud writes": ("hud", "hud changes paces", after("def hud(s):\n", "s.paces[0] = 0")),
+    "hud of numbers": ("hud", "needs three texts", ("str(s.paces[0])", "s.paces[0]")),
+    "hud in a foreign script": ("hud", "hud writes '勝', which the window's font lacks", ("str(s.paces[0])", '"勝"')),
     "rules in a foreign script": ("contract", "the docstring writes '旗'", ("End: somebody", "End: 旗 somebody")),
     "illegal bot": ("quiet", "plays 3 for seat 0", ("return 2 if s.flag > s.x[seat] else 1", "return 3")),
     "too many shapes": ("frames", "5 shapes for seat -1; SHAPES is 4: set SHAPES = 5", ("SHAPES = 5", "SHAPES = 4")),
@@ -242,13 +246,64 @@ def broken(text, changes):
     return text
 
 
-CHEAP = ("contract", "quiet", "impossible", "levels", "solvable")  # checks that need no compiled kernel
+SECRETS = {
+    "the other choice shown": (
+        "secrets",
+        "the picture of seat 1 tells whether seat 0 has chosen '1' or '2', before seat 1 has",
+        ("if s.shown[owner] > 0 and (seat < 0 or k == 0):", "if s.shown[owner] > 0:"),
+    ),
+    "the other choice shown to people": (
+        "secrets",
+        "draw: the picture of seat 1 tells",
+        ("(seat < 0 or k == 0)", "(seat < 0 or k == 0 or f.people)"),
+    ),
+    "a bot that looks at the other choice": (
+        "secrets",
+        "bot: as seat 1 it knows whether seat 0",
+        after(
+            '    """The largest number, the more often the more its skill; else any."""\n',
+            "return max(s.shown[1 - seat], 1) - 1",
+        ),
+    ),
+    "moves that tell the other choice": (
+        "secrets",
+        "legal: what seat 1 may do tells",
+        (
+            "@jit\ndef step(",
+            "@jit\ndef legal(s, seat, mask):\n    mask[0] = 1 if s.shown[1 - seat] < 2 else 0\n\n\n@jit\ndef step(",
+        ),
+    ),
+    "a bot that knows the number of luck": (
+        "secrets",
+        "bot: it goes by a random number that no picture has told seat 0 (tick 0)",
+        after('    """The largest number, the more often the more its skill; else any."""\n', "return s.lucky - 1"),
+    ),
+    "moves that tell the number of luck": (
+        "secrets",
+        "legal: what seat 0 may do depends on a random number",
+        ("@jit\ndef step(", "@jit\ndef legal(s, seat, mask):\n    mask[0] = 1 if s.lucky < 3 else 0\n\n\n@jit\ndef step("),
+    ),
+}
+
+FOG = {
+    "one seat sees as a spectator": (
+        "secrets",
+        "seat 0 is always shown all that a spectator sees, seat 1 is not",
+        ("seat < 0 or near", "seat < 1 or near"),
+    ),
+}
+
+EVERY = {**MUTANTS, **TURNS, **SECRETS, **FOG}
+SOURCES = [(TURNS, "passes"), (SECRETS, "morra"), (FOG, "fog")]  # of those that are not mutants of `race.py`
+
+
+CHEAP = ("contract", "source", "quiet", "impossible", "levels", "solvable")  # checks that need no compiled kernel
 
 
 def mutants():
     """One for each check, and all that take no time; `make test-all` runs the others too."""
     seen = set()
-    for name, (kind, *_) in {**MUTANTS, **TURNS}.items():
+    for name, (kind, *_) in EVERY.items():
         yield pytest.param(name, marks=[pytest.mark.slow] if kind in seen and kind not in CHEAP else [])
         seen.add(kind)
 
@@ -257,8 +312,9 @@ def mutants():
 def test_a_broken_game_fails_its_check(name, make_game, monkeypatch):
     if name in ("without end", "no end", "nobody asked"):
         monkeypatch.setattr(process, "PATIENCE", 4.0)
-    kind, word, *changes = {**MUTANTS, **TURNS}[name]
-    game = make_game(broken(PASSES if name in TURNS else RACE, changes), name.replace(" ", "_").replace("-", "_"))
+    kind, word, *changes = EVERY[name]
+    text = next(((ROOT / "tests" / "toys" / f"{toy}.py").read_text("utf-8") for table, toy in SOURCES if name in table), RACE)
+    game = make_game(broken(text, changes), name.replace(" ", "_").replace("-", "_"))
     (result,) = check.check(game, only=kind)
     assert not result.ok
     assert word in result.problem
@@ -285,7 +341,7 @@ def test_the_keys_that_games_leave_alone_are_those_of_the_window():
 
 
 def test_every_check_has_been_seen_to_fail():
-    assert {kind for kind, *_ in [*MUTANTS.values(), *TURNS.values()]} == set(check.CHECKS)
+    assert {kind for kind, *_ in EVERY.values()} == set(check.CHECKS)
 
 
 SOUND = [pytest.param(name, id=name, marks=pytest.mark.slow if name != "pong" else ()) for name in games.names()]
@@ -325,8 +381,10 @@ def test_the_command_prints_one_line_a_check_and_exits_by_what_it_found(tmp_path
     assert "KEYS names the key 'lefft', which Pygame does not know. Did you mean 'left'?" in done.stdout
     (tmp_path / "race.py").write_text(RACE.replace("SPEED * move", "SPEED * (0.5, move)"), encoding="utf-8")
     done = run(tmp_path / "race.py")
-    assert done.stdout.endswith("\n1 check holds, 1 failed; 22 were not tried.\n")
+    assert done.stdout.endswith("\n2 checks hold, 1 failed; 24 were not tried.\n")
     assert "line 53, step: TypeError: can't multiply sequence" in done.stdout
+    assert "  not tried  begins, frames, picture, seats, " in done.stdout
+    assert ": step must be mended first\n" in done.stdout
     (tmp_path / "race.py").write_text(RACE.replace('"left": "left"', '"lefft": "left"'), encoding="utf-8")
     done = run(tmp_path / "race.py", "--only", "contract", "--json")
     (found,) = json.loads(done.stdout).values()
