@@ -13,7 +13,7 @@ os.environ.setdefault("SPARRING_CACHE", str(ROOT / ".pytest_cache" / "sparring")
 
 import pytest  # noqa: E402
 
-TOYS = ("maze_chase", "fog", "placements", "passes")
+TOYS = ("maze_chase", "fog", "placements", "passes", "morra")
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 
 from games.check.definition import PLAYED, Failed, check
+from games.check.play import every_row
 from games.engine.batch import OVER, RANDOM, RUNNING, Batch
 from games.engine.loader import Game
 
 MIRROR_GAMES = 2000  # games of the bot against itself
 BOT_GAMES = 300  # games of the bot against random play
+CHOICE_ENVS, CHOICE_TICKS = 24, 400  # of play in which each choice of the bot is looked at
 SIGMAS = 3.0  # a difference must exceed so many standard errors
 
 
@@ -51,6 +53,31 @@ def duel(game: Game, skill: float, rival: float, seat: int, count: int) -> tuple
     return int((ahead > 0).sum()), int((ahead < 0).sum()), int((ahead == 0).sum())
 
 
+def check_choices(game: Game) -> None:
+    """The bot of any skill chooses legal actions, in whole episodes against itself and random play."""
+    bots = np.full((CHOICE_ENVS, game.players), RANDOM)
+    for k, skill in enumerate((0.0, 0.5, 1.0)):
+        bots[k::6, 0] = skill
+        bots[k::4, -1] = skill
+    batch = Batch(game, CHOICE_ENVS, 8, bots=bots)
+    decided = batch.slots["decisions"] > 0
+    for _ in range(CHOICE_TICKS):
+        slots = batch.slots.copy()
+        slots["asked"] = 1  # else it has no mask
+        envs, seats = every_row(CHOICE_ENVS, range(game.players))
+        masks = np.zeros((len(envs), game.num_actions), np.uint8)
+        batch.kernel.mask_slice(0, len(envs), batch.states, slots, envs, seats, masks)
+        for row in np.flatnonzero((decided & (bots >= 0.0)).reshape(-1)):
+            action = int(slots["held"].reshape(-1)[row])
+            if not 0 <= action < game.num_actions or not masks[row, action]:
+                skill, seat = bots.reshape(-1)[row], seats[row]
+                what = f"the bot of skill {skill} plays {action} for seat {seat}, which is not legal"
+                raise Failed(f"{what} (tick {batch.states['tick'][envs[row]]})")
+        batch.step(np.zeros(bots.shape, np.int64), 1)
+        before, now = slots["decisions"], batch.slots["decisions"]
+        decided = (now != before) & (now > 0)
+
+
 def lead(won: int, lost: int) -> float:
     """The number of wins minus losses, in standard errors."""
     return (won - lost) / max(won + lost, 1) ** 0.5
@@ -58,6 +85,7 @@ def lead(won: int, lost: int) -> float:
 
 @check("the bot beats chance in every seat, and is no worse for more skill", about="bot", calls=PLAYED)
 def bot(game: Game) -> str:
+    check_choices(game)
     if not game.competitive:
         return " and ".join(better_returns(game, seat) for seat in range(game.players))
     notes = []

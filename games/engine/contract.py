@@ -150,7 +150,7 @@ def _check_world(module: types.ModuleType, fail: Any) -> None:
         raise fail(f"WORLD_SIZE is {world!r}; it must be a width and a height from 84 to {LARGEST_WORLD:g}, as (252.0, 84.0).")
     grid = getattr(module, "GRID", None)
     if grid is not None and (not _is_pair(grid, int) or not all(1 <= count <= LARGEST_GRID for count in grid)):
-        raise fail(f"GRID is {grid!r}; it must be rows and columns from 1 to {LARGEST_GRID}, as (12, 12).")
+        raise fail(f"GRID must be the numbers of rows and columns, 1 to {LARGEST_GRID} each, as (21, 14); it is {grid!r}.")
 
 
 def _is_pair(value: Any, kind: Any) -> bool:

@@ -157,7 +157,7 @@ MISTAKES: dict[str, Mistake] = {
     "a disc in a rectangle's row": made(
         "connect_four",
         "frames",
-        "shape 0 is of two kinds in turn",
+        "is of two kinds in turn; emit gone(f)",
         (
             "    for row in range(ROWS):  # from the top\n",
             "    if s.last > 2:\n        rect(f, 0.0, 0.0, 9.0, 9.0, WALL)\n    for row in range(ROWS):  # from the top\n",
@@ -232,7 +232,7 @@ MISTAKES: dict[str, Mistake] = {
         ("    goal = 42.0  # it", "    s.paddle[seat] = 42.0\n    goal = 42.0  # it"),
     ),
     "a bot of full columns": made(
-        "connect_four", "quiet", "line {bot}, bot: the bot of skill", ("    return choice\n", "    return 3\n")
+        "connect_four", "bot", "line {bot}, bot: the bot of skill", ("    return choice\n", "    return 3\n")
     ),
     "a hud of numbers": made(
         "pong", "hud", "line {hud}, hud: hud gives (0, 'first to 5', '0')", ("return str(s.score[0])", "return s.score[0]")
@@ -283,7 +283,7 @@ MISTAKES: dict[str, Mistake] = {
         ("if s.paddle[seat] > goal", "if s.paddle[0] > goal"),
     ),
     "the better the worse": made(
-        "breakout", "bot", "line {bot}, bot: skill 1 returns", ("(6.0 - 2.7 * skill)", "(0.5 + 9.0 * skill)")
+        "breakout", "bot", "line {bot}, bot: skill 1 returns", ("(6.0 - 2.7 * skill)", "(40.0 * skill)")
     ),
     "a bot stronger on one side": made(
         "pong",

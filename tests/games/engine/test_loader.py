@@ -53,7 +53,11 @@ RACE = (HERE / "race.py").read_text("utf-8")
             "SHAPES = 5\nWORLD_SIZE = 168.0",
             "WORLD_SIZE is 168.0; it must be a width and a height from 84 to 8400",
         ),
-        (r"SHAPES = 5", "SHAPES = 5\nGRID = (0, 12)", r"GRID is \(0, 12\); it must be rows and columns from 1 to 400"),
+        (
+            r"SHAPES = 5",
+            "SHAPES = 5\nGRID = (0, 12)",
+            r"GRID must be the numbers of rows and columns, 1 to 400 each, as \(21, 14\); it is \(0, 12\)",
+        ),
         (r"SHAPES = 5", 'SHAPES = 5\nMIRROR = (("left", "rihgt"),)', r"MIRROR names 'rihgt', .* have. Did you mean 'right'\?"),
         (r'"a": "left"', '"a": "lfet"', r"KEYS names the action 'lfet', .* have. Did you mean 'left'\?"),
         (r', \{"left": "left", "right": "right"\}\)', ",)", "KEYS holds 1 dict; it needs"),
