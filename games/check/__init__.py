@@ -4,7 +4,7 @@ A check is a function of a loaded game that raises `Failed` with the problem and
 quick ones first; for each, `tests/games/check/test_check.py` has a game that is broken on purpose and fails it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from games.check import (
     apis,
@@ -78,7 +78,7 @@ def check(game: Game, only: str | None = None) -> list[CheckResult]:
     return list(run_checks(game, only))
 
 
-def run_checks(game: Game, only: str | None = None) -> Iterator[CheckResult]:
+def run_checks(game: Game, only: str | None = None) -> Generator[CheckResult]:
     """Yield each check's result as soon as it is known; leave out those that call a function that is broken."""
     if only:
         yield CHECKS[only].on(game)
