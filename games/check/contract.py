@@ -145,11 +145,12 @@ def check_chords(game: Game) -> None:
 def check_every_action_has_a_key(game: Game) -> None:
     """Each seat has a key or a spot for each action, but for the first where nobody waits: it is no key held.
 
-    What a seat has no key for must be masked: only in games with `legal` one seat may lack a key that the other has.
+    What a seat has no key for must be masked: only in games with `legal` one seat may lack a key that the other has. Where
+    people have HANDS, they need no other action.
     """
     spots = dict(game.spots) if isinstance(game.spots, dict) else dict(zip(game.actions, game.spots or (), strict=False))
     named = [{*keys.values(), *(action for action, spot in spots.items() if spot)} for keys in game.keys]
-    for action in [*(game.actions if game.has_asks else game.actions[1:]), *game.hands]:
+    for action in game.hands or (game.actions if game.has_asks else game.actions[1:]):
         without = [seat for seat, actions in enumerate(named) if action not in actions]
         if without and (len(without) == game.players or not game.has_legal):
             raise Failed(f"KEYS gives seat {without[0]} no key for the action {action!r}: people could never play it")

@@ -1,4 +1,4 @@
-"""What a seat cannot know: no picture tells it, and neither the bot nor `legal` goes by it.
+"""Secrets, which a seat cannot know: no picture tells them, and neither the bot nor `legal` goes by one.
 
 Two things are secret in every game. A choice that waits for the other seat's is the chooser's own until both have chosen.
 And a random number that has left no trace in any picture of a seat, since the episode began, is unknown to that seat.
@@ -155,16 +155,16 @@ def look_for_numbers(game: Game) -> int:
     tried, until = 0, time.process_time() + DRAW_SECONDS
     for env in range(ENVS):
         drawn: list[float] = []
-        usual = list(moments(game, env, drawn))
+        original = list(moments(game, env, drawn))
         for changed in range(len(drawn)):
             if time.process_time() > until:
                 return tried
             other = []
-            for moment in moments(game, env, [], (changed, np.random.default_rng([changed, env]).random()), usual):
+            for moment in moments(game, env, [], (changed, np.random.default_rng([changed, env]).random()), original):
                 other.append(moment)
-                if not any(moment.same(usual[len(other) - 1], seat) for seat in range(game.players)):
+                if not any(moment.same(original[len(other) - 1], seat) for seat in range(game.players)):
                     break
-            compare(game, usual, other)
+            compare(game, original, other)
             tried += 1
     return tried
 
@@ -207,10 +207,10 @@ def moments(
         module.update(dict.fromkeys(names, core.uniform))
 
 
-def compare(game: Game, usual: list[Moment], other: list[Moment]) -> None:
+def compare(game: Game, original: list[Moment], other: list[Moment]) -> None:
     """`Failed` if the bot or `legal` tells two episodes apart whose pictures are the same to a seat, until a while later."""
     later = 0 if game.turns else SOON
-    pairs = list(zip(usual, other, strict=False))
+    pairs = list(zip(original, other, strict=False))
     for seat in range(game.players):
         same = next((tick for tick, (a, b) in enumerate(pairs) if not a.same(b, seat)), len(pairs))
         for tick, (a, b) in enumerate(pairs[: max(0, same - later)]):

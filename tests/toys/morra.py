@@ -1,4 +1,4 @@
-"""Both choose one to three fingers, unseen; the number of luck wins, which nobody knows, else the larger one.
+"""Both choose a number, unseen; the larger wins, and one of them, which nobody knows, counts for one more.
 Reward: +1 for a round that is won, -1 for one that is lost.
 End: somebody has won three rounds.
 """
@@ -48,7 +48,7 @@ def step(s, actions, rewards):
             s.shown[seat] = 1 + actions[seat]
     if s.shown[0] == 0 or s.shown[1] == 0:
         return
-    ahead = s.shown[0] - s.shown[1] + 9 * (int(s.shown[0] == s.lucky) - int(s.shown[1] == s.lucky))
+    ahead = s.shown[0] - s.shown[1] + (int(s.shown[0] == s.lucky) - int(s.shown[1] == s.lucky))
     winner = int(ahead < 0) if ahead else int(uniform(s) < 0.5)
     s.score[winner] += 1
     rewards[winner] += 1.0
