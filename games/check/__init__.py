@@ -37,6 +37,7 @@ CHECKS: dict[str, Check] = {
         bots.ends,
         levels.levels,
         levels.solvable,
+        levels.round_trip,
         apis.gymnasium_env,
         apis.sb3_env,
     )

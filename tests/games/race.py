@@ -83,5 +83,18 @@ def draw(s, f, seat):
     disc(f, s.x[1 - mine], 44.0, 2.0, OTHER)
 
 
+LEVEL = np.dtype([("gate", "u1", (16,))])
+
+
+@jit
+def from_level(s, level):
+    s.gate[:] = level.gate
+
+
+@jit
+def to_level(s, level):
+    level.gate[:] = s.gate
+
+
 def hud(s):
     return str(s.paces[0]), "", str(s.paces[1])
