@@ -25,6 +25,9 @@ class ResultsFile(msgspec.Struct):
     seconds: float
     time_limit: float | None
     out_of_time: bool
+    levels: schema.Name | None = None  # that it learned in, where they are listed
+    test_evaluation: dict[str, Any] | None = None  # `ScoreFile`; on held-out levels
+    test_levels: schema.Count | None = None  # their number
     mark: tuple[str, float] | None = None
     mark_score: float | None = None
     reached: bool | None = None
@@ -42,6 +45,8 @@ def read_results(folder: Path) -> dict[str, Any]:
     final = schema.decode(path, tensor_file.read_bytes(path, LARGEST), dict[str, Any])
     found = schema.check(path, final, ResultsFile)
     score = schema.check(path, final["evaluation"], ScoreFile, "evaluation")
+    if found.test_evaluation is not None:
+        schema.check(path, found.test_evaluation, ScoreFile, "test_evaluation")
     value, interval = (
         (score.win_rate, score.interval) if "win_rate" in final["evaluation"] else (score.mean_return, score.return_interval)
     )

@@ -18,17 +18,17 @@ NAMES = ("train", "train:1000", "test", "test:200", "a bank's file (.npy or .jso
 LevelChoice: TypeAlias = Levels | int | str | Path | Sequence[int] | np.ndarray | None
 
 
-def levels_of(game: Game, choice: LevelChoice, training: Levels = ANY) -> Levels:
+def levels_of(game: Game, choice: LevelChoice, *training: Levels) -> Levels:
     """The levels that a user or a program names; `UserError` where the game has no such levels.
 
     choice: None or "train": any training level; a number or "train:1000": the first ones of training; "test", "test:200":
     of those that are held out; a bank, or its file; "test:FILE": those of a file that training has not; a list of numbers.
-    training: the levels that an agent has learned in; where they are listed, no held-out level equals one of them.
+    training: the levels that agents have learned in; where they are listed, no held-out level equals one of them.
     """
     if choice is None or isinstance(choice, Levels):
         return choice or ANY
     if isinstance(choice, str | Path):
-        return _named(game, str(choice), training)
+        return _named(game, str(choice), *training)
     if isinstance(choice, np.ndarray) and choice.dtype.names:
         return of_bank(game, choice)
     numbers = np.arange(choice) if isinstance(choice, int | np.integer) else np.asarray(choice)
@@ -50,14 +50,14 @@ def is_file(name: str) -> bool:
     return Path(name).suffix.lower() in (".npy", ".json")
 
 
-def _named(game: Game, name: str, training: Levels) -> Levels:
+def _named(game: Game, name: str, *training: Levels) -> Levels:
     kind, colon, rest = name.partition(":")
     if not game.has_build:
         raise UserError(f"{game.heading} has no levels to choose: its file has no function build.\nLeave out {name}.")
     if is_file(name) and not (kind == "test" and colon):
         return of_bank(game, bank_file.load(game, Path(name)), name)
     if kind == "test" and colon and is_file(rest):
-        return without(game, replace(_named(game, rest, ANY), name=name), training)
+        return without(game, replace(_named(game, rest), name=name), *training)
     if kind not in ("train", "test") or (colon and not rest.isdecimal()):
         raise UserError(
             f"There are no levels '{name}'.\n{nearest(name, ('train', 'train:1000', 'test', 'test:200'))}\n{_known()}"
@@ -67,4 +67,4 @@ def _named(game: Game, name: str, training: Levels) -> Levels:
         raise UserError(f"{kind}:N names from 1 to {MOST_LEVELS:,} levels, not {rest[:20]}; {kind} alone is for any number.")
     if kind == "train":
         return Levels(name, np.arange(count)) if colon else ANY
-    return held_out(game, count, training, name)
+    return held_out(game, count, name, *training)

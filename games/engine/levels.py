@@ -5,6 +5,7 @@ numbers may make the same level, so held-out levels are compared with those of t
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -122,23 +123,28 @@ def contents(game: Game, levels: Levels) -> list[bytes]:
     return [state.tobytes() for state in states]
 
 
-def without(game: Game, levels: Levels, training: Levels) -> Levels:
+def contents_of_all(game: Game, training: Iterable[Levels]) -> set[bytes]:
+    """The contents of all levels that are listed; levels of any number are none that could be compared."""
+    return {content for levels in training if levels.is_finite for content in contents(game, levels)}
+
+
+def without(game: Game, levels: Levels, *training: Levels) -> Levels:
     """Those of some levels that are none of training's; `UserError` if that leaves none."""
-    if not training.is_finite:
+    known = contents_of_all(game, training)
+    if not known:
         return levels
-    known = set(contents(game, training))
     fresh = np.array([content not in known for content in contents(game, levels)])
     if not fresh.any():
         raise UserError(f"No level of {levels.name} is held out: training has them all.\nName other levels, or more of them.")
     return replace(levels, numbers=levels.numbers[fresh], skipped=int((~fresh).sum()))
 
 
-def held_out(game: Game, count: int, training: Levels, name: str) -> Levels:
+def held_out(game: Game, count: int, name: str, *training: Levels) -> Levels:
     """The first held-out levels of a game that are none of training's: `count` of them, or fewer if there are too few."""
     found = Levels(name, HELD_OUT + np.arange(count))
-    if not training.is_finite:
+    known, numbers, skipped = contents_of_all(game, training), list[int](), 0
+    if not known:
         return found
-    known, numbers, skipped = set(contents(game, training)), list[int](), 0
     for first in range(HELD_OUT, HELD_OUT + TRIES * count, count):
         some = replace(found, numbers=first + np.arange(count))
         for number, content in zip(some.numbers.tolist(), contents(game, some), strict=True):

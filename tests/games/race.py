@@ -83,6 +83,10 @@ def draw(s, f, seat):
     disc(f, s.x[1 - mine], 44.0, 2.0, OTHER)
 
 
+def hud(s):
+    return str(s.paces[0]), "", str(s.paces[1])
+
+
 LEVEL = np.dtype([("gate", "u1", (16,))])
 
 
@@ -94,7 +98,3 @@ def from_level(s, level):
 @jit
 def to_level(s, level):
     level.gate[:] = s.gate
-
-
-def hud(s):
-    return str(s.paces[0]), "", str(s.paces[1])
