@@ -454,6 +454,7 @@ class Trainer:
         tested = {} if self.tests is None else self._match(agent, games, seed, self.tests, limits).summary()
         self._tell_cut(result.note)
         summary = {**result.summary(), "seats": [self.agent_file, *result.seats[1:]]}
+        tested |= {"seats": summary["seats"]}
         agent.info.score = {**summary, "mark": list(self.game.mark)}
         agent.save(self.folder / self.agent_file)
         return {
