@@ -71,9 +71,9 @@ def round_trip(game: Game) -> str:
     for fill in (0x00, 0xAB):  # beside what is written, the level before it shows
         wanted, found = built(game, numbers, fill), read(game, levels, fill)
         for k in range(AS_DATA):
-            others = [name for name in changed(wanted[k], found[k]) if name not in COMMON]
-            if others:
-                raise Failed(f"level {k}: {others[0]} is not what build makes, written by to_level and read by from_level")
+            differing = [name for name in changed(wanted[k], found[k]) if name not in COMMON]
+            if differing:
+                raise Failed(f"level {k}: {differing[0]} is not what build makes, written by to_level and read by from_level")
         back = written(game, found, 0x00)
         for name, after in zip(game.level.names or (), by_field(back), strict=True):
             if (as_bytes(levels[name], 1) != after).any():

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from games.engine import bank_file
-from games.engine.levels import ANY, MOST_LEVELS, Levels, held_out, of_bank, without
+from games.engine.levels import ANY, MOST_LEVELS, Levels, check_bank, held_out, of_bank, without
 from games.engine.loader import Game
 from games.errors import UserError, nearest
 
@@ -26,14 +26,14 @@ def levels_of(game: Game, choice: LevelChoice, *training: Levels) -> Levels:
     training: the levels that agents have learned in; where they are listed, no held-out level equals one of them.
     """
     if choice is None or isinstance(choice, Levels):
-        return choice or ANY
+        return _checked(game, choice or ANY)
     if isinstance(choice, str | Path):
         return _named(game, str(choice), *training)
     if isinstance(choice, np.ndarray) and choice.dtype.names:
         return of_bank(game, choice)
     numbers = np.arange(choice) if isinstance(choice, int | np.integer) else np.asarray(choice)
     if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and len(numbers)):
-        raise UserError(f"Levels are a number, a list of numbers, a bank, or a name, not {str(choice)[:40]}.\n{_known()}")
+        raise UserError(f"Levels are a number, a list of numbers, a bank, or a name, not {str(choice)[:40]}.\n{_valid_names()}")
     if not len(numbers):
         raise UserError("A batch needs one level at least.")
     if numbers.min() < 0 or numbers.max() >= 1 << 31:
@@ -41,7 +41,16 @@ def levels_of(game: Game, choice: LevelChoice, *training: Levels) -> Levels:
     return Levels(f"{len(numbers)} levels", numbers.astype(np.int64))
 
 
-def _known() -> str:
+def _checked(game: Game, levels: Levels) -> Levels:
+    """Levels that a program has made: compiled code would read beyond a bank that is another game's, or too short."""
+    if levels.bank is not None:
+        check_bank(game, levels.bank, levels.name)
+        if len(levels.numbers) and not 0 <= levels.numbers.min() <= levels.numbers.max() < len(levels.bank):
+            raise UserError(f"{levels.name} has {len(levels.bank):,} levels, and others than these are named.")
+    return levels
+
+
+def _valid_names() -> str:
     return f"Known: {', '.join(NAMES)}."
 
 
@@ -60,11 +69,11 @@ def _named(game: Game, name: str, *training: Levels) -> Levels:
         return without(game, replace(_named(game, rest), name=name), *training)
     if kind not in ("train", "test") or (colon and not rest.isdecimal()):
         raise UserError(
-            f"There are no levels '{name}'.\n{nearest(name, ('train', 'train:1000', 'test', 'test:200'))}\n{_known()}"
+            f"There are no levels '{name}'.\n{nearest(name, ('train', 'train:1000', 'test', 'test:200'))}\n{_valid_names()}"
         )
     count = int(rest[:20]) if colon else TESTS
     if not 1 <= count <= MOST_LEVELS:
-        raise UserError(f"{kind}:N names from 1 to {MOST_LEVELS:,} levels, not {rest[:20]}; {kind} alone is for any number.")
+        raise UserError(f"{kind}:N names from 1 to {MOST_LEVELS:,} levels, not {rest[:20]}.")
     if kind == "train":
         return Levels(name, np.arange(count)) if colon else ANY
     return held_out(game, count, name, *training)

@@ -130,10 +130,10 @@ def contents_of_all(game: Game, training: Iterable[Levels]) -> set[bytes]:
 
 def without(game: Game, levels: Levels, *training: Levels) -> Levels:
     """Those of some levels that are none of training's; `UserError` if that leaves none."""
-    known = contents_of_all(game, training)
-    if not known:
+    taken = contents_of_all(game, training)
+    if not taken:
         return levels
-    fresh = np.array([content not in known for content in contents(game, levels)])
+    fresh = np.array([content not in taken for content in contents(game, levels)])
     if not fresh.any():
         raise UserError(f"No level of {levels.name} is held out: training has them all.\nName other levels, or more of them.")
     return replace(levels, numbers=levels.numbers[fresh], skipped=int((~fresh).sum()))
@@ -142,15 +142,15 @@ def without(game: Game, levels: Levels, *training: Levels) -> Levels:
 def held_out(game: Game, count: int, name: str, *training: Levels) -> Levels:
     """The first held-out levels of a game that are none of training's: `count` of them, or fewer if there are too few."""
     found = Levels(name, HELD_OUT + np.arange(count))
-    known, numbers, skipped = contents_of_all(game, training), list[int](), 0
-    if not known:
+    taken, numbers, skipped = contents_of_all(game, training), list[int](), 0
+    if not taken:
         return found
     for first in range(HELD_OUT, HELD_OUT + TRIES * count, count):
-        some = replace(found, numbers=first + np.arange(count))
-        for number, content in zip(some.numbers.tolist(), contents(game, some), strict=True):
+        candidates = replace(found, numbers=first + np.arange(count))
+        for number, content in zip(candidates.numbers.tolist(), contents(game, candidates), strict=True):
             if len(numbers) < count:
-                numbers += [number] * (content not in known)
-                skipped += content in known
+                numbers += [number] * (content not in taken)
+                skipped += content in taken
         if len(numbers) == count:
             break
     if not numbers:

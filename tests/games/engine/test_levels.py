@@ -118,6 +118,15 @@ def test_plain_python_reads_levels_as_compiled_code_does(maze, bank):
     assert said.strip() == Batch(maze, 5, 2, levels=bank[:4]).states.tobytes().hex()
 
 
+def test_levels_of_another_game_or_beyond_their_bank_are_refused(maze, bank, toy):
+    chosen = levels_of(maze, bank)
+    with pytest.raises(UserError, match="has no levels from a bank"):
+        Batch(toy("maze_chase"), 1, levels=chosen)
+    for numbers in ([20], [-1]):
+        with pytest.raises(UserError, match="has 20 levels, and others than these are named"):
+            Batch(maze, 1, levels=Levels(numbers=np.array(numbers), bank=chosen.bank))
+
+
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
