@@ -30,6 +30,7 @@ examples:
 HERE = Path(__file__).parent
 
 TRUST = "open agents that Stable-Baselines3 saved (.zip), although that runs whatever code is in them"
+LEVELS = "to play: train (any; the default), train:100, test or test:200 (held out), a bank's file, test:FILE"
 SEEN = "what such an agent sees, if no config.json lies beside it: observation, size, stack, delay"
 
 
@@ -44,6 +45,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--headless", action="store_true", help="no window: play --games games in one batch and print the result")
     add("--games", type=int, metavar="N", help="games to play (headless: 100 by default; a window: until it is closed)")
     add("--json", action="store_true", help="headless: print one JSON object")
+    add("--levels", metavar="LEVELS", help=LEVELS)
     add("--seed", type=int, help="of the games (headless: 0 by default; a window: another one each time)")
     add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept (default: runs)")
     add("--size", metavar="WxH", help="of the window, as 1280x720")
@@ -117,12 +119,18 @@ def headless(options: argparse.Namespace) -> int:
         )
     trusted = trusted_files(options, names)
     seated = [loaded(name, game, trusted, unless_named(options, name)) for name in names]
-    result = play_match(game, seated, options.games or 100, options.seed or 0, threads=2)
+    levels = levels_of(options, game, names)
+    result = play_match(game, seated, options.games or 100, options.seed or 0, levels, threads=2)
     summary = result.summary()
+    if options.levels is not None:
+        summary |= {"levels": levels.name, "levels_skipped": levels.skipped}
     if options.json:
         print_json(summary)
         return 0
-    print(f"{game.heading}, {result.games} games, {summary['steps_per_second']:,} decisions a second")
+    played = "" if options.levels is None else f" on {levels.name}"
+    print(f"{game.heading}, {result.games} games{played}, {summary['steps_per_second']:,} decisions a second")
+    if levels.skipped:
+        print(f"  {levels.note()}")
     if game.players == 1:
         print(f"  {names[0]}: {verdict(summary)}" + (f"\n  {result.note}" if result.note else ""))
         return 0
@@ -163,9 +171,23 @@ def window(options: argparse.Namespace) -> int:
     names = seats_of(options, game)
     trusted = trusted_files(options, names)
     seats = [seat_of(name, game, trusted, unless_named(options, name)) for name in names]
-    print(f"{game.heading}: {f' {between(game)} '.join(map(described, seats))}", flush=True)
-    play(game, seats, seed=options.seed, size=size_of(options.size), games=options.games, effects=not options.plain)
+    levels = levels_of(options, game, names)
+    played = "" if options.levels is None else f", on {levels.name}"
+    print(f"{game.heading}: {f' {between(game)} '.join(map(described, seats))}{played}", flush=True)
+    if levels.skipped:
+        print(levels.note(), flush=True)
+    settings = {"seed": options.seed, "size": size_of(options.size), "games": options.games, "effects": not options.plain}
+    play(game, seats, levels=levels, **settings)
     return 0
+
+
+def levels_of(options: argparse.Namespace, game, names: list[str]):
+    """The levels that --levels names, any without it. Held-out ones are none in which an agent that plays has learned."""
+    from agents.play.levels import chosen_levels, trained_on
+
+    is_test = (options.levels or "").partition(":")[0] == "test"
+    agents = [name for name in names if is_test and Path(name).exists()]
+    return chosen_levels(game, options.levels, *(trained_on(name, game) for name in agents))
 
 
 def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, str] | None:

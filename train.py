@@ -38,6 +38,7 @@ ALONE = {  # options that ranks which train together have no use for
     "jobs": "goes with --seeds",
 }
 OPPONENT = "bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated; with --resume OLD=NEW, where an agent is now"
+LEVELS = "that it learns in: train (any; the default), train:1000 (the first ones), or a bank's file, .npy or .json"
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
@@ -58,6 +59,7 @@ def arguments() -> argparse.ArgumentParser:
         metavar="SEAT",
         help="bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated; to resume: OLD=NEW, where it is now",
     )
+    add("--levels", metavar="LEVELS", help=LEVELS)
     add("--seed", type=int, help="of everything random (default: 1)")
     add("--steps", type=float, help="decisions to learn from, as 2e6")
     add("--time-limit", type=float, metavar="SECONDS", help=LIMIT)
@@ -214,7 +216,7 @@ def trained(options: argparse.Namespace, run) -> dict:
     game, config, group = run.game, run.config, run.group
     who, many = learner_named(game, config), f", {group.size} ranks" if group.size > 1 else ""
     run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}{many}")
-    for remark in run.learner.remarks:
+    for remark in filter(None, [run.about_levels, *run.learner.remarks]):
         run.terminal.say(remark)
     watched = run.folder.parent.parent if options.resume else options.runs
     run.terminal.say(f"Watch:  {command_line(['tensorboard', '--logdir', watched])}\n")

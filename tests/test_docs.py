@@ -3,7 +3,7 @@
 A command is a line of an indented block, or a piece of inline code that begins as one (`COMMAND`). `RULES` says how each
 is run; a command that no rule knows fails. They run in this process, through the same `main()` as on the command line, in
 a folder that has what a reader has by then: the checkout's files, runs of a few hundred steps called NAME, and the example
-game and network of the docs as ./my_game.py and ./my_net.py. What is shortened:
+game and network of the docs as ./my_game.py and ./my_net.py, a toy as ./my_maze.py. What is shortened:
 
 * training is given `--steps 500`, few environments and few games to be judged by (`FEW`); the words before them stay;
 * a run to go on with goes on for a few steps more; matches of many games are cut down to ten;
@@ -48,6 +48,7 @@ FOUND = {  # runs that commands name, and the words of `train.py` that make them
     "runs/pong/sb3": ["pong", "--trainer", "sb3"],
     "runs/connect_four/curve-*-s?": ["connect_four"],
     "runs/my_game/NAME": ["./my_game.py"],
+    "runs/my_maze/NAME": ["./my_maze.py"],
     "runs/gym-CartPole-v1/NAME": ["gym:CartPole-v1"],
 }
 FEW = [
@@ -121,6 +122,7 @@ RULES = [
     (r": python -m agents\.export ", Run(slow=True)),
     (r": python -m agents\.plot ", Run()),
     (r": python -m games\.check ", Run(slow=True)),
+    (r": python -m games\.levels ", Run()),
     (r": python examples/play_onnx\.py ", Run(slow=True, apart=True)),
     (r": python docs/make_pictures\.py ", Run(slow=True, apart=True)),
 ]  # fmt: skip
@@ -184,6 +186,7 @@ class Desk:
         (folder / "docs" / "make_pictures.py").symlink_to(ROOT / "docs" / "make_pictures.py")
         (folder / "my_game.py").write_text(block("docs/games.md", '"""One apple'), "utf-8")
         (folder / "rain.py").write_text(tutorials_game(), "utf-8")
+        shutil.copy(ROOT / "tests" / "toys" / "door_maze.py", folder / "my_maze.py")
         shutil.copy(ROOT / "examples" / "my_net.py", folder)
         (folder / "my_module.py").write_text(MY_MODULE, "utf-8")
 
@@ -193,6 +196,9 @@ class Desk:
         for run, words in FOUND.items():
             if run in command:
                 self.train(run.replace("*-s?", "ppo-s1").replace("-s*", "-s1"), [*words, *own_network])
+        for bank in ("bank.npy", "ten.json"):
+            if bank in command and not (self.folder / bank).exists():
+                self.call(f"python -m games.levels ./my_maze.py train:10 --out {bank}")
         if "examples/play_onnx.py" in command and not (self.folder / "pong.onnx").exists():
             self.call("python -m agents.export agents/zoo/pong/ppo.safetensors pong.onnx")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from games.engine import precompile
+from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from ui.match import Match
 from ui.seats import Seat
@@ -16,8 +17,8 @@ REHEARSAL = 2000  # ticks of a rehearsal at most; it ends as soon as every agent
 class Loader:
     """Loads the agents, compiles the game and rehearses. Compiling begins when it is made, in processes of their own."""
 
-    def __init__(self, game: Game, seats: Sequence[Seat], seed: int):
-        self.game, self.seats, self.seed = game, list(seats), seed
+    def __init__(self, game: Game, seats: Sequence[Seat], seed: int, levels: Levels = ANY):
+        self.game, self.seats, self.seed, self.levels = game, list(seats), seed, levels
         self._match: Match | None = None
         self._failure: BaseException | None = None
         self._cancelled = False
@@ -68,9 +69,9 @@ class Loader:
             if seat.load:
                 seat.load()  # torch loads here, while the processes compile
         self._check()
-        match = Match(self.game, self.seats, self.seed)
+        match = Match(self.game, self.seats, self.seed, self.levels)
         self._check()
-        rehearse(self.game, self.seats, self.seed, self._check)
+        rehearse(self.game, self.seats, self.seed, self._check, self.levels)
         self._frame(match)
         self._match = match
 
@@ -85,13 +86,15 @@ def loops_of(game: Game, seats: Sequence[Seat]) -> list[tuple[str, ...]]:
     return [(*seen, "frame_slice", *(("mask_slice",) if game.has_legal or game.turns or game.spots else ()))]
 
 
-def rehearse(game: Game, seats: Sequence[Seat], seed: int, check: Callable[[], None] = lambda: None) -> None:
+def rehearse(
+    game: Game, seats: Sequence[Seat], seed: int, check: Callable[[], None] = lambda: None, levels: Levels = ANY
+) -> None:
     """Play a match that nobody sees until every agent has decided once, the game's bot in the place of people.
 
     check: called before every tick; may raise.
     """
     stand_ins = [replace(seat, kind="scripted", skill=0.5) if seat.kind == "human" else seat for seat in seats]
-    match = Match(game, stand_ins, seed)
+    match = Match(game, stand_ins, seed, levels)
     for _ in range(REHEARSAL):
         if match.all_have_decided or match.result:
             break

@@ -7,6 +7,7 @@ import numpy as np
 
 from games.engine.batch import EXTERNAL, OUT_OF_TIME, RANDOM, RUNNING, Batch
 from games.engine.constants import REWARDS
+from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from games.engine.players import People, SeatPlayer
 from games.engine.view import check_shapes
@@ -28,7 +29,7 @@ class MatchOutcome:
 class Board:
     """One environment of a match, its players, and the seat whose view is shown."""
 
-    def __init__(self, game: Game, seats: Sequence[Seat], seed: int):
+    def __init__(self, game: Game, seats: Sequence[Seat], seed: int, levels: Levels = ANY):
         """seats: one for each seat of the game."""
         self.game, self.seats = game, list(seats)
         self.batch = Batch(
@@ -36,6 +37,7 @@ class Board:
             1,
             seed,
             bots=[[_bot(seat) for seat in seats]],
+            levels=levels,
             frame_skip=[[1 if seat.kind == "human" else game.frame_skip for seat in seats]],
         )
         people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
@@ -165,12 +167,12 @@ def _bot(seat: Seat) -> float:
 class Match:
     """Games between one or two participants. In a game of one seat, two of them race: each plays the same episode."""
 
-    def __init__(self, game: Game, seats: Sequence[Seat], seed: int):
+    def __init__(self, game: Game, seats: Sequence[Seat], seed: int, levels: Levels = ANY):
         check_seats(game, seats)
         self.game, self.seats = game, list(seats)
         self.race = game.players == 1 and len(seats) == 2
         self.contest = self.race or game.competitive  # one of two can win
-        self.boards = [Board(game, [seat], seed) for seat in seats] if self.race else [Board(game, seats, seed)]
+        self.boards = [Board(game, [seat], seed, levels) for seat in seats] if self.race else [Board(game, seats, seed, levels)]
         self.wins = [0] * len(seats)
         self.draws = 0
         self.played = 0

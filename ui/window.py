@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pygame
 
 from games.core import WORLD
+from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from games.errors import UserError
 from ui.clock import Clock
@@ -52,6 +53,7 @@ class App:
         seats: Sequence[Seat],
         *,
         seed: int | None = None,
+        levels: Levels = ANY,
         size: tuple[int, int] | None = None,
         games: int | None = None,
         effects: bool = True,
@@ -62,7 +64,7 @@ class App:
         """seats: one participant for each seat of the game; for a game of one seat, one, or two who race.
 
         seed: of the episodes; None: a random one.    size: of the window, pixels; None: fits the desktop.
-        games: close after so many games.    effects: glow, bevels and shadows.
+        levels: that are played.    games: close after so many games.    effects: glow, bevels and shadows.
         ready: if a person plays, begin with a page of rules and keys.
         clock, events: for tests; by default 60 ticks a second, and Pygame's events.
         Raises `UserError` if there is no display or the seats do not fit the game.
@@ -71,7 +73,7 @@ class App:
         self.game, self.seats, self.games, self._greet = game, with_distinct_names(game, seats), games, ready
         self.seed = secrets.randbelow(2**31) if seed is None else seed
         open_display()
-        self._loader = Loader(game, self.seats, self.seed)  # compiling begins now, beside all that follows
+        self._loader = Loader(game, self.seats, self.seed, levels)  # compiling begins now, beside all that follows
         self.screen = Screen(game, self.seats, effects)
         desktop = (pygame.display.get_desktop_sizes() or [(1280, 800)])[0]
         title = f"{game.heading}: {f' {between(game)} '.join(seat.name for seat in self.seats)}"

@@ -35,6 +35,7 @@ from agents.networks.action_choice import epsilon_greedy
 from agents.networks.network import Network
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame, trainable
+from games.engine.levels import ANY, Levels
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
@@ -103,9 +104,11 @@ class DQN(Learner):
         device: str = "cpu",
         threads: int = 1,
         group: ProcessGroup | None = None,
+        levels: Levels = ANY,
     ):
         plays_while_learning = threads > 1 and (group or ProcessGroup()).size == 1 and trainable(game).any_thread
-        super().__init__(game, settings, seed, opponents, device, threads // 2 if plays_while_learning else threads, group)
+        each = threads // 2 if plays_while_learning else threads
+        super().__init__(game, settings, seed, opponents, device, each, group, levels)
         self.target = self._make_network().to(self.device)
         self.target.load_state_dict(self.network.state_dict())
         for parameter in self.target.parameters():

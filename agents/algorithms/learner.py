@@ -19,6 +19,7 @@ from agents.networks.network import Network
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame, trainable
+from games.engine.levels import ANY, Levels
 
 WriteFile = Callable[[str, dict[str, Tensor]], None]  # keeps tensors under a file's name
 ReadFile = Callable[[str], dict[str, Tensor]]
@@ -45,8 +46,9 @@ class Learner:
         device: str = "cpu",
         threads: int = 1,
         group: ProcessGroup | None = None,
+        levels: Levels = ANY,
     ):
-        """opponents: see `agents.play.arena.GameArena`; empty in a game of one seat.
+        """opponents, levels: see `agents.play.arena.GameArena`; no opponents in a game of one seat.
 
         threads: each plays and learns a slice of every batch, and torch works on one thread in each: on few and shared
         cores that is faster than sharing out every single operation. Results depend on how many threads there are, not on
@@ -71,7 +73,7 @@ class Learner:
             self.network, settings, self.device, self.workers, self.group, self.terms_type
         )
         remark = self._check_memory(settings.n_envs * (game.players if None in opponents else 1))
-        arena = trainable(game).make_arena(settings.n_envs, rank_seed, opponents, settings, self.workers)
+        arena = trainable(game).make_arena(settings.n_envs, rank_seed, opponents, settings, self.workers, levels)
         self.collector = Collector(
             arena, self.network, settings.reward_scale, self.device, self.dtype, self.workers, self.group
         )

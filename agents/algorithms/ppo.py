@@ -29,6 +29,7 @@ from agents.networks.network import ActorCritic
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame
 from games.engine.constants import OUT_OF_TIME
+from games.engine.levels import ANY, Levels
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
@@ -135,8 +136,9 @@ class PPO(Learner):
         device: str = "cpu",
         threads: int = 1,
         group: ProcessGroup | None = None,
+        levels: Levels = ANY,
     ):
-        super().__init__(game, settings, seed, opponents, device, threads, group)
+        super().__init__(game, settings, seed, opponents, device, threads, group, levels)
         encoder, on_cpu = self.network.encoder, self.device.type == "cpu"
         self.micro_batch_size = encoder.micro_batch_size(self.dtype) if on_cpu else 2 * settings.batch_size
         self.loss_gradient = (ppo_loss_compiled if on_cpu else ppo_loss).loss_gradient

@@ -37,6 +37,8 @@ ADDED: dict[str, tuple[str, Any]] = {
     "epsilon": ("0.2.0", 0.0),
     # Since:
     "codes": ("0.2.0", 0),
+    "levels": ("0.2.0", "train"),
+    "levels_digest": ("0.2.0", ""),
 }
 
 KINDS = {

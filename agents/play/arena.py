@@ -8,6 +8,7 @@ from agents.core.settings import AgentSettings
 from agents.core.tensor_file import select_prefix
 from agents.play.seats import OPENING, Participant
 from games.engine.batch import EXTERNAL, Batch, Workers
+from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from games.engine.view import View, check_shapes
 
@@ -17,6 +18,7 @@ class GameArena:
 
     opponents: environment k has opponent k % len(opponents) for the whole run, and the learner's seat alternates over the
     environments of an opponent. An opponent None: both seats learn (self-play). An empty list: a game of one seat.
+    levels: those that they learn in.
     """
 
     def __init__(
@@ -27,10 +29,11 @@ class GameArena:
         opponents: list[Participant | None],
         settings: AgentSettings,
         workers: Workers,
+        levels: Levels = ANY,
     ):
         self.game, self.masked, self.remarks = game, game.has_legal, []
         opening = (0, OPENING[1]) if game.turns else (0, 0)  # else it would learn only positions of its own play
-        self.batch = Batch(game, num_envs, seed, opening=opening, threads=workers)
+        self.batch = Batch(game, num_envs, seed, opening=opening, levels=levels, threads=workers)
         rows, opponent_rows = [], [[] for _ in opponents]
         self.batch.bots[:] = EXTERNAL
         for env in range(num_envs):

@@ -19,6 +19,8 @@ from agents.play.seats import Participant
 from agents.play.table import play_games
 from agents.play.video import record_episode
 from games.engine.batch import EXTERNAL, Batch, Workers
+from games.engine.level_names import LevelChoice
+from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from games.engine.view import View, frame_shape
 
@@ -47,19 +49,27 @@ class TrainableGame(Protocol):
         """Actions [B], numbered from 0, as the game's own environment takes them: [B], or of several numbers each [B, …]."""
 
     def make_arena(
-        self, num_envs: int, seed: int, opponents: list[Participant | None], settings: AgentSettings, workers: Workers
+        self,
+        num_envs: int,
+        seed: int,
+        opponents: list[Participant | None],
+        settings: AgentSettings,
+        workers: Workers,
+        levels: Levels = ANY,
     ) -> VecGame:
         """Many copies of the game to learn in."""
 
     def play_games(
-        self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int, limits: MatchLimits
+        self, participants: list[Participant], games: int, seed: int, levels: LevelChoice, threads: int, limits: MatchLimits
     ) -> MatchResult:
         """Play games between participants, which have been checked; see `agents.play.match.play_match`."""
 
     def observations(self, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
         """The inputs of an exported graph but its memory, at each decision of an agent that plays all seats of its games."""
 
-    def record_episode(self, participants: list[Participant], seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+    def record_episode(
+        self, participants: list[Participant], seed: int, seconds: float, levels: Levels = ANY
+    ) -> tuple[list[np.ndarray], int]:
         """Pictures uint8 [H, W, 3] of the beginning of an episode, and their number per second. seconds: that it may take.
 
         `agents.play.video.NotDrawable` if there are none.
@@ -103,17 +113,25 @@ class NativeGame:
         return actions
 
     def make_arena(
-        self, num_envs: int, seed: int, opponents: list[Participant | None], settings: AgentSettings, workers: Workers
+        self,
+        num_envs: int,
+        seed: int,
+        opponents: list[Participant | None],
+        settings: AgentSettings,
+        workers: Workers,
+        levels: Levels = ANY,
     ) -> VecGame:
-        return GameArena(self.game, num_envs, seed, opponents, settings, workers)
+        return GameArena(self.game, num_envs, seed, opponents, settings, workers, levels)
 
     def play_games(
-        self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int, limits: MatchLimits
+        self, participants: list[Participant], games: int, seed: int, levels: LevelChoice, threads: int, limits: MatchLimits
     ) -> MatchResult:
         return play_games(self.game, participants, games, seed, levels, threads, limits)
 
-    def record_episode(self, participants: list[Participant], seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
-        return record_episode(self.game, participants, seed)
+    def record_episode(
+        self, participants: list[Participant], seed: int, seconds: float, levels: Levels = ANY
+    ) -> tuple[list[np.ndarray], int]:
+        return record_episode(self.game, participants, seed, levels)
 
     def close(self) -> None:
         pass

@@ -7,6 +7,7 @@ import numpy as np
 from agents.play.seats import Participant
 from games.core import TICKS_PER_SECOND
 from games.engine.batch import Batch
+from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 
 SECONDS = 6.0
@@ -31,12 +32,14 @@ def make_caption(participants: list[Participant]) -> Any:
     return Caption([participant.name for participant in participants], SIZE)
 
 
-def record_episode(game: Game, participants: list[Participant], seed: int) -> tuple[list[np.ndarray], int]:
+def record_episode(
+    game: Game, participants: list[Participant], seed: int, levels: Levels = ANY
+) -> tuple[list[np.ndarray], int]:
     """Play the first SECONDS seconds of a game; returns its pictures uint8 [H, SIZE, 3] and the frames per second.
 
     Names and score stand above the game in each picture.
     """
-    batch = Batch(game, 1, seed, bots=[participant.bot for participant in participants])
+    batch = Batch(game, 1, seed, bots=[participant.bot for participant in participants], levels=levels)
     agents = [(seat, participant.agent) for seat, participant in enumerate(participants)]
     players = [agent.player(batch, np.array([[0, seat]])) for seat, agent in agents if agent]
     painter, caption = make_painter(game), make_caption(participants)

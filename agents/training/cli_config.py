@@ -14,7 +14,7 @@ from agents.networks import custom
 from agents.play.agent import build_network, matching_weights
 from agents.play.trainable import AnyGame
 from agents.training import config as configs
-from agents.training import run_folder
+from agents.training import run_folder, run_levels
 from agents.training.config import Config, RunSettings
 from agents.training.moved_opponents import found_opponents
 from agents.training.run_folder import RunFolder
@@ -25,7 +25,9 @@ NO_RESUME = (
 )
 
 # Options that a run to go on with has answered already.
-KEPT = (*("algo", "trainer", "memory", "observation", "envs", "preset", "init_from", "freeze", "set", "name", "seed"),)
+KEPT = (
+    *("algo", "trainer", "memory", "observation", "envs", "preset", "init_from", "freeze", "set", "name", "seed", "levels"),
+)
 
 
 def resolve_options(options: argparse.Namespace) -> tuple[AnyGame, str, Any, RunSettings]:
@@ -64,6 +66,7 @@ def new_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGame, C
         label = run_folder.automatic_label(config.kind, config.learner.network)
         folder = run_folder.claim(options.runs, game, None, label, [config.seed])[config.seed]
     try:
+        run_levels.keep_bank(folder.path, game, config.run)
         configs.write_frame(folder.path, config)
     except BaseException:
         folder.abandon()
@@ -83,6 +86,7 @@ def new_config(options: argparse.Namespace) -> tuple[AnyGame, Config]:
     seed = 1 if options.seed is None else options.seed
     if not 0 <= seed < 1 << 31:
         raise UserError(f"--seed is from 0 to {(1 << 31) - 1}, not {seed}.")
+    run_levels.settle(game, settings, named="levels" in chosen_settings(options))
     device = configs.device_of(options.device or "auto")
     network = build_network(game, learner, algorithm)  # tells whether the settings go together, before there is a folder
     copied = list(matching_weights(options.init_from, network)[0]) if options.init_from else []
@@ -164,7 +168,7 @@ def chosen_settings(options: argparse.Namespace) -> dict[str, Any]:
         values[name] = value
     named = {
         "network": options.network[0] if options.network else None, "memory": options.memory,
-        "observation": options.observation, "n_envs": options.envs, "steps": options.steps,
+        "observation": options.observation, "n_envs": options.envs, "steps": options.steps, "levels": options.levels,
     }  # fmt: skip
     values |= {name: value for name, value in named.items() if value is not None}
     if values.get("observation") == "objects" and "network" not in values:

@@ -52,6 +52,8 @@ class RunSettings:
     final_games: int = 1000  # of the final one, of the best agent
     checkpoint_every: int = 0  # steps between checkpoints; 0: a twentieth of the run
     threads: int = 0  # that play and learn, each a slice of every batch; 0: as many as cores, at most 4; of each rank
+    levels: str = "train"  # that it learns in: train (any), train:1000 (the first ones), or a bank's file
+    levels_digest: str = ""  # SHA-256 of the bank, which the run's folder keeps
     gif: bool = True  # a short video of play at each evaluation, for TensorBoard
 
 
@@ -84,6 +86,7 @@ class Config:
 
 
 DEVICES = ("cpu", "cuda", "mps")
+NOT_CHOSEN = ("network_digest", "levels_digest")  # settings that follow from others
 
 WHY = {
     "ppo": "dqn has no policy, only what actions are worth, learned off policy",
@@ -108,8 +111,8 @@ def resolve(game: AnyGame, algorithm: str, chosen: dict[str, Any], preset: str |
             _refuse_foreign(name, algorithm, f" in {source}" if source else "")
             target = learner if hasattr(learner, name) else run
             kinds = {f.name: type(f.default) for f in fields(target)}
-            if name not in kinds or name == "network_digest":
-                names = [f.name for f in (*fields(learner), *fields(run)) if f.name != "network_digest"]
+            if name not in kinds or name in NOT_CHOSEN:
+                names = [f.name for f in (*fields(learner), *fields(run)) if f.name not in NOT_CHOSEN]
                 place = f" in {source}" if source else ""
                 raise UserError(f"There is no setting '{name}'{place}.\n{nearest(name, names)}")
             setattr(target, name, typed(name, value, kinds[name]))

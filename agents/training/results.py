@@ -26,6 +26,9 @@ class ResultsFile(msgspec.Struct):
     seconds: float
     time_limit: float | None
     out_of_time: bool
+    levels: schema.Name | None = None  # that it learned in, where they are listed
+    test_evaluation: dict[str, Any] | None = None  # `ScoreFile`; on held-out levels
+    test_levels: schema.Count | None = None  # their number
     mark: tuple[str, float] | None = None
     mark_score: float | None = None
     reached: bool | None = None
@@ -49,6 +52,8 @@ def read_results(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path} does not fit: its evaluation has {error}.") from error
     if score.games is None:
         raise UserError(f"{path} does not fit: its evaluation does not say of how many games.")
+    if found.test_evaluation is not None:
+        schema.check(path, found.test_evaluation, ScoreFile, "test_evaluation")
     if "mark" in final and None in (found.mark, found.mark_score, found.reached):
         raise UserError(f"{path} does not fit: it has a mark, and not whether that is reached.")
     return final

@@ -19,13 +19,14 @@ from agents.core.settings import TRAINERS
 from agents.core.shell import command_line
 from agents.participants import folder_of
 from agents.play.agent_info import read_run
+from agents.play.levels import BANK
 from agents.play.trainable import AnyGame
 from agents.training.run_checkpoint import CHECKPOINT, LOCK, lock_run
 from games.errors import UserError
 
 PARTS = ("checkpoints", "videos")  # folders in a run's folder
 # Files of a run that has not begun: nothing that was learned.
-BEFORE_BEGINNING = ("config.json", "command.txt", "system.json", "progress.jsonl", LOCK, CHECKPOINT)
+BEFORE_BEGINNING = ("config.json", "command.txt", "system.json", "progress.jsonl", BANK, LOCK, CHECKPOINT)
 EVENTS = "events.out.tfevents."  # begins the names of TensorBoard's files
 STEP_0 = "step-0000000000"  # the agent before it has learned, and its video
 

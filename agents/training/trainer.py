@@ -24,12 +24,12 @@ from agents.play.agent import Agent
 from agents.play.limits import NO_LIMITS, MatchLimits
 from agents.play.match import play_match
 from agents.play.policy import Policy
-from agents.play.result import first_score
+from agents.play.result import MatchResult, first_score
 from agents.play.seats import Participant
 from agents.play.table import TOGETHER
 from agents.play.trainable import AnyGame, trainable
 from agents.play.video import NotDrawable
-from agents.training import budget, run_checkpoint
+from agents.training import budget, run_checkpoint, run_levels
 from agents.training.config import ALGORITHMS, Config, opponents_of
 from agents.training.logs import Log, Silent, Terminal
 from agents.training.pace import Pace, slow_line
@@ -39,6 +39,7 @@ from agents.training.run_checkpoint import lock_run
 from agents.training.run_folder import make_parts
 from games import command
 from games.engine.constants import REWARDS
+from games.engine.levels import Levels
 from games.engine.loader import Game
 from games.errors import EnvironmentFailed, UserError
 
@@ -74,6 +75,7 @@ class Trainer:
         self.started = time.perf_counter() if started is None else started
         self.threads = config.run.threads or 1
         self.group.check_device(config.device)
+        self.levels = run_levels.training_levels(game, config, folder, self.group)
         self.learner = self._learner()
         self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
         self.collected = 0  # steps of the latest iteration
@@ -85,6 +87,7 @@ class Trainer:
         self.recent: list[float] = []
         self.first: tuple[float, float] | None = None  # when the first iteration of this sitting ended, and the progress then
         leads = self.group.rank == 0
+        self.tests, self.about_levels = run_levels.held_out_levels(game, self.levels) if leads else (None, "")
         self.lock = lock_run(folder, lock) if leads else None
         if resume and leads:
             tensor_file.sweep(folder)
@@ -115,7 +118,7 @@ class Trainer:
         config = self.config
         learner, _, _ = ALGORITHMS[config.algorithm]
         opponents = opponents_of(config.opponents, self.game, config.device)
-        made = learner(self.game, config.learner, config.seed, opponents, config.device, self.threads, self.group)
+        made = learner(self.game, config.learner, config.seed, opponents, config.device, self.threads, self.group, self.levels)
         if config.copied or config.freeze:
             made.set_trainable(config.copied, freeze=bool(config.freeze))
         if config.freeze and not config.copied:
@@ -328,10 +331,10 @@ class Trainer:
         seed = self.config.seed * 1_000_003 + self.learner.steps
         limit = self.config.time_limit or math.inf
         affordable = 0.4 * self._left() if last else budget.BETWEEN * limit
-        games = self._affordable(self.config.run.eval_games, affordable)
+        games = self._affordable(self.config.run.eval_games, affordable / self._kinds())
         self.patience, self.trained = max(self.trained, IDLE_SECONDS), 0.0
         limits = self._limits(affordable)
-        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads, limits=limits)
+        result = self._match(agent, games, seed, self.levels, limits)
         summary = result.summary()
         seconds = time.perf_counter() - began
         if self.learner.steps:  # the first one compiles
@@ -346,13 +349,19 @@ class Trainer:
         if self.learner.steps or not result.note:  # games that were cut before it has learned are no measure of it
             low = float(first_score(summary).interval[0])
             self.best = low if self.best is None else max(self.best, low)
-        self.log.scalars(self.learner.steps, _eval_numbers(summary, seconds))
+        numbers, tested = _eval_numbers(summary, seconds), None
+        if self.tests is not None:
+            tested = self._match(agent, games, seed, self.tests, limits).summary()
+            numbers |= run_levels.held_out_numbers(_eval_numbers(tested, seconds))
+        self.log.scalars(self.learner.steps, numbers)
         if self.config.run.gif:
             self._record_video(agent, seed)
         self.log.flush()
         self.evaluated = self.learner.steps
         self.terminal.evaluation = f"last evaluation: {verdict(summary)}"
         self.terminal.say(evaluation_line(self.learner.steps, summary))
+        if tested is not None:
+            self.terminal.say(f"{'held-out levels':>16}  {verdict(tested)}")
         self._tell_cut(result.note)
 
     def _left(self) -> float:
@@ -390,11 +399,20 @@ class Trainer:
     def _keep_time(self) -> None:
         """Where the time is limited, keep enough for the last evaluations, for a video and for another iteration."""
         if self.config.time_limit is not None and (self.iteration > 1 or self.wave is not None):  # the first one compiles
-            matches = [self.config.run.eval_games, *[self.config.run.final_games] * (1 + self._mark_is_apart())]
+            run, kinds = self.config.run, self._kinds()
+            matches = [*[run.eval_games] * kinds, *[run.final_games] * (kinds + self._mark_is_apart())]
             more = self.learner.seconds["iteration"] + (1.0 if self.config.run.gif else 0.0)
             limit = self.config.time_limit
             self.kept = budget.kept(matches, self._expected_wave(), limit)
             self.tail = min(self.kept + more, 0.5 * limit)
+
+    def _kinds(self) -> int:
+        """The number of sets of levels on which it is evaluated."""
+        return 1 if self.tests is None else 2
+
+    def _match(self, agent: Policy, games: int, seed: int, levels: Levels, limits: MatchLimits = NO_LIMITS) -> MatchResult:
+        """Games of an agent against the bot."""
+        return play_match(self.game, self._table(agent), games, seed, levels, threads=self.threads, limits=limits)
 
     def _table(self, agent: Policy) -> list[Participant]:
         learner = Participant("agent", agent=agent)
@@ -405,7 +423,7 @@ class Trainer:
             return
         seconds = VIDEO_SECONDS if self.config.time_limit is None else min(VIDEO_SECONDS, 0.05 * self.config.time_limit)
         try:
-            pictures, fps = trainable(self.game).record_episode(self._table(agent), seed, seconds)
+            pictures, fps = trainable(self.game).record_episode(self._table(agent), seed, seconds, self.levels)
         except NotDrawable as error:
             self.told.add("video")
             self.terminal.say(f"No videos of {error}")
@@ -430,13 +448,14 @@ class Trainer:
             self.evaluate(last=True)
         agent = self._best()
         seed = self.config.seed * 1_000_003 + 500_009  # games that no evaluation has seen
-        fraction = 0.5 if self._mark_is_apart() else 1.0
-        affordable = fraction * self._left()
+        affordable = self._left() / (self._kinds() + self._mark_is_apart())
         games = self._affordable(self.config.run.final_games, affordable)
         limits = self._limits(affordable)
-        result = play_match(self.game, self._table(agent), games, seed, threads=self.threads, limits=limits)
+        result = self._match(agent, games, seed, self.levels, limits)
+        tested = {} if self.tests is None else self._match(agent, games, seed, self.tests, limits).summary()
         self._tell_cut(result.note)
         summary = {**result.summary(), "seats": [self.agent_file, *result.seats[1:]]}
+        tested |= {"seats": summary["seats"]}
         agent.info.score = {**summary, "mark": list(self.game.mark)}
         agent.save(self.folder / self.agent_file)
         return {
@@ -445,6 +464,7 @@ class Trainer:
             "evaluations": len(list((self.folder / "checkpoints").glob("step-*"))),
             "steps": self.learner.steps,
             "evaluation": summary,
+            **run_levels.told(self.levels, self.tests, tested),
             "planned_games": self.config.run.final_games,
             **self._mark(agent, result.score, seed),
             "time_limit": self.config.time_limit,
@@ -470,7 +490,7 @@ class Trainer:
         if self._mark_is_apart():
             games = self._affordable(self.config.run.final_games, self._left())
             table = [Participant("agent", agent=agent), participant(against, self.game)]
-            score = play_match(self.game, table, games, seed + 1, threads=self.threads).score
+            score = play_match(self.game, table, games, seed + 1, self.levels, threads=self.threads).score
         return {"mark": [against, wanted], "mark_score": score, "reached": bool(score >= wanted)}
 
     # --- checkpoints ---
@@ -532,6 +552,9 @@ def summary_lines(final: dict[str, Any]) -> list[str]:
         lines.append(f"        {evaluation['games']} games instead of {final['planned_games']:,}{why}")
     if "note" in evaluation:
         lines.append(f"        {evaluation['note']}")
+    if "test_evaluation" in final:
+        lines.append(f"Tests:  {verdict(final['test_evaluation'])}")
+        lines.append(f"        on {final['test_levels']:,} levels that are held out; the line above is on {final['levels']}")
     if "mark" in final:
         against, wanted = final["mark"]
         rate = "win_rate" in evaluation

@@ -50,6 +50,7 @@ CHECKS: dict[str, Check] = {
         bots.fair,
         levels.levels,
         levels.solvable,
+        levels.round_trip,
         apis.gymnasium_env,
         apis.sb3_env,
         side_effects.quiet,

@@ -1,16 +1,17 @@
-"""Levels: each depends on its number alone, and each can be solved."""
+"""Levels: each depends on its number alone, each can be solved, and as data it is the same level."""
 
 import hashlib
 
 import numpy as np
 
 from games import core
-from games.check.compare import contents
+from games.check.compare import COMMON, as_bytes, changed, contents
 from games.check.definition import Failed, check
 from games.engine.batch import HELD_OUT
 from games.engine.loader import Game
 
 SOLVED = 10_000  # number of levels given to the solver
+AS_DATA = 200  # number of levels that are written into records and back
 
 
 def built(game: Game, numbers: np.ndarray, fill: int = 0) -> np.ndarray:
@@ -56,3 +57,56 @@ def solvable(game: Game) -> str:
     if unsolved:
         raise Failed(f"{len(unsolved)} of {len(numbers)} levels cannot be solved, level {unsolved[0]} the first")
     return f"{len(numbers):,} levels"
+
+
+@check("a level survives the way into its record and back", about="from_level", calls=("step",))
+def round_trip(game: Game) -> str:
+    if game.level is None:
+        return "no levels as data"
+    numbers = np.arange(AS_DATA)
+    levels = written(game, built(game, numbers), 0x00)
+    for name, again in zip(game.level.names or (), by_field(written(game, built(game, numbers), 0xAB)), strict=True):
+        if (as_bytes(levels[name], 1) != again).any():
+            raise Failed(f"to_level leaves {name} as it was: it must write each element of the record")
+    for fill in (0x00, 0xAB):  # beside what is written, the level before it shows
+        wanted, found = built(game, numbers, fill), read(game, levels, fill)
+        for k in range(AS_DATA):
+            differing = [name for name in changed(wanted[k], found[k]) if name not in COMMON]
+            if differing:
+                raise Failed(f"level {k}: {differing[0]} is not what build makes, written by to_level and read by from_level")
+        back = written(game, found, 0x00)
+        for name, after in zip(game.level.names or (), by_field(back), strict=True):
+            if (as_bytes(levels[name], 1) != after).any():
+                raise Failed(f"{name} of a level is another when from_level has read it and to_level has written it")
+    return f"{AS_DATA} levels"
+
+
+def by_field(records: np.ndarray) -> list[np.ndarray]:
+    """The bytes [N, …] of each field: what lies between fields does not count."""
+    return [as_bytes(records[name], 1) for name in records.dtype.names or ()]
+
+
+def written(game: Game, states: np.ndarray, fill: int) -> np.ndarray:
+    """The levels [N] that `to_level` writes into records filled with a byte; `Failed` if it changes a state."""
+    records, before = np.zeros(len(states), game.level), states.copy()
+    records.view(np.uint8)[:] = fill
+    for k in range(len(states)):
+        game.module.to_level(*(core.at(array, k) if core.PLAIN else array[k] for array in (states, records)))
+        if touched := changed(before[k], states[k]):
+            raise Failed(f"to_level changes {touched[0]} of the state: it may only write into the record")
+    return records
+
+
+def read(game: Game, levels: np.ndarray, fill: int) -> np.ndarray:
+    """The states [N], filled with a byte, into which `from_level` writes the levels, in another order than they were built in.
+
+    `Failed` if it changes a level.
+    """
+    states, given = np.zeros(len(levels), game.state), levels.copy()
+    states.view(np.uint8)[:] = fill
+    states["tick"], states["over"], states["level"], states["rng"] = 0, 0, np.arange(len(levels))[::-1], 1
+    for k in range(len(levels)):
+        game.module.from_level(*(core.at(array, k) if core.PLAIN else array[k] for array in (states, given)))
+    if given.tobytes() != levels.tobytes():
+        raise Failed("from_level changes the record: it may only write into the state")
+    return states

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from games import core
+from games.engine import levels as game_levels
 from games.engine import snapshot
 from games.engine.constants import EXTERNAL, HELD_OUT, LONGEST_DELAY, OUT_OF_TIME, OVER, RANDOM, RUNNING
+from games.engine.level_names import LevelChoice, levels_of
 from games.engine.loader import Game
 from games.errors import UserError
 
@@ -65,7 +67,7 @@ class Batch:
         frame_skip: Any = None,
         delay: Any = 0,
         opening: tuple[int, int] = (0, 0),
-        levels: int | Sequence[int] | np.ndarray | None = None,
+        levels: LevelChoice = None,
         env_ids: Sequence[int] | np.ndarray | None = None,
         threads: int | Workers = 1,
     ):
@@ -74,7 +76,8 @@ class Batch:
         frame_skip: ticks between a seat's decisions, broadcast to [N, P]; by default the game's. Games with `asks` ignore it.
         delay: ticks until a seat's decision takes effect, 0-60, broadcast to [N, P]. In games of turns always 0.
         opening: (min, max) number of ticks (plies, in a game of turns) at an episode's start in which all seats act at random.
-        levels: play the levels 0 … levels-1, or those listed; None: any below 1,000,000,000.
+        levels: a number: play the levels 0 … levels-1; a list of numbers; a structured array of the game's LEVEL (a bank); a
+            name or file, as `games.engine.level_names` knows them; None: any below 1,000,000,000.
         env_ids: numbers of the environments, 0 … N-1 by default; two with the same number play the same episodes.
         """
         if num_envs < 1:
@@ -93,12 +96,10 @@ class Batch:
             raise UserError(f"A delay is from 0 to {LONGEST_DELAY} ticks.")
         if self.frame_skip.min() < 1:
             raise UserError("A frame skip is one tick at least.")
-        if levels is None:
-            self.levels = np.zeros(0, np.int64)
-        else:
-            self.levels = np.arange(levels) if isinstance(levels, int) else np.asarray(levels, np.int64)
-            if not len(self.levels):
-                raise UserError("A batch needs one level at least.")
+        chosen = levels_of(game, levels)
+        self.levels = np.array(chosen.numbers)
+        self.bank = game_levels.bank_array(game, chosen)  # empty: `build` makes the levels
+        self._bank_id = (len(self.bank), game_levels.digest(self.bank)) if len(self.bank) else snapshot.NO_BANK
         self.env_ids = np.arange(num_envs) if env_ids is None else np.asarray(env_ids, np.int64)
         self.workers = threads if isinstance(threads, Workers) else Workers(threads)
 
@@ -150,7 +151,7 @@ class Batch:
         self._run(actions, self.game.max_ticks if max_ticks is None else max_ticks, begin=False)
 
     def _run(self, actions: np.ndarray, limit: int, begin: bool) -> None:
-        games = (self.states, self.slots, self.env_ids, np.uint64(self.seed), self.levels)
+        games = (self.states, self.slots, self.env_ids, np.uint64(self.seed), self.levels, self.bank)
         out = (self.rewards, self.end, self.final, self.returns, self.ticks)
         step = self.kernel.step_slice
         self.workers.run(self.num_envs, lambda lo, hi, k: step(lo, hi, *games, limit, begin, actions, *out))
@@ -159,14 +160,14 @@ class Batch:
 
     def snapshot(self) -> bytes:
         """The whole state of the batch as bytes: after `restore`, in any process, it continues identically."""
-        return snapshot.pack(self.game, self.seed, self.arrays())
+        return snapshot.pack(self.game, self.seed, self.arrays(), self._bank_id)
 
     def restore(self, data: bytes) -> None:
-        """Continue from a snapshot of a batch of the same game, size and number of levels.
+        """Continue from a snapshot of a batch of the same game, size and number of levels, and of the same bank.
 
         `UserError`, with nothing changed, for one of another batch, or with values that no batch comes to.
         """
-        self.seed, arrays = snapshot.unpack(self.game, self.arrays(), data)
+        self.seed, arrays = snapshot.unpack(self.game, self.arrays(), data, self._bank_id)
         for name, array in self.arrays().items():
             array[...] = arrays[name]
 

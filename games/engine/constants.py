@@ -11,6 +11,7 @@ NOTHING = -2  # an empty place in the ring
 NO_ACTION = -1  # the action of a seat that does nothing, in games with `asks`
 LONGEST_DELAY = 60  # ticks until a decision takes effect, at most
 HELD_OUT = 1_000_000_000  # levels from this number on are for tests
+LEVEL_STREAM = 0x5DEECE66D5DEECE6  # with a level's number it seeds the random stream that makes the level
 
 # How the rewards of two seats are related, the first by default, and the word between the names of those who sit in them.
 REWARDS = {"zero-sum": "against", "shared": "with", "own": "beside"}

@@ -27,10 +27,11 @@ from games.errors import UserError
 FUNCTIONS = {
     "build": ("s",), "reset": ("s",), "step": ("s", "actions", "rewards"), "draw": ("s", "f", "seat"),
     "bot": ("s", "seat", "skill"), "asks": ("s", "seat"), "legal": ("s", "seat", "mask"), "solvable": ("s",),
-    "hud": ("s", "people"), "valid": ("s",),
+    "hud": ("s", "people"), "valid": ("s",), "from_level": ("s", "level"), "to_level": ("s", "level"),
 }  # fmt: skip
 NEVER_COMPILED = ("hud",)
 MAY_LACK = {"hud": 1}  # how many of the last parameters a function may leave out
+OF_LEVELS = ("LEVEL", "from_level", "to_level")  # names that go together: a level as data
 RANDOM_MODULES = ("random", "numpy.random")  # generators other than the state's random stream
 # Methods that change a list, a dict, a set or an array.
 CHANGING = {"append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "add", "update", "setdefault", "fill"}
@@ -139,6 +140,7 @@ def check_values(module: types.ModuleType, shown: str, tree: ast.Module | None =
     _check_world(module, fail)
     _check_rewards(module, fail)
     _check_state(module, fail)
+    _check_level(module, fail)
     _check_actions(module, fail)
     _check_training(module, fail)
 
@@ -178,15 +180,37 @@ def _check_state(module: types.ModuleType, fail: Any) -> None:
     state = module.STATE
     if not isinstance(state, np.dtype) or list(state.names or ())[: len(core.COMMON)] != [name for name, _ in core.COMMON]:
         raise fail("STATE must begin with *COMMON.")
-    kinds = [state[name].base for name in state.names or ()]
-    for name, kind in zip(state.names or (), kinds, strict=True):
+    _check_fields("STATE", state, fail)
+
+
+def _check_level(module: types.ModuleType, fail: Any) -> None:
+    """LEVEL, from_level and to_level: all or none, and only beside `build`."""
+    missing = [name for name in OF_LEVELS if not hasattr(module, name)]
+    if len(missing) == len(OF_LEVELS):
+        return
+    if missing:
+        there = next(name for name in OF_LEVELS if name not in missing)
+        raise fail(
+            f"{missing[0]} is missing: {', '.join(OF_LEVELS[:-1])} and {OF_LEVELS[-1]} go together, and {there} is there."
+        )
+    if not hasattr(module, "build"):
+        raise fail("LEVEL needs the function build, which makes the level where none is given.")
+    if not isinstance(module.LEVEL, np.dtype) or not module.LEVEL.names:
+        raise fail('LEVEL must be a NumPy dtype with fields, as np.dtype([("wall", "u1", (11, 11))]).')
+    _check_fields("LEVEL", module.LEVEL, fail)
+
+
+def _check_fields(what: str, record: np.dtype, fail: Any) -> None:
+    """The fields of a record are numbers, or arrays of numbers, that compiled and plain Python treat alike."""
+    kinds = [record[name].base for name in record.names or ()]
+    for name, kind in zip(record.names or (), kinds, strict=True):
         if kind == np.dtype("f4"):
-            raise fail(f"STATE's field {name!r} is an f4 field; use f8, so that compiled and plain Python agree.")
+            raise fail(f"{what}'s field {name!r} is an f4 field; use f8, so that compiled and plain Python agree.")
         if kind.kind == "b":
-            raise fail(f"STATE's field {name!r} is a boolean field; use u1.")
+            raise fail(f"{what}'s field {name!r} is a boolean field; use u1.")
         if kind.kind not in "iuf":
-            what = {"U": "text", "S": "text", "O": "Python objects"}.get(kind.kind, "no numbers")
-            raise fail(f"STATE's field {name!r} holds {what}; a field is a number or an array of numbers: i4, i8, u1 or f8.")
+            holds = {"U": "text", "S": "text", "O": "Python objects"}.get(kind.kind, "no numbers")
+            raise fail(f"{what}'s field {name!r} holds {holds}; a field is a number or an array of numbers: i4, i8, u1 or f8.")
 
 
 def _check_actions(module: types.ModuleType, fail: Any) -> None:

@@ -8,14 +8,26 @@ import numpy as np
 
 from games.core import GOLDEN, WORLD, at, engine_jit, fraction, mix, u64
 from games.engine import raster
-from games.engine.constants import EXTERNAL, HELD_OUT, LONGEST_DELAY, NO_ACTION, NOTHING, OUT_OF_TIME, OVER, RING, RUNNING
+from games.engine.constants import (
+    EXTERNAL,
+    HELD_OUT,
+    LEVEL_STREAM,
+    LONGEST_DELAY,
+    NO_ACTION,
+    NOTHING,
+    OUT_OF_TIME,
+    OVER,
+    RING,
+    RUNNING,
+)
 
 # Set by the loader before this file runs; declared here for the reader and the type checker.
 GAME: dict
 step, reset, build, draw, legal, asks, bot = (GAME[name] for name in ("step", "reset", "build", "draw", "legal", "asks", "bot"))
-valid = GAME["valid"]
+valid, from_level, to_level, solvable = (GAME[name] for name in ("valid", "from_level", "to_level", "solvable"))
 HAS_ASKS: bool = GAME["HAS_ASKS"]  # seats decide when `asks` returns True, and a decision lasts one tick
 HAS_BUILD: bool = GAME["HAS_BUILD"]
+HAS_LEVEL: bool = GAME["HAS_LEVEL"]  # levels may come from a bank
 PLAYERS: int = GAME["PLAYERS"]
 NUM_ACTIONS: int = GAME["NUM_ACTIONS"]
 MAX_TICKS: int = GAME["MAX_TICKS"]
@@ -52,7 +64,18 @@ SLOT = np.dtype([
 
 
 @engine_jit
-def start_episode(s, slot, env_id, seed, levels):
+def make_level(s, bank):
+    """Write level `s.level` into the state: that of the bank, or, where the bank is empty, what `build` makes."""
+    if HAS_BUILD:
+        s.rng = mix(u64(s.level) ^ LEVEL_STREAM)
+        if HAS_LEVEL and len(bank):
+            from_level(s, at(bank, s.level))
+        else:
+            build(s)
+
+
+@engine_jit
+def start_episode(s, slot, env_id, seed, levels, bank):
     """Set the level, random stream and state of episode `slot.episode` of environment `env_id`."""
     source = mix(mix(mix(seed) ^ u64(env_id)) ^ u64(slot.episode))
     if len(levels):
@@ -61,9 +84,7 @@ def start_episode(s, slot, env_id, seed, levels):
         s.level = int(mix(source ^ 1) % u64(HELD_OUT))
     s.tick = 0
     s.over = 0
-    if HAS_BUILD:
-        s.rng = mix(u64(s.level) ^ 0x5DEECE66D5DEECE6)
-        build(s)
+    make_level(s, bank)
     s.rng = source
     reset(s)
     slot.opening = slot.opening_min + int(mix(source ^ 2) % u64(slot.opening_max - slot.opening_min + 1))
@@ -172,7 +193,7 @@ def end_of(s):
 
 @engine_jit(cache=True)
 def step_slice(
-    lo, hi, states, slots, env_ids, seed, levels, limit, begin, actions, rewards, end, final, returns, ticks
+    lo, hi, states, slots, env_ids, seed, levels, bank, limit, begin, actions, rewards, end, final, returns, ticks
 ):  # fmt: skip
     """Advance each environment by one decision, or by `limit` ticks if that comes first (`Batch.step`).
 
@@ -191,7 +212,7 @@ def step_slice(
         left, patience = limit, PATIENCE
         while True:
             if fresh:
-                start_episode(s, slot, env_ids[i], seed, levels)
+                start_episode(s, slot, env_ids[i], seed, levels, bank)
                 fresh = False
                 if patience == 0:
                     break
@@ -241,6 +262,33 @@ def valid_slice(lo, hi, states, out):
     """1 for each state that the game calls valid, 0 for others, uint8 [N]."""
     for i in range(lo, hi):
         out[i] = 1 if valid(at(states, i)) else 0
+
+
+# --- levels (`games.engine.levels`) ---------------------------------------------------------------------------------
+
+
+@engine_jit(cache=True)
+def build_slice(lo, hi, states, bank, begin):
+    """Make the level whose number is in each state; `begin`: and an episode in it."""
+    for i in range(lo, hi):
+        s = at(states, i)
+        make_level(s, bank)
+        if begin:
+            reset(s)
+
+
+@engine_jit(cache=True)
+def to_level_slice(lo, hi, states, out):
+    """Write each state's level into a record of LEVEL."""
+    for i in range(lo, hi):
+        to_level(at(states, i), at(out, i))
+
+
+@engine_jit(cache=True)
+def solvable_slice(lo, hi, states, out):
+    """1 for each state whose level can be solved, 0 for others, uint8 [N]."""
+    for i in range(lo, hi):
+        out[i] = 1 if solvable(at(states, i)) else 0
 
 
 # --- observations ---------------------------------------------------------------------------------------------------

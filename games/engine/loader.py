@@ -46,6 +46,11 @@ def _no_build(s):
 
 
 @core.jit
+def _no_level(s, level):
+    pass
+
+
+@core.jit
 def _all_legal(s, seat, mask):
     pass
 
@@ -82,6 +87,7 @@ class Game:
     turns: bool
     version: int
     state: np.dtype
+    level: np.dtype | None  # a level as data; None: levels are numbers alone
     mirror: tuple[tuple[str, str], ...] | None  # None: every seat sees the world as it is
     shapes: int
     grid: tuple[int, int] | None
@@ -303,6 +309,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         turns=bool(get("TURNS", False)),
         version=get("VERSION"),
         state=get("STATE"),
+        level=get("LEVEL", None),
         mirror=None if mirror is None else tuple(mirror),
         shapes=get("SHAPES", 64),
         grid=get("GRID", None),
@@ -320,8 +327,11 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
 def _functions(module: types.ModuleType, shown: str) -> dict[str, Any]:
     """The functions that the kernel calls, with defaults for those the file leaves out."""
     functions = {name: getattr(module, name) for name in ("reset", "step", "draw", "bot")}
-    for name, default in (("build", _no_build), ("legal", _all_legal), ("asks", _always), ("valid", _all_valid)):
-        functions[name] = getattr(module, name, default)
+    defaults = {
+        "build": _no_build, "from_level": _no_level, "to_level": _no_level, "solvable": _all_valid,
+        "legal": _all_legal, "asks": _always, "valid": _all_valid,
+    }  # fmt: skip
+    functions |= {name: getattr(module, name, default) for name, default in defaults.items()}
     for name, function in functions.items():
         if not core.PLAIN and not isinstance(function, numba.core.dispatcher.Dispatcher):
             raise contract.contract_error(shown, f"the function {name} lacks its @jit.")
@@ -373,6 +383,7 @@ def _load_kernel(game: Game) -> types.ModuleType:
         **game.functions,
         "HAS_ASKS": game.has_asks,
         "HAS_BUILD": game.has_build,
+        "HAS_LEVEL": game.level is not None,
         "PLAYERS": game.players,
         "NUM_ACTIONS": game.num_actions,
         "MAX_TICKS": game.max_ticks,

@@ -17,15 +17,17 @@ MAGIC = b"SPARBAT1"  # the first bytes of a snapshot
 MOST = 1 << 62  # of 64-bit counters
 LONG = 1 << 30  # of 32-bit counters: sums of two still fit
 Arrays = dict[str, np.ndarray]  # `Batch.arrays`
+Bank = tuple[int, str]  # of a batch: the number of its levels, and their digest
+NO_BANK = (0, "")
 
 
-def pack(game: Game, seed: int, arrays: Arrays) -> bytes:
-    """A batch's seed and arrays as bytes."""
-    header = json.dumps({**_about(game, arrays), "seed": seed}).encode()
+def pack(game: Game, seed: int, arrays: Arrays, bank: Bank = NO_BANK) -> bytes:
+    """A batch's seed and arrays as bytes. Of its bank of levels, which it does not change, only the digest."""
+    header = json.dumps({**_about(game, arrays), **({"bank": bank[1]} if bank[0] else {}), "seed": seed}).encode()
     return MAGIC + len(header).to_bytes(4, "little") + header + b"".join(array.tobytes() for array in arrays.values())
 
 
-def unpack(game: Game, current: Arrays, data: bytes) -> tuple[int, Arrays]:
+def unpack(game: Game, current: Arrays, data: bytes, bank: Bank = NO_BANK) -> tuple[int, Arrays]:
     """The seed and the arrays of a snapshot of a batch whose arrays are like `current`; `UserError` for anything else."""
     if data[: len(MAGIC)] != MAGIC:
         raise UserError("This is not a snapshot of a batch.")
@@ -39,6 +41,8 @@ def unpack(game: Game, current: Arrays, data: bytes) -> tuple[int, Arrays]:
     for key, value in _about(game, current).items():
         if header.get(key) != value:
             raise UserError(f"The snapshot's {key} is {str(header.get(key))[:40]}, this batch's is {value}.")
+    if header.get("bank", "") != bank[1]:
+        raise UserError("The snapshot is of a batch with another bank of levels.\nMake the batch with the bank of then.")
     if type(seed) is not int or not 0 <= seed < 1 << 64:
         raise UserError(f"The snapshot is damaged: its seed is {str(seed)[:40]}.")
     if len(data) - end != sum(array.nbytes for array in current.values()):
@@ -47,7 +51,7 @@ def unpack(game: Game, current: Arrays, data: bytes) -> tuple[int, Arrays]:
     for name, array in current.items():
         arrays[name] = np.frombuffer(data, array.dtype, array.size, end).reshape(array.shape)
         end += array.nbytes
-    check(game, arrays)
+    check(game, arrays, bank[0])
     return seed, arrays
 
 
@@ -65,8 +69,8 @@ def _about(game: Game, arrays: Arrays) -> dict[str, Any]:
 # --- what a batch can hold --------------------------------------------------------------------------------------------
 
 
-def check(game: Game, arrays: Arrays) -> None:
-    """`UserError` for arrays that no batch of the game ever holds."""
+def check(game: Game, arrays: Arrays, in_bank: int = 0) -> None:
+    """`UserError` for arrays that no batch of the game ever holds. in_bank: levels of its bank; 0: it has none."""
     ended = arrays["end"] != RUNNING
     check_states(game, arrays["states"], {"tick": (0, game.max_ticks - 1), "over": (0, 0)})
     final = arrays["final"]
@@ -74,7 +78,9 @@ def check(game: Game, arrays: Arrays) -> None:
     check_states(game, final[written], {"tick": (0, game.max_ticks), "over": (0, 1)})
     check_slots(game, arrays["slots"])
     _check_bounds(
-        "the batch", arrays, {"end": (RUNNING, OUT_OF_TIME), "ticks": (0, game.max_ticks), "levels": (0, (1 << 31) - 1)}
+        "the batch",
+        arrays,
+        {"end": (RUNNING, OUT_OF_TIME), "ticks": (0, game.max_ticks), "levels": (0, (in_bank or 1 << 31) - 1)},
     )
     for name in ("rewards", "returns"):
         _check_finite("the batch", name, arrays[name])

@@ -21,6 +21,7 @@ from gymnasium.utils import seeding
 
 import games
 from games.engine.batch import OUT_OF_TIME, OVER, RUNNING, Batch
+from games.engine.level_names import LevelChoice
 from games.engine.loader import Game
 from games.engine.view import View
 from games.envs.seat_env import (
@@ -74,7 +75,7 @@ class SparringParallelEnv(CloneState, ParallelEnv[str, np.ndarray, int]):
         observation: str = "pixels",
         size: int = 84,
         stack: int = 4,
-        levels: Any = None,
+        levels: LevelChoice = None,
         delay: int = 0,
         frame_skip: int | None = None,
         **unknown: Any,

@@ -16,6 +16,7 @@ from gymnasium import spaces
 import games
 from games.core import TICKS_PER_SECOND, mix
 from games.engine.batch import EXTERNAL, RANDOM, RUNNING, Batch
+from games.engine.level_names import LevelChoice
 from games.engine.loader import Game
 from games.engine.players import SeatPlayer, bot_skill
 from games.engine.view import View
@@ -38,7 +39,7 @@ class Settings(TypedDict, total=False):
     observation: str  # "pixels", "planes", "objects"
     size: int  # of pixels and planes, 8 to 256
     stack: int  # newest frames, oldest first, 1 to 16
-    levels: Any  # the number of training levels, or a list of levels; None: any
+    levels: LevelChoice  # "train:1000", "test", a bank or its file (`games.engine.level_names`); a number, a list; None: any
     delay: int  # ticks until the seat's actions take effect
     frame_skip: int | None  # ticks between its decisions; None: the game's
     threads: int  # threads that advance a batch
@@ -63,7 +64,7 @@ class SeatEnv:
         observation: str = "pixels",
         size: int = 84,
         stack: int = 4,
-        levels: Any = None,
+        levels: LevelChoice = None,
         delay: int = 0,
         frame_skip: int | None = None,
         threads: int = 1,

@@ -155,7 +155,8 @@ def board(folder: Path) -> dict[str, list]:
 def results(folder: Path) -> dict:
     """results.json without what the clock says and the folder's name."""
     found = json.loads((folder / RESULTS).read_text())
-    found["evaluation"].pop("steps_per_second")
+    for evaluation in ("evaluation", "test_evaluation"):
+        found.get(evaluation, {}).pop("steps_per_second", None)
     return {name: value for name, value in found.items() if name not in ("seconds", "agent")}
 
 

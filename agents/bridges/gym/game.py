@@ -24,6 +24,7 @@ from agents.play.policy import Policy
 from agents.play.result import MatchResult
 from agents.play.seats import Participant
 from games.engine.batch import Workers
+from games.engine.levels import ANY, Levels
 from games.errors import UserError
 
 # --- recipes --------------------------------------------------------------------------------------------------------
@@ -159,7 +160,13 @@ class GymGame(GymEnvironment):
         return self.actions.batch_to_env(actions)
 
     def make_arena(
-        self, num_envs: int, seed: int, opponents: list[Participant | None], settings: AgentSettings, workers: Workers
+        self,
+        num_envs: int,
+        seed: int,
+        opponents: list[Participant | None],
+        settings: AgentSettings,
+        workers: Workers,
+        levels: Levels = ANY,
     ) -> GymArena:
         return GymArena(self, num_envs, seed, settings)
 
@@ -171,7 +178,9 @@ class GymGame(GymEnvironment):
     def observations(self, agent: Policy, games: int, decisions: int) -> Iterator[dict[str, np.ndarray]]:
         return evaluation.observations(self, agent, games, decisions)
 
-    def record_episode(self, participants: list[Participant], seed: int, seconds: float) -> tuple[list[np.ndarray], int]:
+    def record_episode(
+        self, participants: list[Participant], seed: int, seconds: float, levels: Levels = ANY
+    ) -> tuple[list[np.ndarray], int]:
         return evaluation.record_video(self, participants[0], seed, seconds)
 
 

@@ -23,6 +23,7 @@ from agents.play.seats import OPENING
 from agents.training.config import Config
 from agents.training.sb3.networks import optimizer_settings, policy_settings
 from agents.training.sb3.settings import arguments, class_name, learner_class
+from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from games.engine.players import bot_skill
 
@@ -66,13 +67,13 @@ class Watch(BaseCallback):
         return True
 
 
-def environments(game: Game, config: Config, threads: int) -> SparringVecEnv:
+def environments(game: Game, config: Config, threads: int, levels: Levels = ANY) -> SparringVecEnv:
     """The environments of a run, the opponents shared evenly over them and the learner's seat in turn."""
     settings, names = config.learner, config.opponents
     seats: dict[str, Any] = {"seat": "any", "opponent": names[0]} if game.players == 2 else {}
     envs = SparringVecEnv(
         game, settings.n_envs, reward_scale=settings.reward_scale, observation=settings.observation, size=settings.size,
-        stack=settings.stack, delay=0 if game.turns else settings.delay, threads=threads, **seats,
+        stack=settings.stack, delay=0 if game.turns else settings.delay, threads=threads, levels=levels, **seats,
     )  # fmt: skip
     if game.turns:  # as ours: they would know few positions but their own
         envs.batch.slots["opening_min"], envs.batch.slots["opening_max"] = 0, OPENING[1]
@@ -86,10 +87,10 @@ def environments(game: Game, config: Config, threads: int) -> SparringVecEnv:
 class Sb3Learner:
     """A learner of Stable-Baselines3 in our environments, with the attributes of `Learner` that a trainer reads."""
 
-    def __init__(self, game: Game, config: Config, threads: int):
+    def __init__(self, game: Game, config: Config, threads: int, levels: Levels = ANY):
         torch.set_num_threads(threads)
         self.game, self.algorithm, self.settings = game, config.algorithm, config.learner
-        self.arena = environments(game, config, threads)
+        self.arena = environments(game, config, threads, levels)
         self.steps = 0
         self.largest_reward = 0.0  # not measured
         self.returns: list[float] = []

@@ -34,7 +34,7 @@ ELSEWHERE = {
     "observation", "size", "stack", "delay", "n_envs", "reward_scale",
     "network", "hidden", "channels", "patch", "memory", "memory_size", "memory_layers",
     "optimizer", "optimizer_eps", "momentum", "weight_decay", "learning_rate", "schedule", "warmup",
-    "steps", "eval_every", "eval_games", "final_games", "threads", "gif",
+    "steps", "eval_every", "eval_games", "final_games", "threads", "gif", "levels",
 }  # fmt: skip
 
 # What it does in one way only.

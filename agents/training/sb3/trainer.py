@@ -17,7 +17,7 @@ class Sb3Trainer(Trainer):
 
     def _learner(self) -> Any:
         assert isinstance(self.game, Game)  # `settings.fit` refuses others
-        return Sb3Learner(self.game, self.config, self.threads)
+        return Sb3Learner(self.game, self.config, self.threads, self.levels)
 
     def _best(self) -> Sb3Agent:
         weights, steps = weights_of(self.folder / self.agent_file, self.config.device)

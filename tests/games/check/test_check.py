@@ -209,6 +209,31 @@ MUTANTS = {
         ("uniform(s) < 0.5", "uniform(s) < 0.1"),
         ("    s.gate[int(16.0 * uniform(s))] = 1\n", ""),
     ),
+    "a record half written": (
+        "round_trip",
+        "to_level leaves gate as",
+        ("level.gate[:] = s.gate", "level.gate[:8] = s.gate[:8]"),
+    ),
+    "a gate is lost": (
+        "round_trip",
+        "gate is not what build makes",
+        ("s.gate[:] = level.gate", "s.gate[:15] = level.gate[:15]"),
+    ),
+    "a level that depends on its number": (
+        "round_trip",
+        "gate is not what build makes",
+        ("s.gate[:] = level.gate", "s.gate[:] = level.gate\n    s.gate[0] = s.level % 2"),
+    ),
+    "writing changes the state": (
+        "round_trip",
+        "changes gate of",
+        ("level.gate[:] = s.gate", "level.gate[:] = s.gate\n    s.gate[:] = 1"),
+    ),
+    "reading changes the record": (
+        "round_trip",
+        "changes the record",
+        ("s.gate[:] = level.gate", "s.gate[:] = level.gate\n    level.gate[:] = 1"),
+    ),
     "reset of chance": ("gymnasium_env", "on pixels", HIDDEN, ("20.0 * uniform(s)", "20.0 * core.np.random.random()")),
     "rewards are no numbers": ("sb3_env", "on pixels", after(STEP, "rewards[0] += 0.0 / (s.tick - s.tick)")),
 }
@@ -297,7 +322,7 @@ EVERY = {**MUTANTS, **TURNS, **SECRETS, **FOG}
 SOURCES = [(TURNS, "passes"), (SECRETS, "morra"), (FOG, "fog")]  # of those that are not mutants of `race.py`
 
 
-CHEAP = ("contract", "source", "quiet", "impossible", "levels", "solvable")  # checks that need no compiled kernel
+CHEAP = ("contract", "source", "quiet", "impossible", "levels", "solvable", "round_trip")  # checks that need no compiled kernel
 
 
 def mutants():
@@ -381,7 +406,7 @@ def test_the_command_prints_one_line_a_check_and_exits_by_what_it_found(tmp_path
     assert "KEYS names the key 'lefft', which Pygame does not know. Did you mean 'left'?" in done.stdout
     (tmp_path / "race.py").write_text(RACE.replace("SPEED * move", "SPEED * (0.5, move)"), encoding="utf-8")
     done = run(tmp_path / "race.py")
-    assert done.stdout.endswith("\n2 checks hold, 1 failed; 24 were not tried.\n")
+    assert done.stdout.endswith("\n2 checks hold, 1 failed; 25 were not tried.\n")
     assert "line 53, step: TypeError: can't multiply sequence" in done.stdout
     assert "  not tried  begins, frames, picture, seats, " in done.stdout
     assert ": step must be mended first\n" in done.stdout
