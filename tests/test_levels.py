@@ -215,10 +215,11 @@ def test_the_command_writes_a_bank_and_converts_it(maze, bank, tmp_path, capsys)
         ([str(MAZE), "train", "--out", "x.npy"], "Say how many: train:1000"),
         ([str(MAZE), "train:5", "--out", "x.txt"], "A bank is a file .npy"),
         (["pong", "train:5", "--out", "x.npy"], "Pong has no levels to choose"),
-        (["tests/toys/maze_chase.py", "train:5", "--out", "x.npy"], "Maze Chase has no levels from a bank"),
+        ([str(MAZE.parent / "maze_chase.py"), "train:5", "--out", "x.npy"], "Maze Chase has no levels from a bank"),
     ],
 )
-def test_what_cannot_be_written_is_told(words, says, capsys):
+def test_what_cannot_be_written_is_told(words, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert games.levels.main(words) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ") and says in said

@@ -112,10 +112,10 @@ def test_plain_python_reads_levels_as_compiled_code_does(maze, bank):
         "g = games.load(sys.argv[1]); bank = np.frombuffer(bytes.fromhex(sys.argv[2]), g.level);"
         "print(Batch(g, 5, 2, levels=bank).states.tobytes().hex())"
     )
-    command = [sys.executable, "-c", program, str(maze.path), bank[:4].tobytes().hex()]
+    command = [sys.executable, "-c", program, str(maze.path), bank[4:8].tobytes().hex()]
     env = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
     said = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
-    assert said.strip() == Batch(maze, 5, 2, levels=bank[:4]).states.tobytes().hex()
+    assert said.strip() == Batch(maze, 5, 2, levels=bank[4:8]).states.tobytes().hex()
 
 
 def test_levels_of_another_game_or_beyond_their_bank_are_refused(maze, bank, toy):
@@ -340,6 +340,7 @@ def test_levels_written_by_hand_are_read_or_told_with_their_number(maze, bank, t
     assert "level 2: door must be an array of shape (2,), of whole numbers" in told(2, door=[[1], [2, 3]])
     assert "level 0: door must be an array of shape (2,), of whole numbers" in told(0, door=[1, 2.5])
     assert "level 0: wall must be from 0 to 255" in told(0, wall=[[256] * 7] * 7)
+    assert "level 0: wall must be from 0 to 255" in told(0, wall=[[-1] * 7] * 7)
     assert "level 0: key must be from -2147483648" in told(0, key=[1 << 40, 1])
     assert "must be an array" in told(0, key=[1 << 70, 1])
     assert "lacks the field 'goal'" in refused(
