@@ -106,7 +106,7 @@ def headless(options: argparse.Namespace) -> int:
     from agents.bridges.game_loader import load_game
     from agents.participants import loaded
     from agents.play.match import play_match
-    from agents.training.trainer import verdict
+    from agents.training.report import verdict
 
     game = load_game(options.game)
     names = seats_of(options, game)

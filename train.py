@@ -272,7 +272,7 @@ def tell_results(options: argparse.Namespace, final: dict, run) -> None:
     """Print a run's results, and how to play against its agent."""
     from agents.core.shell import command_line
     from agents.training import cli_config
-    from agents.training.trainer import summary_lines
+    from agents.training.report import summary_lines
 
     who = options.game if not run.game.shipped else run.game.name
     seats = [run.folder, "--headless"] if is_gym(who) else ["human", run.folder]

@@ -22,8 +22,8 @@ import train
 from agents.core import tensor_file
 from agents.training import cli_config
 from agents.training.logs import Terminal
+from agents.training.report import evaluation_line, summary_lines
 from agents.training.run_checkpoint import CHECKPOINT
-from agents.training.trainer import evaluation_line, summary_lines
 from tests import resealed
 
 ROOT = Path(__file__).parents[1]

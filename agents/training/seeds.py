@@ -213,7 +213,7 @@ def of_seeds(program: Path, options: dict[str, Any], folders: "dict[int, RunFold
 
 def line(job: Job) -> str:
     """One run in a line."""
-    from agents.training.trainer import verdict
+    from agents.training.report import verdict
 
     if not job.final:
         return f"seed {job.seed}:  failed"

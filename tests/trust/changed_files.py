@@ -11,9 +11,10 @@ from agents.play.agent import Agent
 from agents.play.agent_info import in_words, peek, read_run
 from agents.training import learning_curves
 from agents.training.config import read_config
+from agents.training.report import summary_lines
 from agents.training.results import read_results
 from agents.training.run_checkpoint import CHECKPOINT, CheckpointFile
-from agents.training.trainer import finished, summary_lines
+from agents.training.trainer import finished
 from tests import resealed
 
 RUN = Path(__file__).parents[1] / "written_before" / "0.1.0" / "pong" / "dqn"

@@ -18,7 +18,7 @@ from agents.algorithms.ppo import PPOSettings
 from agents.algorithms.settings import applicable, unusual
 from agents.training import event_file
 from agents.training.logs import Log, Terminal, encode_gif
-from agents.training.trainer import _eval_numbers
+from agents.training.report import eval_numbers
 from games.engine.batch import Batch
 from games.errors import UserError
 from games.render.renderer import Painter
@@ -137,7 +137,7 @@ def test_a_mean_and_its_interval_are_one_chart(tmp_path):
         {"games": 5, "win_rate": 0.5, "interval": [0.4, 0.6], "mean_return": [0.0, 0.0]},
         {"games": 5, "mean_return": 3.0, "std_return": 1.0, "return_interval": [2.0, 4.0]},
     ]
-    written = {tag for summary in summaries for tag in _eval_numbers(summary, 1.0)}
+    written = {tag for summary in summaries for tag in eval_numbers(summary, 1.0)}
     for chart in tab.chart:
         (series,) = chart.margin.series
         assert {series.value, series.lower, series.upper} <= written

@@ -10,10 +10,10 @@ import games
 from agents.participants import participant
 from agents.play.match import play_match
 from agents.training import config as configs
+from agents.training.report import evaluation_line, summary_lines
 from agents.training.results import read_results
 from agents.training.sb3.learner import environments
 from agents.training.seeds import Job, last_lines, summary
-from agents.training.trainer import evaluation_line, summary_lines
 
 TOYS = Path(__file__).parents[2] / "toys"
 PLATES, HARVEST = TOYS / "plates.py", TOYS / "harvest.py"
