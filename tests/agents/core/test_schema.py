@@ -56,7 +56,10 @@ def test_a_setting_added_later_has_the_value_that_older_files_were_made_with(tmp
     assert read_config(config(tmp_path, lambda values: values["learner"].pop("gamma"))).learner.gamma == 0.5
 
     def of_today(values):
-        values["learner"] = {**{name: value for name, (_, value) in schema.ADDED.items()}, **values["learner"]}
+        of_run = {each.name for each in fields(configs.RunSettings)}
+        for place in ("learner", "run"):
+            added = {name: value for name, (_, value) in schema.ADDED.items() if (name in of_run) == (place == "run")}
+            values[place] = {**added, **values[place]}
         values["learner"].pop("gamma")
         values["written_by"] = VERSION
 
