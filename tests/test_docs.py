@@ -93,6 +93,9 @@ TINY = ("--steps", "100", "--set", "n_steps=8", "--set", "batch_size=32", "--set
 SHORT, DESCRIBED = Run(tuple(FEW)), Run(("--describe",))
 FIGURES = r"(docs/figures|agents/zoo/README)\.md: "
 
+# Beginnings of environments in packages that are not installed here.
+ELSEWHERE = ("MinAtar", "LunarLander", "minigrid", "popgym", "tetris", "highway", "memory_gym", "vizdoom", "airstriker", "ALE")
+
 # Page and command → how it is run; the first rule that finds its pattern decides.
 RULES = [
     (r": make ", Dry()),
@@ -103,7 +106,7 @@ RULES = [
     (r": python -m tests\.trust .*--quick", Not("tests/test_trust.py runs it, with the other campaigns")),
     (r": python -m tests\.trust", Not("takes minutes; tests/test_trust.py runs all campaigns, quickly")),
     (r": pytest -k NAME$", Not("runs the tests that the reader chooses")),
-    (r"gym:(MinAtar|LunarLander|minigrid|popgym|tetris|highway|memory_gym|vizdoom|airstriker|ALE)", Not("needs another package")),
+    (rf"gym:({'|'.join(ELSEWHERE)})", Not("needs another package")),
     (r": python bench\.py (env|train|usual)( ppo| dqn)?$", Not("takes minutes or hours; tests/test_bench.py runs it, quickly")),
     (r": python bench\.py play$", Not("takes two minutes; tests/test_bench.py runs it, quickly")),
     (r": python bench\.py since ", Not("takes minutes to hours, and needs an older commit")),
