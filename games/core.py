@@ -329,5 +329,8 @@ else:
 
     @numba.njit
     def at(records, i):
-        """Element i of a structured array, its fields as attributes."""
+        """Element i of a structured array, its fields as attributes.
+
+        Called from Python it is a copy (findings/numba_returned_record_is_a_copy.sh): there pass `records[i]`.
+        """
         return records[i]
