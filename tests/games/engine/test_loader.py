@@ -18,6 +18,7 @@ from games.engine import loader
 from games.engine.batch import Batch
 from games.engine.cache import KEPT_VERSIONS
 from games.errors import UserError
+from tests.games import gates_as_data
 
 HERE = Path(__file__).parents[1]
 ROOT = HERE.parents[1]
@@ -35,15 +36,6 @@ RACE = (HERE / "race.py").read_text("utf-8")
         (r'\("flag", "f8"\)', '("flag", "?")', "boolean field; use u1"),
         (r'\("flag", "f8"\)', '("flag", "U8")', "field 'flag' holds text; a field is a number"),
         (r'\("flag", "f8"\)', '("flag", "O")', "field 'flag' holds Python objects; a field is"),
-        (r"(?m)^LEVEL = .*$", "", "LEVEL is missing: LEVEL, from_level and to_level go together, and from_level is there"),
-        (r"def to_level\(", "def into_level(", "to_level is missing: LEVEL, from_level and to_level go together"),
-        (r"(?s)@jit\ndef build.*?\n\n\n", "", "LEVEL needs the function build"),
-        (r"(?m)^LEVEL = .*$", "LEVEL = 5", "LEVEL must be a NumPy dtype with fields"),
-        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype("u1")', "LEVEL must be a NumPy dtype with fields"),
-        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype([("gate", "O")])', "LEVEL's field 'gate' holds Python objects"),
-        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype([("gate", "?", (16,))])', "LEVEL has a boolean field; use u1"),
-        (r"@jit\ndef from_level", "def from_level", "the function from_level lacks its @jit"),
-        (r"def to_level\(s, level\)", "def to_level(s)", r"to_level must take 2 arguments: to_level\(s, level\)"),
         (r"SHAPES = 5", "SHAPES = 5000", "SHAPES must be from 0 to 4096"),
         (r"SHAPES = 5", 'SHAPES = 5\nMIRROR = (("left", "rihgt"),)', r"MIRROR names 'rihgt', .* have. Did you mean 'right'\?"),
         (r'"a": "left"', '"a": "lfet"', r"KEYS names the action 'lfet', .* have. Did you mean 'left'\?"),
@@ -62,6 +54,28 @@ RACE = (HERE / "race.py").read_text("utf-8")
 def test_a_broken_contract_is_said_in_plain_words(make_game, old, new, said):
     text = re.sub(old, new, RACE)
     assert text != RACE
+    with pytest.raises(UserError, match=said):
+        make_game(text)
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        (r"(?m)^LEVEL = .*$", "", "LEVEL is missing: LEVEL, from_level and to_level go together, and from_level is there"),
+        (r"def to_level\(", "def into_level(", "to_level is missing: LEVEL, from_level and to_level go together"),
+        (r"(?s)@jit\ndef build.*?\n\n\n", "", "LEVEL needs the function build"),
+        (r"(?m)^LEVEL = .*$", "LEVEL = 5", "LEVEL must be a NumPy dtype with fields"),
+        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype("u1")', "LEVEL must be a NumPy dtype with fields"),
+        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype([("gate", "O")])', "LEVEL's field 'gate' holds Python objects"),
+        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype([("gate", "?", (16,))])', "LEVEL has a boolean field; use u1"),
+        (r"@jit\ndef from_level", "def from_level", "the function from_level lacks its @jit"),
+        (r"def to_level\(s, level\)", "def to_level(s)", r"to_level must take 2 arguments: to_level\(s, level\)"),
+    ],
+)
+def test_a_level_as_data_that_is_not_whole_is_said_in_plain_words(make_game, old, new, said):
+    whole = RACE + gates_as_data.TEXT
+    text = re.sub(old, new, whole)
+    assert text != whole
     with pytest.raises(UserError, match=said):
         make_game(text)
 
