@@ -85,16 +85,3 @@ def draw(s, f, seat):
 
 def hud(s):
     return str(s.paces[0]), "", str(s.paces[1])
-
-
-LEVEL = np.dtype([("gate", "u1", (16,))])
-
-
-@jit
-def from_level(s, level):
-    s.gate[:] = level.gate
-
-
-@jit
-def to_level(s, level):
-    level.gate[:] = s.gate

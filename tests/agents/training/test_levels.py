@@ -244,3 +244,23 @@ def test_a_bank_with_a_level_that_cannot_be_solved_is_no_runs(maze, main, tmp_pa
     assert code == 2 and f"{bank}, level 3: it cannot be solved" in error
     with pytest.raises(UserError, match="level 3"):
         levels_of(maze, str(bank))
+
+
+def test_learners_of_stable_baselines3_learn_in_these_levels_too(main, tmp_path, bank, monkeypatch):
+    from agents.training.sb3.learner import Sb3Learner
+
+    seen, original = set(), Sb3Learner.iterate
+
+    def iterate(learner, progress):
+        numbers = original(learner, progress)
+        seen.update(state["wall"].tobytes() for state in learner.arena.batch.states)
+        return numbers
+
+    monkeypatch.setattr(Sb3Learner, "iterate", iterate)
+    kept = FAST.index("checkpoint_every=512")  # a setting that they do not have
+    words = [*FAST[: kept - 1], *FAST[kept + 1 :], "--observation", "objects", "--network", "mlp", "--trainer", "sb3"]
+    words += ["--levels", bank, "--name", "theirs"]
+    code, _, error = main(MAZE, *words)
+    assert code == 0, error
+    assert seen == {level["wall"].tobytes() for level in np.load(bank)}
+    assert results(tmp_path / "door_maze" / "theirs")["test_evaluation"]["games"] == 6

@@ -15,10 +15,11 @@ import pytest
 import games
 from games import check
 from games.check import contract, process
+from tests.games import gates_as_data
 
 HERE = Path(__file__).parents[1]
 ROOT = HERE.parents[1]
-RACE = (HERE / "race.py").read_text("utf-8")
+RACE = (HERE / "race.py").read_text("utf-8") + gates_as_data.TEXT
 
 STEP = "def step(s, actions, rewards):\n"
 DRAW = "def draw(s, f, seat):\n"

@@ -18,6 +18,7 @@ from games.engine import loader
 from games.engine.batch import Batch
 from games.engine.cache import KEPT_VERSIONS
 from games.errors import UserError
+from tests.games import gates_as_data
 
 HERE = Path(__file__).parents[1]
 ROOT = HERE.parents[1]
@@ -46,15 +47,6 @@ RACE = (HERE / "race.py").read_text("utf-8")
         (r'\("flag", "f8"\)', '("flag", "?")', "boolean field; use u1"),
         (r'\("flag", "f8"\)', '("flag", "U8")', "field 'flag' holds text; a field is a number"),
         (r'\("flag", "f8"\)', '("flag", "O")', "field 'flag' holds Python objects; a field is"),
-        (r"(?m)^LEVEL = .*$", "", "LEVEL is missing: LEVEL, from_level and to_level go together, and from_level is there"),
-        (r"def to_level\(", "def into_level(", "to_level is missing: LEVEL, from_level and to_level go together"),
-        (r"(?s)@jit\ndef build.*?\n\n\n", "", "LEVEL needs the function build"),
-        (r"(?m)^LEVEL = .*$", "LEVEL = 5", "LEVEL must be a NumPy dtype with fields"),
-        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype("u1")', "LEVEL must be a NumPy dtype with fields"),
-        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype([("gate", "O")])', "LEVEL's field 'gate' holds Python objects"),
-        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype([("gate", "?", (16,))])', "LEVEL's field 'gate' is a boolean field; use u1"),
-        (r"@jit\ndef from_level", "def from_level", "the function from_level lacks its @jit"),
-        (r"def to_level\(s, level\)", "def to_level(s)", r"to_level must take 2 arguments: to_level\(s, level\)"),
         (r"SHAPES = 5", "SHAPES = 5000", "SHAPES must be from 0 to 4096"),
         (r"SHAPES = 5", "SHAPES = 5\nWORLD_SIZE = (168.0, 42.0)", r"WORLD_SIZE is \(168.0, 42.0\); it must be a width and"),
         (
@@ -96,6 +88,28 @@ def test_a_game_for_two_is_zero_sum_unless_rewards_says_more(make_game):
     assert [game.competitive for game in made] == [True, True, False, False]
     assert len({game.digest for game in made}) == 4
     assert not games.load("breakout").competitive
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        (r"(?m)^LEVEL = .*$", "", "LEVEL is missing: LEVEL, from_level and to_level go together, and from_level is there"),
+        (r"def to_level\(", "def into_level(", "to_level is missing: LEVEL, from_level and to_level go together"),
+        (r"(?s)@jit\ndef build.*?\n\n\n", "", "LEVEL needs the function build"),
+        (r"(?m)^LEVEL = .*$", "LEVEL = 5", "LEVEL must be a NumPy dtype with fields"),
+        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype("u1")', "LEVEL must be a NumPy dtype with fields"),
+        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype([("gate", "O")])', "LEVEL's field 'gate' holds Python objects"),
+        (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype([("gate", "?", (16,))])', "LEVEL's field 'gate' is a boolean field; use u1"),
+        (r"@jit\ndef from_level", "def from_level", "the function from_level lacks its @jit"),
+        (r"def to_level\(s, level\)", "def to_level(s)", r"to_level must take 2 arguments: to_level\(s, level\)"),
+    ],
+)
+def test_a_level_as_data_that_is_not_whole_is_said_in_plain_words(make_game, old, new, said):
+    whole = RACE + gates_as_data.TEXT
+    text = re.sub(old, new, whole)
+    assert text != whole
+    with pytest.raises(UserError, match=said):
+        make_game(text)
 
 
 MISTAKES = [
@@ -158,12 +172,12 @@ MISTAKES = [
     (
         r"(?s)    s\.paces\[:\] = 0\n(.*)$",
         r"    more(s)\n\1\n\ndef more(s):\n    s.paces[:] = 0\n",
-        "line 46: reset calls more, which lacks @jit.\nWrite @jit above line 103, def more.",
+        "line 46: reset calls more, which lacks @jit.\nWrite @jit above line 90, def more.",
     ),
     (
         r"(?s)    s\.paces\[:\] = 0\n(.*)$",
         r"    more(1, s)\n\1\n\n@jit\ndef more(k, state):\n    state.pacse[:] = 0\n",
-        "line 105: STATE has no field 'pacse'. Did you mean 'paces'?",
+        "line 92: STATE has no field 'pacse'. Did you mean 'paces'?",
     ),
 ]
 
@@ -270,7 +284,7 @@ def test_a_file_that_the_game_imports_counts_too(tmp_path, monkeypatch):
 
 def test_a_digest_is_the_same_in_every_place_and_for_every_python(make_game):
     assert make_game(RACE).digest == make_game(RACE, "elsewhere").digest
-    assert make_game(RACE).digest == "3dd8c91015edab4102e5c13fa0690e81b84fad0b7241eb3e8a63420db500b367"
+    assert make_game(RACE).digest == "ba972317ffa0ff99488fd20081a656e43aaa6dad92dddb07f31091cb56f9d69a"
 
 
 def test_the_digest_of_the_docs_game_is_as_ever(tmp_path):
