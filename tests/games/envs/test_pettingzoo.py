@@ -35,7 +35,12 @@ def title(game):
     return game.stem if isinstance(game, Path) else game
 
 
-every_game = pytest.mark.parametrize("game", for_two(), ids=title)
+QUICK = ("pong", "connect_four", "fog", "passes")  # one of each kind; `make test-all` tries the others too
+
+every_game = pytest.mark.parametrize(
+    "game",
+    [pytest.param(name, id=title(name), marks=[] if title(name) in QUICK else [pytest.mark.slow]) for name in for_two()],
+)
 
 
 @pytest.fixture(scope="module")
