@@ -36,6 +36,8 @@ ROWS, COLUMNS = GAME["GRID"] or (0, 0)
 WIDTH, HEIGHT = GAME["WORLD"]  # of the world, world units
 SEEN = raster.tiles_in_view(GAME["GRID"], GAME["WORLD"])
 MIRRORED: bool = GAME["MIRRORED"]
+HAS_CAMERA: bool = GAME["HAS_CAMERA"]
+NUMBERS = True if GAME["HAS_NUMBERS"] else None
 
 PATIENCE = 1000  # episodes in a row that never ask a seat of the caller's; after so many, a call gives up
 assert RING > LONGEST_DELAY
@@ -306,7 +308,7 @@ def compose(s, f, seat, people):
     if ROWS:
         f.grid[:] = 0
     draw(s, f, seat)
-    if f.cameras:
+    if HAS_CAMERA and f.cameras:
         raster.hide_what_is_out_of_sight(f)
     if ROWS and f.flip:
         for row in range(ROWS):
@@ -332,7 +334,7 @@ def pixels_slice(lo, hi, states, envs, seats, frames, scratch, out):
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)
-        raster.paint(f, ROWS, COLUMNS, WIDTH, HEIGHT, scratch, out[r, -1])
+        raster.paint(f, ROWS, COLUMNS, WIDTH, HEIGHT, NUMBERS, scratch, out[r, -1])
 
 
 @engine_jit(cache=True)
@@ -341,7 +343,7 @@ def planes_slice(lo, hi, states, envs, seats, frames, scratch, out):
     f = at(frames, 0)
     for r in range(lo, hi):
         compose(at(states, envs[r]), f, seats[r], 0)
-        raster.paint_planes(f, ROWS, COLUMNS, WIDTH, HEIGHT, scratch, out[r, -1])
+        raster.paint_planes(f, ROWS, COLUMNS, WIDTH, HEIGHT, NUMBERS, scratch, out[r, -1])
 
 
 @engine_jit(cache=True)

@@ -153,6 +153,13 @@ class Game:
         files = [file for file in _sources(self.module) if file.suffix == ".py" and file.resolve() != game_file]
         return sorted((file for file in files if not file.resolve().is_relative_to(GAMES)), key=lambda file: file.name)
 
+    def uses(self, verb: str) -> bool:
+        """Whether the game's file, or one that it imports, names a verb of `games.core`."""
+        trees = [self.tree, *(ast.parse(file.read_bytes()) for file in self.imported_files())]
+        named = {ast.Name: "id", ast.Attribute: "attr", ast.alias: "name"}
+        nodes = (node for tree in trees for node in ast.walk(tree) if type(node) in named)
+        return any(getattr(node, named[type(node)]) == verb for node in nodes)
+
     def hud(self, s, people: People | None = None) -> tuple[str, str, str]:
         """The left, middle and right text beside the picture; `s` is a state record. people: None for machines alone."""
         hud = getattr(self.module, "hud", None)
@@ -391,6 +398,8 @@ def _load_kernel(game: Game) -> types.ModuleType:
         "GRID": game.grid,
         "WORLD": game.world,
         "MIRRORED": game.mirror is not None,
+        "HAS_CAMERA": game.uses("camera"),
+        "HAS_NUMBERS": game.uses("number"),
     }
     sys.modules[name] = module
     with cache.numba_caches_in(folder):

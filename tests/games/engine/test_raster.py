@@ -11,17 +11,17 @@ WHITE = int(raster.GREYS[core.ME])  # 255
 
 @core.jit
 def paint_it(f, rows, columns, scratch, image):
-    raster.paint(f, rows, columns, core.WORLD, core.WORLD, scratch, image)
+    raster.paint(f, rows, columns, core.WORLD, core.WORLD, True, scratch, image)
 
 
 @core.jit
 def plane_it(f, rows, columns, scratch, image):
-    raster.paint_planes(f, rows, columns, core.WORLD, core.WORLD, scratch, image)
+    raster.paint_planes(f, rows, columns, core.WORLD, core.WORLD, True, scratch, image)
 
 
 @core.jit
 def paint_part(f, rows, columns, width, height, scratch, image):
-    raster.paint(f, rows, columns, width, height, scratch, image)
+    raster.paint(f, rows, columns, width, height, None, scratch, image)
 
 
 @core.jit
