@@ -333,7 +333,7 @@ class Trainer:
         affordable = 0.4 * self._left() if last else budget.BETWEEN * limit
         games = self._affordable(self.config.run.eval_games, affordable / self._kinds())
         self.patience, self.trained = max(self.trained, IDLE_SECONDS), 0.0
-        limits = self._limits(affordable)
+        limits = self._limits(affordable / self._kinds())
         result = self._match(agent, games, seed, self.levels, limits)
         summary = result.summary()
         seconds = time.perf_counter() - began

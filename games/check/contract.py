@@ -126,7 +126,9 @@ def check_keys(game: Game) -> str | None:
         valid = {pygame.key.name(getattr(pygame, name), use_compat=True) for name in dir(pygame) if name.startswith("K_")}
     for key in used:
         if key not in valid:
-            raise Failed(f"KEYS names the key {key!r}, which Pygame does not know.{did_you_mean(key, valid)}")
+            chord = "+".join(key.split("-")) if all(part in valid for part in key.split("-")) else ""
+            meant = f" Did you mean the chord {chord!r}?" if chord else did_you_mean(key, valid)
+            raise Failed(f"KEYS names the key {key!r}, which Pygame does not know.{meant}")
     return None
 
 

@@ -8,6 +8,7 @@ from games import core
 from games.check.compare import COMMON, as_bytes, changed, contents
 from games.check.definition import Failed, check
 from games.engine.batch import HELD_OUT
+from games.engine.contract import line_of_name
 from games.engine.loader import Game
 
 SOLVED = 10_000  # number of levels given to the solver
@@ -78,7 +79,18 @@ def round_trip(game: Game) -> str:
         for name, after in zip(game.level.names or (), by_field(back), strict=True):
             if (as_bytes(levels[name], 1) != after).any():
                 raise Failed(f"{name} of a level is another when from_level has read it and to_level has written it")
+    check_reset(game, wanted, levels)
     return f"{AS_DATA} levels"
+
+
+def check_reset(game: Game, states: np.ndarray, levels: np.ndarray) -> None:
+    """`reset` leaves alone what `build` has made: the records [N] of the states [N] are the same after it."""
+    for k in range(len(states)):
+        game.module.reset(core.at(states, k) if core.PLAIN else states[k])
+    for name, after in zip(levels.dtype.names or (), by_field(written(game, states, 0x00)), strict=True):
+        if (as_bytes(levels[name], 1) != after).any():
+            line = line_of_name(game.tree, "reset")
+            raise Failed(f"line {line}, reset: it changes {name} of the level, which build and from_level have made")
 
 
 def by_field(records: np.ndarray) -> list[np.ndarray]:

@@ -39,9 +39,15 @@ def as_npy(bank: np.ndarray) -> bytes:
 
 
 def as_json(bank: np.ndarray) -> bytes:
-    """A bank as a list of objects, a level a line."""
-    rows = [json.dumps({name: level[name].tolist() for name in bank.dtype.names or ()}) for level in bank]
-    return ("[\n" + ",\n".join(rows) + "\n]\n").encode()
+    """A bank as a list of objects: a field a line, and of a grid a row."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, list) and value and isinstance(value[0], list):
+            return "[\n    " + ",\n    ".join(map(text, value)) + "]"
+        return json.dumps(value)
+
+    levels = [",\n  ".join(f'"{name}": {text(level[name].tolist())}' for name in bank.dtype.names or ()) for level in bank]
+    return ("[\n" + ",\n".join(f" {{{level}}}" for level in levels) + "\n]\n").encode()
 
 
 def write(path: Path, data: bytes) -> None:
@@ -52,6 +58,9 @@ def write(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+                mask = os.umask(0)  # which can be read only by setting it
+                os.umask(mask)
+                os.chmod(file.name, 0o666 & ~mask)  # a temporary file is its user's alone
                 os.replace(file.name, path)
             except BaseException:
                 with contextlib.suppress(OSError):

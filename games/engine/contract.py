@@ -280,6 +280,7 @@ def check_text(tree: ast.Module, module: types.ModuleType, shown: str) -> None:
         if name in functions:
             _check_contract_function(file, functions[name], parameters)
     states = _state_parameters(functions)
+    levels = passed_on(functions, [(functions[name], 1) for name in ("from_level", "to_level") if name in functions])
     for function in functions.values():
         local_names = _local_names(function)
         if function.decorator_list:
@@ -293,7 +294,9 @@ def check_text(tree: ast.Module, module: types.ModuleType, shown: str) -> None:
                 if node.value.id not in local_names:
                     _check_random(file, getattr(getattr(module, node.value.id, None), node.attr, None), node, function)
                 if (function.name, node.value.id) in states:
-                    _check_field(file, node)
+                    _check_field(file, node, "STATE")
+                elif (function.name, node.value.id) in levels:
+                    _check_field(file, node, "LEVEL")
                 elif node.value.id not in local_names:
                     _check_member(file, node, node.value.id)
 
@@ -366,11 +369,11 @@ def _check_compiled(file: _SourceFile, function: ast.FunctionDef, local_names: s
             raise file.fail(node, f"{function.name} changes {name}; {STAYS}")
 
 
-def _check_field(file: _SourceFile, node: ast.Attribute) -> None:
-    """An attribute of the state is a field of STATE."""
-    fields = file.module.STATE.names
+def _check_field(file: _SourceFile, node: ast.Attribute, record: str) -> None:
+    """An attribute of the state is a field of STATE, one of a level a field of LEVEL."""
+    fields = getattr(file.module, record).names
     if node.attr not in fields:
-        raise file.fail(node, f"STATE has no field '{node.attr}'.{did_you_mean(node.attr, fields)}")
+        raise file.fail(node, f"{record} has no field '{node.attr}'.{did_you_mean(node.attr, fields)}")
 
 
 def _check_random(file: _SourceFile, value: Any, node: ast.expr, function: ast.FunctionDef) -> None:

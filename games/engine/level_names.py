@@ -8,9 +8,10 @@ from typing import TypeAlias
 import numpy as np
 
 from games.engine import bank_file
+from games.engine.contract import did_you_mean
 from games.engine.levels import ANY, MOST_LEVELS, Levels, check_bank, held_out, of_bank, without
 from games.engine.loader import Game
-from games.errors import UserError, nearest
+from games.errors import UserError
 
 TESTS = 1000  # levels that `test` stands for
 NAMES = ("train", "train:1000", "test", "test:200", "a bank's file (.npy or .json)")
@@ -68,9 +69,7 @@ def _named(game: Game, name: str, *training: Levels) -> Levels:
     if kind == "test" and colon and is_file(rest):
         return without(game, replace(_named(game, rest), name=name), *training)
     if kind not in ("train", "test") or (colon and not rest.isdecimal()):
-        raise UserError(
-            f"There are no levels '{name}'.\n{nearest(name, ('train', 'train:1000', 'test', 'test:200'))}\n{_valid_names()}"
-        )
+        raise UserError(f"There are no levels '{name}'.{did_you_mean(name, NAMES[:-1])}\n{_valid_names()}")
     count = int(rest[:20]) if colon else TESTS
     if not 1 <= count <= MOST_LEVELS:
         raise UserError(f"{kind}:N names from 1 to {MOST_LEVELS:,} levels, not {rest[:20]}.")

@@ -47,6 +47,7 @@ MUTANTS = {
     "mark against nobody": ("contract", "names the opponent 'bto'", ('("bot", 0.6)', '("bto", 0.6)')),
     "unknown setting": ("contract", "no setting 'stepz' in the recipe", ('{"ppo": {}}', '{"ppo": {"stepz": 1e6}}')),
     "unknown algorithm": ("contract", "no algorithm 'pop'. Did you mean 'ppo'?", ('{"ppo": {}}', '{"pop": {}}')),
+    "a chord with a dash": ("contract", "Did you mean the chord 'a+d'?", ('"a": "left"', '"a": "left", "a-d": "right"')),
     "a key of a chord": ("contract", "the key 'lfet'", ('"a": "left"', '"a": "left", "lfet+d": "right"')),
     "a chord of one key": ("contract", "the chord 'd+d', which has", ('"a": "left"', '"a": "left", "d+d": "right"')),
     "a chord twice": ("contract", "the keys of 'd+a' twice", ('"a": "left"', '"a": "left", "a+d": "left", "d+a": "right"')),
@@ -225,6 +226,7 @@ MUTANTS = {
         "gate is not what build makes",
         ("s.gate[:] = level.gate", "s.gate[:] = level.gate\n    s.gate[0] = s.level % 2"),
     ),
+    "a level that reset changes": ("round_trip", "line 43, reset: it changes gate of the level", after(RESET, "s.gate[3] = 0")),
     "writing changes the state": (
         "round_trip",
         "changes gate of",

@@ -149,7 +149,7 @@ def test_a_batch_takes_names(maze, bank, tmp_path):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("tset", "There are no levels 'tset'.\nDid you mean 'test'"),
+        ("tset", "There are no levels 'tset'. Did you mean 'test'"),
         ("train:", "There are no levels 'train:'"),
         ("train:-5", "There are no levels"),
         ("train:1e6", "There are no levels"),
@@ -363,3 +363,17 @@ def test_levels_are_made_as_a_batch_makes_them(maze):
     states = made(maze, Levels(numbers=batch.states["level"].astype(np.int64)), begin=True)
     for name in ("wall", "door", "key", "goal", "at", "unlocked"):
         assert (states[name] == batch.states[name]).all()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")
+def test_a_bank_can_be_read_by_whom_the_users_other_files_can(maze, tmp_path):
+    (tmp_path / "other").touch()
+    bank_file.write(tmp_path / "bank.npy", b"x")
+    assert (tmp_path / "bank.npy").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_level_to_be_edited_by_hand_has_a_row_of_its_grid_a_line():
+    bank = np.zeros(2, np.dtype([("wall", "u1", (2, 3)), ("goal", "i4")]))
+    assert bank_file.as_json(bank[:1]).decode().splitlines() == [
+        "[", ' {"wall": [', "    [0, 0, 0],", "    [0, 0, 0]],", '  "goal": 0}', "]",
+    ]  # fmt: skip

@@ -101,6 +101,7 @@ def test_a_game_for_two_is_zero_sum_unless_rewards_says_more(make_game):
         (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype([("gate", "O")])', "LEVEL's field 'gate' holds Python objects"),
         (r"(?m)^LEVEL = .*$", 'LEVEL = np.dtype([("gate", "?", (16,))])', "LEVEL's field 'gate' is a boolean field; use u1"),
         (r"@jit\ndef from_level", "def from_level", "the function from_level lacks its @jit"),
+        (r"level\.gate", "level.gaet", r"line \d+: LEVEL has no field 'gaet'. Did you mean 'gate'\?"),
         (r"def to_level\(s, level\)", "def to_level(s)", r"to_level must take 2 arguments: to_level\(s, level\)"),
     ],
 )
