@@ -120,6 +120,7 @@ RULES = [
     (r": python train\.py .*--preset sb3", Run((*FEW, *TINY))),
     (r": python train\.py .*--seeds", Run(tuple(FEW), slow=True)),
     (r": python train\.py ", SHORT),
+    (r": python play\.py \./my_maze\.py .*--headless", Run(("--games", "10"), slow=True)),
     (r": python play\.py .*--headless", Run(("--games", "10"))),
     (r": python play\.py ", Run()),
     (r": python -m agents\.export ", Run(slow=True)),

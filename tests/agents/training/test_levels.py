@@ -10,7 +10,7 @@ import games
 from agents.core import tensor_file
 from agents.play.levels import BANK, trained_on
 from agents.training import config as configs
-from agents.training import run_levels
+from agents.training import report, run_levels
 from agents.training import trainer as runs
 from agents.training.results import read_results
 from games.engine import bank_file
@@ -82,7 +82,7 @@ def test_a_run_in_listed_levels_is_tested_on_held_out_ones_too(main, tmp_path, m
     assert all((levels.numbers >= HELD_OUT).all() for levels in matches[1::2])
     assert all((levels.numbers < 30).all() for levels in matches[::2])
     assert (configs.read_config(folder).run.levels, configs.read_config(folder).run.levels_digest) == ("train:30", "")
-    lines = "\n".join(runs.summary_lines(final))
+    lines = "\n".join(report.summary_lines(final))
     assert "Tests:  return" in lines and "1,000 levels that are held out; the line above is on train:30" in lines
 
 

@@ -16,6 +16,7 @@ import games
 from games import check
 from games.check import contract, process
 from tests.games import gates_as_data
+from tests.games.check.mistakes import MISTAKES
 
 HERE = Path(__file__).parents[1]
 ROOT = HERE.parents[1]
@@ -329,8 +330,8 @@ CHEAP = ("contract", "source", "quiet", "impossible", "levels", "solvable", "rou
 
 
 def mutants():
-    """One for each check, and all that take no time; `make test-all` runs the others too."""
-    seen = set()
+    """One for each check that no mistake of `mistakes.py` fails, and all that take no time; `make test-all` runs them all."""
+    seen = {kind for _, kind, *_ in MISTAKES.values()}
     for name, (kind, *_) in EVERY.items():
         yield pytest.param(name, marks=[pytest.mark.slow] if kind in seen and kind not in CHEAP else [])
         seen.add(kind)
