@@ -163,8 +163,9 @@ def extent(kind: int, numbers: np.ndarray) -> tuple[float, tuple[float, float, f
         x, y, r = numbers
         return r, (x - r, y - r, x + r, y + r)
     if kind == core.NUMBER:
-        x, y, height, _ = numbers
-        return height, (x - height, y - height, x + height, y + height)
+        x, y, height, value = numbers
+        half = 0.1 * (4 * len(str(int(value))) - 1) * height  # of its width
+        return height, (x - half, y - 0.5 * height, x + half, y + 0.5 * height)
     corners = numbers[: 4 if kind == core.LINE else 6].reshape(-1, 2)
     return numbers[4] if kind == core.LINE else 0.0, (*corners.min(0), *corners.max(0))
 

@@ -148,16 +148,11 @@ def check_values(module: types.ModuleType, shown: str, tree: ast.Module | None =
 def _check_world(module: types.ModuleType, fail: Any) -> None:
     """WORLD_SIZE: width and height of a world larger than the picture. GRID: rows and columns of tiles, of a byte each."""
     world = getattr(module, "WORLD_SIZE", (core.WORLD, core.WORLD))
-    if not _is_pair(world, (int, float)) or not all(core.WORLD <= side <= LARGEST_WORLD for side in world):
+    if not _holds(world, (int, float)) or len(world) != 2 or not all(core.WORLD <= side <= LARGEST_WORLD for side in world):
         raise fail(f"WORLD_SIZE is {world!r}; it must be a width and a height from 84 to {LARGEST_WORLD:g}, as (252.0, 84.0).")
     grid = getattr(module, "GRID", None)
-    if grid is not None and (not _is_pair(grid, int) or not all(1 <= count <= LARGEST_GRID for count in grid)):
+    if grid is not None and (not _holds(grid, int) or len(grid) != 2 or not all(1 <= count <= LARGEST_GRID for count in grid)):
         raise fail(f"GRID must be the numbers of rows and columns, 1 to {LARGEST_GRID} each, as (21, 14); it is {grid!r}.")
-
-
-def _is_pair(value: Any, kind: Any) -> bool:
-    """Whether a value is two numbers of a kind."""
-    return isinstance(value, (tuple, list)) and [isinstance(v, kind) and not isinstance(v, bool) for v in value] == [True, True]
 
 
 def _check_rewards(module: types.ModuleType, fail: Any) -> None:
@@ -172,8 +167,8 @@ def _check_rewards(module: types.ModuleType, fail: Any) -> None:
 
 
 def _holds(value: Any, kind: type | tuple[type, ...]) -> bool:
-    """Whether a value is a tuple or a list that holds nothing but values of one type."""
-    return isinstance(value, (tuple, list)) and all(isinstance(element, kind) for element in value)
+    """Whether a value is a tuple or a list that holds nothing but values of one type; truth values are no numbers."""
+    return isinstance(value, (tuple, list)) and all(isinstance(each, kind) and not isinstance(each, bool) for each in value)
 
 
 def _check_state(module: types.ModuleType, fail: Any) -> None:

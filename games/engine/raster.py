@@ -216,10 +216,13 @@ def fill(image, kind, xy, grey, scratch, numbers):
 
 
 @engine_jit
-def visible(start, step, count, size):
-    """The first tile of a row or column in the picture, and the one after its last. `start` of the picture, `step`: pixels."""
+def visible(start, extent, count, size):
+    """The tiles of one direction in a picture of `size` pixels: its start and a tile's size in pixels, the first tile in it and
+    the one after its last. `start` of the picture and `extent` of the world in world units; `count` tiles in all."""
+    start *= size / WORLD
+    step = size * (extent / WORLD) / count
     first = max(int(np.floor(start / step)), 0)
-    return first, min(int(np.floor((start + size) / step)) + 1, count)
+    return start, step, first, min(int(np.floor((start + size) / step)) + 1, count)
 
 
 @engine_jit
@@ -230,12 +233,9 @@ def paint(f, rows, columns, width, height, numbers, scratch, image):
     in `fill`.
     """
     image[:] = 0
-    size = float(image.shape[0])
     if rows:
-        high, wide = size * (height / WORLD) / rows, size * (width / WORLD) / columns  # of a tile, pixels
-        left, top = f.tiles_left * (size / WORLD), f.tiles_top * (size / WORLD)
-        first, last = visible(left, wide, columns, size)
-        upper, below = visible(top, high, rows, size)
+        left, wide, first, last = visible(f.tiles_left, width, columns, float(image.shape[0]))
+        top, high, upper, below = visible(f.tiles_top, height, rows, float(image.shape[0]))
         for row in range(upper, below):
             for column in range(first, last):
                 code = f.grid[row, column]
@@ -251,12 +251,9 @@ def paint(f, rows, columns, width, height, numbers, scratch, image):
 def paint_planes(f, rows, columns, width, height, numbers, scratch, image):
     """Paint each role's coverage, 0-255, into `image`, uint8 [roles, size, size]; roles do not hide each other."""
     image[:] = 0
-    size = float(image.shape[1])
     if rows:
-        high, wide = size * (height / WORLD) / rows, size * (width / WORLD) / columns  # of a tile, pixels
-        left, top = f.tiles_left * (size / WORLD), f.tiles_top * (size / WORLD)
-        first, last = visible(left, wide, columns, size)
-        upper, below = visible(top, high, rows, size)
+        left, wide, first, last = visible(f.tiles_left, width, columns, float(image.shape[1]))
+        top, high, upper, below = visible(f.tiles_top, height, rows, float(image.shape[1]))
         for row in range(upper, below):
             for column in range(first, last):
                 role = f.grid[row, column] // 4
@@ -284,7 +281,7 @@ def is_out_of_sight(kind, xy):
     if kind == RECT:
         left, right, top, bottom = xy[0], xy[0] + xy[2], xy[1], xy[1] + xy[3]
     elif kind in (DISC, NUMBER):
-        half = xy[2] if kind == DISC else 2.0 * xy[2]  # of six digits
+        half = xy[2] if kind == DISC else 2.3 * xy[2]  # of six signs
         left, right, top, bottom = xy[0] - half, xy[0] + half, xy[1] - half, xy[1] + half
     else:
         count = 2 if kind == LINE else 3
