@@ -51,6 +51,7 @@ CHECKS: dict[str, Check] = {
         levels.levels,
         levels.solvable,
         levels.round_trip,
+        restored.changed_levels,
         apis.gymnasium_env,
         apis.sb3_env,
         side_effects.quiet,

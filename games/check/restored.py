@@ -11,7 +11,10 @@ from games import core
 from games.check.definition import DRAWN, Failed, check
 from games.check.play import display_lists, every_row, pick, world_masks
 from games.check.process import FAILED_CHILD, elsewhere, task
+from games.engine import levels
+from games.engine.bank_file import check_playable
 from games.engine.batch import Batch
+from games.engine.levels import Levels
 from games.engine.loader import Game
 from games.errors import UserError
 
@@ -29,7 +32,7 @@ def go_on_out_of_range(game: Game, given: bytes) -> dict[str, np.ndarray]:
         batch.step(np.zeros(batch.rewards.shape, np.int64))
     before, tried, refused = batch.arrays(), 0, 0
     before = {name: array.copy() for name, array in before.items()}
-    for field, index, value in changes(game):
+    for field, index, value in changes(game.state):
         for name, array in batch.arrays().items():
             array[...] = before[name]
         element = batch.states[field][0]
@@ -48,12 +51,37 @@ def go_on_out_of_range(game: Game, given: bytes) -> dict[str, np.ndarray]:
     return {"tried": np.array(tried), "refused": np.array(refused)}
 
 
-def changes(game: Game) -> Iterator[tuple[str, int | None, float]]:
+@task(plain=True)
+def begin_out_of_range(game: Game, given: bytes) -> dict[str, np.ndarray]:
+    """In plain Python: a level as data, each field changed, asked for and begun as that of a file would be."""
+    assert game.level is not None  # else the check does not ask
+    before, tried, refused = levels.records(game, Levels("train", np.arange(1))), 0, 0
+    for field, index, value in changes(game.level):
+        bank = before.copy()
+        if index is None:
+            bank[field][0] = value
+        else:
+            bank[field][0].reshape(-1)[index] = value
+        tried += 1
+        place = f"the field {field}{'' if index is None else f'[{index}]'} of a level, read as {value:,.0f}"
+        try:
+            check_playable(game, bank, place)
+            batch = Batch(game, 1, 7, bots=0.5, levels=levels.of_bank(game, bank))
+        except UserError:
+            refused += 1
+            continue
+        except IndexError as error:
+            raise Failed(f"{place}: {error}; let the function solvable refuse it, and from_level only copy it") from error
+        go_on(batch, place)
+    return {"tried": np.array(tried), "refused": np.array(refused)}
+
+
+def changes(record: np.dtype) -> Iterator[tuple[str, int | None, float]]:
     """Fields of a game's own, elements of those that are arrays, and the values that are put there."""
-    for name in game.state.names or ():
+    for name in record.names or ():
         if name in dict(core.COMMON):
             continue
-        base, shape = game.state[name].base, game.state[name].shape
+        base, shape = record[name].base, record[name].shape
         size = int(np.prod(shape))
         values: list[float] = list(LARGE)
         if base.kind in "iu":
@@ -96,4 +124,12 @@ def give_up(message: str) -> None:
 @check("a saved game that was changed is refused, or does no harm", about="valid", calls=(*DRAWN, "valid"))
 def restored(game: Game) -> str:
     found = elsewhere(game, go_on_out_of_range)
+    return f"{found['tried']} changes, {found['refused']} refused"
+
+
+@check("a level that was changed is refused, or does no harm", about="solvable", calls=(*DRAWN, "from_level", "valid"))
+def changed_levels(game: Game) -> str:
+    if game.level is None:
+        return "no levels as data"
+    found = elsewhere(game, begin_out_of_range)
     return f"{found['tried']} changes, {found['refused']} refused"

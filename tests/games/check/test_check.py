@@ -322,8 +322,16 @@ FOG = {
     ),
 }
 
-EVERY = {**MUTANTS, **TURNS, **SECRETS, **FOG}
-SOURCES = [(TURNS, "passes"), (SECRETS, "morra"), (FOG, "fog")]  # of those that are not mutants of `race.py`
+LEVELS = {
+    "a solver that trusts a level": (
+        "changed_levels",
+        "the field door[0] of a level, read as",
+        ("    if not (is_inside(s.door) and is_inside(s.key) and is_inside(s.goal)):\n        return False\n", ""),
+    ),
+}
+
+EVERY = {**MUTANTS, **TURNS, **SECRETS, **FOG, **LEVELS}
+SOURCES = [(TURNS, "passes"), (SECRETS, "morra"), (FOG, "fog"), (LEVELS, "door_maze")]  # of those that are not mutants of `race.py`
 
 
 CHEAP = ("contract", "source", "quiet", "impossible", "levels", "solvable", "round_trip")  # checks that need no compiled kernel
@@ -410,7 +418,7 @@ def test_the_command_prints_one_line_a_check_and_exits_by_what_it_found(tmp_path
     assert "KEYS names the key 'lefft', which Pygame does not know. Did you mean 'left'?" in done.stdout
     (tmp_path / "race.py").write_text(RACE.replace("SPEED * move", "SPEED * (0.5, move)"), encoding="utf-8")
     done = run(tmp_path / "race.py")
-    assert done.stdout.endswith("\n2 checks hold, 1 failed; 25 were not tried.\n")
+    assert done.stdout.endswith("\n2 checks hold, 1 failed; 26 were not tried.\n")
     assert "line 53, step: TypeError: can't multiply sequence" in done.stdout
     assert "  not tried  begins, frames, picture, seats, " in done.stdout
     assert ": step must be mended first\n" in done.stdout
