@@ -1,5 +1,6 @@
 """Measuring (`timed`, `take_turns`, `quantile`), proving that work was done (`prove`), showing results (`Row`, `show`)."""
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -83,7 +84,9 @@ def show(rows: Iterator[Row], sides: tuple[str, str] = ("ours", "peer")) -> list
         grid.add_column(heading, justify="right", no_wrap=True)
     grid.add_column("note")
     console = Console(width=None if sys.stdout.isatty() else 200)
-    with Live(grid, console=console, vertical_overflow="visible") as live:
+    with contextlib.ExitStack() as last, Live(grid, console=console, vertical_overflow="visible") as live:
+        if not console.is_terminal:
+            last.callback(print)  # rich leaves out the last line's end
         for row in rows:
             peer, ratio = (None if value is None else short(value) for value in (row.peer, row.ratio))
             ratio = f"{row.ratio:.3f}" if row.low is not None else ratio  # the interval's figures

@@ -30,11 +30,12 @@ def play_games(
     """
     start, decisions, returns, cut, note = time.perf_counter(), 0, [], 0, ""
     first = 0  # number of the first environment
+    deadline: float | None = None
     while first < games and not note:
         count = min(games - first, TOGETHER)
         quota = max(1, min(4, (games - first) // count))
         table = Table(game, participants, count, quota, seed, first, levels, threads)
-        table.play(limits)
+        deadline = table.play(limits, deadline)
         returns.append(table.returns)
         decisions, cut = decisions + table.decisions, cut + table.cut
         first += count * quota
@@ -76,12 +77,14 @@ class Table:
         self.returns = np.zeros((0, game.players))
         self.decisions, self.cut, self.unfinished = 0, 0, 0
 
-    def play(self, limits: MatchLimits = NO_LIMITS) -> None:
-        """Play until every environment has played its games, or the seconds of `limits` are over."""
+    def play(self, limits: MatchLimits = NO_LIMITS, deadline: float | None = None) -> float | None:
+        """Play until every environment has played its games, or the seconds of `limits` are over; until when they last.
+
+        deadline: as an earlier table of the same match gave it; None: the seconds begin after the first decision.
+        """
         batch, done = self.batch, np.zeros(self.count, np.int64)
         actions = np.zeros(batch.rewards.shape, np.int64)
         collected: list[list[np.ndarray]] = [[] for _ in range(self.count)]
-        deadline = None
         while True:
             for player in self.players:
                 player.act(actions)
@@ -105,3 +108,4 @@ class Table:
                 break
         self.returns = np.array([returns for games in collected for returns in games])
         batch.close()
+        return deadline

@@ -370,9 +370,9 @@ class Trainer:
 
     def _limits(self, seconds: float) -> MatchLimits:
         """The limits of an evaluation that may take so many seconds. As long as no game ends, it takes no longer than the
-        training between two evaluations did. Our own games always end, and how long they take is known after the first ones."""
+        training between two evaluations did; our own games always end."""
         if isinstance(self.game, Game):
-            return NO_LIMITS if self.learner.steps else MatchLimits(max(seconds, 1.0))
+            return NO_LIMITS if math.isinf(seconds) else MatchLimits(max(seconds, 1.0))
         return MatchLimits(max(seconds, 1.0), max(self._eval_every(), IDLE_DECISIONS), self.patience)
 
     def _tell_cut(self, note: str) -> None:
@@ -488,9 +488,9 @@ class Trainer:
         if wanted is None:  # an environment that names none
             return {}
         if self._mark_is_apart():
-            games = self._affordable(self.config.run.final_games, self._left())
+            games, limits = self._affordable(self.config.run.final_games, self._left()), self._limits(self._left())
             table = [Participant("agent", agent=agent), participant(against, self.game)]
-            score = play_match(self.game, table, games, seed + 1, self.levels, threads=self.threads).score
+            score = play_match(self.game, table, games, seed + 1, self.levels, self.threads, limits).score
         return {"mark": [against, wanted], "mark_score": score, "reached": bool(score >= wanted)}
 
     # --- checkpoints ---

@@ -331,7 +331,7 @@ LEVELS = {
 }
 
 EVERY = {**MUTANTS, **TURNS, **SECRETS, **FOG, **LEVELS}
-SOURCES = [(TURNS, "passes"), (SECRETS, "morra"), (FOG, "fog"), (LEVELS, "door_maze")]  # of those that are not mutants of `race.py`
+SOURCES = [(TURNS, "passes"), (SECRETS, "morra"), (FOG, "fog"), (LEVELS, "door_maze")]  # not of `race.py`
 
 
 CHEAP = ("contract", "source", "quiet", "impossible", "levels", "solvable", "round_trip")  # checks that need no compiled kernel
