@@ -53,7 +53,7 @@ def test_env_gives_ticks_of_each_observation_beside_cart_pole_and_the_time_to_co
 @pytest.mark.parametrize(
     "name, peer, same",
     [
-        ("ppo lstm mlp", "sb3-contrib's RecurrentPPO", "2 × minibatches of 128"),
+        pytest.param("ppo lstm mlp", "sb3-contrib's RecurrentPPO", "2 × minibatches of 128", marks=pytest.mark.slow),
         pytest.param("dqn small", "Stable-Baselines3", "a batch of 32 every 4 decisions", marks=pytest.mark.slow),
     ],
 )
@@ -79,6 +79,7 @@ def test_train_measures_every_network_in_both_precisions(rows):
         assert {"ppo patch fp32", "ppo small fp32", "ppo nature fp32"} <= found.keys()
 
 
+@pytest.mark.slow
 def test_play_gives_the_latency_of_a_decision_and_the_rate_of_the_clock(rows):
     found = rows("play", "--quick")
     assert 0 < found["decision p50"]["ours"] <= found["decision p99"]["ours"]

@@ -118,6 +118,7 @@ RULES = [
     (r": python train\.py .*--describe", Run()),
     (FIGURES + r"python train\.py ", DESCRIBED),
     (r": python train\.py .*--preset sb3", Run((*FEW, *TINY))),
+    (r": python train\.py \./my_maze\.py", Run(tuple(FEW), slow=True)),
     (r": python train\.py .*--seeds", Run(tuple(FEW), slow=True)),
     (r": python train\.py ", SHORT),
     (r": python play\.py \./my_maze\.py .*--headless", Run(("--games", "10"), slow=True)),

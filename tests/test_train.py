@@ -371,7 +371,8 @@ def bot(s, seat, skill):
 '''
 
 
-@pytest.mark.parametrize("expected", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("expected", [True, False])
 def test_a_time_limit_is_kept_where_games_are_long(tmp_path, monkeypatch, expected):
     """All games would take several times as long, as expected or to its surprise; a busy machine is allowed some seconds."""
     import time
@@ -474,6 +475,7 @@ def test_interrupted_before_the_first_iteration_it_says_how_to_go_on(tmp_path, m
 # --- many runs, and the network's table ---
 
 
+@pytest.mark.slow
 def test_seeds_are_runs_of_their_own_and_their_mean_is_told(runs):
     words = ["pong", *FAST[2:], "--steps", 600, "--set", "gif=false", "--runs", runs, "--name", "many"]
     code, out, err = call(*words, "--seed", 4, "--seeds", 2, "--jobs", min(2, os.cpu_count()), "--json")

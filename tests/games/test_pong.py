@@ -214,6 +214,7 @@ def test_to_follow_the_ball_is_not_enough(pong):
     assert win_rate(pong, EXTERNAL, 0.5, 1000, follow) < 0.55  # 0.41 measured
 
 
+@pytest.mark.slow
 def test_to_foresee_the_ball_is_enough(pong):
     assert win_rate(pong, EXTERNAL, 0.5, 300, foresee) > 0.97
     assert win_rate(pong, EXTERNAL, 1.0, 300, foresee) > 0.93

@@ -139,7 +139,10 @@ def test_ppo_with_a_memory_says_what_it_sees(repeat):
     assert result.returns.max() <= 8 and result.score < 7.5, "any of the allowed ones"
 
 
-@pytest.mark.parametrize("memory", [{}, LSTM], ids=["dqn", "dqn lstm"])
+DQN_MEMORIES = [pytest.param({}, id="dqn"), pytest.param(LSTM, id="dqn lstm", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("memory", DQN_MEMORIES)
 def test_dqn_says_what_it_sees_and_never_does_what_is_forbidden(repeat, memory):
     learner, paid, _ = train_dqn(repeat, 4, **memory, gamma=0.5)
     assert paid.max() < FORBIDDEN
@@ -158,7 +161,7 @@ def test_without_masks_dqn_would_be_tempted(repeat, monkeypatch):
     assert paid.mean() > 4
 
 
-@pytest.mark.parametrize("memory", [{}, LSTM], ids=["dqn", "dqn lstm"])
+@pytest.mark.parametrize("memory", DQN_MEMORIES)
 def test_a_time_out_is_not_an_end_for_dqn(chain, memory, monkeypatch):
     pace = {"gamma": 0.8, "target_update_interval": 50, **memory}
     assert train_dqn(chain, 3, **pace)[2]["train/q"] == pytest.approx(5.0, rel=0.05)

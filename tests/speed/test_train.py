@@ -52,6 +52,7 @@ def test_a_peer_that_does_not_learn_has_no_speed(monkeypatch):
         learning.check()
 
 
+@pytest.mark.slow
 def test_a_dqn_that_does_not_learn_has_no_speed(monkeypatch):
     ours, theirs = chosen("dqn small")
     for side, settings, place in ((Ours, ours, "learner.stepper.optimizer.step"), (Sb3, theirs[0], "model.train")):
@@ -171,6 +172,7 @@ def test_recurrent_ppo_takes_as_many_steps_for_a_decision(name, monkeypatch):
     assert len(set(each)) == 1
 
 
+@pytest.mark.slow
 def test_both_sides_of_dqn_take_a_step_of_32_every_4_decisions():
     ours, theirs = chosen("dqn small")
     for side, settings in [(Ours, ours), *[(Sb3, one) for one in theirs]]:

@@ -93,7 +93,7 @@ def same_transitions(game, learner, model, steps, monkeypatch):
     assert np.count_nonzero(model.replay_buffer.rewards) > 10
 
 
-@pytest.mark.parametrize("n_step", [1, 3])
+@pytest.mark.parametrize("n_step", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_vanilla_dqn_update_is_theirs(short, n_step, monkeypatch):
     vanilla = {"double": False, "dueling": False, "n_step": n_step, "prioritized": False, "gamma": 0.9, "batch_size": 400}
     settings = DQNSettings(**SIGHT, **SHARED, **vanilla, learning_rate=0.1)

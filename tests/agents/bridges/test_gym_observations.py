@@ -445,9 +445,9 @@ def test_the_description_says_what_becomes_of_each_part(register, main, capsys):
     [
         {},
         {"memory": "lstm", "memory_size": 8},
-        {"stack": 2, "codes": 0},
+        pytest.param({"stack": 2, "codes": 0}, marks=pytest.mark.slow),
         {"observation": "pixels+objects", "network": "patch", "size": 12, "codes": 0, "normalize_observation": False},
-        {"observation": "planes"},
+        pytest.param({"observation": "planes"}, marks=pytest.mark.slow),
     ],
     ids=str,
 )

@@ -98,6 +98,7 @@ def test_eight_bits_are_a_third_of_the_size_and_nearly_the_same(few, tmp_path, c
     assert warning in told["small"] and warning not in told["whole"]
 
 
+@pytest.mark.slow
 def test_eight_bits_do_for_convolutions_too(few, tmp_path):
     found = onnx.export(agent_of(*KINDS["convolutions"]), tmp_path / "agent.onnx", int8=True)
     assert found.same > 0.8

@@ -346,7 +346,7 @@ def test_a_stack_goes_round_the_ring_and_stops_where_its_episode_began():
 # --- real games ---
 
 
-@pytest.mark.parametrize("name", ["breakout", "connect_four"])
+@pytest.mark.parametrize("name", ["breakout", pytest.param("connect_four", marks=pytest.mark.slow)])
 def test_its_stacks_are_what_the_view_showed(name, changed):
     limit = {"MAX_TICKS = 60\n": "MAX_TICKS = 12\n"} if name == "connect_four" else {"60 * 180": "60"}
     game = changed(f"games/{name}.py", limit)

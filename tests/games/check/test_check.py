@@ -381,7 +381,7 @@ def test_every_check_has_been_seen_to_fail():
     assert {kind for kind, *_ in EVERY.values()} == set(check.CHECKS)
 
 
-SOUND = [pytest.param(name, id=name, marks=pytest.mark.slow if name != "pong" else ()) for name in games.names()]
+SOUND = [pytest.param(name, id=name, marks=pytest.mark.slow) for name in games.names()]
 SOUND += [pytest.param(str(HERE / "race.py"), id="race", marks=pytest.mark.slow)]  # its mutants below are checked whole
 TOYS = sorted((ROOT / "tests" / "toys").glob("*.py"))
 

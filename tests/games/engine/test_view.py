@@ -140,6 +140,7 @@ def test_actions_and_masks_of_a_mirrored_seat_are_in_its_own_words(tally):
     assert batch.states["told"][0, 0].tolist() == [RIGHT, LEFT]
 
 
+@pytest.mark.slow
 def test_a_game_without_mirror_shows_every_seat_the_world(toy):
     batch = Batch(toy("maze_chase"), 1)
     view = View(batch, [(0, 0), (0, 1)], "planes", size=11, stack=1)
