@@ -392,8 +392,8 @@ def test_a_time_limit_is_kept_where_games_are_long(tmp_path, monkeypatch, expect
     final = json.loads((tmp_path / "endless" / "one" / "results.json").read_text())
     assert final["seconds"] < 12.0
     assert 10 <= final["evaluation"]["games"] < 20_000
-    assert f"{final['evaluation']['games']} games instead of 20,000, to keep the time limit" in out
-    assert ("the time is up" in final["evaluation"].get("note", "")) is not expected
+    assert f"{final['evaluation']['games']} games instead of 20,000" in out
+    assert expected or "games were cut: the time is up" in out
     assert "\n         0 steps  return" in out
     assert "Mark:   return 1e+06: not reached" in out
 
