@@ -16,11 +16,14 @@ from agents.core.json_output import only_json, print_json
 from games import command
 from games.errors import UserError
 
-EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder;
+EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, level:1 to level:7 or a level's name (newcomer to master),
+moment:1 (an agent early in its training), fit (plays as well as you do), the path of an agent's file or of a run's folder;
 with --trust-pickle also of what Stable-Baselines3 saved
 
 examples:
   python play.py pong                                  you against the best agent at hand
+  python play.py pong human level:3                    you against the third of seven levels
+  python play.py pong human fit                        an opponent that becomes as strong as you are
   python play.py pong human bot:1                      you against the game's own bot
   python play.py pong runs/pong/NAME bot               watch
   python play.py pong runs/pong/NAME bot --headless --games 1000
@@ -28,6 +31,7 @@ examples:
   python play.py ./my_game.py human bot"""
 
 HERE = Path(__file__).parent
+FIT = "fit"
 
 TRUST = "open agents that Stable-Baselines3 saved (.zip), although that runs whatever code is in them"
 LEVELS = "to play: train (any; the default), train:100, test or test:200 (held out), a bank's file, test:FILE"
@@ -117,6 +121,8 @@ def headless(options: argparse.Namespace) -> int:
             "A person cannot play without a window: leave out --headless, and one opens.\n"
             "Seats without a window: bot, bot:0.8, random, or an agent."
         )
+    if FIT in names:
+        raise UserError(f"{FIT} needs a person to fit: leave out --headless.\nWithout a window: level:1, level:2, …")
     trusted = trusted_files(options, names)
     seated = [loaded(name, game, trusted, unless_named(options, name)) for name in names]
     levels = levels_of(options, game, names)
@@ -159,6 +165,7 @@ def returns_in_words(names: list[str], summary: dict) -> list[str]:
 
 def window(options: argparse.Namespace) -> int:
     """Play in a window; returns the exit code."""
+    from agents.play.ladder import is_level
     from ui.match import between
     from ui.window import play
 
@@ -170,7 +177,14 @@ def window(options: argparse.Namespace) -> int:
     game = games.load(options.game)
     names = seats_of(options, game)
     trusted = trusted_files(options, names)
-    seats = [seat_of(name, game, trusted, unless_named(options, name)) for name in names]
+    if FIT in names and (game.players != 2 or not game.competitive or names.count("human") != 1):
+        raise UserError(f"{FIT} plays against one person, where one of two can win: python play.py pong human {FIT}")
+    seats = [
+        ladder_seat(name, game, options.runs)
+        if name == FIT or is_level(name)
+        else seat_of(name, game, trusted, unless_named(options, name))
+        for name in names
+    ]
     levels = levels_of(options, game, names)
     played = "" if options.levels is None else f", on {levels.name}"
     print(f"{game.heading}: {f' {between(game)} '.join(map(described, seats))}{played}", flush=True)
@@ -244,6 +258,37 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None, runs: Path |
         load=agent,
         observation=info.settings.observation if info else "",
         about=about_agent(path, game, info),
+    )
+
+
+def ladder_seat(name: str, game, runs: Path):
+    """A level of the game's ladder as a participant for the window, or an opponent that moves along it."""
+    from agents.participants import ladder_of
+    from agents.play import ladder
+    from agents.play.agent_info import check_game, peek
+    from agents.play.fitting import FittingOpponent
+    from ui.seats import Seat
+
+    found = ladder_of(game, runs)
+    for each in {rung.file for rung in found.file.rungs}:
+        check_game(found.folder / each, peek(found.folder / each), game)
+    if name == FIT:
+        opponent = FittingOpponent(game, found)
+        seen = peek(found.folder / opponent.rung.file).settings.observation
+        told = f"{opponent.name}, which follows your play; {opponent.about_person}"
+        return Seat(
+            "agent", opponent.name, make=opponent.player, load=opponent.load, observation=seen, about=told, adaptive=opponent
+        )
+    rung = found.named(name)
+    number = found.file.levels.index(rung) + 1 if isinstance(rung, ladder.Rung) else 0
+    agent = functools.cache(lambda: found.agent(rung, game))
+    return Seat(
+        "agent",
+        rung.name if isinstance(rung, ladder.Rung) else "Agent",
+        make=lambda batch, rows: agent().player(batch, rows),
+        load=agent,
+        observation=peek(found.folder / rung.file).settings.observation,
+        about=ladder.described(rung, game, number),
     )
 
 

@@ -1,11 +1,12 @@
 """Turns the name of a participant on the command line into a player. Needs no torch until an agent is loaded."""
 
 import math
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.core.game_names import file_name
+from agents.play import ladder
 from agents.play.agent_files import PICKLED, agent_file
 from agents.play.agent_info import AgentInfo, peek
 from agents.play.game_info import GameInfo
@@ -18,10 +19,15 @@ if TYPE_CHECKING:  # it imports torch
     from agents.play.trainable import AnyGame
 
 ZOO = Path(__file__).parent / "zoo"
+RUNS = Path("runs")
 
 
-def participant(text: str, game: "AnyGame", device: str = "cpu", trusted: dict[str, str] | None = None) -> Participant:
-    """Read `human`, `bot`, `bot:0.8`, `random`, or the path of an agent's file or a run's folder.
+def participant(
+    text: str, game: "AnyGame", device: str = "cpu", trusted: dict[str, str] | None = None, runs: Path = RUNS
+) -> Participant:
+    """Read `human`, `bot`, `bot:0.8`, `random`, `level:3`, or the path of an agent's file or a run's folder.
+
+    runs: where a ladder of the user's own is found.
 
     trusted: the observation settings of a file of Stable-Baselines3's without a config.json (`agents.bridges.sb3.agent.TOLD`),
     given by a user who trusts such files, which may hide code. None: they are refused unopened.
@@ -31,6 +37,9 @@ def participant(text: str, game: "AnyGame", device: str = "cpu", trusted: dict[s
     skill = bot_skill(text)
     if skill is not None:
         return Participant(text, skill)
+    if ladder.is_level(text):
+        found = ladder_of(game, runs)
+        return Participant(text, agent=found.agent(found.named(text), game, device))
     path = agent_file(text, trusted is not None)
     if path.suffix != PICKLED:
         from agents.play.agent import Agent  # torch loads here
@@ -43,7 +52,12 @@ def participant(text: str, game: "AnyGame", device: str = "cpu", trusted: dict[s
 
 def folder_of(runs: Path, game: GameInfo) -> Path:
     """The folder of a game's runs: `runs/pong`, `runs/gym-MinAtar-Breakout-v1`."""
-    return runs / re.sub(r"[^\w.-]", "-", game.name)
+    return runs / file_name(game.name)
+
+
+def ladder_of(game: GameInfo, runs: Path = RUNS) -> ladder.Ladder:
+    """The ladder of a game: the one that ships, else one of the user's own; `UserError` if there is none."""
+    return ladder.find(game, [*([ZOO / game.name / "ladder"] if game.shipped else []), folder_of(runs, game) / "ladder"])
 
 
 def best_at_hand(game: GameInfo, runs: Path) -> str:

@@ -94,6 +94,7 @@ def rehearse(
     check: called before every tick; may raise.
     """
     stand_ins = [replace(seat, kind="scripted", skill=0.5) if seat.kind == "human" else seat for seat in seats]
+    stand_ins = [replace(seat, adaptive=None) for seat in stand_ins]  # it hears nothing of a rehearsal
     match = Match(game, stand_ins, seed, levels)
     for _ in range(REHEARSAL):
         if match.all_have_decided or match.result:

@@ -56,6 +56,10 @@ class Board:
 
     def restart(self, episode: int) -> None:
         """Begin the episode of this number."""
+        for number, (k, _) in enumerate(self._players):
+            seat = self.seats[k]
+            if seat.adaptive and seat.make:
+                self._players[number] = (k, seat.make(self.batch, [(0, k)]))
         self.batch.reset(episode)
         self._rest = TURN_PACE
         self.done = False
@@ -219,6 +223,9 @@ class Match:
             self._count()
         self._episode += 1
         self.result = None
+        for seat in self.seats:
+            if seat.adaptive:
+                seat.name = seat.adaptive.name
         for board in self.boards:
             board.restart(self._episode)
 
@@ -237,6 +244,9 @@ class Match:
         else:
             self.best = [max(pair) for pair in zip(self.best or returns, returns, strict=True)]
         self.result = MatchOutcome(winner, returns, any(board.out_of_time for board in self.boards))
+        for k, seat in enumerate(self.seats):
+            if seat.adaptive:
+                seat.adaptive.learn_of(returns[1 - k])
 
 
 def between(game: Game) -> str:

@@ -380,7 +380,8 @@ class Screen:
             left, _, right = match.boards[0].texts()
             numbers = f"{left} – {right}" if left and right and len(left + right) < 8 else ""
         late = "time is up" if result.out_of_time else ""
-        detail = "   ".join(part for part in (numbers, late) if part)
+        rated = [seat.adaptive.about_person for seat in self.seats if seat.adaptive]
+        detail = "   ".join(part for part in (numbers, late, *rated) if part)
         if result.winner is None:
             return "Draw", detail
         name = self.seats[result.winner].name

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from games.core import WORLD
 from games.engine.batch import Batch
@@ -13,6 +13,21 @@ from games.engine.players import SeatPlayer
 
 QUEUED = 8  # presses that wait for their tick, at most
 CHORD_TICKS = 3  # for which a press waits for the rest of its chord, where a press counts once: two fingers are that far apart
+
+
+class Adaptive(Protocol):
+    """An opponent that is another after each game, as `agents.play.fitting.FittingOpponent` is."""
+
+    def learn_of(self, result: float) -> None:
+        """A game is over. result: the return of the other participant."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the next game."""
+
+    @property
+    def about_person(self) -> str:
+        """The other participant as it knows them, in words."""
 
 
 @dataclass
@@ -26,6 +41,7 @@ class Seat:
     load: Callable[[], object] | None = None  # agent: loads it, so that `make` need not; called first, in a thread
     observation: str = ""  # agent: what it sees (pixels, planes or objects), to be compiled while it loads; "": not known
     about: str = ""  # shown before the game: the agent's path and rating
+    adaptive: Adaptive | None = None  # agent: hears of each result, after which `make` may seat another
 
     def __post_init__(self) -> None:
         if self.kind == "agent" and self.make is None:

@@ -14,7 +14,7 @@ import numpy as np
 from agents.play.ladder import LadderFile, Rung
 
 STEP = 10.0  # points of rating between two on the grid
-BEYOND = 400.0  # points to both sides of the ladder that a person may be rated
+MARGIN = 400.0  # points to both sides of the ladder that a person may be rated
 KEPT = 0.9  # of what is known of a person, after each further game
 UNSURE = 350.0  # standard deviation before the first game
 
@@ -52,7 +52,7 @@ class Fit:
     def _posterior(self) -> tuple[np.ndarray, np.ndarray]:
         """A grid of ratings [G], and the probability of each."""
         ratings = [rung.rating for rung in self.ladder.rungs]
-        grid = np.arange(ratings[0] - BEYOND, ratings[-1] + BEYOND + STEP, STEP)
+        grid = np.arange(ratings[0] - MARGIN, ratings[-1] + MARGIN + STEP, STEP)
         logs = -((grid - 0.5 * (ratings[0] + ratings[-1])) ** 2) / (2.0 * UNSURE**2)
         for age, game in enumerate(reversed(self.games)):
             logs += KEPT**age * self.log_likelihood(grid, game)

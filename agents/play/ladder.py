@@ -122,18 +122,14 @@ def write(folder: Path, file: LadderFile) -> None:
 
 
 def is_level(text: str) -> bool:
-    """Whether a seat's name can only mean a level or a moment.
+    """Whether a seat's name means a level or a moment: no file has such a name.
 
     >>> is_level("level:3"), is_level("Master"), is_level("moment:1"), is_level("runs/pong/one")
     (True, True, True, False)
     """
     kind, colon, _ = text.lower().partition(":")
-    return (colon == ":" and kind in ("level", "moment")) or text.lower() in {name.lower() for name in LEVELS}
-
-
-def folders(game: GameInfo, zoo: Path, runs: Path) -> list[Path]:
-    """The folders in which a game's ladder may be: of those that ship, and the user's own."""
-    return [*([zoo / game.name / "ladder"] if game.shipped else []), runs / "ladder"]
+    named = (colon == ":" and kind in ("level", "moment")) or text.lower() in {name.lower() for name in LEVELS}
+    return named and not Path(text).exists()
 
 
 def find(game: GameInfo, places: list[Path]) -> Ladder:

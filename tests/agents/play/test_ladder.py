@@ -1,0 +1,82 @@
+"""Levels by their names, in any seat; and what a ladder's file may hold."""
+
+import json
+
+import pytest
+
+import games
+from agents import participants
+from agents.participants import participant
+from agents.play import ladder
+from agents.play.ladder import LADDER
+from agents.play.match import play_match
+from games.errors import UserError
+from tests.agents.play.ladders import small_ladder
+
+
+@pytest.fixture
+def pong(tmp_path, monkeypatch):
+    monkeypatch.setattr(participants, "ZOO", tmp_path / "zoo")
+    small_ladder(tmp_path / "zoo" / "pong" / "ladder")
+    return games.load("pong")
+
+
+@pytest.mark.parametrize("text, rating", [("level:1", 800), ("level:2", 1200), ("level:Master", 1200), ("newcomer", 800)])
+def test_a_level_takes_a_seat_by_its_number_or_its_name(pong, text, rating):
+    assert participant(text, pong).agent.info.rating == rating
+
+
+def test_a_level_plays_with_its_delay_and_temperature(pong):
+    settings = participant("level:1", pong).agent.info.settings
+    assert (settings.delay, settings.temperature) == (18, 1.0)
+    result = play_match(pong, [participant("master", pong), participant("newcomer", pong)], 20, seed=1)
+    assert result.summary()["win_rate"] > 0.9
+
+
+def test_a_moment_plays_as_it_was_saved(pong):
+    assert participant("moment:1", pong).agent.info.settings.delay == 0
+
+
+@pytest.mark.parametrize("text", ["level:3", "level:0", "level:", "level:Maste", "moment:2", "expert"])
+def test_a_level_that_is_not_there_is_told_with_those_that_are(pong, text):
+    with pytest.raises(UserError, match=rf"There is no '{text}' in .*\n(Did you mean|Known: 1)"):
+        participant(text, pong)
+
+
+def test_a_users_ladder_is_found_among_their_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(participants, "ZOO", tmp_path / "zoo")
+    small_ladder(tmp_path / "runs" / "pong" / "ladder")
+    pong = games.load("pong")
+    assert participant("master", pong, runs=tmp_path / "runs").agent.info.rating == 1200
+    with pytest.raises(
+        UserError, match=r"Pong has no ladder of levels yet\.\nMake one from a run: python -m agents.ladder pong"
+    ):
+        participant("master", pong, runs=tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda file: file["rungs"][0].update(file="../../secret"), "'../../secret' is no file beside it"),
+        (lambda file: file["rungs"][0].update(file=".."), "'..' is no file beside it"),
+        (lambda file: file["rungs"][0].update(rating=1100.0), "in the order of their ratings"),
+        (lambda file: file["rungs"][0].update(delay=10**6), r"rungs\[0\].delay"),
+        (lambda file: file["rungs"][0].update(name="Master"), "its levels need names, each another"),
+        (lambda file: file["rungs"].clear(), "rungs"),
+        (lambda file: file.update(most=0.0), "most"),
+        (lambda file: file.update(game="breakout"), "is of breakout, version 1, not of pong"),
+        (lambda file: file.update(more=1), "an unknown name, 'more'"),
+    ],
+)
+def test_a_damaged_ladder_is_told(pong, change, words):
+    path = participants.ZOO / "pong" / "ladder" / LADDER
+    file = json.loads(path.read_text("utf-8"))
+    change(file)
+    path.write_text(json.dumps(file), encoding="utf-8")
+    with pytest.raises(UserError, match=words):
+        participant("level:1", pong)
+
+
+def test_what_is_written_is_what_is_read(tmp_path):
+    file = small_ladder(tmp_path / "one")
+    assert ladder.read(tmp_path / "one").file == file
