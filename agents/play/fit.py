@@ -53,10 +53,10 @@ class Fit:
         """A grid of ratings [G], and the probability of each."""
         ratings = [rung.rating for rung in self.ladder.rungs]
         grid = np.arange(ratings[0] - MARGIN, ratings[-1] + MARGIN + STEP, STEP)
-        logs = -((grid - 0.5 * (ratings[0] + ratings[-1])) ** 2) / (2.0 * UNSURE**2)
+        log_chance = -((grid - 0.5 * (ratings[0] + ratings[-1])) ** 2) / (2.0 * UNSURE**2)
         for age, game in enumerate(reversed(self.games)):
-            logs += KEPT**age * self.log_likelihood(grid, game)
-        chance = np.exp(logs - logs.max())
+            log_chance += KEPT**age * self.log_likelihood(grid, game)
+        chance = np.exp(log_chance - log_chance.max())
         return grid, chance / chance.sum()
 
     def log_likelihood(self, ratings: np.ndarray, game: Played) -> np.ndarray:
@@ -89,5 +89,5 @@ def scale_of(differences: Sequence[float], shares: Sequence[float]) -> float:
     400
     """
     pairs = [(d, math.log(p / (1.0 - p))) for d, p in zip(differences, shares, strict=True) if 0.0 < p < 1.0]
-    slope = sum(d * y for d, y in pairs) / max(sum(d * d for d, _ in pairs), 1e-12)
-    return math.log(10.0) / slope if slope > 0.0 else 1e4
+    steepness = sum(d * y for d, y in pairs) / max(sum(d * d for d, _ in pairs), 1e-12)
+    return math.log(10.0) / steepness if steepness > 0.0 else 1e4
