@@ -126,6 +126,7 @@ RULES = [
     (r": python play\.py ", Run()),
     (r": python -m agents\.export ", Run(slow=True)),
     (r": python -m agents\.plot ", Run()),
+    (r": python -m agents\.ratings ", Run(("--games", "12"))),
     (r": python -m games\.check ", Run(slow=True)),
     (r": python -m games\.levels ", Run()),
     (r": python examples/play_onnx\.py ", Run(slow=True, apart=True)),

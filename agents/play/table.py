@@ -1,6 +1,7 @@
 """A match in one of our games: many games between the same participants, in one batch."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,58 +55,87 @@ class Table:
         game: Game,
         participants: list[Participant],
         count: int,
-        quota: int,
+        quota: int | np.ndarray,
         seed: int,
         first: int,
         levels: Any,
         threads: int,
+        seated: np.ndarray | None = None,
     ):
-        """first: number of the first environment; with the seed it determines its episodes."""
+        """quota: of all environments, or int [count] of each. first: number of the first environment; with the seed it
+        determines its episodes.
+
+        seated: int [count, seats], the participants that meet in each environment; None: the same ones in all.
+        """
         self.count, self.quota = count, quota
+        self.seated = np.tile(np.arange(game.players), (count, 1)) if seated is None else seated
         # Environments 2k and 2k + 1 play the same episodes with the seats exchanged.
         self.order = np.array([[(k + i) % game.players for k in range(game.players)] for i in range(count)])  # seats
         ids = first + np.arange(count) // game.players
         opening = OPENING if game.turns else (0, 0)
         self.batch = Batch(game, count, seed, opening=opening, levels=levels, env_ids=ids, threads=threads)
         self.players = []
-        for k, participant in enumerate(participants):
-            self.batch.bots[np.arange(count), self.order[:, k]] = participant.bot
-            if participant.agent is not None:
-                rows = np.stack([np.arange(count), self.order[:, k]], 1)
-                self.players.append(participant.agent.player(self.batch, rows))
+        for number, participant in enumerate(participants):
+            envs, places = np.nonzero(self.seated == number)
+            seats = self.order[envs, places]
+            self.batch.bots[envs, seats] = participant.bot
+            if participant.agent is not None and len(envs):
+                self.players.append(participant.agent.player(self.batch, np.stack([envs, seats], 1)))
         self.batch.reset()
-        self.returns = np.zeros((0, game.players))
+        self.returns = np.zeros((0, game.players))  # of the participants as `seated` names them, by environment
+        self.endings: list[bytes] = []  # in the same order: the state in which each game ended, without its random stream
         self.decisions, self.cut, self.unfinished = 0, 0, 0
 
-    def play(self, limits: MatchLimits = NO_LIMITS, deadline: float | None = None) -> float | None:
+    def play(
+        self, limits: MatchLimits = NO_LIMITS, deadline: float | None = None, tell: Callable[[int], None] | None = None
+    ) -> float | None:
         """Play until every environment has played its games, or the seconds of `limits` are over; until when they last.
 
         deadline: as an earlier table of the same match gave it; None: the seconds begin after the first decision.
+        tell: called with a number of games whenever so many have ended; what it raises ends the match.
         """
-        batch, done = self.batch, np.zeros(self.count, np.int64)
+        batch, done, quota = self.batch, np.zeros(self.count, np.int64), np.broadcast_to(self.quota, self.count)
         actions = np.zeros(batch.rewards.shape, np.int64)
         collected: list[list[np.ndarray]] = [[] for _ in range(self.count)]
+        endings: list[list[bytes]] = [[] for _ in range(self.count)]
         while True:
             for player in self.players:
                 player.act(actions)
-            self.decisions += int(batch.asked[done < self.quota].sum()) if self.players else self.count
+            self.decisions += int(batch.asked[done < quota].sum()) if self.players else self.count
             batch.step(actions)
-            for env in np.flatnonzero((batch.end != RUNNING) & (done < self.quota)):
+            ended = np.flatnonzero((batch.end != RUNNING) & (done < quota))
+            if tell is not None and len(ended):
+                tell(len(ended))
+            for env in ended:
                 collected[env].append(batch.returns[env][self.order[env]])
+                endings[env].append(ending(batch, int(env)))
                 self.cut += int(batch.end[env] != OVER)
                 done[env] += 1
-                if done[env] == self.quota:  # agents need not decide there any more
+                if done[env] == quota[env]:  # agents need not decide there any more
                     batch.bots[env], batch.asked[env] = RANDOM, 0
-            if (done >= self.quota).all():
+            if (done >= quota).all():
                 break
             deadline = deadline or time.perf_counter() + limits.seconds  # the first decision may have compiled something
             if time.perf_counter() > deadline:
-                running = np.flatnonzero(done < self.quota)
+                running = np.flatnonzero(done < quota)
                 for env in running:
                     collected[env].append(batch.returns[env][self.order[env]])
                 self.unfinished = len(running)
                 self.cut += len(running)
                 break
         self.returns = np.array([returns for games in collected for returns in games])
+        self.endings = [state for games in endings for state in games]
         batch.close()
         return deadline
+
+
+def ending(batch: Batch, env: int) -> bytes:
+    """The state in which an environment's game ended, as bytes: two games that differ nowhere end alike.
+
+    Without the random stream and, where levels are all the same, their number: they differ in games that are played alike.
+    """
+    state = batch.final[env : env + 1].copy()
+    state["rng"] = 0
+    if not batch.game.has_build:
+        state["level"] = 0
+    return state.tobytes()
