@@ -84,7 +84,7 @@ class Band:
 
 def read(folder: Path, tag: str, by: str) -> Curve:
     """A run's curve; `UserError` where the folder holds no run, is damaged, or has no such numbers."""
-    group, lines = _group(folder), _lines(folder / "progress.jsonl")
+    group, lines = _group(folder), progress_lines(folder / "progress.jsonl")
     points: dict[float, float] = {}
     elapsed = 0.0
     for numbers in lines:
@@ -109,7 +109,7 @@ def _group(folder: Path) -> Group:
     return Group(run.agent.game, run.agent.algorithm, seen.network, seen.memory, seen.observation, run.trainer)
 
 
-def _lines(path: Path) -> list[dict[str, float | None]]:
+def progress_lines(path: Path) -> list[dict[str, float | None]]:
     """The objects of a file of JSON lines; a last one that a kill cut off is left out."""
     if not path.exists():
         raise NothingYet(f"{path.parent} has no progress.jsonl: its run has not begun.")

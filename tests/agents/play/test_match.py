@@ -148,9 +148,10 @@ def test_exactly_as_many_games_are_played_as_asked_for(pong, count, monkeypatch)
     played = []
     original = Table.play
 
-    def spy(table, limits):
-        original(table, limits)
+    def spy(table, *given):
+        found = original(table, *given)
         played.append((len(table.returns), table.order[:, 0].sum() * table.quota))
+        return found
 
     monkeypatch.setattr(Table, "play", spy)
     result = play_match(pong, [Participant("strong", 1.0), Participant("random", -1.0)], count, seed=4)

@@ -1,0 +1,301 @@
+"""Makes a ladder of levels from a run: agents of its past, slower or more careless than they could be, evenly spaced.
+
+Candidates are the run's snapshots, each with several reaction delays; in games of turns, where a delay means nothing, with
+several temperatures. A tournament rates them all roughly. Then levels are chosen, and each is played against its neighbours
+until every step is known; what was learned so corrects the choice, until it is even. In a game of one seat, three snapshots
+are chosen by their mean returns.
+"""
+
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.play.agent_info import config_values, peek
+from agents.play.fit import scale_of, trials_of
+from agents.play.ladder import LEVELS, LadderFile, Moment, Rung, write
+from agents.play.match import play_match
+from agents.play.result import mean_and_interval
+from agents.play.seats import Participant
+from agents.training.ladder_record import BOT, Candidate, Record, Step, play_neighbours, unevenness
+from agents.training.learning_curves import progress_lines
+from games.engine.loader import Game
+from games.errors import UserError
+
+DELAYS = (6, 8, 10, 12, 14, 16, 18)  # ticks; the best reacts first
+TEMPERATURES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)  # of games of turns
+SNAPSHOTS = 12  # of which candidates are made, at most
+LEAST, MOST = 110.0, 330.0  # points of rating of a mean step: 65 to 87 % against the level below
+EVEN = 30.0  # points: the distance of a step from the mean step, and half of its 95 % interval, together
+CAUTION = 0.7  # of a correction that is made at once: coarse ratings are uncertain too
+ONE_SEAT = ("Beginner", "Good", "Best")  # levels of a game of one seat
+ONE_SEAT_GAMES = 500  # of each snapshot
+
+
+@dataclass(frozen=True)
+class Effort:
+    """The number of games that go into a ladder."""
+
+    coarse: int  # of the tournament of all candidates
+    neighbours: int  # of each level against the one below
+    rounds: int  # in which the choice is corrected, at most
+
+
+# --- candidates ---------------------------------------------------------------------------------------------------------
+
+
+def snapshots_of(run: Path) -> list[tuple[int, Path]]:
+    """The agents that a run has kept, by their steps; `UserError` if they are too few."""
+    config_values(run)  # there is a run
+    files = [*run.glob("checkpoints/step-*.safetensors"), *run.glob("checkpoints/snapshots/*.safetensors")]
+    found = {peek(path).steps: path for path in sorted(files)}
+    best = run / "agent.safetensors"
+    if best.exists():
+        found[peek(best).steps] = best
+    if len(found) < 4:
+        raise UserError(
+            f"{run} has kept {len(found)} agents of its past, too few for a ladder.\nTrain longer, with eval_every=…"
+        )
+    return sorted(found.items())
+
+
+def candidates_of(game: Game, snapshots: Sequence[tuple[int, Path]]) -> list[Candidate]:
+    """Every snapshot in every manner of play that the game knows; the newest ones last."""
+    settings = peek(snapshots[-1][1]).settings
+    if game.turns:
+        ways = [(settings.delay, value) for value in sorted({settings.temperature, *TEMPERATURES}, reverse=True)]
+    else:
+        ways = [(delay, settings.temperature) for delay in sorted({max(settings.delay, DELAYS[0]), *DELAYS}, reverse=True)]
+        ways = [(delay, value) for delay, value in ways if delay >= settings.delay]
+    return [Candidate(path, steps, delay, value) for steps, path in snapshots for delay, value in ways]
+
+
+def spread(items: Sequence[Any], count: int) -> list[Any]:
+    """So many of a sequence, evenly spread, with both ends.
+
+    >>> spread([1, 2, 3, 4, 5], 3), spread([1, 2], 3)
+    ([1, 3, 5], [1, 2])
+    """
+    if len(items) <= count:
+        return list(items)
+    return [items[round(k * (len(items) - 1) / (count - 1))] for k in range(count)]
+
+
+# --- the choice ---------------------------------------------------------------------------------------------------------
+
+
+def number_of_levels(span: float) -> int:
+    """Seven, unless steps would be too small or too large by that.
+
+    >>> [number_of_levels(span) for span in (400.0, 1200.0, 3000.0)]
+    [4, 7, 11]
+    """
+    count = len(LEVELS)
+    if span / (count - 1) > MOST:
+        return math.ceil(span / MOST) + 1
+    return max(2, min(count, int(span / LEAST) + 1))
+
+
+def chosen(candidates: Sequence[Candidate], rated: dict[str, float], targets: Sequence[float]) -> list[Candidate]:
+    """The candidate nearest to each target rating; of those that are near alike, one that reacts as late as its level should.
+
+    A level's delay falls evenly from the slowest to the fastest, and no level reacts later than the one below.
+    """
+    delays = sorted({each.delay for each in candidates}, reverse=True)
+    found: list[Candidate] = []
+    for k, target in enumerate(targets):
+        wanted = delays[0] + (delays[-1] - delays[0]) * k / max(len(targets) - 1, 1)
+        allowed = [each for each in candidates if each.name in rated and (not found or each.delay <= found[-1].delay)]
+        left = [each for each in allowed if each not in found] or allowed
+        found.append(min(left, key=lambda each: abs(rated[each.name] - target) + 2.0 * abs(each.delay - wanted)))
+    return found
+
+
+def names_of(count: int) -> list[str]:
+    """The names of so many levels, the last of which is the best's."""
+    if count <= len(LEVELS):
+        return [LEVELS[0], *LEVELS[len(LEVELS) - count + 1 :]] if count > 1 else [LEVELS[-1]]
+    more = [f"{LEVELS[-1]} {k + 2}" for k in range(count - len(LEVELS))]
+    return [*LEVELS, *more]
+
+
+def correction(steps: Sequence[Step]) -> np.ndarray:
+    """How much higher each level should be rated to make the steps between neighbours equal; the ends stay.
+
+    >>> correction([Step(0, 100.0, 9.0, 9), Step(0, 200.0, 9.0, 9)]).tolist()
+    [0.0, 50.0, 0.0]
+    """
+    places = np.cumsum([0.0, *(step.points for step in steps)])
+    return np.linspace(0.0, places[-1], len(places)) - places
+
+
+# --- the ladder ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes a ladder of a game from a run. tell: is called with lines for the user."""
+
+    game: Game
+    run: Path
+    seed: int
+    threads: int
+    tell: Callable[[str], None]
+
+    def make(self, out: Path, effort: Effort) -> LadderFile:
+        """Make it in the folder `out`; what its file says. `UserError` where the run does not have what it needs."""
+        if self.game.players == 1:
+            return self._by_returns(out)
+        if not self.game.competitive:
+            raise UserError(f"In {self.game.heading} nobody wins, so there are no levels.")
+        snapshots = snapshots_of(self.run)
+        candidates = candidates_of(self.game, spread(snapshots, SNAPSHOTS))
+        pairs = (len(candidates) + 1) * len(candidates)  # two games of each
+        record = Record(self.game, self.seed, self.threads)
+        self.tell(f"{len(candidates)} candidates of {len(snapshots)} agents meet in {max(effort.coarse, pairs):,} games …")
+        record.play(candidates, max(effort.coarse, pairs), bot=True)
+        levels = self._even(record, candidates, effort)
+        return self._written(out, record, levels, candidates)
+
+    def _even(self, record: Record, candidates: Sequence[Candidate], effort: Effort) -> list[Candidate]:
+        """Levels whose steps are even, as far as `effort.rounds` bring them."""
+        offset, best = np.zeros(0), (math.inf, list[Candidate]())
+        for attempt in range(effort.rounds):
+            rated = {name: rating for name, (rating, _) in record.ratings().items() if name != BOT}
+            top = max(rated.values())
+            low = max(min(rated.values()), top - 0.9 * MOST * (len(LEVELS) - 1))
+            count = number_of_levels(top - low)
+            offset = offset if len(offset) == count else np.zeros(count)
+            levels = chosen(candidates, rated, (np.linspace(low, top, count) + offset).tolist())
+            games = max(min(200, effort.neighbours), effort.neighbours * (attempt + 1) // effort.rounds)
+            steps = play_neighbours(record, levels, games)
+            uneven = unevenness(steps)
+            told = ", ".join(f"{step.points:.0f} ± {step.half:.0f}" for step in steps)
+            self.tell(f"Round {attempt + 1}, steps of {told} points: uneven by {uneven:.0f}")
+            if uneven < best[0]:
+                best = (uneven, levels)
+            if uneven <= EVEN:
+                break
+            offset = offset + CAUTION * correction(steps)
+        play_neighbours(record, best[1], effort.neighbours)
+        return best[1]
+
+    def _written(self, out: Path, record: Record, levels: Sequence[Candidate], candidates: Sequence[Candidate]) -> LadderFile:
+        """Copy the agents that the levels need, and write the ladder's file with what is between the levels too."""
+        ratings = record.ratings()
+        low, high = ratings[levels[0].name][0], ratings[levels[-1].name][0]
+        paths = {level.path for level in levels}
+        between = [each for each in candidates if each not in levels and each.path in paths]
+        between = sorted(between, key=lambda each: ratings[each.name][0])
+        between = spread([each for each in between if low < ratings[each.name][0] < high], 2 * len(levels))
+        names = dict(zip(levels, names_of(len(levels)), strict=True))
+        rungs = []
+        for each in sorted([*levels, *between], key=lambda each: ratings[each.name][0]):
+            rating, interval = ratings[each.name]
+            score = None
+            if each in names and each != levels[0]:
+                points, games = record.between(each.name, levels[list(levels).index(each) - 1].name)
+                score = round(points / games, 4)
+            rungs.append(rung(each, rating, interval, names.get(each, ""), score))
+        return self._save(out, rungs, [*levels, *between], *self._of_games(levels, ratings))
+
+    def _of_games(self, levels: Sequence[Candidate], ratings: dict[str, Any]) -> tuple[float, float, float]:
+        """The greatest return, trials a game, and their scale (`agents.play.fit`)."""
+        returns, differences = [], []
+        for lower, upper in pairwise(levels):
+            seated = [Participant(each.name, agent=each.agent(self.game)) for each in (upper, lower)]
+            returns.append(play_match(self.game, seated, 200, self.seed, threads=self.threads).returns[:, 0])
+            differences.append(ratings[upper.name][0] - ratings[lower.name][0])
+        most = max(float(np.abs(found).max()) for found in returns)
+        scale = scale_of(differences, [0.5 + 0.5 * float(found.mean()) / most for found in returns])
+        return most, trials_of(np.concatenate([found - found.mean() for found in returns]), most), round(scale, 1)
+
+    def _by_returns(self, out: Path) -> LadderFile:
+        """The ladder of a game of one seat: its best snapshot, and those of about an eighth and half of its return."""
+        settings, found = peek(snapshots_of(self.run)[-1][1]).settings, []
+        self.tell(f"{ONE_SEAT_GAMES} games of each of {len(snapshots_of(self.run))} agents …")
+        for steps, path in snapshots_of(self.run):
+            each = Candidate(path, steps, settings.delay, settings.temperature)
+            played = play_match(self.game, [Participant(each.name, agent=each.agent(self.game))], ONE_SEAT_GAMES, self.seed)
+            mean, _, interval = mean_and_interval(played.returns[:, 0])
+            found.append((mean, (interval[0], interval[1]), each))
+        best = max(found, key=lambda known: known[0])
+        least = min(mean for mean, _, _ in found)
+        rest = [known for known in found if known[0] < best[0]]
+        wanted = [least + share * (best[0] - least) for share in (0.125, 0.5)]
+        levels = sorted({min(rest, key=lambda known: abs(known[0] - at))[2]: 0 for at in wanted}, key=lambda each: each.steps)
+        chosen_ones = [*(known for known in found if known[2] in levels), best]
+        names = ONE_SEAT if len(chosen_ones) == len(ONE_SEAT) else (ONE_SEAT[0], ONE_SEAT[-1])
+        chosen_ones = sorted(chosen_ones, key=lambda known: known[0])
+        rungs = [rung(each, mean, interval, name) for name, (mean, interval, each) in zip(names, chosen_ones, strict=True)]
+        return self._save(out, rungs, [each for _, _, each in chosen_ones], max(abs(best[0]), 1.0), 1.0, 400.0)
+
+    def _save(
+        self, out: Path, rungs: list[Rung], agents: Sequence[Candidate], most: float, trials: float, scale: float
+    ) -> LadderFile:
+        """Copy the agents' files and those of the moments, and write ladder.json."""
+        moments = moments_of(self.run)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            for source, name in {(each.path, file_of(each.steps)) for each in agents}:
+                shutil.copyfile(source, out / name)
+            for moment, path in moments:
+                shutil.copyfile(path, out / moment.file)
+        except OSError as error:
+            raise UserError(f"{out} cannot be written: {error.strerror}.") from error
+        file = LadderFile(
+            game=self.game.name, game_version=self.game.version, rungs=rungs, moments=[moment for moment, _ in moments],
+            most=most, trials=trials, scale=scale,
+        )  # fmt: skip
+        write(out, file)
+        return file
+
+
+def file_of(steps: int) -> str:
+    """The name of an agent's file in the ladder's folder."""
+    return f"step-{steps:010d}.safetensors"
+
+
+def rung(
+    candidate: Candidate, rating: float, interval: tuple[float, float], name: str = "", score: float | None = None
+) -> Rung:
+    """A candidate as a rung of the file."""
+    return Rung(
+        file=file_of(candidate.steps), delay=candidate.delay, temperature=candidate.temperature, rating=round(rating, 1),
+        interval=(round(interval[0], 1), round(interval[1], 1)), name=name, score=score,
+    )  # fmt: skip
+
+
+def moments_of(run: Path) -> list[tuple[Moment, Path]]:
+    """Three agents from early in the training: the first, and those after a tenth and a third of the steps."""
+    kept = [(steps, path) for steps, path in snapshots_of(run) if steps]
+    elapsed = [
+        (line.get("time/total_timesteps") or 0.0, line.get("time/time_elapsed") or 0.0)
+        for line in progress_lines(run / "progress.jsonl")
+    ]
+    found: dict[int, tuple[Moment, Path]] = {}
+    for wanted in (0, kept[-1][0] // 10, kept[-1][0] // 3):
+        steps, path = min(kept, key=lambda each: abs(each[0] - wanted))
+        seconds = max((seconds for at, seconds in elapsed if at <= steps), default=0.0)
+        found[steps] = (Moment(file=file_of(steps), steps=steps, seconds=round(seconds, 1)), path)
+    return list(found.values())
+
+
+def table(file: LadderFile) -> list[str]:
+    """A ladder in lines for people: its levels, and what else there is."""
+    width = max(len(level.name) for level in file.levels)
+    lines = [f"   {'':{width}}  rating  95 %            delay  against the one below"]
+    for number, level in enumerate(file.levels, 1):
+        low, high = level.interval
+        below = "" if level.score is None else f"{level.score:6.1%}"
+        lines.append(
+            f"{number:2} {level.name:{width}}  {level.rating:6.0f}  {f'{low:.0f} to {high:.0f}':14}  {level.delay:5}  {below}"
+        )
+    for number, moment in enumerate(file.moments, 1):
+        lines.append(f"moment:{number} after {moment.seconds:.0f} s, {moment.steps:,} steps")
+    return [*lines, f"{len(file.rungs) - len(file.levels)} rungs more between the levels, for fit"]
