@@ -89,6 +89,21 @@ def spread(items: Sequence[Any], count: int) -> list[Any]:
 # --- the choice ---------------------------------------------------------------------------------------------------------
 
 
+def reach(ratings: Sequence[float]) -> tuple[float, float]:
+    """The lowest and the highest rating between which there is no gap, and not more than levels can span.
+
+    >>> reach([500.0, 980.0, 1060.0, 1140.0])  # who plays at random is far below whatever has learned
+    (980.0, 1140.0)
+    """
+    falling = sorted(ratings, reverse=True)
+    low = falling[0]
+    for rating in falling[1:]:
+        if low - rating > LEAST or falling[0] - rating > 0.9 * MOST * (len(LEVELS) - 1):
+            break
+        low = rating
+    return low, falling[0]
+
+
 def number_of_levels(span: float) -> int:
     """Seven, unless steps would be too small or too large by that.
 
@@ -167,8 +182,7 @@ class Maker:
         offset, best = np.zeros(0), (math.inf, list[Candidate]())
         for attempt in range(effort.rounds):
             rated = {name: rating for name, (rating, _) in record.ratings().items() if name != BOT}
-            top = max(rated.values())
-            low = max(min(rated.values()), top - 0.9 * MOST * (len(LEVELS) - 1))
+            low, top = reach(list(rated.values()))
             count = number_of_levels(top - low)
             offset = offset if len(offset) == count else np.zeros(count)
             levels = chosen(candidates, rated, (np.linspace(low, top, count) + offset).tolist())
@@ -182,12 +196,15 @@ class Maker:
             if uneven <= EVEN:
                 break
             offset = offset + CAUTION * correction(steps)
-        play_neighbours(record, best[1], effort.neighbours)
-        return best[1]
+        ratings = record.ratings()
+        levels = sorted(best[1], key=lambda each: ratings[each.name][0])
+        play_neighbours(record, levels, effort.neighbours)
+        return levels
 
     def _written(self, out: Path, record: Record, levels: Sequence[Candidate], candidates: Sequence[Candidate]) -> LadderFile:
         """Copy the agents that the levels need, and write the ladder's file with what is between the levels too."""
         ratings = record.ratings()
+        levels = sorted(levels, key=lambda each: ratings[each.name][0])
         low, high = ratings[levels[0].name][0], ratings[levels[-1].name][0]
         paths = {level.path for level in levels}
         between = [each for each in candidates if each not in levels and each.path in paths]
@@ -199,7 +216,7 @@ class Maker:
             rating, interval = ratings[each.name]
             score = None
             if each in names and each != levels[0]:
-                points, games = record.between(each.name, levels[list(levels).index(each) - 1].name)
+                points, games = record.between(each.name, levels[levels.index(each) - 1].name)
                 score = round(points / games, 4)
             rungs.append(rung(each, rating, interval, names.get(each, ""), score))
         return self._save(out, rungs, [*levels, *between], *self._of_games(levels, ratings))
