@@ -128,6 +128,7 @@ RULES = [
     (r": python -m agents\.plot ", Run()),
     (r": python -m agents\.ratings ", Run(("--games", "12"))),
     (r": python -m games\.check ", Run(slow=True)),
+    (r": python -m agents\.ladder ", Not("takes minutes; tests/agents/training/test_ladder_maker.py makes small ones")),
     (r": python -m games\.levels ", Run()),
     (r": python examples/play_onnx\.py ", Run(slow=True, apart=True)),
     (r": python docs/make_pictures\.py ", Run(slow=True, apart=True)),

@@ -92,13 +92,13 @@ def spread(items: Sequence[Any], count: int) -> list[Any]:
 def reach(ratings: Sequence[float]) -> tuple[float, float]:
     """The lowest and the highest rating between which there is no gap, and not more than levels can span.
 
-    >>> reach([500.0, 980.0, 1060.0, 1140.0])  # who plays at random is far below whatever has learned
-    (980.0, 1140.0)
+    >>> reach([500.0, 920.0, 1060.0, 1140.0])  # who plays at random is far below whatever has learned
+    (920.0, 1140.0)
     """
     falling = sorted(ratings, reverse=True)
     low = falling[0]
     for rating in falling[1:]:
-        if low - rating > LEAST or falling[0] - rating > 0.9 * MOST * (len(LEVELS) - 1):
+        if low - rating > MOST / 2 or falling[0] - rating > 0.9 * MOST * (len(LEVELS) - 1):
             break
         low = rating
     return low, falling[0]

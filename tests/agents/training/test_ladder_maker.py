@@ -1,0 +1,106 @@
+"""A ladder is even, the same from the same command, and what it needs of a run is told."""
+
+import math
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import games
+import train
+from agents.play import ladder
+from agents.play.agent_info import peek
+from agents.training import ladder_maker, ladder_record
+from agents.training.ladder_maker import Effort, Maker, candidates_of
+from agents.training.ladder_record import BOT, Candidate, Record
+from games.errors import UserError
+
+
+class Played(Record):
+    """Games whose ends are drawn by ratings that are known: 60 points lost for two ticks of delay, an agent's own beside."""
+
+    def strength(self, name):
+        if name == BOT:
+            return 1000.0
+        steps, delay = int(name.split()[0]), int(name.split()[2])
+        return 400.0 + 300.0 * math.log10(steps) - 30.0 * delay
+
+    def play(self, candidates, games, bot=False):
+        self.rounds += 1
+        names = sorted([each.name for each in candidates] + [BOT] * bot)
+        rng = np.random.default_rng([self.seed, self.rounds])
+        couples = np.zeros((len(names), len(names), 5), np.int64)
+        each = max(1, games // (len(names) * (len(names) - 1) // 2) // 2)
+        for i in range(len(names)):
+            for j in range(i + 1, len(names)):
+                p = 1.0 / (1.0 + 10.0 ** ((self.strength(names[j]) - self.strength(names[i])) / 400.0))
+                couples[i, j] = np.bincount(2 * rng.binomial(2, p, each), minlength=5)
+        self._add(names, couples)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_steps_between_levels_are_even(seed, monkeypatch):
+    candidates = [Candidate(Path(str(n)), 1000 * 3**n, delay, 0.0) for n in range(8) for delay in range(6, 19, 2)]
+    record, told = Played(games.load("pong"), seed, 1), []
+    record.play(candidates, 20_000, bot=True)
+    maker = Maker(record.game, Path("nowhere"), seed, 1, told.append)
+    levels = maker._even(record, candidates, Effort(20_000, 2000, 8))
+    steps = ladder_record.play_neighbours(record, levels, 2000)
+    assert len(levels) == 7
+    assert ladder_record.unevenness(steps) <= 40.0, told  # 30 by the games that chose them
+    true = [record.strength(upper.name) - record.strength(lower.name) for lower, upper in pairwise(levels)]
+    assert max(true) - min(true) < 70.0
+    delays = [level.delay for level in levels]
+    assert delays == sorted(delays, reverse=True) and delays[0] > delays[-1]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    runs = tmp_path_factory.mktemp("runs")
+    small = ("n_envs=16", "n_steps=8", "batch_size=64", "eval_games=4", "final_games=4", "gif=false", "eval_every=600")
+    words = ["pong", "--steps", "2400", "--name", "one", "--runs", str(runs), *(w for s in small for w in ("--set", s))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["train.py", *words, "--quiet", "--seed", "1"])
+        assert train.main() == 0
+    return runs / "pong" / "one"
+
+
+def test_a_ladder_is_the_same_from_the_same_run_and_its_levels_play(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(ladder_maker, "SNAPSHOTS", 2)
+    monkeypatch.setattr(ladder_maker, "DELAYS", (6, 18))
+    made = []
+    for out in ("one", "two"):
+        maker = Maker(games.load("pong"), run, 5, 1, lambda text: None)
+        made.append(maker.make(tmp_path / out, Effort(0, 10, 1)))
+        assert ladder.read(tmp_path / out).file == made[-1]
+    assert made[0] == made[1]
+    found = ladder.read(tmp_path / "one")
+    assert len(found.file.levels) >= 2 and found.file.moments
+    for rung in [*found.file.rungs, *found.file.moments]:
+        assert found.agent(rung, games.load("pong")).info.game == "pong"
+    assert ladder_maker.table(found.file)[1].split()[:2] == ["1", found.file.levels[0].name]
+
+
+def test_candidates_are_late_in_real_time_and_careless_at_boards(run):
+    snapshots = ladder_maker.snapshots_of(run)
+    pong = candidates_of(games.load("pong"), snapshots)
+    assert {each.delay for each in pong} == set(ladder_maker.DELAYS) and {each.temperature for each in pong} == {0.0}
+    board = candidates_of(games.load("connect_four"), snapshots)
+    assert {each.delay for each in board} == {0} and len({each.temperature for each in board}) == 6
+
+
+def test_moments_are_from_early_in_the_training(run):
+    moments = ladder_maker.moments_of(run)
+    steps = [moment.steps for moment, _ in moments]
+    assert steps == sorted(steps) and steps[0] < peek(run / "agent.safetensors").steps
+    assert all(moment.seconds > 0.0 for moment, _ in moments)
+
+
+def test_a_run_that_has_kept_too_little_is_told(run, tmp_path):
+    with pytest.raises(UserError, match="holds no run"):
+        ladder_maker.snapshots_of(tmp_path)
+    (tmp_path / "config.json").write_bytes((run / "config.json").read_bytes())
+    with pytest.raises(UserError, match="has kept 0 agents of its past, too few for a ladder"):
+        ladder_maker.snapshots_of(tmp_path)
