@@ -12,7 +12,15 @@ import pytest
 from games import command
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ["train.py", "play.py", "bench.py", "agents/export.py", "agents/plot.py", "agents/ratings.py", "games/check/__main__.py"]
+COMMANDS = [
+    "train.py",
+    "play.py",
+    "bench.py",
+    "agents/export.py",
+    "agents/plot.py",
+    "agents/ratings.py",
+    "games/check/__main__.py",
+]
 
 # Runs a file as a command, and interrupts it while it imports a module.
 INTERRUPTED = """
