@@ -126,6 +126,7 @@ RULES = [
     (r": python play\.py ", Run()),
     (r": python -m agents\.export ", Run(slow=True)),
     (r": python -m agents\.plot ", Run()),
+    (FIGURES + r"python -m agents\.ratings ", Not("takes a minute; tests/agents/play/test_tournament.py plays fewer games")),
     (r": python -m agents\.ratings ", Run(("--games", "12"))),
     (r": python -m games\.check ", Run(slow=True)),
     (r": python -m agents\.ladder ", Not("takes minutes; tests/agents/training/test_ladder_maker.py makes small ones")),

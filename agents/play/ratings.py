@@ -195,9 +195,9 @@ def rate(names: Sequence[str], counts: np.ndarray, anchor: str | None = None, se
     whole = oriented(counts)
     ordered = whole[np.ix_(order, order)]
     points = points_of(ordered)
-    apart = groups(games_of(ordered))
-    if len(apart) > 1:
-        told = "; ".join(", ".join(names[order[k]] for k in group) for group in apart)
+    separate = groups(games_of(ordered))
+    if len(separate) > 1:
+        told = "; ".join(", ".join(names[order[k]] for k in group) for group in separate)
         raise UserError(
             f"No games connect these players, so that they cannot be compared: {told}.\nLet one of each group meet."
         )

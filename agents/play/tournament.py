@@ -140,6 +140,7 @@ def play_tournament(
     result = Tournament(game.name, [p.name for p in players], None if anchor is None else players[anchor].name, seed)
     games += games % 2
     first, stopped, progress = 0, threading.Event(), _counter(games, tell)
+    failures: list[BaseException] = []  # the first is the reason of the others
 
     def ended(count: int) -> None:
         if stopped.is_set():
@@ -147,8 +148,14 @@ def play_tournament(
         progress(count)
 
     def play(seated: np.ndarray, quota: np.ndarray, number: int) -> Table:
-        table = Table(game, _with_own_streams(players, seed, number), len(seated), quota, seed, number, None, 1, seated)
-        table.play(tell=ended)
+        try:
+            ended(0)
+            table = Table(game, _with_own_streams(players, seed, number), len(seated), quota, seed, number, None, 1, seated)
+            table.play(tell=ended)
+        except BaseException as error:
+            stopped.set()
+            failures.append(error)
+            raise
         return table
 
     # Inside a thread torch computes on a single one: sums do not depend on the number of threads.
@@ -163,10 +170,11 @@ def play_tournament(
                     first += len(seated) // 2
                 for future in running:
                     result.add(future.result())
-        except BaseException:
-            stopped.set()
+        except Stopped:
+            raise failures[0] from None
+        finally:
+            stopped.set()  # Ctrl-C: batches that run end at their next game
             pool.shutdown(cancel_futures=True)
-            raise
     return result
 
 

@@ -22,7 +22,7 @@ from agents.play.ladder import LEVELS, LadderFile, Moment, Rung, write
 from agents.play.match import play_match
 from agents.play.result import mean_and_interval
 from agents.play.seats import Participant
-from agents.training.ladder_record import BOT, Candidate, Record, Step, play_neighbours, unevenness
+from agents.training.ladder_record import Candidate, Record, play_neighbours, unevenness
 from agents.training.learning_curves import progress_lines
 from games.engine.loader import Game
 from games.errors import UserError
@@ -32,7 +32,7 @@ TEMPERATURES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)  # of games of turns
 SNAPSHOTS = 12  # of which candidates are made, at most
 LEAST, MOST = 110.0, 330.0  # points of rating of a mean step: 65 to 87 % against the level below
 EVEN = 30.0  # points: the distance of a step from the mean step, and half of its 95 % interval, together
-CAUTION = 0.7  # of a correction that is made at once: coarse ratings are uncertain too
+NARROWEST, WIDTH = 0.75, 60.0  # of what the candidates span, that levels may; points of evenness that the whole span is worth
 ONE_SEAT = ("Beginner", "Good", "Best")  # levels of a game of one seat
 ONE_SEAT_GAMES = 500  # of each snapshot
 
@@ -116,18 +116,32 @@ def number_of_levels(span: float) -> int:
     return max(2, min(count, int(span / LEAST) + 1))
 
 
-def chosen(candidates: Sequence[Candidate], rated: dict[str, float], targets: Sequence[float]) -> list[Candidate]:
-    """The candidate nearest to each target rating; of those that are near alike, one that reacts as late as its level should.
+def chosen(candidates: Sequence[Candidate], rated: dict[str, float], count: int, offset: np.ndarray) -> list[Candidate]:
+    """So many candidates whose ratings are evenly spaced, the weakest first; of choices that are even alike, the widest.
 
-    A level's delay falls evenly from the slowest to the fastest, and no level reacts later than the one below.
+    offset: how much higher each should be rated than evenly, [count]. A level's delay falls evenly from the slowest to the
+    fastest, and none reacts later than the one below.
     """
+    low, top = reach(list(rated.values()))
+    best: tuple[float, list[Candidate]] = (math.inf, [])
+    for share in np.linspace(NARROWEST, 1.0, 31):
+        targets = np.linspace(top - share * (top - low), top, count) + offset
+        levels = nearest_to(candidates, rated, targets.tolist())
+        away = max(abs(rated[each.name] - target) for each, target in zip(levels, targets, strict=True))
+        cost = away + WIDTH * (1.0 - share)
+        if cost < best[0]:
+            best = (cost, levels)
+    return best[1]
+
+
+def nearest_to(candidates: Sequence[Candidate], rated: dict[str, float], targets: Sequence[float]) -> list[Candidate]:
+    """The candidate nearest to each target rating, if that does not cost much of its due delay."""
     delays = sorted({each.delay for each in candidates}, reverse=True)
     found: list[Candidate] = []
     for k, target in enumerate(targets):
-        wanted = delays[0] + (delays[-1] - delays[0]) * k / max(len(targets) - 1, 1)
-        allowed = [each for each in candidates if each.name in rated and (not found or each.delay <= found[-1].delay)]
-        left = [each for each in allowed if each not in found] or allowed
-        found.append(min(left, key=lambda each: abs(rated[each.name] - target) + 2.0 * abs(each.delay - wanted)))
+        due = delays[0] + (delays[-1] - delays[0]) * k / max(len(targets) - 1, 1)
+        allowed = [each for each in candidates if each not in found and (not found or each.delay <= found[-1].delay)]
+        found.append(min(allowed, key=lambda each: abs(rated[each.name] - target) + abs(each.delay - due)))
     return found
 
 
@@ -139,14 +153,17 @@ def names_of(count: int) -> list[str]:
     return [*LEVELS, *more]
 
 
-def correction(steps: Sequence[Step]) -> np.ndarray:
-    """How much higher each level should be rated to make the steps between neighbours equal; the ends stay.
+def correction(steps: Sequence[float], rated: Sequence[float]) -> np.ndarray:
+    """How much higher each level should be rated than evenly, since games between neighbours say other steps than ratings do.
 
-    >>> correction([Step(0, 100.0, 9.0, 9), Step(0, 200.0, 9.0, 9)]).tolist()
-    [0.0, 50.0, 0.0]
+    steps: by these games, [K - 1]. rated: the levels' ratings, [K]. The ends stay.
+
+    >>> correction([100.0, 220.0], [0.0, 160.0, 320.0]).tolist()  # the middle one is too near to the lowest
+    [0.0, 60.0, 0.0]
     """
-    places = np.cumsum([0.0, *(step.points for step in steps)])
-    return np.linspace(0.0, places[-1], len(places)) - places
+    places, ratings = np.cumsum([0.0, *steps]), np.array(rated) - rated[0]
+    surplus = places - ratings
+    return np.linspace(0.0, surplus[-1], len(rated)) - surplus
 
 
 # --- the ladder ---------------------------------------------------------------------------------------------------------
@@ -181,11 +198,11 @@ class Maker:
         """Levels whose steps are even, as far as `effort.rounds` bring them."""
         offset, best = np.zeros(0), (math.inf, list[Candidate]())
         for attempt in range(effort.rounds):
-            rated = {name: rating for name, (rating, _) in record.ratings().items() if name != BOT}
+            rated = record.rated()
             low, top = reach(list(rated.values()))
-            count = number_of_levels(top - low)
+            count = min(number_of_levels(top - low), len(candidates))
             offset = offset if len(offset) == count else np.zeros(count)
-            levels = chosen(candidates, rated, (np.linspace(low, top, count) + offset).tolist())
+            levels = chosen(candidates, rated, count, offset)
             games = max(min(200, effort.neighbours), effort.neighbours * (attempt + 1) // effort.rounds)
             steps = play_neighbours(record, levels, games)
             uneven = unevenness(steps)
@@ -195,9 +212,10 @@ class Maker:
                 best = (uneven, levels)
             if uneven <= EVEN:
                 break
-            offset = offset + CAUTION * correction(steps)
-        ratings = record.ratings()
-        levels = sorted(best[1], key=lambda each: ratings[each.name][0])
+            rated = record.rated()
+            offset = correction([step.points for step in steps], [rated[level.name] for level in levels])
+        rated = record.rated()
+        levels = sorted(best[1], key=lambda each: rated[each.name])
         play_neighbours(record, levels, effort.neighbours)
         return levels
 

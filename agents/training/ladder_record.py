@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.play.agent import Agent
-from agents.play.ratings import SCALE, games_of, oriented, points_of, rate
+from agents.play.ratings import SCALE, games_of, oriented, points_of, rate, ratings, with_prior
 from agents.play.result import wilson
 from agents.play.seats import Participant
 from agents.play.tournament import play_tournament
@@ -77,6 +77,11 @@ class Record:
             name: (float(found.rating[k]), (float(found.interval[k, 0]), float(found.interval[k, 1])))
             for k, name in enumerate(self.names)
         }
+
+    def rated(self) -> dict[str, float]:
+        """The rating of each candidate, without intervals, which take long."""
+        found = ratings(with_prior(points_of(oriented(self.couples))), self.names.index(BOT))
+        return {name: float(rating) for name, rating in zip(self.names, found, strict=True) if name != BOT}
 
     def between(self, upper: str, lower: str) -> tuple[float, float]:
         """The points that one won against another, and their games."""

@@ -90,8 +90,25 @@ def test_ratings_are_those_of_choix(seed):
     assert ratings(points) == pytest.approx(1000 + SCALE * (theirs - theirs.mean()), abs=1e-6)
 
 
-def test_newtons_method_arrives_from_far_away():
-    """A ladder of eight on which each never lost against the one below: Newton's whole steps run away from such."""
+def test_newtons_method_arrives_where_whole_steps_run_away():
+    """Found by trying 6,000 such tables. At the maximum each has the points that the strengths expect."""
+    points = np.array(
+        [
+            [0.0, 100.5, 0.0, 0.5, 1.5, 0.0],
+            [0.5, 0.0, 0.0, 0.0, 20.5, 0.0],
+            [0.0, 0.0, 0.0, 0.5, 20.5, 1000.5],
+            [2.5, 0.0, 10.5, 0.0, 0.0, 10.5],
+            [0.5, 0.5, 0.5, 0.0, 0.0, 0.0],
+            [0.0, 0.0, 0.5, 100.5, 0.0, 0.0],
+        ]
+    )
+    theta = log_odds(points)
+    expected = (points + points.T) / (1 + np.exp(theta[None] - theta[:, None]))
+    assert expected.sum(1) == pytest.approx(points.sum(1), rel=1e-9)
+
+
+def test_strengths_far_apart_are_found_in_full_precision():
+    """A ladder of eight on which each hardly ever lost against the one below."""
     points = np.zeros((8, 8))
     for k in range(7):
         points[k + 1, k], points[k, k + 1] = 100_000.0, 1e-3
@@ -152,10 +169,13 @@ def test_two_games_that_always_split_teach_more_than_two_apart():
     assert np.ptp(intervals(couples, anchor=1)[0]) > 1.2 * np.ptp(intervals(alone, anchor=1)[0])
 
 
-def test_games_drawn_again_are_as_many():
-    drawn = resampled(made_up(1), np.random.default_rng(0), 50)
-    games = made_up(1).sum(-1)
-    expected = games + games.T + (games + games.T > 0)
+@pytest.mark.parametrize(("kinds", "each"), [(3, 1), (5, 2)])
+def test_games_drawn_again_are_as_many(kinds, each):
+    """each: games of a unit that is counted."""
+    counts = np.zeros((3, 3, kinds), int)
+    counts[0, 1, 0], counts[0, 1, -1], counts[1, 2, 1] = 4, 5, 6
+    drawn = resampled(counts, np.random.default_rng(0), 50)
+    expected = np.array([[0, 9 * each + 1, 0], [9 * each + 1, 0, 6 * each + 1], [0, 6 * each + 1, 0]])
     assert drawn + drawn.swapaxes(1, 2) == pytest.approx(np.broadcast_to(expected, drawn.shape))
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import games
 from agents import ratings
-from agents.participants import ZOO, participant
+from agents.participants import ZOO
 from agents.play.agent import Agent
 from agents.play.seats import Participant
 from agents.play.table import Table
@@ -63,11 +63,14 @@ def same(one, other):
 
 
 def test_neither_the_order_of_listing_nor_the_threads_change_a_game(connect_four, tmp_path):
-    agent = participant(str(save_agent(connect_four, tmp_path / "agent.safetensors")), connect_four)
-    players = [agent, *bots(0.5, 1.0, 0.2)]
+    agent = Agent.load(save_agent(connect_four, tmp_path / "agent.safetensors"), connect_four)
+    agent.info.settings.temperature = 1.0  # it draws from its own random stream
+    players = [Participant("agent", agent=agent), *bots(0.5, 1.0, 0.2)]
     one = play_tournament(connect_four, players, 700, seed=3, threads=1)
     assert same(one, play_tournament(connect_four, players[::-1], 700, seed=3, threads=2))
     assert not same(one, play_tournament(connect_four, players, 700, seed=4, threads=1))
+    at_once = [play_tournament(connect_four, players[:2], 700, seed=3, threads=threads) for threads in (1, 3)]
+    assert same(*at_once), "three batches"
 
 
 def test_as_many_games_are_played_as_asked_for_in_couples(pong):
@@ -104,7 +107,7 @@ def test_both_games_of_a_couple_begin_alike_with_the_seats_exchanged(connect_fou
 
 
 def test_a_batch_deals_the_planned_games():
-    planned = np.triu(np.array([[0, 900, 14], [0, 0, 2], [0, 0, 0]]))
+    planned = np.triu(np.array([[0, 5008, 14], [0, 0, 2], [0, 0, 0]]))
     played = np.zeros((3, 3), int)
     for seated, quota in batches(planned):
         assert len(seated) <= 250 and (seated[0::2] == seated[1::2]).all() and (quota[0::2] == quota[1::2]).all()
@@ -236,7 +239,7 @@ def test_a_failure_in_one_batch_ends_the_others(pong, monkeypatch):
     monkeypatch.setattr(Table, "play", fails)
     with pytest.raises(UserError, match="broken"):
         play_tournament(pong, bots(0.2, 0.5), 100_000, threads=2)
-    assert len(calls) < 10
+    assert len(calls) <= 2
 
 
 def test_a_terminal_is_told_how_many_games_are_played(monkeypatch, capsys):
