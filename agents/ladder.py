@@ -29,7 +29,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="FOLDER", help="where the ladder goes (default: runs/GAME/ladder)")
     add("--games", type=int, default=2000, metavar="N", help="of each level against the one below (default: 2,000)")
     add("--coarse", type=int, metavar="N", help="games of the first tournament (default: 5 for each games of a level)")
-    add("--rounds", type=int, default=8, metavar="N", help="in which the choice is corrected, at most (default: 8)")
+    add("--rounds", type=int, default=16, metavar="N", help="in which the choice is corrected, at most (default: 16)")
     add("--seed", type=int, default=0, help="of the games (default: 0)")
     add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept (default: runs)")
     return parser

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # it imports torch
 
 LADDER = "ladder.json"
 LEVELS = ("Newcomer", "Beginner", "Casual", "Regular", "Skilled", "Expert", "Master")  # names of the levels, weakest first
+ONE_SEAT = ("Beginner", "Good", "Best")  # of a game of one seat
 LONGEST = 1_000_000  # bytes of ladder.json
 TICKS = 60  # a second
 
@@ -128,7 +129,7 @@ def is_level(text: str) -> bool:
     (True, True, True, False)
     """
     kind, colon, _ = text.lower().partition(":")
-    named = (colon == ":" and kind in ("level", "moment")) or text.lower() in {name.lower() for name in LEVELS}
+    named = (colon == ":" and kind in ("level", "moment")) or text.lower() in {name.lower() for name in (*LEVELS, *ONE_SEAT)}
     return named and not Path(text).exists()
 
 

@@ -18,11 +18,11 @@ import numpy as np
 
 from agents.play.agent_info import config_values, peek
 from agents.play.fit import scale_of, trials_of
-from agents.play.ladder import LEVELS, LadderFile, Moment, Rung, write
+from agents.play.ladder import LEVELS, ONE_SEAT, LadderFile, Moment, Rung, write
 from agents.play.match import play_match
 from agents.play.result import mean_and_interval
 from agents.play.seats import Participant
-from agents.training.ladder_record import Candidate, Record, play_neighbours, unevenness
+from agents.training.ladder_record import Candidate, Record, Step, play_neighbours, unevenness
 from agents.training.learning_curves import progress_lines
 from games.engine.loader import Game
 from games.errors import UserError
@@ -33,7 +33,7 @@ SNAPSHOTS = 12  # of which candidates are made, at most
 LEAST, MOST = 110.0, 330.0  # points of rating of a mean step: 65 to 87 % against the level below
 EVEN = 30.0  # points: the distance of a step from the mean step, and half of its 95 % interval, together
 NARROWEST, WIDTH = 0.75, 60.0  # of what the candidates span, that levels may; points of evenness that the whole span is worth
-ONE_SEAT = ("Beginner", "Good", "Best")  # levels of a game of one seat
+ONE_SEAT_FRACTIONS = (0.125, 0.5, 1.0)  # of the best return, from the least
 ONE_SEAT_GAMES = 500  # of each snapshot
 
 
@@ -75,10 +75,10 @@ def candidates_of(game: Game, snapshots: Sequence[tuple[int, Path]]) -> list[Can
     return [Candidate(path, steps, delay, value) for steps, path in snapshots for delay, value in ways]
 
 
-def spread(items: Sequence[Any], count: int) -> list[Any]:
+def evenly_spread(items: Sequence[Any], count: int) -> list[Any]:
     """So many of a sequence, evenly spread, with both ends.
 
-    >>> spread([1, 2, 3, 4, 5], 3), spread([1, 2], 3)
+    >>> evenly_spread([1, 2, 3, 4, 5], 3), evenly_spread([1, 2], 3)
     ([1, 3, 5], [1, 2])
     """
     if len(items) <= count:
@@ -124,11 +124,11 @@ def chosen(candidates: Sequence[Candidate], rated: dict[str, float], count: int,
     """
     low, top = reach(list(rated.values()))
     best: tuple[float, list[Candidate]] = (math.inf, [])
-    for share in np.linspace(NARROWEST, 1.0, 31):
-        targets = np.linspace(top - share * (top - low), top, count) + offset
+    for fraction in np.linspace(NARROWEST, 1.0, 31):
+        targets = np.linspace(top - fraction * (top - low), top, count) + offset
         levels = nearest_to(candidates, rated, targets.tolist())
         away = max(abs(rated[each.name] - target) for each, target in zip(levels, targets, strict=True))
-        cost = away + WIDTH * (1.0 - share)
+        cost = away + WIDTH * (1.0 - fraction)
         if cost < best[0]:
             best = (cost, levels)
     return best[1]
@@ -153,17 +153,20 @@ def names_of(count: int) -> list[str]:
     return [*LEVELS, *more]
 
 
-def correction(steps: Sequence[float], rated: Sequence[float]) -> np.ndarray:
+def correction(steps: Sequence[Step], rated: Sequence[float]) -> np.ndarray:
     """How much higher each level should be rated than evenly, since games between neighbours say other steps than ratings do.
 
-    steps: by these games, [K - 1]. rated: the levels' ratings, [K]. The ends stay.
+    steps: by these games, [K - 1]. rated: the levels' ratings, [K]. The ends stay. What may be chance does not count.
 
-    >>> correction([100.0, 220.0], [0.0, 160.0, 320.0]).tolist()  # the middle one is too near to the lowest
+    >>> steps = [Step(0.6, 100.0, 0.0, 1000), Step(0.8, 220.0, 0.0, 1000)]
+    >>> correction(steps, [0.0, 160.0, 320.0]).tolist()  # the middle one is too near to the lowest
     [0.0, 60.0, 0.0]
     """
-    places, ratings = np.cumsum([0.0, *steps]), np.array(rated) - rated[0]
-    surplus = places - ratings
-    return np.linspace(0.0, surplus[-1], len(rated)) - surplus
+    surplus = [0.0]
+    for step, low, high in zip(steps, rated, rated[1:], strict=False):
+        more = step.points - (high - low)
+        surplus.append(surplus[-1] + (more if abs(more) > step.half else 0.0))
+    return np.linspace(0.0, surplus[-1], len(rated)) - np.array(surplus)
 
 
 # --- the ladder ---------------------------------------------------------------------------------------------------------
@@ -186,7 +189,7 @@ class Maker:
         if not self.game.competitive:
             raise UserError(f"In {self.game.heading} nobody wins, so there are no levels.")
         snapshots = snapshots_of(self.run)
-        candidates = candidates_of(self.game, spread(snapshots, SNAPSHOTS))
+        candidates = candidates_of(self.game, evenly_spread(snapshots, SNAPSHOTS))
         pairs = (len(candidates) + 1) * len(candidates)  # two games of each
         record = Record(self.game, self.seed, self.threads)
         self.tell(f"{len(candidates)} candidates of {len(snapshots)} agents meet in {max(effort.coarse, pairs):,} games …")
@@ -213,7 +216,7 @@ class Maker:
             if uneven <= EVEN:
                 break
             rated = record.rated()
-            offset = correction([step.points for step in steps], [rated[level.name] for level in levels])
+            offset = correction(steps, [rated[level.name] for level in levels])
         rated = record.rated()
         levels = sorted(best[1], key=lambda each: rated[each.name])
         play_neighbours(record, levels, effort.neighbours)
@@ -227,7 +230,7 @@ class Maker:
         paths = {level.path for level in levels}
         between = [each for each in candidates if each not in levels and each.path in paths]
         between = sorted(between, key=lambda each: ratings[each.name][0])
-        between = spread([each for each in between if low < ratings[each.name][0] < high], 2 * len(levels))
+        between = evenly_spread([each for each in between if low < ratings[each.name][0] < high], 2 * len(levels))
         names = dict(zip(levels, names_of(len(levels)), strict=True))
         rungs = []
         for each in sorted([*levels, *between], key=lambda each: ratings[each.name][0]):
@@ -252,23 +255,24 @@ class Maker:
 
     def _by_returns(self, out: Path) -> LadderFile:
         """The ladder of a game of one seat: its best snapshot, and those of about an eighth and half of its return."""
-        settings, found = peek(snapshots_of(self.run)[-1][1]).settings, []
-        self.tell(f"{ONE_SEAT_GAMES} games of each of {len(snapshots_of(self.run))} agents …")
-        for steps, path in snapshots_of(self.run):
+        snapshots = snapshots_of(self.run)
+        settings, returns = peek(snapshots[-1][1]).settings, {}
+        self.tell(f"{ONE_SEAT_GAMES} games of each of {len(snapshots)} agents …")
+        for steps, path in snapshots:
             each = Candidate(path, steps, settings.delay, settings.temperature)
-            played = play_match(self.game, [Participant(each.name, agent=each.agent(self.game))], ONE_SEAT_GAMES, self.seed)
-            mean, _, interval = mean_and_interval(played.returns[:, 0])
-            found.append((mean, (interval[0], interval[1]), each))
-        best = max(found, key=lambda known: known[0])
-        least = min(mean for mean, _, _ in found)
-        rest = [known for known in found if known[0] < best[0]]
-        wanted = [least + share * (best[0] - least) for share in (0.125, 0.5)]
-        levels = sorted({min(rest, key=lambda known: abs(known[0] - at))[2]: 0 for at in wanted}, key=lambda each: each.steps)
-        chosen_ones = [*(known for known in found if known[2] in levels), best]
-        names = ONE_SEAT if len(chosen_ones) == len(ONE_SEAT) else (ONE_SEAT[0], ONE_SEAT[-1])
-        chosen_ones = sorted(chosen_ones, key=lambda known: known[0])
-        rungs = [rung(each, mean, interval, name) for name, (mean, interval, each) in zip(names, chosen_ones, strict=True)]
-        return self._save(out, rungs, [each for _, _, each in chosen_ones], max(abs(best[0]), 1.0), 1.0, 400.0)
+            seated = [Participant(each.name, agent=each.agent(self.game))]
+            returns[each] = play_match(self.game, seated, ONE_SEAT_GAMES, self.seed, threads=self.threads).returns[:, 0]
+        means = {each: float(found.mean()) for each, found in returns.items()}
+        least, most = min(means.values()), max(means.values())
+        levels = {
+            min(means, key=lambda each: abs(means[each] - (least + fraction * (most - least)))): name
+            for name, fraction in zip(ONE_SEAT, ONE_SEAT_FRACTIONS, strict=True)
+        }
+        rungs = []
+        for each in sorted(levels, key=lambda each: means[each]):
+            mean, _, (low, high) = mean_and_interval(returns[each])
+            rungs.append(rung(each, mean, (low, high), levels[each]))
+        return self._save(out, rungs, list(levels), max(abs(most), 1.0), 1.0, 400.0)
 
     def _save(
         self, out: Path, rungs: list[Rung], agents: Sequence[Candidate], most: float, trials: float, scale: float
