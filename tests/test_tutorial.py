@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from games.check import check
+from games import check
 from games.engine.batch import Batch
 from games.render.renderer import Painter
 

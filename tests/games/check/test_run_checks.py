@@ -92,7 +92,7 @@ def test_checks_that_are_broken_off_leave_no_process(make_game, monkeypatch):
 def test_a_crash_in_hud_hides_no_check_but_that_of_hud(make_game):
     results = check.check(make_game(RACE.replace(*BROKEN["hud"])))
     assert [result.check for result in results] == [name for name in check.CHECKS if name != "hud"]
-    assert [result.check for result in results if not result.ok] == ["trial"]
+    assert [result.check for result in results if not result.ok] == ["trial"], results
 
 
 @pytest.mark.slow
@@ -100,4 +100,5 @@ def test_a_bot_that_returns_nothing_leaves_what_compiles_no_bot(make_game):
     results = check.check(make_game(RACE.replace(*BROKEN["bot"])))
     assert {result.check: result.ok for result in results} == {
         "contract": True, "source": True, "trial": False, "hud": True, "levels": True, "solvable": True, "impossible": True,
+        "round_trip": True,
     }  # fmt: skip
