@@ -13,6 +13,7 @@ from agents.play.result import first_score
 from agents.play.seats import Participant
 from games.engine.players import bot_skill
 from games.errors import UserError
+from games.people.person import PREFIX, person
 
 if TYPE_CHECKING:  # it imports torch
     from agents.play.trainable import AnyGame
@@ -21,7 +22,7 @@ ZOO = Path(__file__).parent / "zoo"
 
 
 def participant(text: str, game: "AnyGame", device: str = "cpu", trusted: dict[str, str] | None = None) -> Participant:
-    """Read `human`, `bot`, `bot:0.8`, `random`, or the path of an agent's file or a run's folder.
+    """Read `human`, `bot`, `bot:0.8`, `random`, `person:NAME`, or the path of an agent's file or a run's folder.
 
     trusted: the observation settings of a file of Stable-Baselines3's without a config.json (`agents.bridges.sb3.agent.TOLD`),
     given by a user who trusts such files, which may hide code. None: they are refused unopened.
@@ -31,6 +32,8 @@ def participant(text: str, game: "AnyGame", device: str = "cpu", trusted: dict[s
     skill = bot_skill(text)
     if skill is not None:
         return Participant(text, skill)
+    if text.startswith(PREFIX):
+        return Participant(text, simulated=person(text, game))
     path = agent_file(text, trusted is not None)
     if path.suffix != PICKLED:
         from agents.play.agent import Agent  # torch loads here

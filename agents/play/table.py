@@ -69,9 +69,9 @@ class Table:
         self.players = []
         for k, participant in enumerate(participants):
             self.batch.bots[np.arange(count), self.order[:, k]] = participant.bot
-            if participant.agent is not None:
+            if participant.sitter is not None:
                 rows = np.stack([np.arange(count), self.order[:, k]], 1)
-                self.players.append(participant.agent.player(self.batch, rows))
+                self.players.append(participant.sitter.player(self.batch, rows))
         self.batch.reset()
         self.returns = np.zeros((0, game.players))
         self.decisions, self.cut, self.unfinished = 0, 0, 0
