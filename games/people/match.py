@@ -13,15 +13,22 @@ TOGETHER = 250  # games that run at once
 OPENING = (2, 4)  # random plies that open a game of turns
 
 
-def play(game: Game, seated: Sequence[Person | float], games: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def play(
+    game: Game, seated: Sequence[Person | float], games: int, seed: int = 0, ticks: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The returns of games between people and bots (by their skill), float64 [games, participants]; and how many decisions each
-    has made that were not the first action, int64 [participants]. Two games that begin alike have the seats exchanged.
+    person has made that were not the first action, int64 [participants]. Two games that begin alike have the seats exchanged.
+
+    ticks: games that are longer are cut, and count with their returns so far.
     """
-    parts = [_play(game, seated, min(TOGETHER, games - first), seed, first) for first in range(0, games, TOGETHER)]
+    limit = game.max_ticks if ticks is None else ticks
+    parts = [_play(game, seated, min(TOGETHER, games - first), seed, first, limit) for first in range(0, games, TOGETHER)]
     return np.concatenate([returns for returns, _ in parts]), np.sum([moved for _, moved in parts], axis=0)
 
 
-def _play(game: Game, seated: Sequence[Person | float], count: int, seed: int, first: int) -> tuple[np.ndarray, np.ndarray]:
+def _play(
+    game: Game, seated: Sequence[Person | float], count: int, seed: int, first: int, limit: int
+) -> tuple[np.ndarray, np.ndarray]:
     every, size = np.arange(count), game.players
     order = (every[:, None] + np.arange(size)) % size  # the seat of each participant
     batch = Batch(game, count, seed, opening=OPENING if game.turns else (0, 0), env_ids=(first + every) // size)
@@ -42,5 +49,8 @@ def _play(game: Game, seated: Sequence[Person | float], count: int, seed: int, f
         returns[ended] = batch.returns[ended[:, None], order[ended]]
         done[ended] = True
         batch.bots[ended], batch.asked[ended] = RANDOM, 0  # nobody needs to decide there any more
+        late = np.flatnonzero(~done & (batch.states["tick"] >= limit))
+        returns[late] = batch.slots["returns"][late[:, None], order[late]]
+        done[late] = True
     batch.close()
     return returns, moved

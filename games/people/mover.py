@@ -138,17 +138,19 @@ class SeatedMover:
         chosen = begins if row.attention == "glance" else approaches
         self.place[sees, axis], self.left[sees] = landing[chosen], distance[chosen]
 
+        ball = self._believed(rows, now, velocity, steady)
         if row.looks == "predicts":
-            tracks, goal, left = self.coming[rows], self.place[rows, axis], self.left[rows]
+            coming, left = self.coming[rows], self.left[rows]
+            tracks = coming | (row.attention == "always")  # then it keeps level with a ball that flies away
+            goal = np.where(coming, self.place[rows, axis], ball[:, axis])
         else:
-            ball = self._believed(rows, now, velocity, steady)
             near = (ball[:, across] - MIDDLE) * (me[:, across] - MIDDLE) > 0.0
             tracks = near & (self.coming[rows] | (row.attention == "always"))
             goal, left = ball[:, axis], np.nan_to_num(distance)
         goal = goal + self._error(rows, left, 0) + row.aim * self._side(rows, before[:, 2 + axis]) * size[:, axis] / 2.0
         rest = me[:, axis] if row.rests == "stays" else MIDDLE
         wanted = me.copy()
-        wanted[:, axis] = np.where(tracks, goal, rest)
+        wanted[:, axis] = np.where(tracks & np.isfinite(goal), goal, rest)
         return wanted
 
     def _believed(self, rows: np.ndarray, now: np.ndarray, velocity: np.ndarray, steady: np.ndarray) -> np.ndarray:
@@ -165,7 +167,7 @@ class SeatedMover:
 
     def _anywhere(self, rows: np.ndarray, me: np.ndarray) -> np.ndarray:
         """Where ME should go, [R, 2], in a game of eight directions: to the target, or ahead of it."""
-        now, before, velocity, steady = self._recall(rows)
+        now, _, velocity, steady = self._recall(rows)
         jumped = np.abs(velocity).max(1) > JUMP
         self.flight[rows] += jumped
         distance = np.hypot(*(now - me).T)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -41,11 +42,12 @@ class Person:
         return seated(self.row, batch, rows)  # type: ignore[arg-type]
 
 
-def kind_of(game: Game) -> str:
+def kind_of(game: Any) -> str:
     """The kind of rows that play a game, mover or board; `UserError` for a game without `PEOPLE`."""
     if not isinstance(game, Game) or not game.people:
         raise UserError(
-            f"Simulated people do not know how to play {game.heading}: its file has no PEOPLE.\ndocs/people.md says what to write."
+            f"Simulated people do not know how to play {game.heading}: its file has no PEOPLE.\n"
+            "docs/people.md says what to write."
         )
     return "board" if game.people["kind"] == "board" else "mover"
 
@@ -66,7 +68,7 @@ def people_of(game: Game, file: Path | None = None) -> list[Person]:
     return [Person(row) for row in rows]
 
 
-def person(text: str, game: Game) -> Person:
+def person(text: str, game: Any) -> Person:
     """The person that `person:NAME` names, or `person:FILE:NAME` with a file of one's own."""
     file, _, name = text.removeprefix(PREFIX).rpartition(":")
     found = {each.row.name: each for each in people_of(game, Path(file) if file else None)}

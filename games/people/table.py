@@ -27,7 +27,7 @@ class MoverRow(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     error: Units  # is off by so many units at most, drawn anew for each flight of the ball
     error_per_10: Units  # and by so many more for each 10 units that the ball still has to fly
     looks: Literal["follows", "predicts"]  # goes to where the ball is, in their own half; or to where it will arrive
-    attention: Literal["always", "hit", "glance"]  # all the time; once it flies towards them; then for a moment only
+    attention: Literal["always", "hit", "glance"]  # all the time; while it flies towards them; then at one glance
     rests: Literal["returns", "stays"]  # meanwhile: walks back to the middle; stays where they hit it
     aim: Chance  # meets the ball so far off the paddle's middle, 1 at its edge
     tremor: Units  # does not begin to move for less
@@ -141,7 +141,8 @@ def mover_in_words(row: MoverRow) -> str:
     if row.error_per_10:
         off += f"{' and' if row.error else ''} by up to {row.error_per_10:g} for each 10 that the ball has to fly"
     looks = "follows the ball in their own half" if row.looks == "follows" else "predicts where it arrives"
-    attention = {"always": "", "hit": " once it flies towards them", "glance": " at one glance, once it flies towards them"}
+    level = ", keeps level with a ball that flies away" if row.looks == "predicts" else ""
+    attention = {"always": level, "hit": " while it flies towards them", "glance": " at one glance, once it flies towards them"}
     rests = "walks back to the middle" if row.rests == "returns" else "stays where they hit it"
     aim = f", {row.aim:.0%} of the way to the paddle's edge" if row.aim else ""
     motor = f"moves for {row.tremor:g} units or more, changes keys every {row.hold} ticks at most"
