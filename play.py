@@ -16,7 +16,8 @@ from agents.core.json_output import only_json, print_json
 from games import command
 from games.errors import UserError
 
-EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, the path of an agent's file or of a run's folder;
+EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, person:NAME (a simulated one),
+the path of an agent's file or of a run's folder;
 with --trust-pickle also of what Stable-Baselines3 saved
 
 examples:
@@ -115,7 +116,7 @@ def headless(options: argparse.Namespace) -> int:
     if "human" in names:
         raise UserError(
             "A person cannot play without a window: leave out --headless, and one opens.\n"
-            "Seats without a window: bot, bot:0.8, random, or an agent."
+            "Seats without a window: bot, bot:0.8, random, person:NAME, or an agent."
         )
     trusted = trusted_files(options, names)
     seated = [loaded(name, game, trusted, unless_named(options, name)) for name in names]
@@ -218,6 +219,7 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None, runs: Path |
     from agents.play.agent_info import peek
     from games.engine.batch import RANDOM
     from games.engine.players import bot_skill
+    from games.people.person import PREFIX, person
     from ui.seats import Seat
 
     if name == "human":
@@ -227,6 +229,9 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None, runs: Path |
         return Seat("scripted", "Random")
     if skill is not None:
         return Seat("scripted", f"Bot {skill:g}", skill=skill)
+    if name.startswith(PREFIX):
+        model = person(name, game)
+        return Seat("agent", model.row.name, make=model.player, observation="objects", about=f"{name}, a simulated person")
     path = agent_file(name, trusted is not None)
     info = None if path.suffix == PICKLED else peek(path)  # a pickle is not opened before the window is open
 

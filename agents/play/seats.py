@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from games.engine.batch import EXTERNAL
-from games.engine.players import Sitter
+from games.engine.seating import Sitter
 
 if TYPE_CHECKING:  # torch loads with the first agent, so that a window opens without it
     from agents.play.policy import Policy

@@ -228,11 +228,13 @@ def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participa
         if file_of(name).suffix == PICKLED:
             raise UserError(
                 f"{name} is an agent of Stable-Baselines3's, which cannot be a training opponent: its file can run code.\n"
-                "Choose bot, bot:0.8, random, self, or an agent of ours."
+                "Choose bot, bot:0.8, random, self, person:NAME, or an agent of ours."
             )
         opponent = None if name == "self" else participant(name, game, device)
         if opponent is not None and opponent.human:
-            raise UserError("A person cannot be a training opponent.\nChoose bot, bot:0.8, random, self, or an agent.")
+            raise UserError(
+                "A person cannot be a training opponent.\nChoose bot, bot:0.8, random, self, person:NAME, or an agent."
+            )
         found.append(opponent)
     return found
 
@@ -297,7 +299,10 @@ def check_resumable(config: Config, game: AnyGame) -> None:
     found = digests(opponents_of(config.opponents, game, config.device))
     for name, now, before in zip(config.opponents, found, config.opponent_digests, strict=True):
         if now != before:
-            raise UserError(f"The opponent has changed since the run began: {name}.\nWith another it would be another run.")
+            file = "" if name.startswith(PREFIX) else "'s file"
+            raise UserError(
+                f"The opponent{file} has changed since the run began: {name}.\nWith another it would be another run."
+            )
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

@@ -1,15 +1,11 @@
 """Players of a batch's seats: the names of the scripted ones, and the interface of all others."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from games.engine.constants import RANDOM
 from games.errors import UserError
-
-if TYPE_CHECKING:
-    from games.engine.batch import Batch
 
 
 class People(NamedTuple):
@@ -24,23 +20,6 @@ class SeatPlayer(Protocol):
 
     def act(self, actions: np.ndarray) -> None:
         """Write a world action into `actions`, int64 [N, P], for each of its rows that is asked. Called before every step."""
-
-
-class KeptPlayer(SeatPlayer, Protocol):
-    """A player that a checkpoint can hold."""
-
-    def state(self) -> Mapping[str, Any]:
-        """Copies of the arrays, or tensors, that `restore` needs to go on identically."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`, whose arrays may have become tensors; `ValueError` for one that does not fit."""
-
-
-class Sitter(Protocol):
-    """Whoever can take seats that are not a bot's: an agent, a simulated person, an odd player."""
-
-    def player(self, batch: "Batch", rows: Sequence[tuple[int, int]] | np.ndarray) -> KeptPlayer:
-        """Seat it in rows (environment, seat) of a batch."""
 
 
 def bot_skill(name: str) -> float | None:

@@ -37,7 +37,7 @@ def listed(file: Path | None) -> int:
 
 
 def score(game: Game, person: Person, bot: float | None, count: int, seed: int) -> dict[str, Any]:
-    """A person's score against, or with, a bot: a win rate where one of two wins, else a mean return; with its 95 % interval."""
+    """A person's score against, or with, a bot: a win rate where one of two wins, else a mean return; its 95 % interval."""
     returns, _ = play(game, [person] if bot is None else [person, bot], count, seed)
     if game.competitive:
         won, drawn = int((returns[:, 0] > returns[:, 1]).sum()), int((returns[:, 0] == returns[:, 1]).sum())
@@ -60,9 +60,8 @@ def play_bots(game: Game, people: list[Person], count: int, seed: int, as_json: 
     bots: dict[str, float | None] = dict(BOTS) if game.players == 2 else {"": None}
     width = max(len(person.row.name) for person in people)
     if not as_json:
-        what = (
-            "games won, a draw counting half, against" if game.competitive else "mean returns" + " beside" * (game.players == 2)
-        )
+        beside = "mean returns" if game.players == 1 else "mean returns beside"
+        what = "games won, a draw counting half, against" if game.competitive else beside
         print(f"{game.heading}, {count} games each: {what}")
         if game.players == 2:
             print(" " * (width + 2) + "".join(f"  {name:20}" for name in bots).rstrip())

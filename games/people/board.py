@@ -192,8 +192,9 @@ def is_slanted(before: np.ndarray, after: np.ndarray) -> bool:
     gaps = gaps[gaps > 0.5]
     if len(gaps) == 0:
         return False
-    cells = {(int(x), int(y)) for x, y in np.rint(after / gaps.min()).tolist()}
-    new = cells - {(int(x), int(y)) for x, y in np.rint(before / gaps.min()).tolist()}
+    corner, unit = after.min(0), gaps.min()
+    cells, old = ({(int(x), int(y)) for x, y in np.rint((places - corner) / unit).tolist()} for places in (after, before))
+    new = cells - old
     if len(new) != 1:
         return False
     (column, row) = new.pop()

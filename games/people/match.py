@@ -6,7 +6,7 @@ import numpy as np
 
 from games.engine.batch import EXTERNAL, RANDOM, RUNNING, Batch
 from games.engine.loader import Game
-from games.engine.players import KeptPlayer
+from games.engine.seating import KeptPlayer
 from games.people.person import Person
 
 TOGETHER = 250  # games that run at once

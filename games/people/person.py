@@ -11,7 +11,7 @@ import numpy as np
 
 from games.engine.batch import Batch
 from games.engine.loader import Game
-from games.engine.players import KeptPlayer
+from games.engine.seating import KeptPlayer
 from games.errors import UserError, nearest
 from games.people import table
 from games.people.board import SeatedBoardPlayer

@@ -37,7 +37,9 @@ RUNNING_INFO: dict[str, Any] = {}  # info of all environments whose episode goes
 def saved_agent(name: str, batch: Batch, rows: np.ndarray) -> SeatPlayer:
     """A `make_player` (see `games.envs.gymnasium.Settings`) for `person:NAME`, an agent's file or a run's folder."""
     if name == "human":
-        raise UserError(f"'{name}' cannot be an opponent here.\nKnown: bot, bot:0.8 (skill 0 to 1), random, an agent's file.")
+        raise UserError(
+            f"'{name}' cannot be an opponent here.\nKnown: bot, bot:0.8 (skill 0 to 1), random, person:NAME, an agent's file."
+        )
     if name.startswith(PREFIX):
         return person(name, batch.game).player(batch, rows)
     return Agent.load(agent_file(name), batch.game).player(batch, rows)
