@@ -17,7 +17,8 @@ from games import command
 from games.errors import UserError
 
 EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, level:1 to level:7 or a level's name (newcomer to master),
-moment:1 (an agent early in its training), fit (plays as well as you do), the path of an agent's file or of a run's folder;
+moment:1 (an agent early in its training), fit (becomes as strong as you are), person:NAME (a simulated one),
+the path of an agent's file or of a run's folder;
 with --trust-pickle also of what Stable-Baselines3 saved
 
 examples:
@@ -119,7 +120,7 @@ def headless(options: argparse.Namespace) -> int:
     if "human" in names:
         raise UserError(
             "A person cannot play without a window: leave out --headless, and one opens.\n"
-            "Seats without a window: bot, bot:0.8, random, or an agent."
+            "Seats without a window: bot, bot:0.8, random, person:NAME, or an agent."
         )
     if FIT in names:
         raise UserError(f"{FIT} needs a person to fit: leave out --headless.\nWithout a window: level:1, level:2, …")
@@ -232,6 +233,7 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None, runs: Path |
     from agents.play.agent_info import peek
     from games.engine.batch import RANDOM
     from games.engine.players import bot_skill
+    from games.people.person import PREFIX, person
     from ui.seats import Seat
 
     if name == "human":
@@ -241,6 +243,9 @@ def seat_of(name: str, game, trusted: dict[str, str] | None = None, runs: Path |
         return Seat("scripted", "Random")
     if skill is not None:
         return Seat("scripted", f"Bot {skill:g}", skill=skill)
+    if name.startswith(PREFIX):
+        model = person(name, game)
+        return Seat("agent", model.row.name, make=model.player, observation="objects", about=f"{name}, a simulated person")
     path = agent_file(name, trusted is not None)
     info = None if path.suffix == PICKLED else peek(path)  # a pickle is not opened before the window is open
 

@@ -14,6 +14,7 @@ from agents.play.result import first_score
 from agents.play.seats import Participant
 from games.engine.players import bot_skill
 from games.errors import UserError
+from games.people.person import PREFIX, person
 
 if TYPE_CHECKING:  # it imports torch
     from agents.play.trainable import AnyGame
@@ -25,7 +26,7 @@ RUNS = Path("runs")
 def participant(
     text: str, game: "AnyGame", device: str = "cpu", trusted: dict[str, str] | None = None, runs: Path = RUNS
 ) -> Participant:
-    """Read `human`, `bot`, `bot:0.8`, `random`, `level:3`, or the path of an agent's file or a run's folder.
+    """Read `human`, `bot`, `bot:0.8`, `random`, `person:NAME`, `level:3`, or the path of an agent's file or a run's folder.
 
     runs: where a ladder of the user's own is found.
 
@@ -37,6 +38,8 @@ def participant(
     skill = bot_skill(text)
     if skill is not None:
         return Participant(text, skill)
+    if text.startswith(PREFIX):
+        return Participant(text, simulated=person(text, game))
     if ladder.is_level(text):
         found = ladder_of(game, runs)
         return Participant(text, agent=found.agent(found.named(text), game, device))

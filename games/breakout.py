@@ -15,6 +15,7 @@ SHAPES = 2
 GRID = (21, 14)  # tiles of 6 × 4 world units
 VERSION = 1
 MARK = ("bot:1", 250)
+PEOPLE = {"kind": "axis"}
 SIGHT = {"observation": "planes", "size": 21, "patch": 3, "channels": 24, "hidden": 144}
 RECIPE = {
     "ppo": {"steps": 10e6, "eval_every": 2e6, "reward_scale": 0.1, "gamma": 0.97, "learning_rate": 2e-3, **SIGHT},

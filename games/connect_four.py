@@ -16,6 +16,7 @@ MAX_TICKS = 60
 SHAPES = 43
 VERSION = 1
 MARK = ("bot", 0.90)
+PEOPLE = {"kind": "board"}
 SIGHT = {"observation": "planes", "size": 14, "stack": 1, "patch": 2, "channels": 8, "hidden": 256}
 RECIPE = {
     "ppo": {"steps": 24e6, "eval_every": 4e6, "opponents": ["bot"], "learning_rate": 2e-3, **SIGHT},

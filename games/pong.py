@@ -15,6 +15,7 @@ MIRROR = ()  # seat 1 sees the court flipped; up and down stay what they are
 SHAPES = 3
 VERSION = 1
 MARK = ("bot", 0.95)
+PEOPLE = {"kind": "axis"}
 RECIPE = {
     "ppo": {"steps": 2.8e6, "eval_every": 700_000, "ent_coef": 0.08, "gamma": 0.98},
     "dqn": {

@@ -13,7 +13,7 @@ from games import command
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ["train.py", "play.py", "bench.py", "games/check/__main__.py"]
-COMMANDS += [f"agents/{name}.py" for name in ("export", "ladder", "plot", "ratings")]
+COMMANDS += [f"agents/{name}.py" for name in ("export", "ladder", "plot", "ratings", "robustness")]
 
 # Runs a file as a command, and interrupts it while it imports a module.
 INTERRUPTED = """

@@ -6,7 +6,7 @@ from agents.core.shell import command_line
 from games.errors import UserError, nearest
 
 PICKLED = ".zip"  # Stable-Baselines3's files; opening one runs the code in it
-SEATS = ("human", "bot", "bot:SKILL", "random", "PATH of an agent or a run")
+SEATS = ("human", "bot", "bot:SKILL", "random", "person:NAME", "PATH of an agent or a run")
 
 
 def agent_file(text: str, trusted: bool = False) -> Path:

@@ -47,14 +47,14 @@ class GameArena:
                 seat = (env // len(opponents)) % 2
                 rows.append((env, seat))
                 self.batch.bots[env, 1 - seat] = opponent.bot
-                if opponent.agent is not None:
+                if opponent.sitter is not None:
                     opponent_rows[number].append((env, 1 - seat))
         self.view = View(self.batch, rows, settings.observation, settings.size, settings.stack)
         self.batch.delay[self.view.envs, self.view.seats] = 0 if game.turns else settings.delay  # of the learner, not of bots
         self.opponents = [
-            opponent.agent.player(self.batch, np.array(seats))
+            opponent.sitter.player(self.batch, np.array(seats))
             for opponent, seats in zip(opponents, opponent_rows, strict=True)
-            if seats and opponent is not None and opponent.agent is not None
+            if seats and opponent is not None and opponent.sitter is not None
         ]
         self.batch.reset()
         check_shapes(self.batch)
@@ -92,7 +92,7 @@ class GameArena:
         parts = {"batch": torch.frombuffer(bytearray(self.batch.snapshot()), dtype=torch.uint8)}
         parts |= {f"view.{name}": torch.from_numpy(array) for name, array in self.view.state().items()}
         for number, opponent in enumerate(self.opponents):
-            parts |= {f"rival{number}.{name}": tensor for name, tensor in opponent.state().items()}
+            parts |= {f"rival{number}.{name}": torch.as_tensor(array) for name, array in opponent.state().items()}
         return parts
 
     def restore(self, parts: dict[str, Tensor]) -> str | None:

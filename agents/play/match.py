@@ -24,7 +24,9 @@ def play_match(
     `UserError` if a participant is a person, or their number is not the game's.
     """
     if any(participant.human for participant in participants):
-        raise UserError("A person cannot sit in a match without a window.\nSeats for one: bot, bot:0.8, random, or an agent.")
+        raise UserError(
+            "A person cannot sit in a match without a window.\nSeats for one: bot, bot:0.8, random, person:NAME, or an agent."
+        )
     if len(participants) != game.players:
         raise UserError(f"{game.heading} has {game.players} seat{'s'[: game.players - 1]}, not {len(participants)}.")
     if games < 1:

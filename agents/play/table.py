@@ -79,8 +79,8 @@ class Table:
             envs, places = np.nonzero(self.seated == number)
             seats = self.order[envs, places]
             self.batch.bots[envs, seats] = participant.bot
-            if participant.agent is not None and len(envs):
-                self.players.append(participant.agent.player(self.batch, np.stack([envs, seats], 1)))
+            if participant.sitter is not None and len(envs):
+                self.players.append(participant.sitter.player(self.batch, np.stack([envs, seats], 1)))
         self.batch.reset()
         self.returns = np.zeros((0, game.players))  # of the participants as `seated` names them, by environment
         self.endings: list[bytes] = []  # in the same order: the state in which each game ended, without its random stream

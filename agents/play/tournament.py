@@ -8,7 +8,7 @@ import copy
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -232,7 +232,7 @@ def _with_own_streams(players: Sequence[Participant], seed: int, number: int) ->
         if agent is not None:
             stream = int(np.random.SeedSequence([seed, number, k]).generate_state(1, np.uint64)[0] >> np.uint64(1))
             agent.generator = torch.Generator(agent.generator.device).manual_seed(stream)
-        made.append(Participant(player.name, player.bot, agent))
+        made.append(replace(player, agent=agent))
     return made
 
 

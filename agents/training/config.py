@@ -35,6 +35,7 @@ from agents.play.seats import Participant
 from agents.play.trainable import AnyGame
 from games.engine.loader import Game
 from games.errors import UserError, nearest
+from games.people.person import PREFIX, Person, absolute_person
 
 ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {  # learner, settings, Stable-Baselines3's
     "ppo": (ppo.PPO, ppo.PPOSettings, ppo.SB3_PRESET),
@@ -227,11 +228,13 @@ def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participa
         if file_of(name).suffix == PICKLED:
             raise UserError(
                 f"{name} is an agent of Stable-Baselines3's, which cannot be a training opponent: its file can run code.\n"
-                "Choose bot, bot:0.8, random, self, or an agent of ours."
+                "Choose bot, bot:0.8, random, self, person:NAME, or an agent of ours."
             )
         opponent = None if name == "self" else participant(name, game, device)
         if opponent is not None and opponent.human:
-            raise UserError("A person cannot be a training opponent.\nChoose bot, bot:0.8, random, self, or an agent.")
+            raise UserError(
+                "A person cannot be a training opponent.\nChoose bot, bot:0.8, random, self, person:NAME, or an agent."
+            )
         found.append(opponent)
     return found
 
@@ -239,13 +242,20 @@ def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participa
 def absolute_opponent(opponent: str) -> str:
     """An opponent as config.json names it: an agent by its whole path, so that the run goes on from any folder."""
     named = opponent in ("self", "human", "random", "bot") or opponent.startswith("bot:")
+    if opponent.startswith(PREFIX):
+        return absolute_person(opponent)
     return opponent if named or not Path(opponent).exists() else str(Path(opponent).resolve())
 
 
 def digests(opponents: list[Participant | None]) -> list[str | None]:
-    """A SHA-256 of each opponent that is an agent."""
-    agents = [opponent.agent if opponent else None for opponent in opponents]
-    return [tensor_file.digest(agent.network.state_dict()) if isinstance(agent, Agent) else None for agent in agents]
+    """A SHA-256 of each opponent that is an agent or a simulated person."""
+    return [None if opponent is None else _digest(opponent.sitter) for opponent in opponents]
+
+
+def _digest(sitter: Any) -> str | None:
+    if isinstance(sitter, Person):
+        return sitter.digest
+    return tensor_file.digest(sitter.network.state_dict()) if isinstance(sitter, Agent) else None
 
 
 def resumed_game(config: Config, named: str | None) -> AnyGame:
@@ -289,8 +299,9 @@ def check_resumable(config: Config, game: AnyGame) -> None:
     found = digests(opponents_of(config.opponents, game, config.device))
     for name, now, before in zip(config.opponents, found, config.opponent_digests, strict=True):
         if now != before:
+            file = "" if name.startswith(PREFIX) else "'s file"
             raise UserError(
-                f"The opponent's file has changed since the run began: {name}.\nWith another it would be another run."
+                f"The opponent{file} has changed since the run began: {name}.\nWith another it would be another run."
             )
 
 

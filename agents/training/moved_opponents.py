@@ -10,6 +10,7 @@ from agents.participants import ZOO
 from agents.play.agent_files import file_of
 from agents.training.config import Config, absolute_opponent
 from games.errors import UserError
+from games.people.person import PREFIX
 
 LONGEST = 4  # parts of a path below the runs' folder: pong/NAME/checkpoints/step-….safetensors
 
@@ -24,7 +25,7 @@ def found_opponents(config: Config, folder: Path, told: Sequence[str]) -> list[s
     named = _told(config, told)
     found = []
     for opponent, digest in zip(config.opponents, config.opponent_digests, strict=True):
-        if digest is None:  # no agent
+        if digest is None or opponent.startswith(PREFIX):  # no agent
             found.append(opponent)
             continue
         places = [named[opponent]] if opponent in named else [opponent, *_elsewhere(opponent, folder.resolve().parents[1])]
@@ -41,7 +42,8 @@ def found_opponents(config: Config, folder: Path, told: Sequence[str]) -> list[s
 
 def _told(config: Config, told: Sequence[str]) -> dict[str, str]:
     """The new path of each opponent that a user has named, by its old one: whole, or its last part where that is clear."""
-    agents = [opponent for opponent, digest in zip(config.opponents, config.opponent_digests, strict=True) if digest]
+    pairs = zip(config.opponents, config.opponent_digests, strict=True)
+    agents = [opponent for opponent, digest in pairs if digest and not opponent.startswith(PREFIX)]
     named = {}
     for text in told:
         whole = [opponent for opponent in agents if text.startswith(f"{opponent}=")]

@@ -40,8 +40,17 @@ DISPLAYS = {  # expressions that make what compiled functions do without
     ast.SetComp: "a set",
 }  # fmt: skip
 STAYS = "to compiled code it is a constant.\nKeep what changes in a field of STATE."
+PEOPLE_KINDS = ("axis", "directions", "board")  # what simulated people can play
 LARGEST_WORLD, LARGEST_GRID = 8_400.0, 400  # a hundred pictures wide; tiles are a byte each in every frame
-NOT_IN_DIGEST = {"RECIPE", "MARK", "KEYS", "SPOTS", "hud", "valid"}  # names that change neither observations nor rewards
+NOT_IN_DIGEST = {
+    "RECIPE",
+    "MARK",
+    "KEYS",
+    "SPOTS",
+    "PEOPLE",
+    "hud",
+    "valid",
+}  # names that change neither observations nor rewards
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
@@ -143,6 +152,7 @@ def check_values(module: types.ModuleType, shown: str, tree: ast.Module | None =
     _check_level(module, fail)
     _check_actions(module, fail)
     _check_training(module, fail)
+    _check_people(module, fail)
 
 
 def _check_world(module: types.ModuleType, fail: Any) -> None:
@@ -250,6 +260,39 @@ def _check_training(module: types.ModuleType, fail: Any) -> None:
         raise fail(f"MARK's score is {mark[1]!r}; it must be a number.")
     if not isinstance(recipe, dict) or not recipe or not all(isinstance(settings, dict) for settings in recipe.values()):
         raise fail("RECIPE needs one algorithm at least: {'ppo': {}}.")
+
+
+def _check_people(module: types.ModuleType, fail: Any) -> None:
+    """PEOPLE: how simulated people play the game (docs/people.md)."""
+    if not hasattr(module, "PEOPLE"):
+        return
+    people = module.PEOPLE
+    if not isinstance(people, dict) or "kind" not in people:
+        raise fail('PEOPLE must be a dict with a kind, as {"kind": "axis"}.')
+    for name in people:
+        if name not in ("kind", "target", "moves"):
+            raise fail(f"PEOPLE has no {name!r}: it has kind, target and moves.{did_you_mean(str(name), ('target', 'moves'))}")
+    kind, roles = people["kind"], [role.upper() for role in core.ROLES[1:-1]]
+    if kind not in PEOPLE_KINDS:
+        raise fail(
+            f"PEOPLE's kind is {kind!r}; it must be one of {', '.join(PEOPLE_KINDS)}.{did_you_mean(str(kind), PEOPLE_KINDS)}"
+        )
+    by_turns = bool(getattr(module, "TURNS", False)) and module.PLAYERS == 2 and not hasattr(module, "REWARDS")
+    if (kind == "board") != bool(getattr(module, "TURNS", False)) or (kind == "board" and not by_turns):
+        raise fail(
+            f"PEOPLE's kind is {kind!r}; board is for games of TURNS in which one of two wins, the others for real time."
+        )
+    for role in people.get("target", ()) if _holds(people.get("target", ()), str) else ("",):
+        if role not in roles:
+            raise fail(f"PEOPLE's target must be a tuple of roles, as ('BALL',).{did_you_mean(role, roles) if role else ''}")
+    moves = people.get("moves", {})
+    if not isinstance(moves, dict) or not all(_holds(move, (int, float)) and len(move) == 2 for move in moves.values()):
+        raise fail("PEOPLE's moves must say how an action moves ME, units across and down, as {'up': (0.0, -1.0)}.")
+    for action in moves:
+        if action not in module.ACTIONS:
+            raise fail(
+                f"PEOPLE's moves name {action!r}, which ACTIONS does not have.{did_you_mean(str(action), module.ACTIONS)}"
+            )
 
 
 # --- mistakes visible in its source ---------------------------------------------------------------------------------

@@ -94,6 +94,7 @@ class Game:
     world: tuple[float, float]  # width and height, world units; larger than the picture only with a camera
     mark: tuple[str, float]
     recipe: dict[str, dict[str, Any]]
+    people: dict[str, Any] | None  # how simulated people play it; None: they cannot
     has_asks: bool
     has_legal: bool  # False: every action is always legal
     has_build: bool
@@ -143,7 +144,7 @@ class Game:
         """SHA-256 of everything in the game's file that can change observations or rewards.
 
         It includes the user's own files that the game imports, but no comments, docstrings, `hud`, `valid`, RECIPE, MARK,
-        KEYS or SPOTS. An agent trained on a user's own game stores it.
+        KEYS, SPOTS or PEOPLE. An agent trained on a user's own game stores it.
         """
         return contract.digest([self.tree, *(ast.parse(file.read_bytes()) for file in self.imported_files())])
 
@@ -323,6 +324,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         world=(float(world[0]), float(world[1])),
         mark=tuple(get("MARK")),
         recipe=dict(get("RECIPE")),
+        people=get("PEOPLE", None),
         has_asks=hasattr(module, "asks"),
         has_legal=hasattr(module, "legal"),
         has_build=hasattr(module, "build"),

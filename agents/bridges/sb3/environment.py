@@ -29,14 +29,19 @@ from games.engine.batch import OUT_OF_TIME, Batch
 from games.engine.loader import Game
 from games.envs.gymnasium import PICTURE, SeatEnv, SeatPlayer, Settings, check_render_mode, space_of
 from games.errors import UserError
+from games.people.person import PREFIX, person
 
 RUNNING_INFO: dict[str, Any] = {}  # info of all environments whose episode goes on; never written to
 
 
 def saved_agent(name: str, batch: Batch, rows: np.ndarray) -> SeatPlayer:
-    """A `make_player` (see `games.envs.gymnasium.Settings`) for an opponent that is an agent's file or a run's folder."""
+    """A `make_player` (see `games.envs.gymnasium.Settings`) for `person:NAME`, an agent's file or a run's folder."""
     if name == "human":
-        raise UserError(f"'{name}' cannot be an opponent here.\nKnown: bot, bot:0.8 (skill 0 to 1), random, an agent's file.")
+        raise UserError(
+            f"'{name}' cannot be an opponent here.\nKnown: bot, bot:0.8 (skill 0 to 1), random, person:NAME, an agent's file."
+        )
+    if name.startswith(PREFIX):
+        return person(name, batch.game).player(batch, rows)
     return Agent.load(agent_file(name), batch.game).player(batch, rows)
 
 

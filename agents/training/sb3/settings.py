@@ -128,7 +128,9 @@ def opponents(game: AnyGame, named: list[str], recipe: list[str], n_envs: int) -
     """With whom it trains: what the user named, else the recipe's, without `self`. `UserError` where it cannot."""
     found = named or [name for name in recipe if name != "self"] or ["bot"][: game.players - 1]
     if "self" in found:
-        raise UserError("Stable-Baselines3 has no self-play: only one seat learns.\nChoose bot, bot:0.8, random, or an agent.")
+        raise UserError(
+            "Stable-Baselines3 has no self-play: only one seat learns.\nChoose bot, bot:0.8, random, person:NAME, or an agent."
+        )
     agents = [name for name in found if name != "human" and bot_skill(name) is None]
     if agents and len(found) > 1:
         raise UserError("Against an agent, Stable-Baselines3 trains with that opponent alone: name one --opponent.")

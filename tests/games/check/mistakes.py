@@ -285,6 +285,19 @@ MISTAKES: dict[str, Mistake] = {
     "the better the worse": made(
         "breakout", "bot", "line {bot}, bot: skill 1 returns", ("(6.0 - 2.7 * skill)", "(40.0 * skill)")
     ),
+    "people who look at the wrong thing": made(
+        "pong",
+        "people",
+        "line {line}: PEOPLE: of the simulated people, expert wins",
+        ('PEOPLE = {"kind": "axis"}', 'PEOPLE = {"kind": "axis", "target": ("OTHER",)}'),
+    ),
+    "people of another kind": made(
+        "connect_four", "load", "line {line}: PEOPLE's kind is 'axis'; board is for games of TURNS", ('"board"}', '"axis"}')
+    ),
+    "people without a kind": made("pong", "load", "line {line}: PEOPLE must be a dict", ('{"kind": "axis"}', '"axis"')),
+    "a target that is no role": made(
+        "pong", "load", "Did you mean 'BALL'?", ('{"kind": "axis"}', '{"kind": "axis", "target": ("BAL",)}')
+    ),
     "a bot stronger on one side": made(
         "pong",
         "fair",

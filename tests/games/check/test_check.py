@@ -418,7 +418,7 @@ def test_the_command_prints_one_line_a_check_and_exits_by_what_it_found(tmp_path
     assert "KEYS names the key 'lefft', which Pygame does not know. Did you mean 'left'?" in done.stdout
     (tmp_path / "race.py").write_text(RACE.replace("SPEED * move", "SPEED * (0.5, move)"), encoding="utf-8")
     done = run(tmp_path / "race.py")
-    assert done.stdout.endswith("\n2 checks hold, 1 failed; 26 were not tried.\n")
+    assert done.stdout.endswith("\n2 checks hold, 1 failed; 27 were not tried.\n")
     assert "line 53, step: TypeError: can't multiply sequence" in done.stdout
     assert "  not tried  begins, frames, picture, seats, " in done.stdout
     assert ": step must be mended first\n" in done.stdout
