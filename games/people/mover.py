@@ -110,7 +110,7 @@ class SeatedMover:
         return me, size, sizes[every, target] / 2.0
 
     def _recall(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """What has got through: the target a reaction ago, OTHER, the velocity, and where that is the same for two ticks.
+        """The sight of a reaction ago: target and OTHER, the velocity, and where that is the same for two ticks.
 
         The newest frame is one younger than the reaction: two velocities that agree need one frame more than a velocity.
         """
@@ -211,7 +211,7 @@ class SeatedMover:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`, of arrays or tensors; `ValueError` for one that no player comes to."""
-        given = {name: np.array(state[name]) for name in self._arrays()}
+        given = {name: np.asarray(state[name]).copy() for name in self._arrays()}
         for name, current in self._arrays().items():
             if given[name].shape != current.shape or given[name].dtype != current.dtype:
                 raise ValueError(

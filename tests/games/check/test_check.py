@@ -238,6 +238,11 @@ MUTANTS = {
         "changes the record",
         ("s.gate[:] = level.gate", "s.gate[:] = level.gate\n    level.gate[:] = 1"),
     ),
+    "people at a race": (
+        "people",
+        "PEOPLE: ",
+        ("SHAPES = 5\n", 'SHAPES = 5\nPEOPLE = {"kind": "axis", "target": ("DANGER",)}\n'),
+    ),
     "reset of chance": ("gymnasium_env", "on pixels", HIDDEN, ("20.0 * uniform(s)", "20.0 * core.np.random.random()")),
     "rewards are no numbers": ("sb3_env", "on pixels", after(STEP, "rewards[0] += 0.0 / (s.tick - s.tick)")),
 }
