@@ -1,0 +1,1 @@
+"""Players who are unlike the bots: models of people, and odd players."""
