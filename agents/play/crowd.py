@@ -1,11 +1,12 @@
 """Many agents in one batch: each row is played by the agent who sits there in this episode.
 
 Agents with the same settings, as all snapshots of a run are, make a family: they share a view and the states of their
-memories, and their actions are drawn together. Their networks are run one after another, each on its own rows: on a CPU that
-is faster than one pass through stacked weights, whose rows must be padded to the most that one agent has
-(findings/stacked_networks_are_slower.py).
+memories, and their actions are drawn together. Their networks are run one after another, each on its own rows, prepared where
+that is possible: stacked weights, whose rows must be padded to the most that one agent has, are slower
+(`agents.networks.prepared` has the figures).
 """
 
+from collections.abc import Callable
 from dataclasses import astuple
 from itertools import pairwise
 from typing import Any
@@ -18,6 +19,7 @@ from agents.core.generators import restore_generator
 from agents.core.restored import checked
 from agents.core.tensor_file import select_prefix
 from agents.networks.memory import reset_state
+from agents.networks.prepared import prepared_scores
 from agents.play.agent_info import AgentInfo
 from agents.play.policy import NetworkPolicy
 from games.engine.batch import Batch
@@ -32,14 +34,21 @@ def family_of(info: AgentInfo) -> tuple[Any, ...]:
 class Family:
     """Agents with equal settings, in any rows (environment, seat) of a batch."""
 
-    def __init__(self, agent: NetworkPolicy, batch: Batch, rows: np.ndarray, seed: int, dtype: torch.dtype | None = None):
-        """agent: one of them. dtype: in which their networks compute; by default that of the agent."""
+    def __init__(self, agent: NetworkPolicy, batch: Batch, rows: np.ndarray, seed: int):
+        """agent: one of them."""
         settings = agent.info.settings
-        self.settings, self.batch, self.device, self.dtype = settings, batch, agent.device, dtype or agent.dtype
+        self.settings, self.batch, self.device, self.dtype = settings, batch, agent.device, agent.dtype
         self.view = View(batch, rows, settings.observation, settings.size, settings.stack)
         self.memory = agent.initial_state(self.view.rows)
         self.episode = np.full(self.view.rows, -1, np.int64)  # to which the memory belongs
+        self.prepared: dict[int, Callable[[Tensor], Tensor] | None] = {}  # by the agent's key
         self.generator = torch.Generator(self.device).manual_seed(seed)
+
+    def admit(self, agents: dict[int, NetworkPolicy]) -> None:
+        """Prepare the networks of new agents, and drop those of agents who are gone."""
+        kept = {key: scores for key, scores in self.prepared.items() if key in agents}
+        new = {key: prepared_scores(agent.network) for key, agent in agents.items() if key not in kept}
+        self.prepared = kept | new
 
     def act(self, who: np.ndarray, agents: dict[int, NetworkPolicy], actions: np.ndarray) -> None:
         """Decide for the rows that are asked and write world actions into `actions`, int64 [N, P].
@@ -74,13 +83,17 @@ class Family:
         stored = torch.from_numpy(encoder.to_storage(observation[rows])).to(self.device)
         before = self._state_before(rows)
         edges = [0, *(np.flatnonzero(np.diff(who[rows])) + 1).tolist(), len(rows)]
-        parts = []
+        scores, states = [], []
         for low, high in pairwise(edges):
-            network = agents[int(who[rows[low]])].network
-            state = None if before is None else before[low:high]
-            parts.append(network.step(stored[low:high], state, self.dtype))
-        scores, _, after = zip(*parts, strict=True)
-        return torch.cat(scores), None if before is None else torch.cat(after)
+            key = int(who[rows[low]])
+            fast, state = self.prepared[key], None if before is None else before[low:high]
+            if fast is not None:
+                scores.append(fast(stored[low:high]))
+                continue
+            found, _, after = agents[key].network.step(stored[low:high], state, self.dtype)
+            scores.append(found)
+            states += [] if after is None else [after]
+        return torch.cat(scores), None if before is None else torch.cat(states)
 
     def _state_before(self, rows: np.ndarray) -> Tensor | None:
         """The states of rows that are asked, zeros at their first decision of an episode."""
@@ -111,8 +124,8 @@ class Family:
 class Crowd:
     """The families of a batch's agents, made and dropped as agents come and go."""
 
-    def __init__(self, batch: Batch, rows: np.ndarray, seed: int, dtype: torch.dtype | None = None):
-        self.batch, self.rows, self.seed, self.dtype = batch, rows, seed, dtype
+    def __init__(self, batch: Batch, rows: np.ndarray, seed: int):
+        self.batch, self.rows, self.seed = batch, rows, seed
         self.families: dict[tuple[Any, ...], Family] = {}
         self.agents: dict[tuple[Any, ...], dict[int, NetworkPolicy]] = {}
 
@@ -123,8 +136,10 @@ class Crowd:
             family = family_of(agent.info)
             self.agents.setdefault(family, {})[key] = agent
             if family not in self.families:
-                self.families[family] = Family(agent, self.batch, self.rows, self.seed + key, self.dtype)
+                self.families[family] = Family(agent, self.batch, self.rows, self.seed + key)
         self.families = {family: self.families[family] for family in self.agents}
+        for family, members in self.agents.items():
+            self.families[family].admit(members)
 
     def act(self, who: np.ndarray, actions: np.ndarray) -> None:
         """Let all agents decide; `who` as in `Family.act`."""
