@@ -3,6 +3,7 @@
 import dataclasses
 import statistics
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,8 @@ import games
 from agents.algorithms.dqn import DQNSettings
 from agents.algorithms.ppo import PPOSettings
 from agents.core.precision import best_dtype
+from agents.play.agent import Agent, build_network, describe_agent
+from agents.play.pool import Member, Pool
 from games.engine.loader import Game
 from games.errors import UserError, nearest
 from speed.learner_baselines import NETWORKS, AlgorithmSettings, Ours, Sb3
@@ -21,6 +24,7 @@ from speed.rows import CORES, Row, Signs, prove, take_turns, timed
 TURNS = 5  # turns that ours and the peer take
 WARM_START = 400  # random decisions in every game before learning is timed, so that some games end meanwhile
 PEER = "peer"  # the key of all the peer's sides
+LEAGUE = "ppo league"  # the row of a pool of opponents
 ALONE = 0.2  # fraction of a measurement's seconds if there is no peer
 
 
@@ -126,10 +130,12 @@ def measure(named: list[Game], seconds: float, quick: bool, only: str | None = N
     game = named[0]
     if game.has_legal:
         raise UserError(f"{game.heading} bars actions, and Stable-Baselines3's PPO knows no masks.\nChoose another: pong.")
-    every = comparisons(quick)
-    chosen = [comparison for comparison in every if set((only or "").split()) <= set(comparison.name.split())]
-    if not chosen:
-        raise UserError(f"There is no row '{only}'.\n{nearest(only or '', [comparison.name for comparison in every])}")
+    every, words = comparisons(quick), set((only or "").split())
+    chosen = [comparison for comparison in every if words <= set(comparison.name.split())]
+    with_league = game.competitive and words <= set(LEAGUE.split())
+    if not chosen and not with_league:
+        names = [*(comparison.name for comparison in every), LEAGUE]
+        raise UserError(f"There is no row '{only}'.\n{nearest(only or '', names)}")
     process = PeerProcess()
     try:
         for comparison in chosen:
@@ -137,6 +143,36 @@ def measure(named: list[Game], seconds: float, quick: bool, only: str | None = N
             yield from comparison_rows(played, comparison, seconds, quick, process)
     finally:
         process.close()
+    if with_league:
+        yield league_row(game, seconds, quick)
+
+
+def league_row(game: Game, seconds: float, quick: bool) -> Row:
+    """PPO against a pool of eight agents with networks like its own, in all environments, beside PPO against the bot."""
+    settings = next(comparison.ours for comparison in comparisons(quick) if comparison.name == "ppo patch")
+    assert isinstance(settings, PPOSettings)
+    warm_start = 0 if game.has_legal else WARM_START
+    sides = [
+        TimedLearner(Ours(game, settings, 1, warm_start, opponents), "league")
+        for opponents in (eight_agents(game, settings), None)
+    ]
+    found = take_turns([side.run for side in sides], 0.0 if quick else 0.375 * seconds, 2 if quick else TURNS)
+    for side in sides:
+        side.check()
+        side.learner.close()
+    league, bot = (statistics.median(turns) for turns in found)
+    cost = one_thread(sides[0]) / one_thread(sides[1]) - 1
+    note = f"against 8 agents at once, {chosen_settings(sides[0])}; processor time of a step {cost:+.0%}"
+    return Row(LEAGUE, "steps/s", league, note=note).beside(bot, "against bot")
+
+
+def eight_agents(game: Game, settings: PPOSettings) -> Pool:
+    """A pool of eight untrained agents that sample their actions, as snapshots do."""
+    info = describe_agent(game, replace(settings, temperature=1.0), "ppo")
+    agents = [Agent(game, info, build_network(game, settings)) for _ in range(8)]
+    return Pool(
+        [Member(key, f"agent {key}", "past", agent=agent) for key, agent in enumerate(agents)], {"past": 1.0}, "uniform"
+    )
 
 
 def comparison_rows(

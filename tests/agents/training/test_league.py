@@ -34,6 +34,10 @@ WORDS = {
 }  # fmt: skip
 
 
+SLOW = ("ppo lstm masked", "dqn")  # the other two have all that is in them
+NOBODY = [word for group in ("past", "bots", "random", "odd") for word in ("--set", f"league_{group}=0")]
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The folder of a run that nobody disturbs, and how often its arena steps."""
@@ -68,7 +72,7 @@ def snapshots_in(folder):
     return sorted(file.name for file in (folder / FOLDER).glob("*"))
 
 
-@pytest.mark.parametrize("kind", WORDS)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in WORDS])
 def test_a_stopped_run_goes_on_to_the_same_weights_pool_and_win_rates(kind, main, tmp_path, whole, monkeypatch):
     undisturbed, steps = whole(kind, main)
     folder = tmp_path / WORDS[kind][0] / "stopped"
@@ -124,7 +128,7 @@ def test_a_run_without_its_snapshots_names_them_and_takes_them_from_where_they_a
     ("words", "said"),
     [
         (["pong", "--set", "league_bots=0", "--set", "league_random=0", "--set", "league_odd=0"], "pool is empty"),
-        (["pong", *(word for group in ("past", "bots", "random", "odd") for word in ("--set", f"league_{group}=0"))], "is empty"),
+        (["pong", *NOBODY], "pool is empty"),
         (["pong", "--set", "snapshots=0"], "snapshots=0 keeps none"),
         (["pong", "--set", "league_self=1"], "That is --opponent self"),
         (["pong", "--opponent", "self"], "the current self already"),
