@@ -41,8 +41,8 @@ ADDED: dict[str, tuple[str, Any]] = {
     "levels_digest": ("0.2.0", ""),
     "snapshots": ("0.2.0", 0),
     "league_self": ("0.2.0", 0.2),
-    "league_past": ("0.2.0", 0.35),
-    "league_bots": ("0.2.0", 0.3),
+    "league_past": ("0.2.0", 0.25),
+    "league_bots": ("0.2.0", 0.45),
     "league_random": ("0.2.0", 0.05),
     "league_odd": ("0.2.0", 0.2),
     "league_named": ("0.2.0", 0.25),
@@ -50,7 +50,7 @@ ADDED: dict[str, tuple[str, Any]] = {
     "league_size": ("0.2.0", 8),
     "league_every": ("0.2.0", 0),
     "league_beats": ("0.2.0", 0.75),
-    "league_memory": ("0.2.0", 1000),
+    "league_memory": ("0.2.0", 100),
     "league_temperature": ("0.2.0", 1.0),
 }
 

@@ -59,8 +59,8 @@ class RunSettings:
     snapshots: int = 8  # agents of its own past that a run keeps, spread over its steps; 0: none
     # Of --opponent league: the fraction of environments in which both seats learn; and how the others are shared out.
     league_self: float = 0.2
-    league_past: float = 0.35  # snapshots of the run
-    league_bots: float = 0.3  # bot:0, bot, bot:1
+    league_past: float = 0.25  # snapshots of the run
+    league_bots: float = 0.45  # bot:0, bot, bot:1
     league_random: float = 0.05
     league_odd: float = 0.2  # players unlike the bot: `games.people.odd`
     league_named: float = 0.25  # agents that stand beside, each with --opponent
@@ -68,7 +68,7 @@ class RunSettings:
     league_size: int = 8  # snapshots in the pool, at most
     league_every: int = 0  # steps until the next snapshot enters; 0: a twentieth of the run
     league_beats: float = 0.75  # mean win rate at which one enters after half as many
-    league_memory: int = 1000  # games against an opponent over which its win rate is a mean
+    league_memory: int = 100  # games against an opponent over which its win rate is a mean
     league_temperature: float = 1.0  # at which snapshots of ppo play; 0: always their most likely action
 
 

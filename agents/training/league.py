@@ -3,7 +3,6 @@
 All processes hold the same pool; rank 0 alone writes and reads files.
 """
 
-import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,10 +15,9 @@ from msgspec import Meta
 from agents.algorithms.learner import Learner
 from agents.core import schema, tensor_file
 from agents.core.distributed import ProcessGroup
-from agents.core.settings import AgentSettings
 from agents.core.shell import command_line
 from agents.participants import participant
-from agents.play.agent import Agent
+from agents.play.agent import Agent, build_network
 from agents.play.league_arena import LeagueArena
 from agents.play.pool import GROUPS, Member, Pool, self_play
 from agents.play.seats import Participant
@@ -182,7 +180,7 @@ class League:
     def _enter(self, learner: Learner, snapshots: Snapshots) -> None:
         agent = self._frozen(learner)
         if self.group.rank == 0:
-            snapshots.write(agent)
+            snapshots.write(learner.agent())
         member = self.pool.add(name=f"step {agent.info.steps:,}", group="past", agent=agent, steps=agent.info.steps)
         self.digests[member.key] = tensor_file.digest(agent.network.state_dict())
         self.entered = learner.steps
@@ -193,12 +191,11 @@ class League:
     def _frozen(self, learner: Learner) -> Agent:
         """The learner as it is now, with weights of its own."""
         agent = learner.agent()
-        info = replace(agent.info, settings=self._settings(agent.info.settings))
-        return Agent(self.game, info, copy.deepcopy(agent.network).requires_grad_(False), str(learner.device))
-
-    def _settings(self, settings: AgentSettings) -> AgentSettings:
-        """Snapshots play as they did when they learned, or at another temperature."""
-        return replace(settings, temperature=self.run.league_temperature)
+        settings = replace(agent.info.settings, temperature=self.run.league_temperature)
+        with torch.random.fork_rng(devices=[]):  # a user's own network may not be made to be copied
+            network = build_network(self.game, settings, learner.algorithm)
+        network.load_state_dict(agent.network.state_dict())
+        return Agent(self.game, replace(agent.info, settings=settings), network.requires_grad_(False), str(learner.device))
 
     # --- what is told of it ---
 

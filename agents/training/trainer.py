@@ -82,7 +82,8 @@ class Trainer:
         self.levels = run_levels.training_levels(game, config, folder, self.group)
         self.league: League | None = None
         self.learner = self._learner()
-        self.snapshots = Snapshots(folder, config.run.snapshots, config.run.steps)
+        kept = config.run.snapshots if self.agent_file == AGENT else 0  # of agents whose files run no code
+        self.snapshots = Snapshots(folder, kept, config.run.steps)
         self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
         self.collected = 0  # steps of the latest iteration
         self.saved: int | None = None  # steps of the latest checkpoint
