@@ -155,6 +155,8 @@ def test_who_is_drawn_depends_on_seed_environment_and_episode_alone(tally):
         arena, found = arena_of(tally, of_bots(0.0, 0.3, 0.7, 1.0), seed=seed), {}
         for _ in play(arena, 120, actions_seed):
             found |= {(e, int(arena.batch.episode[e])): int(k) for e, k in zip(arena.envs, arena.who, strict=True)}
+            drawn = arena.pool.draw(arena.batch.seed, arena.envs, arena.batch.episode[arena.envs])
+            assert (arena.who == drawn).all()  # everywhere, whichever episodes ended together
         return found
 
     one, other, third = met(5, 1), met(5, 2), met(6, 1)
