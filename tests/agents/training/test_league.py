@@ -22,7 +22,7 @@ from agents.training.snapshots import FOLDER, Snapshots, snapshot_name, thinned
 from games.errors import UserError
 from tests.agents.training.test_run_checkpoint import DQN, MEMORY, PPO, resume, same_end, stopped_after
 
-LEAGUE = ["--opponent", "league", "--set", "league_every=1000", "--set", "league_size=3", "--set", "snapshots=3"]
+LEAGUE = ["--opponent", "league", "--set", "league_every=1300", "--set", "league_size=3", "--set", "snapshots=3"]
 WORDS = {
     "ppo": ["pong", *PPO, *LEAGUE, "--steps", "10000", "--set", "checkpoint_every=1500"],
     "ppo lstm masked": ["connect_four", *PPO, *MEMORY, *LEAGUE, "--steps", "4000", "--set", "checkpoint_every=500"],
