@@ -15,6 +15,8 @@ from agents.algorithms.ppo import PPOSettings
 from agents.core.precision import best_dtype
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.pool import Member, Pool
+from agents.training.config import RunSettings
+from agents.training.league import first_members, shares_of
 from games.engine.loader import Game
 from games.errors import UserError, nearest
 from speed.learner_baselines import NETWORKS, AlgorithmSettings, Ours, Sb3
@@ -132,8 +134,8 @@ def measure(named: list[Game], seconds: float, quick: bool, only: str | None = N
         raise UserError(f"{game.heading} bars actions, and Stable-Baselines3's PPO knows no masks.\nChoose another: pong.")
     every, words = comparisons(quick), set((only or "").split())
     chosen = [comparison for comparison in every if words <= set(comparison.name.split())]
-    with_league = game.competitive and words <= set(LEAGUE.split())
-    if not chosen and not with_league:
+    leagues = [name for name in (LEAGUE, f"{LEAGUE} agents") if game.competitive and words <= set(name.split())]
+    if not chosen and not leagues:
         names = [*(comparison.name for comparison in every), LEAGUE]
         raise UserError(f"There is no row '{only}'.\n{nearest(only or '', names)}")
     process = PeerProcess()
@@ -143,36 +145,37 @@ def measure(named: list[Game], seconds: float, quick: bool, only: str | None = N
             yield from comparison_rows(played, comparison, seconds, quick, process)
     finally:
         process.close()
-    if with_league:
-        yield league_row(game, seconds, quick)
+    for name in leagues:
+        yield league_row(game, name, seconds, quick)
 
 
-def league_row(game: Game, seconds: float, quick: bool) -> Row:
-    """PPO against a pool of eight agents with networks like its own, in all environments, beside PPO against the bot."""
-    settings = next(comparison.ours for comparison in comparisons(quick) if comparison.name == "ppo patch")
-    assert isinstance(settings, PPOSettings)
+def league_row(game: Game, name: str, seconds: float, quick: bool) -> Row:
+    """PPO against a pool with eight agents whose networks are like its own, beside PPO against the bot."""
+    few = {"n_envs": 32, "n_steps": 8, "batch_size": 128} if quick else {}
+    settings = PPOSettings(**few, schedule="constant")  # type: ignore[arg-type] # the defaults, as in Pong's recipe
     warm_start = 0 if game.has_legal else WARM_START
-    sides = [
-        TimedLearner(Ours(game, settings, 1, warm_start, opponents), "league")
-        for opponents in (eight_agents(game, settings), None)
-    ]
+    pools = (pool_of_eight(game, settings, alone=name != LEAGUE), None)
+    sides = [TimedLearner(Ours(game, settings, 1, warm_start, pool), name) for pool in pools]
     found = take_turns([side.run for side in sides], 0.0 if quick else 0.375 * seconds, 2 if quick else TURNS)
     for side in sides:
         side.check()
         side.learner.close()
     league, bot = (statistics.median(turns) for turns in found)
     cost = one_thread(sides[0]) / one_thread(sides[1]) - 1
-    note = f"against 8 agents at once, {chosen_settings(sides[0])}; processor time of a step {cost:+.0%}"
-    return Row(LEAGUE, "steps/s", league, note=note).beside(bot, "against bot")
+    who = "8 agents alone" if name != LEAGUE else "8 snapshots and all others, in the default shares"
+    note = f"{who}, {chosen_settings(sides[0])}; processor time of a step {cost:+.0%}"
+    return Row(name, "steps/s", league, note=note).beside(bot, "against bot")
 
 
-def eight_agents(game: Game, settings: PPOSettings) -> Pool:
-    """A pool of eight untrained agents that sample their actions, as snapshots do."""
+def pool_of_eight(game: Game, settings: PPOSettings, alone: bool) -> Pool:
+    """A pool with eight untrained agents that sample their actions, as snapshots do. alone: and nobody else."""
+    run = RunSettings()
     info = describe_agent(game, replace(settings, temperature=1.0), "ppo")
-    agents = [Agent(game, info, build_network(game, settings)) for _ in range(8)]
-    return Pool(
-        [Member(key, f"agent {key}", "past", agent=agent) for key, agent in enumerate(agents)], {"past": 1.0}, "uniform"
-    )
+    members = [] if alone else first_members(game, [], shares_of(run))
+    for number in range(8):
+        agent = Agent(game, info, build_network(game, settings))
+        members.append(Member(len(members), f"agent {number}", "past", agent=agent))
+    return Pool(members, shares_of(run), "uniform", 0.0 if alone else run.league_self)
 
 
 def comparison_rows(
