@@ -16,6 +16,7 @@ from agents.algorithms.dqn import DQNSettings
 from agents.algorithms.ppo import PPOSettings
 from agents.bridges.sb3.environment import SparringVecEnv
 from agents.participants import participant
+from agents.play.pool import Opponents
 from agents.training.sb3.networks import policy_settings
 from agents.training.sb3.settings import arguments
 from games.engine.loader import Game
@@ -118,17 +119,25 @@ class Ours:
 
     name = "ours"
 
-    def __init__(self, game: Game, settings: AlgorithmSettings, threads: int, warm_start: int = 0):
-        """warm_start: random decisions in every game before learning begins."""
-        opponents = [participant("bot", game)] if game.players == 2 else []
+    def __init__(
+        self,
+        game: Game,
+        settings: AlgorithmSettings,
+        threads: int,
+        warm_start: int = 0,
+        opponents: Opponents | None = None,
+    ):
+        """warm_start: random decisions in every game before learning begins. opponents: by default the bot."""
+        if opponents is None:
+            opponents = [participant("bot", game)] if game.players == 2 else []
         self.settings, self.threads = settings, threads
         self.cpu_seconds = 0.0  # as in `Sb3`
         self.episodes, self.rewards = 0, 0
         self.learner: ppo.PPO | dqn.DQN
         if isinstance(settings, PPOSettings):
-            self.learner = ppo.PPO(game, settings, 1, [*opponents], threads=threads)
+            self.learner = ppo.PPO(game, settings, 1, opponents, threads=threads)
         else:
-            self.learner = dqn.DQN(game, settings, 1, [*opponents], threads=threads)
+            self.learner = dqn.DQN(game, settings, 1, opponents, threads=threads)
             self.learner.rounds = -(-CHUNK // (self.learner.collector.rows * settings.train_freq))
         chance = np.random.default_rng(1)
         for _ in range(warm_start):

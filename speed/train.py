@@ -3,6 +3,7 @@
 import dataclasses
 import statistics
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,10 @@ import games
 from agents.algorithms.dqn import DQNSettings
 from agents.algorithms.ppo import PPOSettings
 from agents.core.precision import best_dtype
+from agents.play.agent import Agent, build_network, describe_agent
+from agents.play.pool import Member, Pool
+from agents.training.config import RunSettings
+from agents.training.league import first_members, shares_of
 from games.engine.loader import Game
 from games.errors import UserError, nearest
 from speed.learner_baselines import NETWORKS, AlgorithmSettings, Ours, Sb3
@@ -21,6 +26,7 @@ from speed.rows import CORES, Row, Signs, prove, take_turns, timed
 TURNS = 5  # turns that ours and the peer take
 WARM_START = 400  # random decisions in every game before learning is timed, so that some games end meanwhile
 PEER = "peer"  # the key of all the peer's sides
+LEAGUE = "ppo league"  # the row of a pool of opponents
 ALONE = 0.2  # fraction of a measurement's seconds if there is no peer
 
 
@@ -126,10 +132,12 @@ def measure(named: list[Game], seconds: float, quick: bool, only: str | None = N
     game = named[0]
     if game.has_legal:
         raise UserError(f"{game.heading} bars actions, and Stable-Baselines3's PPO knows no masks.\nChoose another: pong.")
-    every = comparisons(quick)
-    chosen = [comparison for comparison in every if set((only or "").split()) <= set(comparison.name.split())]
-    if not chosen:
-        raise UserError(f"There is no row '{only}'.\n{nearest(only or '', [comparison.name for comparison in every])}")
+    every, words = comparisons(quick), set((only or "").split())
+    chosen = [comparison for comparison in every if words <= set(comparison.name.split())]
+    leagues = [name for name in (LEAGUE, f"{LEAGUE} agents") if game.competitive and words <= set(name.split())]
+    if not chosen and not leagues:
+        names = [*(comparison.name for comparison in every), LEAGUE]
+        raise UserError(f"There is no row '{only}'.\n{nearest(only or '', names)}")
     process = PeerProcess()
     try:
         for comparison in chosen:
@@ -137,6 +145,37 @@ def measure(named: list[Game], seconds: float, quick: bool, only: str | None = N
             yield from comparison_rows(played, comparison, seconds, quick, process)
     finally:
         process.close()
+    for name in leagues:
+        yield league_row(game, name, seconds, quick)
+
+
+def league_row(game: Game, name: str, seconds: float, quick: bool) -> Row:
+    """PPO against a pool with eight agents whose networks are like its own, beside PPO against the bot."""
+    few = {"n_envs": 32, "n_steps": 8, "batch_size": 128} if quick else {}
+    settings = PPOSettings(**few, schedule="constant")  # type: ignore[arg-type] # the defaults, as in Pong's recipe
+    warm_start = 0 if game.has_legal else WARM_START
+    pools = (pool_of_eight(game, settings, alone=name != LEAGUE), None)
+    sides = [TimedLearner(Ours(game, settings, 1, warm_start, pool), name) for pool in pools]
+    found = take_turns([side.run for side in sides], 0.0 if quick else 0.375 * seconds, 2 if quick else TURNS)
+    for side in sides:
+        side.check()
+        side.learner.close()
+    league, bot = (statistics.median(turns) for turns in found)
+    cost = one_thread(sides[0]) / one_thread(sides[1]) - 1
+    who = "8 agents alone" if name != LEAGUE else "8 snapshots and all others, in the default shares"
+    note = f"{who}, {chosen_settings(sides[0])}; processor time of a step {cost:+.0%}"
+    return Row(name, "steps/s", league, note=note).beside(bot, "against bot")
+
+
+def pool_of_eight(game: Game, settings: PPOSettings, alone: bool) -> Pool:
+    """A pool with eight untrained agents that sample their actions, as snapshots do. alone: and nobody else."""
+    run = RunSettings()
+    info = describe_agent(game, replace(settings, temperature=1.0), "ppo")
+    members = [] if alone else first_members(game, [], shares_of(run))
+    for number in range(8):
+        agent = Agent(game, info, build_network(game, settings))
+        members.append(Member(len(members), f"agent {number}", "past", agent=agent))
+    return Pool(members, shares_of(run), "uniform", 0.0 if alone else run.league_self)
 
 
 def comparison_rows(

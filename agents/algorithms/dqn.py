@@ -33,7 +33,7 @@ from agents.experience.replay import Replay, ReplayLayout
 from agents.experience.rollout import truncated_rows
 from agents.networks.action_choice import epsilon_greedy
 from agents.networks.network import Network
-from agents.play.seats import Participant
+from agents.play.pool import Opponents
 from agents.play.trainable import AnyGame, trainable
 from games.engine.levels import ANY, Levels
 
@@ -100,7 +100,7 @@ class DQN(Learner):
         game: AnyGame,
         settings: DQNSettings,
         seed: int,
-        opponents: list[Participant | None],
+        opponents: Opponents,
         device: str = "cpu",
         threads: int = 1,
         group: ProcessGroup | None = None,

@@ -17,7 +17,7 @@ from agents.core.tensor_file import select_prefix
 from agents.core.threads import keep_freed_memory, torch_workers
 from agents.networks.network import Network
 from agents.play.agent import Agent, build_network, describe_agent
-from agents.play.seats import Participant
+from agents.play.pool import Opponents, learning_rows
 from agents.play.trainable import AnyGame, trainable
 from games.engine.levels import ANY, Levels
 
@@ -42,7 +42,7 @@ class Learner:
         game: AnyGame,
         settings: LearnerSettings,
         seed: int,
-        opponents: list[Participant | None],
+        opponents: Opponents,
         device: str = "cpu",
         threads: int = 1,
         group: ProcessGroup | None = None,
@@ -72,7 +72,7 @@ class Learner:
         self.stepper: GradientStepper = GradientStepper(
             self.network, settings, self.device, self.workers, self.group, self.terms_type
         )
-        remark = self._check_memory(settings.n_envs * (game.players if None in opponents else 1))
+        remark = self._check_memory(learning_rows(opponents, settings.n_envs, game.players))
         arena = trainable(game).make_arena(settings.n_envs, rank_seed, opponents, settings, self.workers, levels)
         self.collector = Collector(
             arena, self.network, settings.reward_scale, self.device, self.dtype, self.workers, self.group

@@ -26,7 +26,7 @@ from agents.experience.rollout import Rollout, truncated_rows
 from agents.networks.action_choice import masked, sample
 from agents.networks.memory import Segments, segments
 from agents.networks.network import ActorCritic
-from agents.play.seats import Participant
+from agents.play.pool import Opponents
 from agents.play.trainable import AnyGame
 from games.engine.constants import OUT_OF_TIME
 from games.engine.levels import ANY, Levels
@@ -132,7 +132,7 @@ class PPO(Learner):
         game: AnyGame,
         settings: PPOSettings,
         seed: int,
-        opponents: list[Participant | None],
+        opponents: Opponents,
         device: str = "cpu",
         threads: int = 1,
         group: ProcessGroup | None = None,

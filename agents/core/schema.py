@@ -39,6 +39,19 @@ ADDED: dict[str, tuple[str, Any]] = {
     "codes": ("0.2.0", 0),
     "levels": ("0.2.0", "train"),
     "levels_digest": ("0.2.0", ""),
+    "snapshots": ("0.2.0", 0),
+    "league_self": ("0.2.0", 0.2),
+    "league_past": ("0.2.0", 0.25),
+    "league_bots": ("0.2.0", 0.45),
+    "league_random": ("0.2.0", 0.05),
+    "league_odd": ("0.2.0", 0.2),
+    "league_named": ("0.2.0", 0.25),
+    "league_choice": ("0.2.0", "hard"),
+    "league_size": ("0.2.0", 8),
+    "league_every": ("0.2.0", 0),
+    "league_beats": ("0.2.0", 0.75),
+    "league_memory": ("0.2.0", 100),
+    "league_temperature": ("0.2.0", 1.0),
 }
 
 KINDS = {

@@ -10,6 +10,7 @@ from torch import Tensor
 from agents.core.generators import restore_generator
 from agents.core.restored import checked
 from agents.networks.memory import reset_state
+from agents.networks.network import Network
 from agents.play.agent_info import AgentInfo
 from games.engine.batch import Batch
 from games.engine.view import View
@@ -31,6 +32,14 @@ class Policy(Protocol):
 
     def player(self, batch: Batch, rows: Sequence[tuple[int, int]] | np.ndarray) -> "SeatedAgent":
         """Seat it in rows (environment, seat) of a batch."""
+
+
+class NetworkPolicy(Policy, Protocol):
+    """The protocol of a policy by one of our networks: an `Agent`."""
+
+    network: Network
+    device: torch.device
+    dtype: torch.dtype
 
 
 class SeatedAgent:

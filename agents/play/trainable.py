@@ -12,8 +12,10 @@ from agents.core.settings import AgentSettings
 from agents.experience.vec_game import VecGame
 from agents.play.arena import GameArena
 from agents.play.game_info import GameInfo
+from agents.play.league_arena import LeagueArena
 from agents.play.limits import MatchLimits
 from agents.play.policy import Policy
+from agents.play.pool import Opponents, Pool
 from agents.play.result import MatchResult
 from agents.play.seats import Participant
 from agents.play.table import play_games
@@ -52,7 +54,7 @@ class TrainableGame(Protocol):
         self,
         num_envs: int,
         seed: int,
-        opponents: list[Participant | None],
+        opponents: Opponents,
         settings: AgentSettings,
         workers: Workers,
         levels: Levels = ANY,
@@ -116,11 +118,13 @@ class NativeGame:
         self,
         num_envs: int,
         seed: int,
-        opponents: list[Participant | None],
+        opponents: Opponents,
         settings: AgentSettings,
         workers: Workers,
         levels: Levels = ANY,
     ) -> VecGame:
+        if isinstance(opponents, Pool):
+            return LeagueArena(self.game, num_envs, seed, opponents, settings, workers, levels)
         return GameArena(self.game, num_envs, seed, opponents, settings, workers, levels)
 
     def play_games(

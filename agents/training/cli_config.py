@@ -16,6 +16,7 @@ from agents.play.trainable import AnyGame
 from agents.training import config as configs
 from agents.training import run_folder, run_levels
 from agents.training.config import Config, RunSettings
+from agents.training.league import check_league, put_back
 from agents.training.moved_opponents import found_opponents
 from agents.training.run_folder import RunFolder
 from games.errors import UserError, nearest
@@ -91,6 +92,8 @@ def new_config(options: argparse.Namespace) -> tuple[AnyGame, Config]:
     network = build_network(game, learner, algorithm)  # tells whether the settings go together, before there is a folder
     copied = list(matching_weights(options.init_from, network)[0]) if options.init_from else []
     opponents = [configs.absolute_opponent(name) for name in opponents_named(options, game, algorithm, learner.n_envs)]
+    if configs.LEAGUE in opponents:
+        check_league(game, opponents, settings, learner.n_envs)
     config = configs.Config(
         game=game.name,
         game_version=game.version,
@@ -153,7 +156,7 @@ def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGam
     if options.time_limit is not None:
         config.time_limit = options.time_limit
     config.device = configs.device_of(options.device or config.device)
-    config.opponents = found_opponents(config, options.resume, options.opponent or [])
+    config.opponents = found_opponents(config, options.resume, put_back(options.resume, options.opponent or []))
     configs.check_resumable(config, game)
     return game, config, RunFolder(options.resume)
 

@@ -28,6 +28,7 @@ from agents.core.version import VERSION
 from agents.experience import augmentation
 from agents.networks import custom
 from agents.participants import participant
+from agents.play import pool
 from agents.play.agent import Agent
 from agents.play.agent_files import PICKLED, file_of
 from agents.play.agent_info import RunFile, config_values
@@ -56,6 +57,20 @@ class RunSettings:
     levels: str = "train"  # that it learns in: train (any), train:1000 (the first ones), or a bank's file
     levels_digest: str = ""  # SHA-256 of the bank, which the run's folder keeps
     gif: bool = True  # a short video of play at each evaluation, for TensorBoard
+    snapshots: int = 8  # agents of its own past that a run keeps, spread over its steps; 0: none
+    # Of --opponent league: the fraction of environments in which both seats learn; and how the others are shared out.
+    league_self: float = 0.2
+    league_past: float = 0.25  # snapshots of the run
+    league_bots: float = 0.45  # bot:0, bot, bot:1
+    league_random: float = 0.05
+    league_odd: float = 0.2  # players unlike the bot: `games.people.odd`
+    league_named: float = 0.25  # agents that stand beside, each with --opponent
+    league_choice: str = "hard"  # of one of them: hard or even (who wins more often is met more often), uniform, latest
+    league_size: int = 8  # snapshots in the pool, at most
+    league_every: int = 0  # steps until the next snapshot enters; 0: a twentieth of the run
+    league_beats: float = 0.75  # mean win rate at which one enters after half as many
+    league_memory: int = 100  # games against an opponent over which its win rate is a mean
+    league_temperature: float = 1.0  # at which snapshots of ppo play; 0: always their most likely action
 
 
 @dataclass
@@ -86,6 +101,7 @@ class Config:
         return self.algorithm if self.trainer == TRAINERS[0] else f"{self.trainer}-{self.algorithm}"
 
 
+LEAGUE = "league"  # an opponent's name: see `agents.training.league`
 DEVICES = ("cpu", "cuda", "mps")
 NOT_CHOSEN = ("network_digest", "levels_digest")  # settings that follow from others
 
@@ -151,6 +167,8 @@ def _stack_goes_with_memory(layers: list[dict[str, Any]]) -> bool:
     return any("stack" in values for values in layers[chose:])
 
 
+WORDS = {**CHOICES, "league_choice": pool.CHOICES}  # that settings may be
+
 # The range of each number; what is not listed is from 0 to no end.
 MANY = 1 << 20
 RANGES: dict[str, tuple[float, float]] = {
@@ -163,6 +181,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "n_step": (1, 1000), "alpha": (0, 1), "beta": (0, 1), "tau": (0, 1), "exploration_initial_eps": (0, 1),
     "exploration_final_eps": (0, 1), "exploration_fraction": (0, 1), "sequence": (1, 4096), "burn_in": (0, 4096),
     "eval_games": (1, MANY), "final_games": (1, MANY), "threads": (0, 256), "env_processes": (0, 256),
+    "snapshots": (0, 1000), "league_self": (0, 1), "league_size": (1, 64), "league_beats": (0, 1), "league_memory": (1, MANY),
+    "league_temperature": (0, 1000),
+    **dict.fromkeys(("league_past", "league_bots", "league_random", "league_odd", "league_named"), (0, 1000)),
 }  # fmt: skip
 
 
@@ -171,15 +192,15 @@ def _check(*settings: LearnerSettings | RunSettings) -> None:
         for name, value in asdict(group).items():
             if isinstance(value, (int, float)):
                 check_range(name, value, RANGES)
-            elif name in CHOICES and value not in CHOICES[name]:
-                raise UserError(f"The setting {name} is '{value}'.\n{nearest(value, CHOICES[name])}")
+            elif name in WORDS and value not in WORDS[name]:
+                raise UserError(f"The setting {name} is '{value}'.\n{nearest(value, WORDS[name])}")
 
 
 # --- the schema of config.json ---------------------------------------------------------------------------------------
 
 
 SETTINGS_FILES = {
-    kind: schema.settings_schema(kind, RANGES, {**CHOICES, **AGENT_CHOICES})
+    kind: schema.settings_schema(kind, RANGES, {**WORDS, **AGENT_CHOICES})
     for kind in (RunSettings, *(settings for _, settings, _ in ALGORITHMS.values()))
 }
 
@@ -218,7 +239,7 @@ def device_of(name: str) -> str:
 
 
 def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participant | None]:
-    """Opponents by their names; `self` is None: both seats learn."""
+    """Opponents by their names. `self` is None: both seats learn; so is `league`, which stands for many."""
     if game.players == 1:
         if names:
             raise UserError(f"{game.heading} has one seat, so there is no opponent to choose.")
@@ -228,9 +249,9 @@ def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participa
         if file_of(name).suffix == PICKLED:
             raise UserError(
                 f"{name} is an agent of Stable-Baselines3's, which cannot be a training opponent: its file can run code.\n"
-                "Choose bot, bot:0.8, random, self, person:NAME, or an agent of ours."
+                "Choose bot, bot:0.8, random, self, league, person:NAME, or an agent of ours."
             )
-        opponent = None if name == "self" else participant(name, game, device)
+        opponent = None if name in ("self", LEAGUE) else participant(name, game, device)
         if opponent is not None and opponent.human:
             raise UserError(
                 "A person cannot be a training opponent.\nChoose bot, bot:0.8, random, self, person:NAME, or an agent."
@@ -241,7 +262,7 @@ def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participa
 
 def absolute_opponent(opponent: str) -> str:
     """An opponent as config.json names it: an agent by its whole path, so that the run goes on from any folder."""
-    named = opponent in ("self", "human", "random", "bot") or opponent.startswith("bot:")
+    named = opponent in ("self", LEAGUE, "human", "random", "bot") or opponent.startswith("bot:")
     if opponent.startswith(PREFIX):
         return absolute_person(opponent)
     return opponent if named or not Path(opponent).exists() else str(Path(opponent).resolve())

@@ -36,6 +36,8 @@ LABELS = {
     "eval/win_rate": "games won against the bot",
     "eval/mean_reward": "return of an evaluation",
     "eval/other_mean_reward": "return of the bot beside it",
+    "league/win_rate_mean": "games won against the league",
+    "league/win_rate_worst": "games won against the league's hardest opponent",
     "rollout/ep_rew_mean": "return in training",
     "rollout/win_rate": "games won in training",
     "rollout/ep_len_mean": "decisions of an episode",

@@ -62,6 +62,18 @@ class Log:
             self.board.add(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
         return data
 
+    def image(self, step: int, tag: str, picture: np.ndarray) -> None:
+        """Write a uint8 [H, W, 3] picture into TensorBoard."""
+        from PIL import Image
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        out = io.BytesIO()
+        Image.fromarray(picture).save(out, "PNG")
+        height, width, _ = picture.shape
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=out.getvalue())
+        with self._writing():
+            self.board.add(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+
     def settings(self, values: dict[str, Any], unusual: dict[str, Any]) -> None:
         """The settings, as TensorBoard shows them: all of them as a text, `unusual` ones on its HPARAMS page.
 
@@ -200,6 +212,8 @@ class Terminal:
             parts.append(f"return {numbers['rollout/ep_rew_mean']:.2f}")
         if "rollout/win_rate" in numbers:
             parts.append(f"won {numbers['rollout/win_rate']:.0%}")
+        if "league/win_rate_worst" in numbers:
+            parts.append(f"worst {numbers['league/win_rate_worst']:.0%}")
         if "train/loss" in numbers:  # not before a learner with a replay has filled it
             parts.append(f"loss {numbers['train/loss']:.3g}")
         if math.isfinite(eta):

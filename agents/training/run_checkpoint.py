@@ -5,7 +5,7 @@ beside it in files that are written once: rank 0's in `replay/`, rank 1's in `ra
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,6 +56,8 @@ class CheckpointFile(tensor_file.Envelope, kw_only=True, forbid_unknown_fields=T
     position: schema.Count
     beside: LargeState
     ranks: list[LargeState]
+    snapshots: Annotated[list[schema.Count], Meta(max_length=1000)] = []  # their steps; none in files of earlier versions
+    league: dict[str, Any] | None = None  # `agents.training.league.LeagueFile`
 
 
 class RankFile(tensor_file.Envelope, kw_only=True, forbid_unknown_fields=True):
@@ -100,8 +102,13 @@ def save_checkpoint(folder: Path, learner: Learner, state: State, group: Process
         remove_unused_files(path.parent / f"rank{rank}" if rank else path.parent, learner.large_files(told))
 
 
-def restore_checkpoint(folder: Path, learner: Learner, group: ProcessGroup) -> dict[str, Any] | None:
-    """Restore the latest checkpoint; its metadata, or None, with nothing done, where there is none."""
+def restore_checkpoint(
+    folder: Path, learner: Learner, group: ProcessGroup, before: Callable[[dict[str, Any]], None] | None = None
+) -> dict[str, Any] | None:
+    """Restore the latest checkpoint; its metadata, or None, with nothing done, where there is none.
+
+    before: called with the metadata in all processes, just before the learner is restored.
+    """
     path = folder / CHECKPOINT
     place = path.parent
     try:
@@ -118,6 +125,8 @@ def restore_checkpoint(folder: Path, learner: Learner, group: ProcessGroup) -> d
             tensors, meta = tensor_file.load(path, "checkpoint")
             schema.check(path, meta, CheckpointFile)
             group.scatter_bytes([_of_rank(place, rank, learner, tensors, meta) for rank in range(1, group.size)])
+        if before is not None:
+            before(meta)
         learner.restore(tensors, meta["learner"])
         kept = select_prefix(tensors, FILE)
         learner.read_large_state(lambda name: _get(place, name, kept if group.rank else None), tensors, meta["beside"])

@@ -24,13 +24,16 @@ from agents.play.agent import Agent
 from agents.play.limits import NO_LIMITS, MatchLimits
 from agents.play.match import play_match
 from agents.play.policy import Policy
+from agents.play.pool import Opponents
 from agents.play.result import MatchResult, first_score
 from agents.play.seats import Participant
 from agents.play.table import TOGETHER
 from agents.play.trainable import AnyGame, trainable
 from agents.play.video import NotDrawable
 from agents.training import budget, run_checkpoint, run_levels
-from agents.training.config import ALGORITHMS, Config, opponents_of
+from agents.training.config import ALGORITHMS, LEAGUE, Config, opponents_of
+from agents.training.league import League, league_of
+from agents.training.league_picture import picture_of
 from agents.training.logs import Log, Silent, Terminal
 from agents.training.pace import Pace, slow_line
 from agents.training.report import eval_numbers, evaluation_line, verdict
@@ -38,6 +41,7 @@ from agents.training.results import RESULTS, read_results, write_results
 from agents.training.run_checkpoint import CHECKPOINT as CHECKPOINT
 from agents.training.run_checkpoint import lock_run
 from agents.training.run_folder import make_parts
+from agents.training.snapshots import Snapshots, snapshot_name
 from games import command
 from games.engine.levels import Levels
 from games.engine.loader import Game
@@ -76,7 +80,10 @@ class Trainer:
         self.threads = config.run.threads or 1
         self.group.check_device(config.device)
         self.levels = run_levels.training_levels(game, config, folder, self.group)
+        self.league: League | None = None
         self.learner = self._learner()
+        kept = config.run.snapshots if self.agent_file == AGENT else 0  # of agents whose files run no code
+        self.snapshots = Snapshots(folder, kept, config.run.steps)
         self.iteration, self.spent = 0, 0.0  # iterations; seconds of earlier sittings
         self.collected = 0  # steps of the latest iteration
         self.saved: int | None = None  # steps of the latest checkpoint
@@ -117,7 +124,10 @@ class Trainer:
         """The learner of the config's algorithm, with frozen and copied weights as the config says."""
         config = self.config
         learner, _, _ = ALGORITHMS[config.algorithm]
-        opponents = opponents_of(config.opponents, self.game, config.device)
+        opponents: Opponents = opponents_of(config.opponents, self.game, config.device)
+        if LEAGUE in config.opponents:
+            self.league = league_of(config, self.game, self.folder, self.group)
+            opponents = self.league.pool
         made = learner(self.game, config.learner, config.seed, opponents, config.device, self.threads, self.group, self.levels)
         if config.copied or config.freeze:
             made.set_trainable(config.copied, freeze=bool(config.freeze))
@@ -246,6 +256,10 @@ class Trainer:
         self.collected = self.learner.steps - before
         self.trained += self.learner.seconds["iteration"]
         self._guard(metrics)
+        if self.league is not None:
+            self.league.after_iteration(self.learner, self.snapshots)
+        if self.group.rank == 0 and self.snapshots.is_due(before, self.learner.steps):
+            self.snapshots.keep(self.learner.agent())
         numbers = self._numbers(before, metrics)
         self.log.scalars(self.learner.steps, numbers)
         self._keep_time()
@@ -312,6 +326,8 @@ class Trainer:
                 numbers["rollout/win_rate"] = float(((returns > 0) + 0.5 * (returns == 0)).mean())
         if learner.lengths:
             numbers["rollout/ep_len_mean"] = float(np.mean(learner.lengths)) / self.game.frame_skip
+        if self.league is not None:
+            numbers |= self.league.numbers()
         return {
             **numbers,
             **metrics,
@@ -354,6 +370,10 @@ class Trainer:
             tested = self._match(agent, games, seed, self.tests, limits).summary()
             numbers |= run_levels.held_out_numbers(eval_numbers(tested, seconds))
         self.log.scalars(self.learner.steps, numbers)
+        if self.league is not None:
+            self.league.note_scores(self.learner.steps)
+            if self.league.history:
+                self.log.image(self.learner.steps, "league/win_rates", picture_of(self.league.history))
         if self.config.run.gif:
             self._record_video(agent, seed)
         self.log.flush()
@@ -506,6 +526,8 @@ class Trainer:
             "evaluated": self.evaluated,
             "recent": self.recent,
             "position": self.log.position(),
+            "snapshots": list(self.snapshots.steps),
+            "league": None if self.league is None else self.league.state(),
         }
         return tensors, meta
 
@@ -513,10 +535,21 @@ class Trainer:
         self.log.flush()  # a checkpoint never knows of lines that are not on the disk
         run_checkpoint.save_checkpoint(self.folder, self.learner, state, self.group)
         self.saved = state[1]["learner"]["steps"]
+        if self.group.rank == 0:
+            self.snapshots.sweep(self._league_files(state[1]))
+
+    def _league_files(self, meta: dict[str, Any]) -> list[str]:
+        """The snapshots that the league of a checkpoint needs."""
+        members = meta["league"]["members"] if meta.get("league") else []
+        return [snapshot_name(member["steps"]) for member in members if member["group"] == "past"]
+
+    def _restore_league(self, meta: dict[str, Any]) -> None:
+        if self.league is not None:
+            self.league.restore(meta.get("league"), self.learner)
 
     def _restore(self) -> int:
         """Go on from the latest checkpoint, or from the beginning where there is none; position in progress.jsonl."""
-        meta = run_checkpoint.restore_checkpoint(self.folder, self.learner, self.group)
+        meta = run_checkpoint.restore_checkpoint(self.folder, self.learner, self.group, self._restore_league)
         if meta is None and self.config.copied:
             raise UserError(
                 f"{self.folder} was stopped before it had kept the weights that it was to begin with.\n"
@@ -527,6 +560,8 @@ class Trainer:
         self.saved = self.learner.steps
         self.iteration, self.spent, self.best = meta["iteration"], meta["seconds"], meta["best"]
         self.evaluation, self.evaluated, self.recent = meta["evaluation"], meta["evaluated"], meta["recent"]
+        self.snapshots.steps = meta.get("snapshots", [])
+        self.snapshots.sweep(self._league_files(meta))
         return meta["position"]
 
 

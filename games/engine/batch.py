@@ -156,6 +156,33 @@ class Batch:
         step = self.kernel.step_slice
         self.workers.run(self.num_envs, lambda lo, hi, k: step(lo, hi, *games, limit, begin, actions, *out))
 
+    def restart(self, envs: np.ndarray) -> None:
+        """Begin the running episodes of some environments anew, for those who sit there now; what the last step gave stays.
+
+        envs: int64 [n], each once. Call it right after a step in which their episodes began, and after changing a seat.
+        """
+        count = len(envs)
+        states, slots = self.states[envs], self.slots[envs]
+        unused = [np.zeros(count, array.dtype) for array in (self.end, self.final, self.ticks)]
+        pairs = [np.zeros((count, self.game.players)) for _ in range(2)]
+        games = (states, slots, self.env_ids[envs], np.uint64(self.seed), self.levels, self.bank)
+        out = (pairs[0], unused[0], unused[1], pairs[1], unused[2])
+        none = np.zeros((count, self.game.players), np.int64)
+        self.kernel.step_slice(0, count, *games, self.game.max_ticks, True, none, *out)
+        self.states[envs], self.slots[envs] = states, slots
+
+    def scripted(self, envs: np.ndarray, seats: np.ndarray, bots: np.ndarray) -> np.ndarray:
+        """The world actions that scripted players, float64 [R] as in `bots`, would choose in some seats now, int64 [R]."""
+        actions = np.zeros(len(envs), np.int64)
+        self.kernel.scripted_slice(0, len(envs), self.states, self.slots, envs, seats, bots, actions)
+        return actions
+
+    def legal(self, envs: np.ndarray, seats: np.ndarray) -> np.ndarray:
+        """The world actions that are legal in some seats, uint8 [R, A]; all 0 for a seat that is not asked."""
+        masks = np.zeros((len(envs), self.game.num_actions), np.uint8)
+        self.kernel.mask_slice(0, len(envs), self.states, self.slots, envs, seats, masks)
+        return masks
+
     # --- snapshots ---
 
     def snapshot(self) -> bytes:

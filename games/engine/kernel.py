@@ -247,6 +247,17 @@ def step_slice(
 
 
 @engine_jit(cache=True)
+def scripted_slice(lo, hi, states, slots, envs, seats, bots, actions):
+    """The decision of a scripted player, of a skill or RANDOM, for each row's seat, whoever sits there."""
+    for r in range(lo, hi):
+        s, slot, seat = at(states, envs[r]), at(slots, envs[r]), seats[r]
+        seated = slot.bot[seat]
+        slot.bot[seat] = bots[r]
+        actions[r] = scripted(s, slot, seat)
+        slot.bot[seat] = seated
+
+
+@engine_jit(cache=True)
 def mask_slice(lo, hi, states, slots, envs, seats, masks):
     """The legal actions of each row's seat; all 0 for a seat that is not asked."""
     for r in range(lo, hi):

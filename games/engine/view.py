@@ -108,11 +108,12 @@ class View:
             lambda lo, hi, k: self._paint(lo, hi, states, envs, seats, self._frames[k : k + 1], self._scratch[k], out),
         )
 
-    def observe(self, out: np.ndarray | None = None) -> np.ndarray:
+    def observe(self, out: np.ndarray | None = None, among: np.ndarray | None = None) -> np.ndarray:
         """The observation of every row, [R, stack, *frame]. Call it once after each `step`.
 
         A row that is not asked keeps the observation of when it was last asked in this episode (zeros if never).
         out: the array to write into; the caller must not change it before the next call.
+        among: bool [R], the only rows to look for; the others count as not asked.
         """
         last = self._last
         if out is None:
@@ -121,6 +122,8 @@ class View:
             asked, episode = self.batch.asked[self.envs, self.seats] == 1, self.batch.episode[self.envs]
         else:
             asked, episode = self.batch.asked[:, self._seat] == 1, self.batch.episode.copy()
+        if among is not None:
+            asked = asked & among
         new, self._episode = episode != self._episode, episode
         if self.stack > 1:
             out[:, :-1] = last[:, 1:]

@@ -21,6 +21,7 @@ from agents.core.game_names import bare_id
 from agents.core.settings import OBJECTS_TOO, AgentSettings
 from agents.play.limits import MatchLimits
 from agents.play.policy import Policy
+from agents.play.pool import Opponents
 from agents.play.result import MatchResult
 from agents.play.seats import Participant
 from games.engine.batch import Workers
@@ -163,7 +164,7 @@ class GymGame(GymEnvironment):
         self,
         num_envs: int,
         seed: int,
-        opponents: list[Participant | None],
+        opponents: Opponents,
         settings: AgentSettings,
         workers: Workers,
         levels: Levels = ANY,

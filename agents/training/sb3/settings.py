@@ -127,6 +127,8 @@ def learner_class(name: str) -> Any:
 def opponents(game: AnyGame, named: list[str], recipe: list[str], n_envs: int) -> list[str]:
     """With whom it trains: what the user named, else the recipe's, without `self`. `UserError` where it cannot."""
     found = named or [name for name in recipe if name != "self"] or ["bot"][: game.players - 1]
+    if "league" in found:
+        raise UserError("Stable-Baselines3's learners know no league.\nChoose bot, bot:0.8, random, or an agent.")
     if "self" in found:
         raise UserError(
             "Stable-Baselines3 has no self-play: only one seat learns.\nChoose bot, bot:0.8, random, person:NAME, or an agent."

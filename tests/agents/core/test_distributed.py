@@ -172,6 +172,10 @@ RUNS = {
         *("--set", "batch_size=32", "--set", "learning_starts=1000", "--set", "buffer_size=800", "--opponent", "self"),
         *("--set", "target_update_interval=900", "--set", "eval_every=4000", "--set", "checkpoint_every=1000"),
     ],
+    "league": [
+        *("connect_four", *QUICK[1:], "--steps", "8000", "--set", "checkpoint_every=1000", "--opponent", "league"),
+        *("--set", "memory=lstm", "--set", "memory_size=6", "--set", "stack=1", "--set", "league_size=3"),
+    ],
 }  # fmt: skip
 
 
@@ -230,6 +234,8 @@ def same_end(folder, other):
         assert one.keys() == two.keys()
         assert [name for name in one if tensor_file.digest({"": one[name]}) != tensor_file.digest({"": two[name]})] == [], path
     assert lines(folder) == lines(other)
+    leagues = [tensor_file.load(each / runs.CHECKPOINT, "checkpoint")[1].get("league") for each in (folder, other)]
+    assert leagues[0] == leagues[1]
     steps = [one["step"] for one in lines(folder) if "time/iterations" in one]
     assert steps == sorted(set(steps)), "each step once"
     assert not list(folder.rglob("*.tmp"))
