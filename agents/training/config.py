@@ -256,6 +256,10 @@ def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participa
             raise UserError(
                 "A person cannot be a training opponent.\nChoose bot, bot:0.8, random, self, person:NAME, or an agent."
             )
+        if opponent is not None and opponent.simulated is not None and LEAGUE in names:
+            raise UserError(
+                f"{name} cannot be in a league: who sits there is changed from game to game.\nName bots and agents."
+            )
         found.append(opponent)
     return found
 

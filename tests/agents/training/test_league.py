@@ -270,3 +270,8 @@ def test_a_league_of_another_run_is_not_taken(main, tmp_path, whole):
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="its league has other members"):
         resume(folder, "pong")
+
+
+def test_a_simulated_person_in_a_league_is_refused_in_words(main):
+    code, _, err = main("pong", "--steps", 1000, "--opponent", "league", "--opponent", "person:expert")
+    assert code == 2 and "person:expert cannot be in a league" in err
