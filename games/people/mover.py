@@ -211,7 +211,7 @@ class SeatedMover:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`, of arrays or tensors; `ValueError` for one that no player comes to."""
-        given = {name: np.array(state[name]) for name in self._arrays()}
+        given = {name: np.asarray(state[name]).copy() for name in self._arrays()}
         for name, current in self._arrays().items():
             if given[name].shape != current.shape or given[name].dtype != current.dtype:
                 raise ValueError(

@@ -57,7 +57,7 @@ def test_somebody_moves_so_many_ticks_after_the_picture_that_shows_the_ball_fly(
     batch, player = seated(game, changed(PREDICTOR, reaction=reaction, error=0.0, tremor=0.0), count=32)
     before, shown = batch.states["x"].copy(), np.full(32, -1)
     moved = np.full(32, -1)
-    for tick in range(80):
+    for tick in range(95):
         flies = (batch.states["x"] != before) & (shown < 0)
         shown[flies & (batch.states["vx"] < 0.0)] = tick  # this picture shows it, on its way to seat 0
         before = batch.states["x"].copy()
@@ -70,7 +70,7 @@ def test_somebody_moves_so_many_ticks_after_the_picture_that_shows_the_ball_fly(
 
 
 def test_misjudgement_is_a_fixed_part_and_one_that_shrinks_as_the_ball_nears():
-    batch, player = seated(games.load("pong"), changed(PREDICTOR, error=2.0, error_per_10=0.5), count=400)
+    _, player = seated(games.load("pong"), changed(PREDICTOR, error=2.0, error_per_10=0.5), count=400)
     rows = np.arange(400)
     player.act(np.zeros((400, 2), np.int64))
     far, near = (np.abs(player._error(rows, np.full(400, left), 0)) for left in (60.0, 0.0))
