@@ -57,7 +57,7 @@ def arguments() -> argparse.ArgumentParser:
         "--opponent",
         action="append",
         metavar="SEAT",
-        help="bot (bot:0.5), bot:0.8, random, self, person:NAME, an agent; may be repeated; to resume: OLD=NEW",
+        help="bot (bot:0.5), bot:0.8, random, self, league, person:NAME, an agent; may be repeated; to resume: OLD=NEW",
     )
     add("--levels", metavar="LEVELS", help=LEVELS)
     add("--seed", type=int, help="of everything random (default: 1)")

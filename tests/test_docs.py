@@ -131,6 +131,11 @@ RULES = [
     (r": python -m games\.check ", Run(slow=True)),
     (r": python -m agents\.ladder ", Not("takes minutes; tests/agents/training/test_ladder_maker.py makes small ones")),
     (r": python -m games\.levels ", Run()),
+    (r": python -m games\.people .*mine\.toml", Not("needs a table of the reader's own; tests/games/people has one")),
+    (r": python -m games\.people ", Run(("--games", "2"), slow=True)),
+    (r": python -m games\.people", Run()),
+    (r": python -m agents\.robustness .* tests/", Not("takes minutes; tests/agents has a quick one")),
+    (r": python -m agents\.robustness ", Run(("--games", "2"), slow=True)),
     (r": python examples/play_onnx\.py ", Run(slow=True, apart=True)),
     (r": python docs/make_pictures\.py ", Run(slow=True, apart=True)),
 ]  # fmt: skip

@@ -9,7 +9,6 @@ from agents.participants import ZOO, participant
 from agents.play.agent import Agent
 from agents.play.match import play_match
 from agents.play.seats import Participant
-from tests.agents.play.pong_people import PEOPLE, pong_against
 
 AGENTS = sorted(ZOO.glob("*/*.safetensors"))
 
@@ -46,15 +45,17 @@ def test_the_connect_four_agent_beats_the_one_that_knew_the_bot_alone():
 BEFORE = Path(__file__).with_name("pong_against_bot_alone.safetensors")  # trained against the bot alone
 
 
-@pytest.mark.parametrize("person", PEOPLE)
-def test_the_pong_agent_beats_people_who_play_unlike_the_bot(person, tmp_path):
-    """The one that shipped before lost to them."""
-    game = pong_against(person, tmp_path)
+PEOPLE = ("predictor-stays", "follower-stays")  # who play unlike the bot: they look up late, misjudge, stay where they hit it
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_the_pong_agent_beats_people_who_play_unlike_the_bot(name):
+    """The one that shipped before lost to the first and half of its games to the second."""
+    game = games.load("pong")
 
     def score(path):
-        agent = Agent.load(path, games.load("pong"))
-        agent.game = game
-        return play_match(game, [Participant("agent", agent=agent), participant("bot", game)], 100, seed=3, threads=2).score
+        pair = [Participant("agent", agent=Agent.load(path, game)), participant(f"person:{name}", game)]
+        return play_match(game, pair, 60, seed=3, threads=2).score
 
     assert score(ZOO / "pong" / "ppo.safetensors") > 0.9
-    assert score(BEFORE) < 0.5
+    assert score(BEFORE) < (0.4 if name == "predictor-stays" else 0.7)

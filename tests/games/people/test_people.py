@@ -57,7 +57,7 @@ def test_somebody_moves_so_many_ticks_after_the_picture_that_shows_the_ball_fly(
     batch, player = seated(game, changed(PREDICTOR, reaction=reaction, error=0.0, tremor=0.0), count=32)
     before, shown = batch.states["x"].copy(), np.full(32, -1)
     moved = np.full(32, -1)
-    for tick in range(80):
+    for tick in range(95):
         flies = (batch.states["x"] != before) & (shown < 0)
         shown[flies & (batch.states["vx"] < 0.0)] = tick  # this picture shows it, on its way to seat 0
         before = batch.states["x"].copy()
