@@ -29,6 +29,9 @@ from pathlib import Path
 
 import pytest
 
+from agents.play.ladder import is_level
+from tests.agents.play.ladders import small_ladder
+
 ROOT = Path(__file__).parents[1]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
@@ -133,7 +136,6 @@ RULES = [
     (r": python -m games\.levels ", Run()),
     (r": python -m games\.people .*mine\.toml", Not("needs a table of the reader's own; tests/games/people has one")),
     (r": python -m games\.people ", Run(("--games", "2"), slow=True)),
-    (r": python -m games\.people", Run()),
     (r": python -m agents\.robustness .* tests/", Not("takes minutes; tests/agents has a quick one")),
     (r": python -m agents\.robustness ", Run(("--games", "2"), slow=True)),
     (r": python examples/play_onnx\.py ", Run(slow=True, apart=True)),
@@ -209,6 +211,9 @@ class Desk:
         for run, words in FOUND.items():
             if run in command:
                 self.train(run.replace("*-s?", "ppo-s1").replace("-s*", "-s1"), [*words, *own_network])
+        ladder = self.folder / "runs" / "pong" / "ladder"
+        if any(is_level(word) or word == "fit" for word in command.split()) and not ladder.exists():
+            small_ladder(ladder)
         for bank in ("bank.npy", "ten.json"):
             if bank in command and not (self.folder / bank).exists():
                 self.call(f"python -m games.levels ./my_maze.py train:10 --out {bank}")
