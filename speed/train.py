@@ -132,9 +132,9 @@ def measure(named: list[Game], seconds: float, quick: bool, only: str | None = N
     game = named[0]
     if game.has_legal:
         raise UserError(f"{game.heading} bars actions, and Stable-Baselines3's PPO knows no masks.\nChoose another: pong.")
-    every, words = comparisons(quick), set((only or "").split())
-    chosen = [comparison for comparison in every if words <= set(comparison.name.split())]
-    leagues = [name for name in (LEAGUE, f"{LEAGUE} agents") if game.competitive and words <= set(name.split())]
+    every, wanted = comparisons(quick), set((only or "").split())
+    chosen = [comparison for comparison in every if wanted <= set(comparison.name.split())]
+    leagues = [name for name in (LEAGUE, f"{LEAGUE} agents") if game.competitive and wanted <= set(name.split())]
     if not chosen and not leagues:
         names = [*(comparison.name for comparison in every), LEAGUE]
         raise UserError(f"There is no row '{only}'.\n{nearest(only or '', names)}")

@@ -3,7 +3,7 @@
 Agents with the same settings, as all snapshots of a run are, make a family: they share a view and the states of their
 memories, and their actions are drawn together. Their networks are run one after another, each on its own rows, prepared where
 that is possible: stacked weights, whose rows must be padded to the most that one agent has, are slower
-(`agents.networks.prepared` has the figures).
+(`agents.networks.inference` has the figures).
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from torch import Tensor
 from agents.core.generators import restore_generator
 from agents.core.restored import checked
 from agents.core.tensor_file import select_prefix
+from agents.networks.inference import prepared_scores
 from agents.networks.memory import reset_state
-from agents.networks.prepared import prepared_scores
 from agents.play.agent_info import AgentInfo
 from agents.play.policy import NetworkPolicy
 from games.engine.batch import Batch

@@ -9,7 +9,7 @@ import torch
 
 import games
 from agents.core.settings import AgentSettings
-from agents.networks.prepared import prepared_scores
+from agents.networks.inference import prepared_scores
 from agents.participants import participant
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.arena import GameArena
