@@ -71,6 +71,13 @@ def test_train_gives_rows_of_ours_alone(rows, name):
     assert found[name]["peer"] is None and found[name]["ours"] > 0
 
 
+def test_train_gives_a_league_beside_the_bot_and_says_what_it_costs(rows):
+    found = rows("train", "--quick", "--only", "ppo league")
+    assert found.keys() == {"ppo league", "ppo league agents"}
+    for row in found.values():
+        assert row["peer_name"] == "against bot" and 0.2 < row["ratio"] < 2 and "processor time of a step" in row["note"]
+
+
 @pytest.mark.slow
 def test_train_measures_every_network_in_both_precisions(rows):
     found = rows("train", "--quick")

@@ -221,7 +221,7 @@ class League:
     # --- checkpoints ---
 
     def state(self) -> dict[str, Any]:
-        """The values that `restore` needs beside these files, as JSON-like values."""
+        """The JSON-like values that `restore` needs beside the snapshots."""
         members = [
             {
                 "key": member.key,
