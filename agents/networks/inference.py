@@ -2,7 +2,7 @@
 
 There the products are small, and most of a pass's time goes into everything around them. Measured with eight `patch` networks
 on 150 rows in all, one thread: 3.3 ms by `Network.step`, 0.8 ms prepared, 0.5 ms for one network on all rows. One pass through
-stacked weights (`baddbmm`, rows padded to 1.6 times their mean) takes 0.9 ms, by `torch.func.vmap` 2.7 ms.
+stacked weights (`baddbmm`, rows padded to 1.6 times their mean) takes 0.9 ms.
 """
 
 from collections.abc import Callable
