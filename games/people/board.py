@@ -51,8 +51,8 @@ class SeatedBoardPlayer:
         further = self._chance(asked, 1) < self.row.further
         for depth, rows in ((2, asked[~further]), (self.row.depth, asked[further])):
             for lo in range(0, len(rows), TOGETHER):
-                some = rows[lo : lo + TOGETHER]
-                actions[self.view.envs[some], self.view.seats[some]] = self._choose(some, depth)
+                part = rows[lo : lo + TOGETHER]
+                actions[self.view.envs[part], self.view.seats[part]] = self._choose(part, depth)
 
     def _chance(self, rows: np.ndarray, draw: np.ndarray | int, more: np.ndarray | int = 0) -> np.ndarray:
         """A random number of a row's present move, [len(rows)]."""
@@ -78,7 +78,7 @@ class SeatedBoardPlayer:
     # --- looking ahead ---
 
     def _values(self, rows: np.ndarray, depth: int) -> np.ndarray:
-        """What it takes each move for, float64 [len(rows), A]: 1 a win, -1 a loss; -inf where a move is not legal."""
+        """The value of each move as this person sees it, float64 [len(rows), A]: 1 a win, -1 a loss; -inf where a move is not legal."""
         plies = [self._roots(rows)]
         for ply in range(1, depth + 1):
             before = plies[-1]

@@ -110,7 +110,7 @@ class SeatedMover:
         return me, size, sizes[every, target] / 2.0
 
     def _recall(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """What has got through: the target a reaction ago, OTHER, the velocity, and where that is the same for two ticks.
+        """All that has got through: the target a reaction ago, OTHER, the velocity, and where that is the same for two ticks.
 
         The newest frame is one younger than the reaction: two velocities that agree need one frame more than a velocity.
         """

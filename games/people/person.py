@@ -58,9 +58,9 @@ def people_of(game: Game, file: Path | None = None) -> list[Person]:
     rows = list(table.read()[kind])
     if file is not None:
         more = table.read(file)[kind]
-        known = {row.name for row in rows}
+        names = {row.name for row in rows}
         for row in more:
-            if row.name in known:
+            if row.name in names:
                 raise UserError(f"{file}: '{row.name}' is in the table already.\nGive the row another name.")
         if not more:
             raise UserError(f"{file} has no row of {kind}, the kind that plays {game.heading}.")

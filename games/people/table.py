@@ -82,7 +82,7 @@ def read(path: Path = SHIPPED) -> dict[str, list[Row]]:
 
 
 def _values(path: Path) -> Any:
-    """What a file holds; `UserError` where it cannot be read."""
+    """A file's contents, not yet checked; `UserError` where it cannot be read."""
     if path.suffix.lower() not in (".toml", ".json"):
         raise UserError(f"A table of people is a file .toml or .json, not {path}.")
     try:

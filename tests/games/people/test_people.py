@@ -330,3 +330,10 @@ def test_the_order_of_the_board_rows_is_that_of_their_skill():
     weakest, *_, best = people_of(game)
     returns, _ = play(game, [best, weakest], 40)
     assert (returns[:, 0] > returns[:, 1]).mean() > 0.75
+
+
+def test_a_game_that_opts_in_keeps_its_agents(make_game):
+    text = (Path(games.__file__).parent / "pong.py").read_text("utf-8")
+    line = 'PEOPLE = {"kind": "axis"}\n'
+    assert line in text
+    assert make_game(text).digest == make_game(text.replace(line, "")).digest
