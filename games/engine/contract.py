@@ -42,15 +42,8 @@ DISPLAYS = {  # expressions that make what compiled functions do without
 STAYS = "to compiled code it is a constant.\nKeep what changes in a field of STATE."
 PEOPLE_KINDS = ("axis", "directions", "board")  # what simulated people can play
 LARGEST_WORLD, LARGEST_GRID = 8_400.0, 400  # a hundred pictures wide; tiles are a byte each in every frame
-NOT_IN_DIGEST = {
-    "RECIPE",
-    "MARK",
-    "KEYS",
-    "SPOTS",
-    "PEOPLE",
-    "hud",
-    "valid",
-}  # names that change neither observations nor rewards
+# Names that change neither observations nor rewards.
+NOT_IN_DIGEST = {"RECIPE", "MARK", "KEYS", "SPOTS", "PEOPLE", "hud", "valid"}
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

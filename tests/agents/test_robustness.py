@@ -28,7 +28,15 @@ def test_the_hole_of_the_first_pong_agent_is_found():
     scores = {name: score["win_rate"] for name, score in found["people"].items()}
     assert scores["predictor-stays"] < 0.4 and scores["follower-stays"] < 0.75
     assert found["worst"] in ("predictor", "predictor-stays") and found["worst_win_rate"] == min(scores.values())
-    assert found["gained_by_staying"] == {"predictor-stays": scores["predictor"] - scores["predictor-stays"]}
+
+
+def test_what_staying_gains_is_the_difference_of_a_pair():
+    game = games.load("pong")
+    people = [person(f"person:{name}", game) for name in ("late-follower", "late-follower-stays", "expert")]
+    found = robustness.robustness(game, participant("bot:0", game), people, 24)
+    rates = {name: score["win_rate"] for name, score in found["people"].items()}
+    assert found["gained_by_staying"] == {"late-follower-stays": rates["late-follower"] - rates["late-follower-stays"]}
+    assert rates["late-follower"] != rates["late-follower-stays"]
 
 
 def test_the_command_prints_everybody_the_worst_and_who_gains_by_staying(capsys):

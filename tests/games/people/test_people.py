@@ -144,14 +144,14 @@ def test_a_person_at_a_board_does_not_know_chance():
     assert (actions == same).all() and (roots[0] != roots[1]).all()
 
 
-@pytest.mark.parametrize("name, count", [("pong", 60), ("connect_four", 8)])
+@pytest.mark.parametrize("name, count", [("pong", 400), ("connect_four", 8)])
 def test_an_environment_plays_the_same_in_a_batch_of_any_size(name, count):
     game = games.load(name)
     played = []
     for envs in ([0, 1, 2, 3], [3]):
         batch = Batch(game, len(envs), 5, bots=0.5, env_ids=envs)
         batch.bots[:, 0] = EXTERNAL
-        player = people_of(game)[1].player(batch, [(k, 0) for k in range(len(envs))])
+        player = person("person:expert", game).player(batch, [(k, 0) for k in range(len(envs))])
         batch.reset()
         for _ in range(count):
             step(batch, player)
@@ -330,3 +330,10 @@ def test_the_order_of_the_board_rows_is_that_of_their_skill():
     weakest, *_, best = people_of(game)
     returns, _ = play(game, [best, weakest], 40)
     assert (returns[:, 0] > returns[:, 1]).mean() > 0.75
+
+
+def test_a_game_that_opts_in_keeps_its_agents(make_game):
+    text = (Path(games.__file__).parent / "pong.py").read_text("utf-8")
+    line = 'PEOPLE = {"kind": "axis"}\n'
+    assert line in text
+    assert make_game(text).digest == make_game(text.replace(line, "")).digest
