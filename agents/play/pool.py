@@ -13,7 +13,7 @@ import numpy as np
 from agents.play.policy import NetworkPolicy
 from agents.play.seats import Participant
 from games.engine.batch import EXTERNAL
-from games.people.odd import fractions
+from games.people.chance import chances
 
 CHOICES = ("hard", "even", "uniform", "latest")  # how one is chosen of a group
 GROUPS = ("past", "bots", "random", "odd", "named")  # of opponents, each with a share; beside them the current self
@@ -90,7 +90,7 @@ class Pool:
 
     def draw(self, seed: int, env_ids: np.ndarray, episodes: np.ndarray) -> np.ndarray:
         """The places in `members` of the opponents of some episodes, int64 [R]: by these and the pool's state alone."""
-        chance = fractions(seed, env_ids, episodes, DRAW_STREAM) * self._edges[-1]
+        chance = chances(seed, env_ids, episodes, DRAW_STREAM) * self._edges[-1]
         places = np.searchsorted(self._edges, chance, side="right")
         return np.minimum(places, int(np.flatnonzero(self.chances)[-1]))
 

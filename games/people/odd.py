@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from games.core import GOLDEN
 from games.engine.batch import EXTERNAL, RANDOM, Batch
 from games.errors import UserError, nearest
+from games.people.chance import chances
 
 # Of games in which decisions take time. The last two are habits: one of them for a whole game.
 KINDS = ("idle", "sticky", "late", "random", "wanderer", "low", "high")
@@ -22,25 +22,6 @@ SPELL = (5, 40)  # decisions of a spell, in which it plays the bot or does not
 def kinds_of(game) -> tuple[str, ...]:
     """The kinds of odd players that a game can have."""
     return KINDS_OF_TURNS if game.has_asks else KINDS
-
-
-def fractions(*keys: int | np.ndarray) -> np.ndarray:
-    """Numbers in [0, 1), float64 [R], that follow from integers or arrays of them [R] alone: splitmix64 over the keys.
-
-    >>> fractions(1, np.array([2, 3, 2])).round(3).tolist()
-    [0.566, 0.197, 0.566]
-    """
-    state = np.zeros(1, np.uint64)
-    for key in keys:
-        state = _mix((state ^ np.asarray(key).astype(np.uint64)) + np.uint64(GOLDEN))
-    return (state >> np.uint64(11)).astype(np.float64) / (1 << 53)
-
-
-def _mix(z: np.ndarray) -> np.ndarray:
-    """As `games.core.mix`, of arrays."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 class OddPlayer:
@@ -82,12 +63,12 @@ class OddPlayer:
         self.episode[rows] = batch.episode[envs]
         keys = (self.seed, batch.env_ids[envs], self.episode[rows], seats)
         if self.draws:
-            self.kind[rows] = (fractions(*keys, 0) * len(self.names)).astype(np.int64)
-        self.skill[rows] = fractions(*keys, 1)
-        half = self.is_kind(rows, "idle") & (fractions(*keys, 2) < 0.5)  # half of the idle ones never move
-        self.chance[rows] = np.where(half, 1.0, 0.5 + 0.45 * fractions(*keys, 3))
-        self.spell[rows] = SPELL[0] + (fractions(*keys, 4) * (SPELL[1] - SPELL[0])).astype(np.int64)
-        ticks = LATE[0] + (fractions(*keys, 5) * (LATE[1] - LATE[0] + 1)).astype(np.int64)
+            self.kind[rows] = (chances(*keys, 0) * len(self.names)).astype(np.int64)
+        self.skill[rows] = chances(*keys, 1)
+        half = self.is_kind(rows, "idle") & (chances(*keys, 2) < 0.5)  # half of the idle ones never move
+        self.chance[rows] = np.where(half, 1.0, 0.5 + 0.45 * chances(*keys, 3))
+        self.spell[rows] = SPELL[0] + (chances(*keys, 4) * (SPELL[1] - SPELL[0])).astype(np.int64)
+        ticks = LATE[0] + (chances(*keys, 5) * (LATE[1] - LATE[0] + 1)).astype(np.int64)
         if not batch.game.has_asks:
             batch.delay[envs, seats] = np.where(self.is_kind(rows, "late"), ticks, 0)
 
@@ -114,7 +95,7 @@ class OddPlayer:
         decision = batch.slots["decisions"][envs, seats].astype(np.int64)
         spell = decision // self.spell[rows]
         by_spell = self.is_kind(rows, "idle") | self.is_kind(rows, "random") | self.is_kind(rows, "wanderer")
-        odd = fractions(*keys, 6, np.where(by_spell, spell, decision)) < self.chance[rows]
+        odd = chances(*keys, 6, np.where(by_spell, spell, decision)) < self.chance[rows]
         at_random = odd & self.is_kind(rows, "random")
         action = batch.scripted(envs, seats, np.where(at_random, RANDOM, self.skill[rows]))
         count = batch.game.num_actions
@@ -124,7 +105,7 @@ class OddPlayer:
         wanted = [
             ("idle", np.zeros(len(rows), np.int64)),
             ("sticky", batch.slots["held"][envs, seats].astype(np.int64)),
-            ("wanderer", (fractions(*keys, 7, spell) * count).astype(np.int64)),
+            ("wanderer", (chances(*keys, 7, spell) * count).astype(np.int64)),
             ("low", legal.argmax(1)),
             ("high", count - 1 - legal[:, ::-1].argmax(1)),
         ]

@@ -20,6 +20,7 @@ from tests.short_runs import FAST
 BEFORE = Path(__file__).parent / "play" / "pong_against_bot_alone.safetensors"
 
 
+@pytest.mark.slow
 def test_the_hole_of_the_first_pong_agent_is_found():
     """It knows one opponent, and loses to who predicts the ball, whether they stay or return, and half to who follows it."""
     game = games.load("pong")

@@ -81,6 +81,7 @@ def test_a_worker_that_dies_is_told_with_its_copies_and_exit_code():
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="looks at /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_workers_end_with_their_parent_however_it_ends(tmp_path, number):
     script = tmp_path / "parent.py"
     script.write_text(PARENT)

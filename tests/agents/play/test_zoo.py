@@ -48,6 +48,7 @@ BEFORE = Path(__file__).with_name("pong_against_bot_alone.safetensors")  # train
 PEOPLE = ("predictor-stays", "follower-stays")  # who play unlike the bot: they look up late, misjudge, stay where they hit it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PEOPLE)
 def test_the_pong_agent_beats_people_who_play_unlike_the_bot(name):
     """The one that shipped before lost to the first and half of its games to the second."""

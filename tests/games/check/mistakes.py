@@ -288,7 +288,7 @@ MISTAKES: dict[str, Mistake] = {
     "people who look at the wrong thing": made(
         "pong",
         "people",
-        "line {line}: PEOPLE: of the simulated people, expert wins",
+        "line {line}: PEOPLE: expert of the simulated people never moves",
         ('PEOPLE = {"kind": "axis"}', 'PEOPLE = {"kind": "axis", "target": ("OTHER",)}'),
     ),
     "people of another kind": made(

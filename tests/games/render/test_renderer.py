@@ -175,7 +175,7 @@ def test_sprites_do_not_fill_the_memory(monkeypatch):
 # --- numbers, a camera, a board's movements ---
 
 
-@pytest.mark.parametrize("seat", [-1, 0, 1])
+@pytest.mark.parametrize("seat", [0, pytest.param(-1, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow)])
 def test_a_world_larger_than_the_picture_is_the_same_for_people_and_agents(toy, seat):
     game = toy("wide")
     batch = Batch(game, 1, seed=3, bots=[[1.0, 0.8]])
