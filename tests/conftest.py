@@ -1,6 +1,7 @@
 """For all tests: no screen and no sound needed, compiled games kept between runs, nothing left behind elsewhere."""
 
 import os
+import signal
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -10,6 +11,11 @@ os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ["SDL_AUDIODRIVER"] = "dummy"
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 os.environ.setdefault("SPARRING_CACHE", str(ROOT / ".pytest_cache" / "sparring"))
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and all that is begun here would inherit that: tests of
+# interruptions would fail, or wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest  # noqa: E402
 
