@@ -125,7 +125,7 @@ def headless(options: argparse.Namespace) -> int:
     if FIT in names:
         raise UserError(f"{FIT} needs a person to fit: leave out --headless.\nWithout a window: level:1, level:2, …")
     trusted = trusted_files(options, names)
-    seated = [loaded(name, game, trusted, unless_named(options, name)) for name in names]
+    seated = [loaded(name, game, trusted, unless_named(options, name), options.runs) for name in names]
     levels = levels_of(options, game, names)
     result = play_match(game, seated, options.games or 100, options.seed or 0, levels, threads=2)
     summary = result.summary()

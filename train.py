@@ -37,7 +37,10 @@ ALONE = {  # options that ranks which train together have no use for
     "seeds": "trains one run after the other",
     "jobs": "goes with --seeds",
 }
-OPPONENT = "bot (bot:0.5), bot:0.8, random, self, an agent; may be repeated; with --resume OLD=NEW, where an agent is now"
+OPPONENT = (
+    "bot (bot:0.5), bot:0.8, random, self, league (many), person:NAME, level:N, an agent; may be repeated; "
+    "with --resume OLD=NEW, where an agent is now"
+)
 LEVELS = "that it learns in: train (any; the default), train:1000 (the first ones), or a bank's file, .npy or .json"
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
@@ -53,12 +56,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--network", action="append", metavar="NETWORK", help=NETWORK)
     add("--memory", help="none, or lstm: what earlier decisions showed")
     add("--observation", help="pixels, planes or objects")
-    add(
-        "--opponent",
-        action="append",
-        metavar="SEAT",
-        help="bot (bot:0.5), bot:0.8, random, self, league, person:NAME, an agent; may be repeated; to resume: OLD=NEW",
-    )
+    add("--opponent", action="append", metavar="SEAT", help=OPPONENT)
     add("--levels", metavar="LEVELS", help=LEVELS)
     add("--seed", type=int, help="of everything random (default: 1)")
     add("--steps", type=float, help="decisions to learn from, as 2e6")

@@ -28,7 +28,7 @@ def arguments() -> argparse.ArgumentParser:
     add("run", type=Path, metavar="RUN", help="the folder of a run, with the agents that it has kept")
     add("--out", type=Path, metavar="FOLDER", help="where the ladder goes (default: runs/GAME/ladder)")
     add("--games", type=int, default=2000, metavar="N", help="of each level against the one below (default: 2,000)")
-    add("--coarse", type=int, metavar="N", help="games of the first tournament (default: 5 for each games of a level)")
+    add("--coarse", type=int, metavar="N", help="of the first tournament of all candidates (default: five times --games)")
     add("--rounds", type=int, default=16, metavar="N", help="in which the choice is corrected, at most (default: 16)")
     add("--seed", type=int, default=0, help="of the games (default: 0)")
     add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept (default: runs)")
@@ -50,9 +50,10 @@ def made(options: argparse.Namespace) -> int:
     from agents.participants import folder_of
     from agents.training import ladder_maker  # torch loads here
 
-    for name in ("games", "rounds"):
-        if not 1 <= getattr(options, name) <= 1_000_000:
-            raise UserError(f"--{name} is 1 to 1,000,000, not {getattr(options, name):,}.")
+    for name in ("games", "rounds", "coarse"):
+        value = getattr(options, name)
+        if value is not None and not 1 <= value <= 1_000_000:
+            raise UserError(f"--{name} is 1 to 1,000,000, not {value:,}.")
     if not 0 <= options.seed < 1 << 31:
         raise UserError(f"--seed is from 0 to 2,147,483,647, not {options.seed}.")
     game = games.load(options.game)

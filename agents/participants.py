@@ -86,16 +86,25 @@ def ranked_at_hand(game: GameInfo, runs: Path) -> list[str]:
     return [*(path for _, _, path in sorted(ranked, reverse=True) if path.isprintable()), "bot"]
 
 
-def loaded(name: str, game: "AnyGame", trusted: dict[str, str] | None = None, runs: Path | None = None) -> Participant:
-    """`participant`; but where `runs` is given and the agent does not load, the best at hand after it, the bot in the end."""
+def loaded(
+    name: str,
+    game: "AnyGame",
+    trusted: dict[str, str] | None = None,
+    runs: Path | None = None,
+    ladders: Path = RUNS,
+) -> Participant:
+    """`participant`; but where `runs` is given and the agent does not load, the best at hand after it, the bot in the end.
+
+    ladders: the runs among which a ladder of the user's own is found.
+    """
     try:
-        return participant(name, game, trusted=trusted)
+        return participant(name, game, trusted=trusted, runs=ladders)
     except UserError as error:
         ranked = [] if runs is None else ranked_at_hand(game, runs)
         if name not in ranked[:-1]:
             raise
         tell_left_out(error)
-        return loaded(ranked[ranked.index(name) + 1], game, trusted, runs)
+        return loaded(ranked[ranked.index(name) + 1], game, trusted, runs, ladders)
 
 
 def tell_left_out(reason: UserError) -> None:

@@ -16,12 +16,10 @@ import torch
 from torch import Tensor
 
 from agents.core.generators import restore_generator
-from agents.core.restored import checked
 from agents.core.tensor_file import select_prefix
 from agents.networks.inference import prepared_scores
-from agents.networks.memory import reset_state
 from agents.play.agent_info import AgentInfo
-from agents.play.policy import NetworkPolicy
+from agents.play.policy import EpisodeMemory, NetworkPolicy
 from games.engine.batch import Batch
 from games.engine.view import View
 
@@ -39,8 +37,7 @@ class Family:
         settings = agent.info.settings
         self.settings, self.batch, self.device, self.dtype = settings, batch, agent.device, agent.dtype
         self.view = View(batch, rows, settings.observation, settings.size, settings.stack)
-        self.memory = agent.initial_state(self.view.rows)
-        self.episode = np.full(self.view.rows, -1, np.int64)  # to which the memory belongs
+        self.memory = EpisodeMemory(agent.initial_state(self.view.rows), batch, self.view.envs)
         self.prepared: dict[int, Callable[[Tensor], Tensor] | None] = {}  # by the agent's key
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
@@ -69,8 +66,7 @@ class Family:
             scores, state = self._scores(observation, rows, who, agents)
             network = agents[int(who[rows[0]])].network
             chosen = network.choose(scores, masks, self.settings, self.generator).cpu().numpy()
-        if self.memory is not None and state is not None:
-            self.memory[torch.from_numpy(rows)] = state
+        self.memory.store(rows, state)
         every = np.zeros(view.rows, np.int64)
         every[rows] = chosen
         actions[view.envs[rows], view.seats[rows]] = view.to_world(every)[rows]
@@ -81,7 +77,7 @@ class Family:
         """Scores [B, A] of rows that are ordered by agent, and the memory's states after."""
         encoder = agents[int(who[rows[0]])].network.encoder
         stored = torch.from_numpy(encoder.to_storage(observation[rows])).to(self.device)
-        before = self._state_before(rows)
+        before = self.memory.before(rows)
         edges = [0, *(np.flatnonzero(np.diff(who[rows])) + 1).tolist(), len(rows)]
         scores, states = [], []
         for low, high in pairwise(edges):
@@ -95,30 +91,18 @@ class Family:
             states += [] if after is None else [after]
         return torch.cat(scores), None if before is None else torch.cat(states)
 
-    def _state_before(self, rows: np.ndarray) -> Tensor | None:
-        """The states of rows that are asked, zeros at their first decision of an episode."""
-        if self.memory is None:
-            return None
-        running = self.batch.episode[self.view.envs[rows]]
-        begins, self.episode[rows] = running != self.episode[rows], running
-        return reset_state(self.memory[torch.from_numpy(rows)], torch.from_numpy(begins).to(self.memory.device))
-
     # --- checkpoints ---
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that `restore` needs to go on identically; copies."""
         parts = {name: torch.from_numpy(array) for name, array in self.view.state().items()}
         parts["generator"] = self.generator.get_state()
-        if self.memory is not None:
-            parts |= {"memory": self.memory.clone(), "remembered": torch.from_numpy(self.episode.copy())}
-        return parts
+        return parts | self.memory.state()
 
     def restore(self, parts: dict[str, Tensor]) -> None:
         self.view.restore({name: parts[name].numpy() for name in ("last", "episode")})
         restore_generator(self.generator, parts["generator"])
-        if self.memory is not None:
-            self.memory = checked("memory", parts["memory"], self.memory).to(self.memory.device)
-            self.episode = checked("remembered", parts["remembered"], self.episode).numpy().copy()
+        self.memory.restore(parts)
 
 
 class Crowd:

@@ -42,6 +42,43 @@ class NetworkPolicy(Policy, Protocol):
     dtype: torch.dtype
 
 
+class EpisodeMemory:
+    """The recurrent states of R rows of a batch, float32 [R, 2 * layers, size], each of the episode that its row is in.
+
+    Without a memory there are none: then nothing happens here.
+    """
+
+    def __init__(self, initial: Tensor | None, batch: Batch, envs: np.ndarray):
+        """initial: the states before an episode begins, or None. envs: int64 [R], the environment of each row."""
+        self.states, self.batch, self.envs = initial, batch, envs
+        self.episode = np.full(len(envs), -1, np.int64)  # to which each state belongs
+
+    def before(self, rows: np.ndarray) -> Tensor | None:
+        """The states of rows that decide now [B, …], zeros at their first decision of an episode."""
+        if self.states is None:
+            return None
+        running = self.batch.episode[self.envs[rows]]
+        begins, self.episode[rows] = running != self.episode[rows], running
+        return reset_state(self.states[torch.from_numpy(rows)], torch.from_numpy(begins).to(self.states.device))
+
+    def store(self, rows: np.ndarray, after: Tensor | None) -> None:
+        """Keep the states of rows that have decided [B, …]."""
+        if self.states is not None and after is not None:
+            self.states[torch.from_numpy(rows)] = after
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that `restore` needs; copies."""
+        if self.states is None:
+            return {}
+        return {"memory": self.states.clone(), "remembered": torch.from_numpy(self.episode.copy())}
+
+    def restore(self, parts: dict[str, Tensor]) -> None:
+        """Take what `state` gave; `ValueError` for what does not fit."""
+        if self.states is not None:
+            self.states = checked("memory", parts["memory"], self.states).to(self.states.device)
+            self.episode = checked("remembered", parts["remembered"], self.episode).numpy().copy()
+
+
 class SeatedAgent:
     """An agent in some seats of a batch, with its own view of each seat and its own recurrent states."""
 
@@ -49,8 +86,7 @@ class SeatedAgent:
         self.agent, self.batch = agent, batch
         settings = agent.info.settings
         self.view = View(batch, rows, settings.observation, settings.size, settings.stack)
-        self.memory = agent.initial_state(self.view.rows)
-        self.episode = np.full(self.view.rows, -1, np.int64)  # to which the memory belongs
+        self.memory = EpisodeMemory(agent.initial_state(self.view.rows), batch, self.view.envs)
         batch.frame_skip[self.view.envs, self.view.seats] = batch.game.frame_skip
         batch.delay[self.view.envs, self.view.seats] = 0 if batch.game.turns else settings.delay
 
@@ -63,30 +99,17 @@ class SeatedAgent:
         rows = np.flatnonzero(asked)
         chosen = np.zeros(self.view.rows, np.int64)
         masks = self.view.masks()[rows] if self.batch.game.has_legal else None
-        chosen[rows], state = self.agent.decide(observation[rows], masks, self._recurrent_state(rows))
-        if self.memory is not None and state is not None:
-            self.memory[torch.from_numpy(rows)] = state
+        chosen[rows], state = self.agent.decide(observation[rows], masks, self.memory.before(rows))
+        self.memory.store(rows, state)
         self.view.act(chosen, actions)
-
-    def _recurrent_state(self, rows: np.ndarray) -> Tensor | None:
-        """The recurrent state of rows that are asked, zeros at their first decision of an episode."""
-        if self.memory is None:
-            return None
-        running = self.batch.episode[self.view.envs[rows]]
-        begins, self.episode[rows] = running != self.episode[rows], running
-        return reset_state(self.memory[torch.from_numpy(rows)], torch.from_numpy(begins).to(self.memory.device))
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that `restore` needs to go on identically; copies."""
         parts = {name: torch.from_numpy(array) for name, array in self.view.state().items()}
         parts["generator"] = self.agent.generator.get_state()
-        if self.memory is not None:
-            parts |= {"memory": self.memory.clone(), "remembered": torch.from_numpy(self.episode.copy())}
-        return parts
+        return parts | self.memory.state()
 
     def restore(self, parts: dict[str, Tensor]) -> None:
         self.view.restore({name: parts[name].numpy() for name in ("last", "episode")})
         restore_generator(self.agent.generator, parts["generator"])
-        if self.memory is not None:
-            self.memory = checked("memory", parts["memory"], self.memory).to(self.memory.device)
-            self.episode = checked("remembered", parts["remembered"], self.episode).numpy().copy()
+        self.memory.restore(parts)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.play.result import wilson
 from games.errors import UserError
+from games.intervals import wilson
 
 SCALE = 400.0 / np.log(10.0)  # points of rating in a unit of log odds: 400 a decade
 FIXED = 1000.0  # the rating of the anchor, else the mean of all

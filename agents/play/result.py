@@ -8,8 +8,6 @@ import numpy as np
 
 from games.intervals import mean_and_interval, wilson
 
-__all__ = ["MatchResult", "Score", "first_score", "mean_and_interval", "wilson"]
-
 
 class Score(NamedTuple):
     """One participant's score in a match."""

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 
 from agents.play.ratings import games_of, oriented, points_of, rate
-from agents.play.result import wilson
 from agents.play.schedule import first_round, next_round, round_sizes
 from agents.play.seats import Participant
 from agents.play.table import Table
 from agents.play.trainable import AnyGame
 from games.engine.loader import Game
 from games.errors import UserError
+from games.intervals import wilson
 
 ANCHOR = 0.5  # skill of the bot that is fixed at 1000
 COUPLES = 125  # pairs of environments that run in one batch

@@ -1,5 +1,6 @@
 """The config of a run: all settings, resolved and checked, and the folder that keeps them."""
 
+import hashlib
 import json
 import math
 import os
@@ -32,6 +33,7 @@ from agents.play import pool
 from agents.play.agent import Agent
 from agents.play.agent_files import PICKLED, file_of
 from agents.play.agent_info import RunFile, config_values
+from agents.play.ladder import is_level
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame
 from games.engine.loader import Game
@@ -274,13 +276,19 @@ def absolute_opponent(opponent: str) -> str:
 
 def digests(opponents: list[Participant | None]) -> list[str | None]:
     """A SHA-256 of each opponent that is an agent or a simulated person."""
-    return [None if opponent is None else _digest(opponent.sitter) for opponent in opponents]
+    return [None if opponent is None else _digest(opponent) for opponent in opponents]
 
 
-def _digest(sitter: Any) -> str | None:
+def _digest(opponent: Participant) -> str | None:
+    sitter = opponent.sitter
     if isinstance(sitter, Person):
         return sitter.digest
-    return tensor_file.digest(sitter.network.state_dict()) if isinstance(sitter, Agent) else None
+    if not isinstance(sitter, Agent):
+        return None
+    weights, settings = tensor_file.digest(sitter.network.state_dict()), sitter.info.settings
+    if not is_level(opponent.name):
+        return weights
+    return hashlib.sha256(f"{weights} {settings.delay} {settings.temperature}".encode()).hexdigest()  # as its ladder says now
 
 
 def resumed_game(config: Config, named: str | None) -> AnyGame:

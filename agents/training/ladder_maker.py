@@ -20,12 +20,13 @@ from agents.play.agent_info import config_values, peek
 from agents.play.fit import scale_of, trials_of
 from agents.play.ladder import LEVELS, ONE_SEAT, LadderFile, Moment, Rung, write
 from agents.play.match import play_match
-from agents.play.result import mean_and_interval
 from agents.play.seats import Participant
 from agents.training.ladder_record import Candidate, Record, Step, play_neighbours, unevenness
 from agents.training.learning_curves import progress_lines
+from agents.training.snapshots import snapshot_name
 from games.engine.loader import Game
 from games.errors import UserError
+from games.intervals import mean_and_interval
 
 DELAYS = (6, 8, 10, 12, 14, 16, 18)  # ticks; the best reacts first
 TEMPERATURES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)  # of games of turns
@@ -281,7 +282,7 @@ class Maker:
         moments = moments_of(self.run)
         try:
             out.mkdir(parents=True, exist_ok=True)
-            for source, name in {(each.path, file_of(each.steps)) for each in agents}:
+            for source, name in {(each.path, snapshot_name(each.steps)) for each in agents}:
                 shutil.copyfile(source, out / name)
             for moment, path in moments:
                 shutil.copyfile(path, out / moment.file)
@@ -295,17 +296,12 @@ class Maker:
         return file
 
 
-def file_of(steps: int) -> str:
-    """The name of an agent's file in the ladder's folder."""
-    return f"step-{steps:010d}.safetensors"
-
-
 def rung(
     candidate: Candidate, rating: float, interval: tuple[float, float], name: str = "", score: float | None = None
 ) -> Rung:
     """A candidate as a rung of the file."""
     return Rung(
-        file=file_of(candidate.steps), delay=candidate.delay, temperature=candidate.temperature, rating=round(rating, 1),
+        file=snapshot_name(candidate.steps), delay=candidate.delay, temperature=candidate.temperature, rating=round(rating, 1),
         interval=(round(interval[0], 1), round(interval[1], 1)), name=name, score=score,
     )  # fmt: skip
 
@@ -321,7 +317,7 @@ def moments_of(run: Path) -> list[tuple[Moment, Path]]:
     for wanted in (0, kept[-1][0] // 10, kept[-1][0] // 3):
         steps, path = min(kept, key=lambda each: abs(each[0] - wanted))
         seconds = max((seconds for at, seconds in elapsed if at <= steps), default=0.0)
-        found[steps] = (Moment(file=file_of(steps), steps=steps, seconds=round(seconds, 1)), path)
+        found[steps] = (Moment(file=snapshot_name(steps), steps=steps, seconds=round(seconds, 1)), path)
     return list(found.values())
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from agents.play.agent import Agent
 from agents.play.ratings import SCALE, games_of, oriented, points_of, rate, ratings, with_prior
-from agents.play.result import wilson
 from agents.play.seats import Participant
 from agents.play.tournament import play_tournament
 from games.engine.loader import Game
+from games.intervals import wilson
 
 BOT = "bot"
 

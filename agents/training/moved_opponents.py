@@ -8,6 +8,7 @@ from agents.core import tensor_file
 from agents.core.shell import command_line
 from agents.participants import ZOO
 from agents.play.agent_files import file_of
+from agents.play.ladder import is_level
 from agents.training.config import Config, absolute_opponent
 from games.errors import UserError
 from games.people.person import PREFIX
@@ -25,7 +26,7 @@ def found_opponents(config: Config, folder: Path, told: Sequence[str]) -> list[s
     named = _told(config, told)
     found = []
     for opponent, digest in zip(config.opponents, config.opponent_digests, strict=True):
-        if digest is None or opponent.startswith(PREFIX):  # no agent
+        if digest is None or not _has_file(opponent):
             found.append(opponent)
             continue
         places = [named[opponent]] if opponent in named else [opponent, *_elsewhere(opponent, folder.resolve().parents[1])]
@@ -43,7 +44,7 @@ def found_opponents(config: Config, folder: Path, told: Sequence[str]) -> list[s
 def _told(config: Config, told: Sequence[str]) -> dict[str, str]:
     """The new path of each opponent that a user has named, by its old one: whole, or its last part where that is clear."""
     pairs = zip(config.opponents, config.opponent_digests, strict=True)
-    agents = [opponent for opponent, digest in pairs if digest and not opponent.startswith(PREFIX)]
+    agents = [opponent for opponent, digest in pairs if digest and _has_file(opponent)]
     named = {}
     for text in told:
         whole = [opponent for opponent in agents if text.startswith(f"{opponent}=")]
@@ -54,6 +55,11 @@ def _told(config: Config, told: Sequence[str]) -> dict[str, str]:
             raise UserError(f"The run has no opponent '{old}' whose place could be told.\nIts opponents: {shown}.")
         named[alike[0]] = text[len(old) + 1 :]
     return named
+
+
+def _has_file(opponent: str) -> bool:
+    """Whether an opponent is named by a path: simulated people and levels are not."""
+    return not opponent.startswith(PREFIX) and not is_level(opponent)
 
 
 def _parts(path: str) -> list[str]:

@@ -16,7 +16,7 @@ from games.errors import UserError, nearest
 from games.people import table
 from games.people.board import SeatedBoardPlayer
 from games.people.mover import SeatedMover
-from games.people.table import BoardRow, MoverRow, Row
+from games.people.table import MoverRow, Row
 
 PREFIX = "person:"
 
@@ -94,6 +94,3 @@ def pairs(people: list[Person]) -> list[tuple[Person, Person]]:
 
     stays, returns = ([each for each in movers if each.row.rests == rests] for rests in ("stays", "returns"))  # type: ignore[union-attr]
     return [(each, other) for each in stays for other in returns if habits(each) == habits(other)]
-
-
-__all__ = ["PREFIX", "BoardRow", "MoverRow", "Person", "absolute_person", "kind_of", "pairs", "people_of", "person"]

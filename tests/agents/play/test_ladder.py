@@ -1,10 +1,12 @@
 """Levels by their names, in any seat; and what a ladder's file may hold."""
 
 import json
+import sys
 
 import pytest
 
 import games
+import play
 from agents import participants
 from agents.participants import participant
 from agents.play import ladder
@@ -12,6 +14,7 @@ from agents.play.ladder import LADDER
 from agents.play.match import play_match
 from games.errors import UserError
 from tests.agents.play.ladders import small_ladder
+from tests.short_runs import PONG
 
 
 @pytest.fixture
@@ -52,6 +55,26 @@ def test_a_users_ladder_is_found_among_their_runs(tmp_path, monkeypatch):
         UserError, match=r"Pong has no ladder of levels yet\.\nMake one from a run: python -m agents.ladder pong"
     ):
         participant("master", pong, runs=tmp_path / "elsewhere")
+
+
+def test_a_ladder_among_other_runs_is_played_without_a_window(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(participants, "ZOO", tmp_path / "zoo")
+    small_ladder(tmp_path / "mine" / "pong" / "ladder")
+    words = ["play.py", "pong", "level:2", "newcomer", "--headless", "--games", "4", "--json", "--runs", str(tmp_path / "mine")]
+    monkeypatch.setattr(sys, "argv", words)
+    assert play.main() == 0
+    assert json.loads(capsys.readouterr().out)["seats"] == ["level:2", "newcomer"]
+
+
+def test_a_run_against_a_level_goes_on_only_while_the_level_is_the_same(pong, main, tmp_path):
+    code, _, err = main(*PONG[:-6], "--steps", "6000", "--opponent", "level:2", "--name", "one", "--quiet")
+    assert code == 0, err
+    path = participants.ZOO / "pong" / "ladder" / LADDER
+    code, _, err = main("--resume", tmp_path / "pong" / "one", "--steps", "9000", "--quiet")
+    assert code == 0, err
+    path.write_text(path.read_text("utf-8").replace('"delay": 6', '"delay": 8'), encoding="utf-8")
+    code, _, err = main("--resume", tmp_path / "pong" / "one", "--steps", "12000", "--quiet")
+    assert code == 2 and "has changed since the run began: level:2" in err
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,11 @@ from agents.participants import best_at_hand, participant
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.limits import MatchLimits
 from agents.play.match import play_match
-from agents.play.result import MatchResult, wilson
+from agents.play.result import MatchResult
 from agents.play.seats import Participant
 from agents.play.table import Table
 from games.errors import UserError
+from games.intervals import wilson
 from tests import resealed
 
 

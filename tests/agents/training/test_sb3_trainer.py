@@ -414,7 +414,7 @@ def test_the_memory_of_a_seat_is_empty_where_an_episode_begins(lively):
     actions, first, carried = np.zeros((4, 2), np.int64), 0, 0
     for _ in range(400):
         begins = batch.end != 0
-        before = player.memory.clone()
+        before = player.memory.states.clone()
         player.act(actions)
         seen = player.view.newest().reshape(4, -1)
         for row in np.flatnonzero(begins):
