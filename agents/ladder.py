@@ -27,9 +27,14 @@ def arguments() -> argparse.ArgumentParser:
     add("game", help="a game's name, or the path of its file")
     add("run", type=Path, metavar="RUN", help="the folder of a run, with the agents that it has kept")
     add("--out", type=Path, metavar="FOLDER", help="where the ladder goes (default: runs/GAME/ladder)")
-    add("--games", type=int, default=2000, metavar="N", help="of each level against the one below (default: 2,000)")
-    add("--coarse", type=int, metavar="N", help="of the first tournament of all candidates (default: five times --games)")
-    add("--rounds", type=int, default=16, metavar="N", help="in which the choice is corrected, at most (default: 16)")
+    add("--games", type=int, default=4000, metavar="N", help="of each level against the one below (default: 4,000)")
+    add("--coarse", type=int, default=80, metavar="N", help="of each candidate, to rate all of them roughly (default: 80)")
+    add(
+        "--step",
+        type=float,
+        metavar="POINTS",
+        help="of rating from a level to the next, 110 to 330 (default: as the run spans)",
+    )
     add("--seed", type=int, default=0, help="of the games (default: 0)")
     add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept (default: runs)")
     return parser
@@ -48,19 +53,21 @@ def made(options: argparse.Namespace) -> int:
     """Make the ladder and print its table; returns the exit code."""
     import games
     from agents.participants import folder_of
-    from agents.training import ladder_maker  # torch loads here
+    from agents.training import ladder_choice, ladder_maker  # torch loads here
 
-    for name in ("games", "rounds", "coarse"):
+    for name in ("games", "coarse"):
         value = getattr(options, name)
-        if value is not None and not 1 <= value <= 1_000_000:
+        if not 1 <= value <= 1_000_000:
             raise UserError(f"--{name} is 1 to 1,000,000, not {value:,}.")
+    if options.step is not None and not ladder_choice.LEAST <= options.step <= ladder_choice.MOST:
+        raise UserError(f"--step is {ladder_choice.LEAST:.0f} to {ladder_choice.MOST:.0f} points, not {options.step:g}.")
     if not 0 <= options.seed < 1 << 31:
         raise UserError(f"--seed is from 0 to 2,147,483,647, not {options.seed}.")
     game = games.load(options.game)
     out = options.out or folder_of(options.runs, game) / "ladder"
-    effort = ladder_maker.Effort(options.coarse or 5 * options.games, options.games, options.rounds)
+    effort = ladder_maker.Effort(options.coarse, options.games)
     maker = ladder_maker.Maker(game, options.run, options.seed, os.cpu_count() or 1, lambda text: print(text, flush=True))
-    print("\n".join(ladder_maker.table(maker.make(out, effort))))
+    print("\n".join(ladder_maker.table(maker.make(out, effort, options.step))))
     return 0
 
 

@@ -1,7 +1,8 @@
 """A match in one of our games: many games between the same participants, in one batch."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from agents.play.result import MatchResult
 from agents.play.seats import OPENING, Participant
 from games.engine.batch import OVER, RANDOM, RUNNING, Batch
 from games.engine.loader import Game
+from games.engine.seating import KeptPlayer
 
 TOGETHER = 250  # games that run at once
 
@@ -74,17 +76,28 @@ class Table:
         ids = first + np.arange(count) // game.players
         opening = OPENING if game.turns else (0, 0)
         self.batch = Batch(game, count, seed, opening=opening, levels=levels, env_ids=ids, threads=threads)
-        self.players = []
-        for number, participant in enumerate(participants):
-            envs, places = np.nonzero(self.seated == number)
-            seats = self.order[envs, places]
-            self.batch.bots[envs, seats] = participant.bot
-            if participant.sitter is not None and len(envs):
-                self.players.append(participant.sitter.player(self.batch, np.stack([envs, seats], 1)))
+        self.players = [player for group in by_network(participants) if (player := self._seat(group))]
         self.batch.reset()
         self.returns = np.zeros((0, game.players))  # of the participants as `seated` names them, by environment
         self.endings: list[bytes] = []  # in the same order: the state in which each game ended, without its random stream
         self.decisions, self.cut, self.unfinished = 0, 0, 0
+
+    def _seat(self, group: list[tuple[int, Participant]]) -> KeptPlayer | None:
+        """Seat participants who decide together, in their numbers' places; None for bots and for those who sit nowhere."""
+        rows, late = [], []
+        for number, participant in group:
+            envs, places = np.nonzero(self.seated == number)
+            seats = self.order[envs, places]
+            self.batch.bots[envs, seats] = participant.bot
+            rows.append(np.stack([envs, seats], 1))
+            late += [participant.agent.info.settings.delay if participant.agent else 0] * len(envs)
+        sitter, seated = group[0][1].sitter, np.concatenate(rows)
+        if sitter is None or not len(seated):
+            return None
+        player = sitter.player(self.batch, seated)
+        if len(group) > 1 and not self.batch.game.turns:
+            self.batch.delay[seated[:, 0], seated[:, 1]] = late
+        return player
 
     def play(
         self, limits: MatchLimits = NO_LIMITS, deadline: float | None = None, tell: Callable[[int], None] | None = None
@@ -127,6 +140,21 @@ class Table:
         self.endings = [state for games in endings for state in games]
         batch.close()
         return deadline
+
+
+def by_network(participants: Sequence[Participant]) -> list[list[tuple[int, Participant]]]:
+    """The participants and their numbers; agents of one network who choose alike, whatever their delays, are a group.
+
+    One forward pass decides for all of a group.
+    """
+    groups: dict[Any, list[tuple[int, Participant]]] = {}
+    for number, participant in enumerate(participants):
+        network = getattr(participant.agent, "network", None)
+        alike: Any = number
+        if participant.agent is not None and network is not None:
+            alike = (id(network), astuple(replace(participant.agent.info.settings, delay=0)))
+        groups.setdefault(alike, []).append((number, participant))
+    return list(groups.values())
 
 
 def ending(batch: Batch, env: int) -> bytes:

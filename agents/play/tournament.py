@@ -122,24 +122,29 @@ class Tournament:
 def play_tournament(
     game: AnyGame,
     participants: Sequence[Participant],
-    games: int,
+    games: int | np.ndarray,
     seed: int = 0,
     threads: int = 1,
     tell: Callable[[int, int], None] | None = None,
 ) -> Tournament:
-    """Play `games` games, rounded up to an even number: each is played again with the seats exchanged.
+    """Play so many games, each of them again with the seats exchanged.
 
-    threads: batches that are played at once. tell: called with the games played so far and their number.
+    games: their number, rounded up to an even one, of which each pair plays those that teach most; or the even numbers of each
+        pair, int64 [n, n], i < j in the order of the names.
+    threads: batches that are played at once.
+    tell: called with the games played so far and their number.
     `UserError` for a game without winners, a person, fewer than two participants, or fewer than two games for each pair.
     """
     check_game(game)
     assert isinstance(game, Game)  # all others have one seat
-    check_participants(participants, games)
+    plan = games if isinstance(games, np.ndarray) else None
+    total = int(np.sum(games))
+    check_participants(participants, None if plan is not None else total)
     players = sorted(participants, key=lambda participant: participant.name)
     anchor = next((k for k, player in enumerate(players) if player.bot == ANCHOR), None)
     result = Tournament(game.name, [p.name for p in players], None if anchor is None else players[anchor].name, seed)
-    games += games % 2
-    first, stopped, progress = 0, threading.Event(), _counter(games, tell)
+    total += total % 2
+    first, stopped, progress = 0, threading.Event(), _counter(total, tell)
     failures: list[BaseException] = []  # the first is the reason of the others
 
     def ended(count: int) -> None:
@@ -161,8 +166,8 @@ def play_tournament(
     # Inside a thread torch computes on a single one: sums do not depend on the number of threads.
     with ThreadPoolExecutor(threads, "games", lambda: torch.set_num_threads(1)) as pool:
         try:
-            planned = first_round(len(players), games)
-            for size in [0, *round_sizes(games - int(planned.sum()))]:
+            planned = first_round(len(players), total) if plan is None else plan
+            for size in [0, *round_sizes(total - int(planned.sum()))]:
                 planned = next_round(result.points, size, anchor) if size else planned
                 running = []
                 for seated, quota in batches(planned):
@@ -212,14 +217,14 @@ def check_game(game: AnyGame) -> None:
         )
 
 
-def check_participants(participants: Sequence[Participant], games: int) -> None:
-    """`UserError` if participants cannot be rated in so many games."""
+def check_participants(participants: Sequence[Participant], games: int | None) -> None:
+    """`UserError` if participants cannot be rated in so many games; None: in a number that is known to do."""
     if any(participant.human for participant in participants):
         raise UserError("A person cannot play in a tournament, which has no window.\nName bot, bot:0.8, random, or an agent.")
     if len(participants) < 2:
         raise UserError("A rating needs two participants at least.\nAdd another one, for example bot.")
     pairs = len(participants) * (len(participants) - 1) // 2
-    if games < 2 * pairs:
+    if games is not None and games < 2 * pairs:
         met = f"each of {pairs} pairs plays" if pairs > 1 else "a pair plays"
         raise UserError(f"{games} games are too few: {met} two at least, with the seats exchanged.\nSay --games {2 * pairs}")
 

@@ -1,12 +1,10 @@
 """Makes a ladder of levels from a run: agents of its past, slower or more careless than they could be, evenly spaced.
 
 Candidates are the run's snapshots, each with several reaction delays; in games of turns, where a delay means nothing, with
-several temperatures. A tournament rates them all roughly. Then levels are chosen, and each is played against its neighbours
-until every step is known; what was learned so corrects the choice, until it is even. In a game of one seat, three snapshots
-are chosen by their mean returns.
+several temperatures. Some games rate them all roughly; then levels are chosen (`agents.training.ladder_choice`), and rungs
+between them. In a game of one seat, three snapshots are chosen by their mean returns.
 """
 
-import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,19 +19,17 @@ from agents.play.fit import scale_of, trials_of
 from agents.play.ladder import LEVELS, ONE_SEAT, LadderFile, Moment, Rung, write
 from agents.play.match import play_match
 from agents.play.seats import Participant
-from agents.training.ladder_record import Candidate, Record, Step, play_neighbours, unevenness
+from agents.training.ladder_choice import Choice, Chooser
+from agents.training.ladder_record import Candidate, Record
 from agents.training.learning_curves import progress_lines
 from agents.training.snapshots import snapshot_name
 from games.engine.loader import Game
 from games.errors import UserError
 from games.intervals import mean_and_interval
 
-DELAYS = (6, 8, 10, 12, 14, 16, 18)  # ticks; the best reacts first
+DELAYS = tuple(range(6, 19))  # ticks; the best reacts first
 TEMPERATURES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)  # of games of turns
 SNAPSHOTS = 12  # of which candidates are made, at most
-LEAST, MOST = 110.0, 330.0  # points of rating of a mean step: 65 to 87 % against the level below
-EVEN = 30.0  # points: the distance of a step from the mean step, and half of its 95 % interval, together
-NARROWEST, WIDTH = 0.75, 60.0  # of what the candidates span, that levels may; points of evenness that the whole span is worth
 ONE_SEAT_FRACTIONS = (0.125, 0.5, 1.0)  # of the best return, from the least
 ONE_SEAT_GAMES = 500  # of each snapshot
 
@@ -42,9 +38,8 @@ ONE_SEAT_GAMES = 500  # of each snapshot
 class Effort:
     """The number of games that go into a ladder."""
 
-    coarse: int  # of the tournament of all candidates
+    coarse: int  # of each candidate against eight others, together
     neighbours: int  # of each level against the one below
-    rounds: int  # in which the choice is corrected, at most
 
 
 # --- candidates ---------------------------------------------------------------------------------------------------------
@@ -87,87 +82,12 @@ def evenly_spread(items: Sequence[Any], count: int) -> list[Any]:
     return [items[round(k * (len(items) - 1) / (count - 1))] for k in range(count)]
 
 
-# --- the choice ---------------------------------------------------------------------------------------------------------
-
-
-def reach(ratings: Sequence[float]) -> tuple[float, float]:
-    """The lowest and the highest rating between which there is no gap, and not more than levels can span.
-
-    >>> reach([500.0, 920.0, 1060.0, 1140.0])  # who plays at random is far below whatever has learned
-    (920.0, 1140.0)
-    """
-    falling = sorted(ratings, reverse=True)
-    low = falling[0]
-    for rating in falling[1:]:
-        if low - rating > MOST / 2 or falling[0] - rating > 0.9 * MOST * (len(LEVELS) - 1):
-            break
-        low = rating
-    return low, falling[0]
-
-
-def number_of_levels(span: float) -> int:
-    """Seven, unless steps would be too small or too large by that.
-
-    >>> [number_of_levels(span) for span in (400.0, 1200.0, 3000.0)]
-    [4, 7, 11]
-    """
-    count = len(LEVELS)
-    if span / (count - 1) > MOST:
-        return math.ceil(span / MOST) + 1
-    return max(2, min(count, int(span / LEAST) + 1))
-
-
-def chosen(candidates: Sequence[Candidate], rated: dict[str, float], count: int, offset: np.ndarray) -> list[Candidate]:
-    """So many candidates whose ratings are evenly spaced, the weakest first; of choices that are even alike, the widest.
-
-    offset: how much higher each should be rated than evenly, [count]. A level's delay falls evenly from the slowest to the
-    fastest, and none reacts later than the one below.
-    """
-    low, top = reach(list(rated.values()))
-    best: tuple[float, list[Candidate]] = (math.inf, [])
-    for fraction in np.linspace(NARROWEST, 1.0, 31):
-        targets = np.linspace(top - fraction * (top - low), top, count) + offset
-        levels = nearest_to(candidates, rated, targets.tolist())
-        away = max(abs(rated[each.name] - target) for each, target in zip(levels, targets, strict=True))
-        cost = away + WIDTH * (1.0 - fraction)
-        if cost < best[0]:
-            best = (cost, levels)
-    return best[1]
-
-
-def nearest_to(candidates: Sequence[Candidate], rated: dict[str, float], targets: Sequence[float]) -> list[Candidate]:
-    """The candidate nearest to each target rating, if that does not cost much of its due delay."""
-    delays = sorted({each.delay for each in candidates}, reverse=True)
-    found: list[Candidate] = []
-    for k, target in enumerate(targets):
-        due = delays[0] + (delays[-1] - delays[0]) * k / max(len(targets) - 1, 1)
-        allowed = [each for each in candidates if each not in found and (not found or each.delay <= found[-1].delay)]
-        found.append(min(allowed, key=lambda each: abs(rated[each.name] - target) + abs(each.delay - due)))
-    return found
-
-
 def names_of(count: int) -> list[str]:
     """The names of so many levels, the last of which is the best's."""
     if count <= len(LEVELS):
         return [LEVELS[0], *LEVELS[len(LEVELS) - count + 1 :]] if count > 1 else [LEVELS[-1]]
     more = [f"{LEVELS[-1]} {k + 2}" for k in range(count - len(LEVELS))]
     return [*LEVELS, *more]
-
-
-def correction(steps: Sequence[Step], rated: Sequence[float]) -> np.ndarray:
-    """How much higher each level should be rated than evenly, since games between neighbours say other steps than ratings do.
-
-    steps: by these games, [K - 1]. rated: the levels' ratings, [K]. The ends stay. What may be chance does not count.
-
-    >>> steps = [Step(0.6, 100.0, 0.0, 1000), Step(0.8, 220.0, 0.0, 1000)]
-    >>> correction(steps, [0.0, 160.0, 320.0]).tolist()  # the middle one is too near to the lowest
-    [0.0, 60.0, 0.0]
-    """
-    surplus = [0.0]
-    for step, low, high in zip(steps, rated, rated[1:], strict=False):
-        more = step.points - (high - low)
-        surplus.append(surplus[-1] + (more if abs(more) > step.half else 0.0))
-    return np.linspace(0.0, surplus[-1], len(rated)) - np.array(surplus)
 
 
 # --- the ladder ---------------------------------------------------------------------------------------------------------
@@ -183,64 +103,54 @@ class Maker:
     threads: int
     tell: Callable[[str], None]
 
-    def make(self, out: Path, effort: Effort) -> LadderFile:
-        """Make it in the folder `out`; what its file says. `UserError` where the run does not have what it needs."""
+    def make(self, out: Path, effort: Effort, step: float | None = None) -> LadderFile:
+        """Make it in the folder `out`; what its file says. `UserError` where the run does not have what it needs.
+
+        step: points of rating from a level to the next; None: as the run's agents allow.
+        """
         if self.game.players == 1:
             return self._by_returns(out)
         if not self.game.competitive:
             raise UserError(f"In {self.game.heading} nobody wins, so there are no levels.")
         snapshots = snapshots_of(self.run)
         candidates = candidates_of(self.game, evenly_spread(snapshots, SNAPSHOTS))
-        pairs = (len(candidates) + 1) * len(candidates)  # two games of each
-        record = Record(self.game, self.seed, self.threads)
-        self.tell(f"{len(candidates)} candidates of {len(snapshots)} agents meet in {max(effort.coarse, pairs):,} games …")
-        record.play(candidates, max(effort.coarse, pairs), bot=True)
-        levels = self._even(record, candidates, effort)
-        return self._written(out, record, levels, candidates)
+        record, checks = (Record(self.game, 2 * self.seed + which, self.threads) for which in (0, 1))
+        self.tell(f"{len(candidates)} candidates, {len(snapshots)} agents in several manners, meet …")
+        record.mingle(candidates, effort.coarse)
+        choice = Chooser(record, checks, candidates, effort.neighbours, self.tell).choose(step)
+        self.tell(f"The steps are uneven by {choice.uneven:.0f} points, of which half an interval is a part.")
+        between = self._between(record, checks, choice.levels, candidates, effort)
+        return self._written(out, checks, choice, between)
 
-    def _even(self, record: Record, candidates: Sequence[Candidate], effort: Effort) -> list[Candidate]:
-        """Levels whose steps are even, as far as `effort.rounds` bring them."""
-        offset, best = np.zeros(0), (math.inf, list[Candidate]())
-        for attempt in range(effort.rounds):
-            rated = record.rated()
-            low, top = reach(list(rated.values()))
-            count = min(number_of_levels(top - low), len(candidates))
-            offset = offset if len(offset) == count else np.zeros(count)
-            levels = chosen(candidates, rated, count, offset)
-            games = max(min(200, effort.neighbours), effort.neighbours * (attempt + 1) // effort.rounds)
-            steps = play_neighbours(record, levels, games)
-            uneven = unevenness(steps)
-            told = ", ".join(f"{step.points:.0f} ± {step.half:.0f}" for step in steps)
-            self.tell(f"Round {attempt + 1}, steps of {told} points: uneven by {uneven:.0f}")
-            if uneven < best[0]:
-                best = (uneven, levels)
-            if uneven <= EVEN:
-                break
-            rated = record.rated()
-            offset = correction(steps, [rated[level.name] for level in levels])
+    def _between(
+        self, record: Record, checks: Record, levels: Sequence[Candidate], candidates: Sequence[Candidate], effort: Effort
+    ) -> list[Candidate]:
+        """Rungs between the levels that need no further file. They and the bot play the levels near them, to be rated."""
         rated = record.rated()
-        levels = sorted(best[1], key=lambda each: rated[each.name])
-        play_neighbours(record, levels, effort.neighbours)
-        return levels
-
-    def _written(self, out: Path, record: Record, levels: Sequence[Candidate], candidates: Sequence[Candidate]) -> LadderFile:
-        """Copy the agents that the levels need, and write the ladder's file with what is between the levels too."""
-        ratings = record.ratings()
-        levels = sorted(levels, key=lambda each: ratings[each.name][0])
-        low, high = ratings[levels[0].name][0], ratings[levels[-1].name][0]
+        low, high = rated[levels[0].name], rated[levels[-1].name]
         paths = {level.path for level in levels}
         between = [each for each in candidates if each not in levels and each.path in paths]
-        between = sorted(between, key=lambda each: ratings[each.name][0])
-        between = evenly_spread([each for each in between if low < ratings[each.name][0] < high], 2 * len(levels))
+        between = [each for each in sorted(between, key=lambda each: rated[each.name]) if low < rated[each.name] < high]
+        between = evenly_spread(between, 2 * len(levels))
+        games = max(2, effort.neighbours // 10)
+        for each in [*between, None]:
+            rating = 1000.0 if each is None else rated[each.name]
+            nearest = sorted(levels, key=lambda level: abs(rated[level.name] - rating))
+            checks.meet(each, nearest[:2], games)
+        return between
+
+    def _written(self, out: Path, checks: Record, choice: Choice, between: Sequence[Candidate]) -> LadderFile:
+        """Copy the agents that the levels need, and write the ladder's file with what is between the levels too."""
+        ratings = checks.ratings()
+        levels = choice.levels
+        low, high = ratings[levels[0].name][0], ratings[levels[-1].name][0]
+        between = [each for each in between if low < ratings[each.name][0] < high]
         names = dict(zip(levels, names_of(len(levels)), strict=True))
-        rungs = []
-        for each in sorted([*levels, *between], key=lambda each: ratings[each.name][0]):
-            rating, interval = ratings[each.name]
-            score = None
-            if each in names and each != levels[0]:
-                points, games = record.between(each.name, levels[levels.index(each) - 1].name)
-                score = round(points / games, 4)
-            rungs.append(rung(each, rating, interval, names.get(each, ""), score))
+        scores = dict(zip(levels[1:], (round(step.score, 4) for step in choice.steps), strict=True))
+        rungs = [
+            rung(each, *ratings[each.name], names.get(each, ""), scores.get(each))
+            for each in sorted([*levels, *between], key=lambda each: ratings[each.name][0])
+        ]
         return self._save(out, rungs, [*levels, *between], *self._of_games(levels, ratings))
 
     def _of_games(self, levels: Sequence[Candidate], ratings: dict[str, Any]) -> tuple[float, float, float]:

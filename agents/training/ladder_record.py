@@ -1,9 +1,9 @@
 """All games that are played while a ladder is made: who met whom, ratings by them, and steps between neighbours."""
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from games.engine.loader import Game
 from games.intervals import wilson
 
 BOT = "bot"
+APART = (1, 4, 11, 30)  # places in the order of names, of those who meet to be rated roughly: each meets two of each
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,10 @@ class Candidate:
         """Its name in tournaments."""
         return f"{self.steps:011d} delay {self.delay:02d} temperature {self.temperature:.2f}"
 
-    def agent(self, game: Game) -> Agent:
-        """A new agent that plays so."""
-        agent = Agent.load(self.path, game)
+    def agent(self, game: Game, loaded: dict[Path, Agent] | None = None) -> Agent:
+        """A new agent that plays so. loaded: agents by their files, which grows; those of one file share a network."""
+        loaded = {} if loaded is None else loaded
+        agent = copy.copy(loaded.setdefault(self.path, loaded.get(self.path) or Agent.load(self.path, game)))
         settings = replace(agent.info.settings, delay=self.delay, temperature=self.temperature)
         agent.info = replace(agent.info, settings=settings)
         return agent
@@ -50,14 +52,33 @@ class Record:
     names: list[str] = field(default_factory=list)
     couples: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 5), np.int64))
     rounds: int = 0
+    loaded: dict[Path, Agent] = field(default_factory=dict)
 
-    def play(self, candidates: Sequence[Candidate], games: int, bot: bool = False) -> None:
-        """Let some candidates meet in so many games, and add them."""
-        players = [Participant(each.name, agent=each.agent(self.game)) for each in candidates]
+    def mingle(self, candidates: Sequence[Candidate], games: int) -> None:
+        """Let each candidate and the bot play about so many games, against eight others near and far; all are connected so."""
+        names = sorted([BOT, *(each.name for each in candidates)])
+        plan, each = np.zeros((len(names), len(names)), np.int64), 2 * max(1, games // (4 * len(APART)))
+        for k in range(len(names)):
+            for apart in {apart % len(names) for apart in APART} - {0}:
+                i, j = sorted((k, (k + apart) % len(names)))
+                plan[i, j] = each
+        self._add(*self._played(candidates, plan, True))
+
+    def meet(self, one: Candidate | None, others: Sequence[Candidate], games: int) -> None:
+        """Let one candidate, or the bot, play so many games against each of some others, and add them."""
+        names = sorted([BOT if one is None else one.name, *(each.name for each in others)])
+        place = names.index(BOT if one is None else one.name)
+        plan = np.zeros((len(names), len(names)), np.int64)
+        plan[place, place + 1 :] = plan[:place, place] = games + games % 2
+        self._add(*self._played([*others, *([] if one is None else [one])], plan, one is None))
+
+    def _played(self, candidates: Sequence[Candidate], plan: np.ndarray, bot: bool) -> tuple[list[str], np.ndarray]:
+        """The names and couples of a tournament in which each pair plays as many games as is planned."""
+        players = [Participant(each.name, agent=each.agent(self.game, self.loaded)) for each in candidates]
         players += [Participant(BOT, 0.5)] if bot else []
         self.rounds += 1
-        found = play_tournament(self.game, players, games, self.seed * 1_000_003 + self.rounds, self.threads)
-        self._add(found.names, found.couples)
+        found = play_tournament(self.game, players, plan, self.seed * 1_000_003 + self.rounds, self.threads)
+        return found.names, found.couples
 
     def _add(self, names: list[str], couples: np.ndarray) -> None:
         wider = [*self.names, *(name for name in names if name not in self.names)]
@@ -83,11 +104,17 @@ class Record:
         found = ratings(with_prior(points_of(oriented(self.couples))), self.names.index(BOT))
         return {name: float(rating) for name, rating in zip(self.names, found, strict=True) if name != BOT}
 
-    def between(self, upper: str, lower: str) -> tuple[float, float]:
+    def between(self, upper: Candidate, lower: Candidate) -> tuple[float, float]:
         """The points that one won against another, and their games."""
-        i, j = self.names.index(upper), self.names.index(lower)
+        if upper.name not in self.names or lower.name not in self.names:
+            return 0.0, 0.0
+        i, j = self.names.index(upper.name), self.names.index(lower.name)
         whole = oriented(self.couples)
         return float(points_of(whole)[i, j]), float(games_of(whole)[i, j])
+
+    def step(self, upper: Candidate, lower: Candidate) -> "Step":
+        """The distance of one from another below it, by the games between them."""
+        return step_of(*self.between(upper, lower))
 
 
 @dataclass(frozen=True)
@@ -121,14 +148,3 @@ def unevenness(steps: Sequence[Step]) -> float:
     """
     mean = sum(step.points for step in steps) / len(steps)
     return max(abs(step.points - mean) + step.half for step in steps)
-
-
-def play_neighbours(record: Record, levels: Sequence[Candidate], games: int) -> list[Step]:
-    """Play each level against the one below until they have met in so many games; the steps, the lowest first."""
-    steps = []
-    for lower, upper in pairwise(levels):
-        _, met = record.between(upper.name, lower.name)
-        if met < games:
-            record.play([lower, upper], int(games - met))
-        steps.append(step_of(*record.between(upper.name, lower.name)))
-    return steps

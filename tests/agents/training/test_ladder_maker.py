@@ -12,7 +12,9 @@ import games
 import train
 from agents.play import ladder
 from agents.play.agent_info import peek
-from agents.training import ladder_maker, ladder_record
+from agents.play.ratings import oriented
+from agents.training import ladder_choice, ladder_maker
+from agents.training.ladder_choice import EVEN, LEAST, Chooser
 from agents.training.ladder_maker import Effort, Maker, candidates_of
 from agents.training.ladder_record import BOT, Candidate, Record
 from games.errors import UserError
@@ -27,33 +29,59 @@ class Played(Record):
         steps, delay = int(name.split()[0]), int(name.split()[2])
         return 400.0 + 300.0 * math.log10(steps) - 30.0 * delay
 
-    def play(self, candidates, games, bot=False):
+    def _played(self, candidates, plan, bot):
         self.rounds += 1
         names = sorted([each.name for each in candidates] + [BOT] * bot)
         rng = np.random.default_rng([self.seed, self.rounds])
         couples = np.zeros((len(names), len(names), 5), np.int64)
-        each = max(1, games // (len(names) * (len(names) - 1) // 2) // 2)
-        for i in range(len(names)):
-            for j in range(i + 1, len(names)):
-                p = 1.0 / (1.0 + 10.0 ** ((self.strength(names[j]) - self.strength(names[i])) / 400.0))
-                couples[i, j] = np.bincount(2 * rng.binomial(2, p, each), minlength=5)
-        self._add(names, couples)
+        for i, j in zip(*np.nonzero(plan), strict=True):
+            p = 1.0 / (1.0 + 10.0 ** ((self.strength(names[j]) - self.strength(names[i])) / 400.0))
+            couples[i, j] = np.bincount(2 * rng.binomial(2, p, plan[i, j] // 2), minlength=5)
+        return names, couples
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+def grid(delays=range(6, 19)):
+    return [Candidate(Path(str(n)), 1000 * 3**n, delay, 0.0) for n in range(8) for delay in delays]
+
+
+def chooser(seed, candidates, told):
+    record, checks = (Played(games.load("pong"), 2 * seed + which, 1) for which in (0, 1))
+    record.mingle(candidates, 80)
+    return Chooser(record, checks, candidates, 4000, told.append)
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
 def test_the_steps_between_levels_are_even(seed):
-    candidates = [Candidate(Path(str(n)), 1000 * 3**n, delay, 0.0) for n in range(8) for delay in range(6, 19, 2)]
-    record, told = Played(games.load("pong"), seed, 1), []
-    record.play(candidates, 20_000, bot=True)
-    maker = Maker(record.game, Path("nowhere"), seed, 1, told.append)
-    levels = maker._even(record, candidates, Effort(20_000, 2000, 16))
-    steps = ladder_record.play_neighbours(record, levels, 2000)
-    assert len(levels) == 7
-    assert ladder_record.unevenness(steps) <= 60.0, told  # half an interval of it is 18
-    true = [record.strength(upper.name) - record.strength(lower.name) for lower, upper in pairwise(levels)]
-    assert max(true) - min(true) < 70.0
-    delays = [level.delay for level in levels]
-    assert delays == sorted(delays, reverse=True) and delays[0] > delays[-1]
+    told = []
+    choice = chooser(seed, grid(), told).choose()
+    assert len(choice.levels) == 7 and choice.uneven <= EVEN, told
+    assert all(step.games >= 4000 for step in choice.steps)
+    strength = [Played.strength(None, level.name) for level in choice.levels]
+    true = [upper - lower for lower, upper in pairwise(strength)]
+    assert max(true) - min(true) < 60.0 and min(true) > LEAST - EVEN
+    delays = [level.delay for level in choice.levels]
+    assert delays == sorted(delays, reverse=True) and delays[0] - delays[-1] >= 8
+
+
+def test_a_step_is_as_it_was_asked_for():
+    choice = chooser(1, grid(), []).choose(150.0)
+    assert len(choice.levels) == 7 and all(abs(step.points - 150.0) <= EVEN for step in choice.steps)
+
+
+def test_a_run_whose_agents_are_too_alike_has_fewer_levels():
+    told = []
+    alike = [Candidate(Path(str(n)), 1000 * 3**n, delay, 0.0) for n in (6, 7) for delay in (6, 10, 12)]
+    choice = chooser(1, alike, told).choose()
+    assert 2 <= len(choice.levels) < 7 and choice.levels[-1].delay == 6
+
+
+def test_each_meets_eight_others_and_all_are_connected():
+    record = Played(games.load("pong"), 1, 1)
+    record.mingle(grid(), 80)
+    met = oriented(record.couples).sum(2) > 0
+    assert (met.sum(1) >= 7).all() and len(record.names) == 105
+    reached = np.linalg.matrix_power(met.astype(float) + np.eye(105), 20) > 0
+    assert reached.all()
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +98,11 @@ def run(tmp_path_factory):
 def test_a_ladder_is_the_same_from_the_same_run_and_its_levels_play(run, tmp_path, monkeypatch):
     monkeypatch.setattr(ladder_maker, "SNAPSHOTS", 2)
     monkeypatch.setattr(ladder_maker, "DELAYS", (6, 18))
+    monkeypatch.setattr(ladder_choice, "HEATS", ((2, 4), (1, 8)))
     made = []
     for out in ("one", "two"):
         maker = Maker(games.load("pong"), run, 5, 1, lambda text: None)
-        made.append(maker.make(tmp_path / out, Effort(0, 10, 1)))
+        made.append(maker.make(tmp_path / out, Effort(16, 10)))
         assert ladder.read(tmp_path / out).file == made[-1]
     assert made[0] == made[1]
     found = ladder.read(tmp_path / "one")
@@ -126,5 +155,5 @@ def test_a_game_of_one_seat_has_levels_by_mean_return(tmp_path, monkeypatch):
     monkeypatch.setattr(ladder_maker, "peek", lambda path: type("Info", (), {"settings": settings}))
     monkeypatch.setattr(ladder_maker, "Candidate", Sure)
     monkeypatch.setattr(ladder_maker, "play_match", play)
-    file = Maker(Game, tmp_path, 1, 1, lambda text: None).make(tmp_path / "out", Effort(1, 1, 1))
+    file = Maker(Game, tmp_path, 1, 1, lambda text: None).make(tmp_path / "out", Effort(1, 1))
     assert [(rung.name, rung.rating) for rung in file.rungs] == [("Beginner", 10.0), ("Good", 40.0), ("Best", 80.0)]

@@ -1,0 +1,140 @@
+"""Chooses the levels of a ladder among candidates: one after another, from the best down, each a step below the one above.
+
+How far two are apart is told by games between these two alone: where their delays differ, ratings by a tournament of all say
+other steps. So the next level is looked for among the candidates that should be a step below by their ratings, each plays the
+level above, and those that are nearest to a step play on, until one is left. Then it is checked by games of its own, since
+the best of many measured ones is better measured than it is.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agents.play.ladder import LEVELS
+from agents.training.ladder_record import Candidate, Record, Step, unevenness
+
+LEAST, MOST = 110.0, 330.0  # points of rating of a mean step: 65 to 87 % against the level below
+EVEN = 30.0  # points: the distance of a step from the mean step, and half of its 95 % interval, together
+HEATS = ((16, 60), (8, 120), (4, 320), (3, 800))  # candidates that are left, and further games of each against the level above
+LATE = 15.0  # points of rating that a tick of delay beside the due one is worth
+GOOD = 0.8  # of EVEN: as near to the step that is wanted is near enough; the mean of all steps is not quite that one
+SMALLER = 0.93  # of a step, is the next one that is tried if the run ends before the ladder does
+SPAN = 0.9  # of what the ratings span, that the first ladder tried spans
+
+
+def reach(ratings: Sequence[float]) -> tuple[float, float]:
+    """The lowest and the highest rating between which there is no gap, and not more than levels can span.
+
+    >>> reach([500.0, 920.0, 1060.0, 1140.0])  # who plays at random is far below whatever has learned
+    (920.0, 1140.0)
+    """
+    falling = sorted(ratings, reverse=True)
+    low = falling[0]
+    for rating in falling[1:]:
+        if low - rating > MOST / 2 or falling[0] - rating > 0.9 * MOST * (len(LEVELS) - 1):
+            break
+        low = rating
+    return low, falling[0]
+
+
+def number_of_levels(span: float) -> int:
+    """Seven, unless steps would be too small or too large by that.
+
+    >>> [number_of_levels(span) for span in (400.0, 1200.0, 3000.0)]
+    [4, 7, 11]
+    """
+    count = len(LEVELS)
+    if span / (count - 1) > MOST:
+        return math.ceil(span / MOST) + 1
+    return max(2, min(count, int(span / LEAST) + 1))
+
+
+@dataclass
+class Choice:
+    """Levels, the weakest first, and the step of each but the lowest from the one below, by the games that checked it."""
+
+    levels: list[Candidate]
+    steps: list[Step]
+
+    @property
+    def uneven(self) -> float:
+        """How far the steps are from even, `EVEN` at most in a good ladder."""
+        return unevenness(self.steps)
+
+
+class Chooser:
+    """Chooses levels among candidates, all of whom have ratings in `record`."""
+
+    def __init__(
+        self, record: Record, checks: Record, candidates: Sequence[Candidate], games: int, tell: Callable[[str], None]
+    ):
+        """checks: a record for the games that check a step, `games` of each. tell: is called with lines for the user."""
+        self.record, self.checks, self.candidates, self.games, self.tell = record, checks, candidates, games, tell
+        self.delays = sorted({each.delay for each in candidates})
+        self.rated = record.rated()
+
+    def choose(self, step: float | None = None) -> Choice:
+        """Levels whose steps are as even as the candidates allow; fewer than seven where these end too soon.
+
+        step: points from a level to the next; None: as the candidates' ratings span, and less where they end before.
+        """
+        low, top = reach(list(self.rated.values()))
+        count = min(number_of_levels(top - low), len(self.candidates))
+        wanted = step or min(max(SPAN * (top - low) / max(count - 1, 1), LEAST), MOST)
+        found = [self.descend(wanted, count)]
+        while not step and wanted * SMALLER >= LEAST and (len(found[-1].levels) < count or found[-1].uneven > EVEN):
+            wanted *= SMALLER
+            found.append(self.descend(wanted, count))
+        return min(found, key=lambda each: (-len(each.levels), each.uneven))
+
+    def descend(self, step: float, count: int) -> Choice:
+        """So many levels, from the best candidate down, each as near to `step` points below the one above as can be."""
+        self.tell(f"{count} levels, {step:.0f} points apart:")
+        levels, steps = [self.best()], list[Step]()
+        while len(levels) < count:
+            found, below = self.below(levels, step)
+            if abs(below.points - step) > 2.0 * EVEN and len(levels) > 1:
+                self.tell(f"  nobody is {step:.0f} points below {levels[-1].name}")
+                break
+            self.tell(f"  {found.name}: {below.points:.0f} ± {below.half:.0f} below")
+            levels.append(found)
+            steps.append(below)
+        return Choice(levels[::-1], steps[::-1])
+
+    def best(self) -> Candidate:
+        """The strongest candidate of those that react soonest."""
+        soon = [each for each in self.candidates if each.delay == self.delays[0]]
+        return max(soon, key=lambda each: self.rated[each.name])
+
+    def below(self, levels: Sequence[Candidate], step: float) -> tuple[Candidate, Step]:
+        """The next level, and its checked step."""
+        above, heat = levels[-1], self.due(levels, step)
+
+        def away(each: Candidate) -> float:
+            if self.record.between(above, each)[1]:
+                return abs(self.record.step(above, each).points - step)
+            return abs(self.rated[above.name] - self.rated[each.name] - step)
+
+        for left, games in HEATS:
+            heat = sorted(heat, key=away)[:left]
+            self.record.meet(above, heat, games)
+        tried: list[tuple[Candidate, Step]] = []
+        for each in sorted(heat, key=away):
+            met = int(self.checks.between(above, each)[1])
+            if met < self.games:
+                self.checks.meet(above, [each], self.games - met)
+            tried.append((each, self.checks.step(above, each)))
+            if abs(tried[-1][1].points - step) + tried[-1][1].half <= GOOD * EVEN:
+                break
+        return min(tried, key=lambda each: abs(each[1].points - step))
+
+    def due(self, levels: Sequence[Candidate], step: float) -> list[Candidate]:
+        """The candidates that should be a step below the last level and are about as late as the next one is due to be.
+
+        Delays rise evenly from the best level to the lowest, and no level reacts sooner than the one above.
+        """
+        above, fast, slow = levels[-1], self.delays[0], self.delays[-1]
+        target, delay = self.rated[above.name] - step, fast + (slow - fast) * len(levels) / (len(LEVELS) - 1)
+        allowed = [each for each in self.candidates if each not in levels and each.delay >= above.delay]
+        nearest = sorted(allowed, key=lambda each: abs(self.rated[each.name] - target) + LATE * abs(each.delay - delay))
+        return nearest[: HEATS[0][0]]
