@@ -22,6 +22,20 @@ import pytest  # noqa: E402
 TOYS = ("maze_chase", "fog", "placements", "passes", "morra")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Mark the tests of slow_variants.txt as slow; where all tests are collected, each line needs one."""
+    text = (ROOT / "tests" / "slow_variants.txt").read_text(encoding="utf-8")
+    lines = {line for line in text.splitlines() if not line.startswith("#")}
+    found = set()
+    for item in items:
+        for name in {item.nodeid, item.nodeid.partition("[")[0]} & lines:
+            item.add_marker(pytest.mark.slow)
+            found.add(name)
+    if config.args == config.getini("testpaths") and lines - found:
+        raise pytest.UsageError(f"tests/slow_variants.txt names no test that there is: {sorted(lines - found)}")
+
+
 @pytest.fixture(scope="session")
 def toy():
     """`toy("fog")`: a game of tests/toys, loaded."""
