@@ -28,7 +28,7 @@ def arguments() -> argparse.ArgumentParser:
     add("run", type=Path, metavar="RUN", help="the folder of a run, with the agents that it has kept")
     add("--out", type=Path, metavar="FOLDER", help="where the ladder goes (default: runs/GAME/ladder)")
     add("--games", type=int, default=4000, metavar="N", help="of each level against the one below (default: 4,000)")
-    add("--coarse", type=int, default=80, metavar="N", help="of each candidate, to rate all of them roughly (default: 80)")
+    add("--coarse", type=int, default=40, metavar="N", help="of each candidate, to rate all of them roughly (default: 40)")
     add(
         "--step",
         type=float,

@@ -15,7 +15,7 @@ from agents.training.ladder_record import Candidate, Record, Step, unevenness
 
 LEAST, MOST = 110.0, 330.0  # points of rating of a mean step: 65 to 87 % against the level below
 EVEN = 30.0  # points: the distance of a step from the mean step, and half of its 95 % interval, together
-HEATS = ((16, 60), (8, 120), (4, 320), (3, 800))  # candidates that are left, and further games of each against the level above
+HEATS = ((16, 40), (8, 80), (4, 240), (3, 600))  # candidates that are left, and further games of each against the level above
 LATE = 15.0  # points of rating that a tick of delay beside the due one is worth
 GOOD = 0.8  # of EVEN: as near to the step that is wanted is near enough; the mean of all steps is not quite that one
 SMALLER = 0.93  # of a step, is the next one that is tried if the run ends before the ladder does
@@ -120,13 +120,21 @@ class Chooser:
             self.record.meet(above, heat, games)
         tried: list[tuple[Candidate, Step]] = []
         for each in sorted(heat, key=away):
-            met = int(self.checks.between(above, each)[1])
-            if met < self.games:
-                self.checks.meet(above, [each], self.games - met)
-            tried.append((each, self.checks.step(above, each)))
+            tried.append((each, self.checked(above, each, step)))
             if abs(tried[-1][1].points - step) + tried[-1][1].half <= GOOD * EVEN:
                 break
-        return min(tried, key=lambda each: abs(each[1].points - step))
+        return min(tried, key=lambda each: abs(each[1].points - step) + each[1].half)
+
+    def checked(self, above: Candidate, each: Candidate, step: float) -> Step:
+        """How far one is below another, by `games` games of their own, or a quarter of them where these show another step."""
+        for games in (self.games // 4, self.games):
+            met = int(self.checks.between(above, each)[1])
+            if met < games:
+                self.checks.meet(above, [each], games - met)
+            found = self.checks.step(above, each)
+            if abs(found.points - step) > EVEN + found.half:
+                break
+        return found
 
     def due(self, levels: Sequence[Candidate], step: float) -> list[Candidate]:
         """The candidates that should be a step below the last level and are about as late as the next one is due to be.
