@@ -33,6 +33,7 @@ class Member:
     agent: NetworkPolicy | None = None
     odd: int = -1  # the number of its kind among the game's odd players
     steps: int = -1  # of a snapshot
+    rating: float | None = None  # of the bot, and of a snapshot when it entered; it stays; None: not known
     active: bool = True  # False: it only plays its games to the end
     record: np.ndarray = field(default_factory=lambda: np.zeros(3))  # the learner's games against it, the older the lighter
 

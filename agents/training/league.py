@@ -19,7 +19,8 @@ from agents.core.shell import command_line
 from agents.participants import participant
 from agents.play.agent import Agent, build_network
 from agents.play.league_arena import LeagueArena
-from agents.play.pool import GROUPS, Member, Pool, self_play
+from agents.play.pool import DRAWN, GROUPS, WON, Member, Pool, self_play
+from agents.play.ratings import FIXED, rating_against
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame
 from agents.training.config import LEAGUE, Config, RunSettings
@@ -45,6 +46,7 @@ class MemberFile(msgspec.Struct, forbid_unknown_fields=True):
     record: tuple[Annotated[float, Meta(ge=0)], Annotated[float, Meta(ge=0)], Annotated[float, Meta(ge=0)]]
     steps: Annotated[int, Meta(ge=-1, le=schema.MOST)]
     digest: schema.Name  # of a snapshot's weights; empty for others
+    rating: Annotated[float, Meta(ge=-1e6, le=1e6)] | None = None
 
 
 class LeagueFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -99,6 +101,7 @@ def first_members(game: Game, named: list[Participant], shares: dict[str, float]
     found: list[dict[str, Any]] = []
     if shares["bots"] > 0:
         found += [{"name": name, "group": "bots", "bot": participant(name, game).bot} for name in BOTS]
+        found[BOTS.index("bot")]["rating"] = FIXED
     if shares["random"] > 0:
         found.append({"name": "random", "group": "random", "bot": RANDOM})
     if shares["odd"] > 0:
@@ -181,7 +184,8 @@ class League:
         agent = self._frozen(learner)
         if self.group.rank == 0:
             snapshots.write(learner.agent())
-        member = self.pool.add(name=f"step {agent.info.steps:,}", group="past", agent=agent, steps=agent.info.steps)
+        steps, rating = agent.info.steps, self.rating()
+        member = self.pool.add(name=f"step {steps:,}", group="past", agent=agent, steps=steps, rating=rating)
         self.digests[member.key] = tensor_file.digest(agent.network.state_dict())
         self.entered = learner.steps
         past = self.pool.active("past")
@@ -199,11 +203,26 @@ class League:
 
     # --- what is told of it ---
 
+    def rating(self) -> float | None:
+        """The learner's rating now, `bot` at 1000: by its games against those whose ratings are known, None before these.
+
+        A snapshot keeps the rating that the learner had when it entered. Far above the bot such ratings lean on each other;
+        `python -m agents.ratings` compares agents by games of their own.
+        """
+        met = [m for m in self.pool.active() if m.rating is not None and m.games >= ENOUGH]
+        if not met:
+            return None
+        points = [m.record[WON] + 0.5 * m.record[DRAWN] for m in met]
+        return rating_against(points, [m.games for m in met], [m.rating for m in met if m.rating is not None])
+
     def numbers(self) -> dict[str, float]:
         """For TensorBoard: the learner's scores, those against whom it has played enough."""
         met = {member.name: member.score for member in self.pool.active() if member.games >= ENOUGH}
         past = [member.score for member in self.pool.active("past") if member.games >= ENOUGH]
         found = {"league/size": float(len(self.pool.active()))}
+        rating = self.rating()
+        if rating is not None:
+            found["league/rating"] = rating
         if "bot" in met:
             found["league/win_rate_bot"] = met["bot"]
         if past:
@@ -231,6 +250,7 @@ class League:
                 "record": member.record.tolist(),
                 "steps": member.steps,
                 "digest": self.digests.get(member.key, ""),
+                "rating": member.rating,
             }
             for member in self.pool.members
         ]
@@ -276,7 +296,7 @@ class League:
                 raise UserError(f"{path} is not the snapshot that the league knows.\nUse a copy of it, or begin a new run.")
             agent.network.load_state_dict(weights)
         self.group.broadcast(list(agent.network.state_dict().values()))
-        return Member(key=about.key, name=about.name, group="past", agent=agent, steps=about.steps)
+        return Member(about.key, about.name, "past", agent=agent, steps=about.steps, rating=about.rating)
 
 
 def check_files(folder: Path, names: list[str]) -> None:

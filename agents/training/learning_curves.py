@@ -36,6 +36,7 @@ LABELS = {
     "eval/win_rate": "games won against the bot",
     "eval/mean_reward": "return of an evaluation",
     "eval/other_mean_reward": "return of the bot beside it",
+    "league/rating": "rating in the league, bot at 1000",
     "league/win_rate_mean": "games won against the league",
     "league/win_rate_worst": "games won against the league's hardest opponent",
     "rollout/ep_rew_mean": "return in training",

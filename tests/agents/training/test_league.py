@@ -190,6 +190,20 @@ def test_win_rates_decay_over_the_latest_games_and_count_draws_apart(tmp_path):
     assert league.pool.chances[0] < league.pool.chances[1]  # who is beaten is met less often
 
 
+def test_the_learners_rating_rises_over_snapshots_and_is_known_only_by_games(tmp_path):
+    league = League(games.load("pong"), replace(RunSettings(), steps=1000), [], tmp_path, runs.ProcessGroup())
+    bot = next(member for member in league.pool.members if member.name == "bot")
+    assert league.rating() is None and "league/rating" not in league.numbers()
+    bot.record[:] = 75, 0, 25
+    first = league.rating()
+    assert first == pytest.approx(1189, abs=5) and league.numbers()["league/rating"] == first
+    snapshot = league.pool.add(name="step 10", group="past", rating=first)
+    snapshot.record[:] = 50, 50, 0  # 75 % of the points against who was itself
+    assert first + 50 < league.rating() < first + 200
+    league.pool.add(name="odd", group="odd").record[:] = 0, 0, 1000  # whose rating is not known counts for nothing
+    assert first + 50 < league.rating() < first + 200
+
+
 def test_the_pools_past_keeps_the_newest_and_those_spread_over_strength():
     assert leaving([0.1, 0.5, 0.52, 0.55, 0.9, 0.6, 0.6, 0.6, 0.6], 8) == [2]
     assert leaving([0.3, 0.3, 0.3, 0.1, 0.2, 0.3], 2) == sorted(leaving([0.3, 0.3, 0.3, 0.1, 0.2, 0.3], 2))
@@ -212,7 +226,7 @@ def test_numbers_and_a_picture_tell_of_the_league(main, whole):
     lines = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
     last = [line for line in lines if "league/size" in line][-1]
     assert last["league/size"] >= 9 and 0 <= last["league/win_rate_worst"] <= last["league/win_rate_mean"] <= 1
-    assert {"league/win_rate_bot", "league/win_rate_latest"} <= {name for line in lines for name in line}
+    assert {"league/win_rate_bot", "league/win_rate_latest", "league/rating"} <= {name for line in lines for name in line}
     assert b"league/win_rates" in b"".join(file.read_bytes() for file in folder.glob("events.*"))
     picture = picture_of([(100, {"bot": 0.0}), (200, {"bot": 1.0, "random": 0.5})])
     assert picture.dtype == np.uint8 and (picture == (213, 94, 0)).all(2).any() and (picture == (0, 114, 178)).all(2).any()
