@@ -16,7 +16,7 @@ from games.engine.loader import Game
 from games.intervals import wilson
 
 BOT = "bot"
-APART = (1, 4, 11, 30)  # places in the order of names, of those who meet to be rated roughly: each meets two of each
+DISTANCES = (1, 4, 11, 30)  # places in the order of names, of those who meet to be rated roughly: each meets two of each
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,21 @@ class Record:
     def mingle(self, candidates: Sequence[Candidate], games: int) -> None:
         """Let each candidate and the bot play about so many games, against eight others near and far; all are connected so."""
         names = sorted([BOT, *(each.name for each in candidates)])
-        plan, each = np.zeros((len(names), len(names)), np.int64), 2 * max(1, games // (4 * len(APART)))
+        plan, each = np.zeros((len(names), len(names)), np.int64), 2 * max(1, games // (4 * len(DISTANCES)))
         for k in range(len(names)):
-            for apart in {apart % len(names) for apart in APART} - {0}:
-                i, j = sorted((k, (k + apart) % len(names)))
+            for distance in {distance % len(names) for distance in DISTANCES} - {0}:
+                i, j = sorted((k, (k + distance) % len(names)))
                 plan[i, j] = each
         self._add(*self._played(candidates, plan, True))
 
-    def meet(self, one: Candidate | None, others: Sequence[Candidate], games: int) -> None:
-        """Let one candidate, or the bot, play so many games against each of some others, and add them."""
-        names = sorted([BOT if one is None else one.name, *(each.name for each in others)])
-        place = names.index(BOT if one is None else one.name)
+    def meet(self, candidate: Candidate | None, opponents: Sequence[Candidate], games: int) -> None:
+        """Let a candidate, or the bot, play so many games against each of its opponents, and add them."""
+        name = candidate.name if candidate else BOT
+        names = sorted([name, *(each.name for each in opponents)])
+        place = names.index(name)
         plan = np.zeros((len(names), len(names)), np.int64)
         plan[place, place + 1 :] = plan[:place, place] = games + games % 2
-        self._add(*self._played([*others, *([] if one is None else [one])], plan, one is None))
+        self._add(*self._played([*opponents, *([candidate] if candidate else [])], plan, candidate is None))
 
     def _played(self, candidates: Sequence[Candidate], plan: np.ndarray, bot: bool) -> tuple[list[str], np.ndarray]:
         """The names and couples of a tournament in which each pair plays as many games as is planned."""
