@@ -84,19 +84,20 @@ class Table:
 
     def _seat(self, group: list[tuple[int, Participant]]) -> KeptPlayer | None:
         """Seat participants who decide together, in their numbers' places; None for bots and for those who sit nowhere."""
-        rows, late = [], []
+        rows = []
         for number, participant in group:
             envs, places = np.nonzero(self.seated == number)
             seats = self.order[envs, places]
             self.batch.bots[envs, seats] = participant.bot
             rows.append(np.stack([envs, seats], 1))
-            late += [participant.agent.info.settings.delay if participant.agent else 0] * len(envs)
         sitter, seated = group[0][1].sitter, np.concatenate(rows)
         if sitter is None or not len(seated):
             return None
         player = sitter.player(self.batch, seated)
         if len(group) > 1 and not self.batch.game.turns:
-            self.batch.delay[seated[:, 0], seated[:, 1]] = late
+            for (_, participant), (envs, seats) in zip(group, (each.T for each in rows), strict=True):
+                assert participant.agent is not None  # as everybody's in a group
+                self.batch.delay[envs, seats] = participant.agent.info.settings.delay
         return player
 
     def play(

@@ -154,7 +154,7 @@ class Trainer:
         unraisablehook = sys.unraisablehook
         self.safe: tuple = ()
         try:
-            if not self.learner.steps and self.evaluated < 0:
+            if self.group.broadcast_number(not self.learner.steps and self.evaluated < 0):  # rank 0 alone knows of evaluations
                 self.safe = self._state()
                 self.group.on_rank_0(self.evaluate)  # what it can do before it has learned anything
             while self.progress() < 1.0:

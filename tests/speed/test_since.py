@@ -200,7 +200,7 @@ def test_this_projects_programs_are_compared_with_its_latest_commit(capsys):
 )
 def test_this_project_is_compared_with_its_latest_commit(capsys, words, unit):
     found = rows(capsys, "--quick", "--only", words)
-    assert found and {row["unit"] for row in found.values()} <= {unit, "s", "MB"}
+    assert found and {row["unit"] for row in found.values()} <= {unit, "s", "ms", "MB"}
     assert all(row["ours"] > 0 for row in found.values())
 
 

@@ -143,8 +143,8 @@ def test_nobody_is_left_behind(signals, code):
                 break
         for number in signals:
             os.killpg(process.pid, number)
-        out, _ = process.communicate(timeout=120)
-        assert process.returncode == code
+        out, said = process.communicate(timeout=240)
+        assert process.returncode == code, said
         assert ("not reached: lower bound" in out) == (code == 0)
     finally:
         process.kill()
