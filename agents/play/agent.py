@@ -58,7 +58,7 @@ class Agent:
         network: the file of its network, if that is a user's own; once loaded, it serves all further agents too.
         """
         path = Path(path)
-        tensors, meta = tensor_file.load(path, "agent")
+        tensors, meta = _read(path)
         info = info_of(path, meta)
         game = game or _shipped(path, info)
         check_game(path, info, game)
@@ -67,10 +67,12 @@ class Agent:
         custom.require(info.settings, str(path), f"{path} was trained", "Name its file: --network FILE (in Python: network=…)")
         return cls(game, info, _loaded_network(path, game, info, tensors, meta["sha256"]), device)
 
-    def save(self, path: str | Path) -> None:
-        """Write the agent, atomically."""
+    def save(self, path: str | Path, half: bool = False) -> None:
+        """Write the agent, atomically. half: its weights as 16-bit floats, in half as many bytes; they are rounded by that."""
         # Copies: a tensor may have two names, and safetensors refuses tensors that share memory.
         weights = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        if half:
+            weights |= {name: tensor.detach().half() for name, tensor in self.network.named_parameters()}
         tensor_file.save(Path(path), weights, asdict(self.info), "agent")
 
     # --- acting ---
@@ -149,6 +151,12 @@ class Agent:
         return SeatedAgent(self, batch, rows)
 
 
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of an agent's file, 16-bit floats widened to 32, and what it says of itself."""
+    tensors, meta = tensor_file.load(path, "agent")
+    return {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}, meta
+
+
 def _loaded_network(path: Path, game: AnyGame, info: AgentInfo, tensors: dict[str, Tensor], checksum: str) -> Network:
     """The network of a file: built the first time, then copied, which takes a hundredth of the time."""
     if info.settings.network_digest or not isinstance(game, Game):  # a user's own network may not be made to be copied
@@ -224,7 +232,7 @@ def matching_weights(path: Path, network: Network) -> tuple[dict[str, Tensor], l
     path: the agent's file, or a run's folder. `UserError` if nothing of the encoder matches.
     """
     path = path / "agent.safetensors" if path.is_dir() else path
-    tensors, _ = tensor_file.load(path, "agent")
+    tensors, _ = _read(path)
     state = network.state_dict()
     matching = {
         name: tensors[name] for name, tensor in state.items() if name in tensors and tensors[name].shape == tensor.shape

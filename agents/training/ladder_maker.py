@@ -5,7 +5,6 @@ several temperatures. Some games rate them all roughly; then levels are chosen (
 between them. In a game of one seat, three snapshots are chosen by their mean returns.
 """
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.play.agent import Agent
 from agents.play.agent_info import config_values, peek
 from agents.play.fit import scale_of, trials_of
 from agents.play.ladder import LEVELS, ONE_SEAT, LadderFile, Moment, Rung, write
@@ -192,10 +192,8 @@ class Maker:
         moments = moments_of(self.run)
         try:
             out.mkdir(parents=True, exist_ok=True)
-            for source, name in {(each.path, snapshot_name(each.steps)) for each in agents}:
-                shutil.copyfile(source, out / name)
-            for moment, path in moments:
-                shutil.copyfile(path, out / moment.file)
+            for path, name in {(each.path, snapshot_name(each.steps)) for each in agents} | {(p, m.file) for m, p in moments}:
+                Agent.load(path, self.game).save(out / name, half=True)
         except OSError as error:
             raise UserError(f"{out} cannot be written: {error.strerror}.") from error
         file = LadderFile(

@@ -34,9 +34,16 @@ class Candidate:
         return f"{self.steps:011d} delay {self.delay:02d} temperature {self.temperature:.2f}"
 
     def agent(self, game: Game, loaded: dict[Path, Agent] | None = None) -> Agent:
-        """A new agent that plays so. loaded: agents by their files, which grows; those of one file share a network."""
+        """A new agent that plays so, with weights rounded as the ladder's files keep them.
+
+        loaded: agents by their files, which grows; those of one file share a network.
+        """
         loaded = {} if loaded is None else loaded
-        agent = copy.copy(loaded.setdefault(self.path, loaded.get(self.path) or Agent.load(self.path, game)))
+        if self.path not in loaded:
+            loaded[self.path] = Agent.load(self.path, game)
+            for weights in loaded[self.path].network.parameters():
+                weights.data = weights.data.half().float()
+        agent = copy.copy(loaded[self.path])
         settings = replace(agent.info.settings, delay=self.delay, temperature=self.temperature)
         agent.info = replace(agent.info, settings=settings)
         return agent

@@ -80,6 +80,18 @@ def test_an_agent_of_another_game_or_version_is_refused(pong, tmp_path):
         Agent.load(path)
 
 
+def test_weights_of_16_bits_take_half_the_bytes_and_are_rounded(pong, tmp_path):
+    agent = new_agent(pong, **{**KINDS["pixels"], "hidden": 128})
+    for half in (False, True):
+        agent.save(tmp_path / f"{half}.safetensors", half)
+    whole, small = ((tmp_path / f"{half}.safetensors").stat().st_size for half in (False, True))
+    assert small < 0.55 * whole
+    loaded = Agent.load(tmp_path / "True.safetensors", pong)
+    for found, weights in zip(loaded.network.parameters(), agent.network.parameters(), strict=True):
+        assert found.dtype == torch.float32 and torch.equal(found, weights.half().float())
+    assert agent.network.policy.weight.dtype == torch.float32  # the agent itself stays as it is
+
+
 def test_a_network_is_built_once_for_each_state_of_its_file(pong, tmp_path, monkeypatch):
     built, path = [], tmp_path / "agent.safetensors"
     saved = [new_agent(pong, seed=seed, **KINDS["objects"]) for seed in range(2)]

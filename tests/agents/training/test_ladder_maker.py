@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import games
 import train
@@ -107,8 +108,15 @@ def test_a_ladder_is_the_same_from_the_same_run_and_its_levels_play(run, tmp_pat
     assert made[0] == made[1]
     found = ladder.read(tmp_path / "one")
     assert len(found.file.levels) >= 2 and found.file.moments
+    rated = {}
     for rung in [*found.file.rungs, *found.file.moments]:
-        assert found.agent(rung, games.load("pong")).info.game == "pong"
+        agent = found.agent(rung, games.load("pong"))
+        assert agent.info.game == "pong"
+        rated[rung.file] = agent.network.state_dict()
+    for steps, path in ladder_maker.snapshots_of(run):  # the weights that were rated are those that ship
+        playing = Candidate(path, steps, 6, 0.0).agent(games.load("pong")).network.state_dict()
+        shipped = rated.get(f"step-{steps:010d}.safetensors", playing)
+        assert all(torch.equal(shipped[name], playing[name]) for name in playing)
     assert ladder_maker.table(found.file)[1].split()[:2] == ["1", found.file.levels[0].name]
 
 
@@ -146,9 +154,13 @@ def test_a_game_of_one_seat_has_levels_by_mean_return(tmp_path, monkeypatch):
     def play(game, seated, games, seed, threads):
         return type("Result", (), {"returns": np.array([[seated[0].agent - 1.0], [seated[0].agent + 1.0]])})
 
+    class Kept:
+        @staticmethod
+        def load(path, game):
+            return type("Agent", (), {"save": lambda self, path, half: path.write_text(str(half))})()
+
     snapshots = [(steps, tmp_path / f"{steps}") for steps in (0, 10, 40, 80)]
-    for _, path in snapshots:
-        path.write_bytes(b"")
+    monkeypatch.setattr(ladder_maker, "Agent", Kept)
     settings = type("Settings", (), {"delay": 0, "temperature": 0.0})
     monkeypatch.setattr(ladder_maker, "snapshots_of", lambda run: snapshots)
     monkeypatch.setattr(ladder_maker, "moments_of", lambda run: [])
@@ -157,3 +169,4 @@ def test_a_game_of_one_seat_has_levels_by_mean_return(tmp_path, monkeypatch):
     monkeypatch.setattr(ladder_maker, "play_match", play)
     file = Maker(Game, tmp_path, 1, 1, lambda text: None).make(tmp_path / "out", Effort(1, 1))
     assert [(rung.name, rung.rating) for rung in file.rungs] == [("Beginner", 10.0), ("Good", 40.0), ("Best", 80.0)]
+    assert [(tmp_path / "out" / rung.file).read_text() for rung in file.rungs] == ["True"] * 3  # 16 bits
