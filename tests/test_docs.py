@@ -97,7 +97,7 @@ SHORT, DESCRIBED = Run(tuple(FEW)), Run(("--describe",))
 FIGURES = r"(docs/figures|agents/zoo/README)\.md: "
 
 # Beginnings of environments in packages that are not installed here.
-ELSEWHERE = ("MinAtar", "LunarLander", "minigrid", "popgym", "tetris", "highway", "memory_gym", "vizdoom", "airstriker", "ALE")
+ELSEWHERE = ("MinAtar", "LunarLander", "minigrid", "popgym", "tetris", "highway", "memory_gym", "doom", "airstriker", "ALE")
 
 # Page and command → how it is run; the first rule that finds its pattern decides.
 RULES = [
