@@ -227,6 +227,9 @@ def test_numbers_and_a_picture_tell_of_the_league(main, whole):
     last = [line for line in lines if "league/size" in line][-1]
     assert last["league/size"] >= 9 and 0 <= last["league/win_rate_worst"] <= last["league/win_rate_mean"] <= 1
     assert {"league/win_rate_bot", "league/win_rate_latest", "league/rating"} <= {name for line in lines for name in line}
+    kept = tensor_file.load(folder / runs.CHECKPOINT, "checkpoint")[1]["league"]["members"]
+    assert [each["rating"] for each in kept if each["name"] == "bot"] == [1000.0]
+    assert any(each["rating"] is not None for each in kept if each["group"] == "past")
     assert b"league/win_rates" in b"".join(file.read_bytes() for file in folder.glob("events.*"))
     picture = picture_of([(100, {"bot": 0.0}), (200, {"bot": 1.0, "random": 0.5})])
     assert picture.dtype == np.uint8 and (picture == (213, 94, 0)).all(2).any() and (picture == (0, 114, 178)).all(2).any()
