@@ -10,12 +10,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from agents.play.ladder import LEVELS
 from agents.training.ladder_record import Candidate, Record, Step, unevenness
 
 LEAST, MOST = 110.0, 330.0  # points of rating of a mean step: 65 to 87 % against the level below
 EVEN = 30.0  # points: the distance of a step from the mean step, and half of its 95 % interval, together
-HEATS = ((16, 40), (8, 80), (4, 240), (3, 600))  # candidates that are left, and further games of each against the level above
+HEATS = ((32, 40), (10, 80), (4, 240), (3, 600))  # candidates that are left, and further games of each against the level above
 LATE = 15.0  # points of rating that a tick of delay beside the due one is worth
 GOOD = 0.8  # of EVEN: as near to the step that is wanted is near enough; the mean of all steps is not quite that one
 SMALLER = 0.93  # of a step, is the next one that is tried if the run ends before the ladder does
@@ -88,7 +90,11 @@ class Chooser:
         return min(found, key=lambda each: (-len(each.levels), each.uneven))
 
     def descend(self, step: float, count: int) -> Choice:
-        """So many levels, from the best candidate down, each as near to `step` points below the one above as can be."""
+        """So many levels, from the best candidate down, each about `step` points below the one above.
+
+        Where nobody is, the nearest one is taken, and further steps are to be as large as the mean of those so far: steps are
+        even if they are alike.
+        """
         self.tell(f"{count} levels, {step:.0f} points apart:")
         levels, steps = [self.best()], list[Step]()
         while len(levels) < count:
@@ -99,6 +105,8 @@ class Chooser:
             self.tell(f"  {found.name}: {below.points:.0f} ± {below.half:.0f} below")
             levels.append(found)
             steps.append(below)
+            if abs(below.points - step) + below.half > EVEN:
+                step = float(np.clip(np.mean([each.points for each in steps]), LEAST, MOST))
         return Choice(levels[::-1], steps[::-1])
 
     def best(self) -> Candidate:
