@@ -28,8 +28,8 @@ from games.errors import UserError
 from games.intervals import mean_and_interval
 
 DELAYS = tuple(range(6, 19))  # ticks; the best reacts first
-TEMPERATURES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)  # of games of turns
-SNAPSHOTS = 16  # of which candidates are made, at most
+TEMPERATURES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)  # of games of turns
+SNAPSHOTS = 24  # of which candidates are made, at most
 ONE_SEAT_FRACTIONS = (0.125, 0.5, 1.0)  # of the best return, from the least
 ONE_SEAT_GAMES = 500  # of each snapshot
 

@@ -1,11 +1,14 @@
 """The agents that ship: small, of the games as they are now, and good."""
 
+import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 import games
 from agents.participants import ZOO, participant
+from agents.play import ladder
 from agents.play.agent import Agent
 from agents.play.match import play_match
 from agents.play.seats import Participant
@@ -33,6 +36,48 @@ def test_a_shipped_agent_plays_as_its_file_says(path):
     rivals = [participant("bot", game)] if game.players == 2 else []
     score = play_match(game, [Participant("agent", agent=agent), *rivals], 200, seed=77, threads=2).score
     assert low - 0.07 * abs(low) <= score <= high + 0.07 * abs(high), "200 games of it, three deviations"
+
+
+# --- ladders ---
+
+
+LADDERS = sorted(path.parent for path in ZOO.glob("*/ladder/ladder.json"))
+VERSUS = [folder for folder in LADDERS if games.load(folder.parent.name).players == 2]
+
+
+def test_there_are_ladders():
+    assert {folder.parent.name for folder in LADDERS} >= {"pong"}
+
+
+@pytest.mark.parametrize("folder", LADDERS, ids=lambda folder: folder.parent.name)
+def test_a_shipped_ladder_has_no_file_that_nobody_plays_and_is_small(folder):
+    found = ladder.read(folder).file
+    files = {each.file for each in [*found.rungs, *found.moments]}
+    assert {path.name for path in folder.iterdir()} == files | {ladder.LADDER}
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 4 << 20
+    assert (found.game, found.game_version) == (folder.parent.name, games.load(folder.parent.name).version)
+
+
+@pytest.mark.parametrize("folder", VERSUS, ids=lambda folder: folder.parent.name)
+def test_a_shipped_ladder_has_seven_even_levels_that_react_sooner_and_sooner(folder):
+    levels = ladder.read(folder).file.levels
+    assert [level.name for level in levels] == list(ladder.LEVELS)
+    steps = [400.0 * math.log10(level.score / (1.0 - level.score)) for level in levels[1:]]
+    mean = sum(steps) / len(steps)
+    assert 110.0 <= mean <= 330.0 and max(abs(step - mean) for step in steps) <= 30.0
+    delays = [level.delay for level in levels]
+    assert delays == sorted(delays, reverse=True)
+    if not games.load(folder.parent.name).turns:
+        assert 6 <= delays[-1] < delays[0] <= 18
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", VERSUS, ids=lambda folder: folder.parent.name)
+def test_each_level_beats_the_one_below_as_its_file_says(folder):
+    game, found = games.load(folder.parent.name), ladder.read(folder)
+    for below, level in pairwise(found.file.levels):
+        pair = [Participant(rung.name, agent=found.agent(rung, game)) for rung in (level, below)]
+        assert abs(play_match(game, pair, 400, seed=5, threads=2).score - level.score) < 0.08, "three deviations"
 
 
 def test_the_connect_four_agent_beats_the_one_that_knew_the_bot_alone():

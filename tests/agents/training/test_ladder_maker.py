@@ -125,7 +125,7 @@ def test_candidates_are_late_in_real_time_and_careless_at_boards(run):
     pong = candidates_of(games.load("pong"), snapshots)
     assert {each.delay for each in pong} == set(ladder_maker.DELAYS) and {each.temperature for each in pong} == {0.0}
     board = candidates_of(games.load("connect_four"), snapshots)
-    assert {each.delay for each in board} == {0} and len({each.temperature for each in board}) == 6
+    assert {each.delay for each in board} == {0} and len({each.temperature for each in board}) == 9
 
 
 def test_moments_are_from_early_in_the_training(run):
