@@ -194,13 +194,7 @@ def window(options: argparse.Namespace) -> int:
     print(f"{game.heading}: {f' {between(game)} '.join(map(described, seats))}{played}", flush=True)
     if levels.skipped:
         print(levels.note(), flush=True)
-    settings = {
-        "seed": options.seed,
-        "size": size_of(options.size),
-        "games": options.games,
-        "effects": not options.plain,
-        "eye": options.eye,
-    }
+    settings = {"seed": options.seed, "size": size_of(options.size), "games": options.games, "effects": not options.plain}
     play(game, seats, levels=levels, eye=options.eye, **settings)
     return 0
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TypeGuard
 
 import numpy as np
 
@@ -205,6 +206,6 @@ class Insight:
         self._strongest = max(self._strongest, float(changes.max()))
 
 
-def can_follow(player: object) -> bool:
+def can_follow(player: object) -> TypeGuard[SeatedAgent]:
     """Whether it is an agent by one of our networks, in one row of a batch."""
     return isinstance(player, SeatedAgent) and isinstance(player.agent, Agent) and player.view.rows == 1
