@@ -22,6 +22,7 @@ WELL = (11, 15, 30)  # behind pictures, bars and the line
 BAR = (62, 82, 132)  # of an action that was not chosen
 NARROWEST, WIDEST = 0.30, 0.42  # the panel, in units of the window's width
 LOOKING = 0.003  # seconds of a frame for measuring where it looks, of the 0.0167 that there are
+REST = 4  # frames that a painted panel stays, at least
 MOST_BARS = 10  # actions that are shown at most
 NO_NETWORK = "There is no network to look into here: people and bots decide without one. Let an agent play, and look again."
 OTHER_KIND = "This player has no network that can be looked into: it follows rules, or was made by another program."
@@ -50,6 +51,9 @@ class Eye:
         self._pictures = 2 if race else 1
         self._insights: dict[int, Insight] = {}  # by participant
         self._grounds: dict[tuple[int, int], pygame.Surface] = {}
+        self._plate = pygame.Surface((1, 1), 0, 32)  # the panel as it was painted last
+        self._shown: tuple | None = None  # its page and size
+        self._frames = 0  # since then
 
     def cycle(self) -> None:
         """Hidden, the first agent, the second, hidden."""
@@ -94,7 +98,20 @@ class Eye:
         wide = self.width((width, height))
         if self.page is None or not wide:
             return
-        panel = surface.subsurface((width - wide, 0, wide, height))
+        insight = self._insights.get(self.pages[self.page].participant) if self.pages else None
+        self._frames += 1
+        shown = (self.page, wide, height)
+        if shown != self._shown or self._frames >= REST:
+            self._shown, self._frames = shown, 0
+            self._plate = pygame.Surface((wide, height), 0, 32)
+            self._paint(self._plate, insight)
+        elif insight:
+            insight.look(LOOKING)  # in frames without painting, so that none takes long
+        surface.blit(self._plate, (width - wide, 0))
+
+    def _paint(self, panel: pygame.Surface, insight: "Insight | None") -> None:
+        """Draw the panel."""
+        wide, height = panel.get_size()
         panel.blit(self._ground(panel.get_size()), (0, 0))
         margin = max(round(0.03 * min(wide, height)), 2)
         card = panel.get_rect().inflate(-2 * margin, -2 * margin)
@@ -104,7 +121,7 @@ class Eye:
         unit = max(min(card.w / 24.0, card.h / 32.0) if beside else min(card.w / 15.0, card.h / 40.0), 3.0)
         inner = card.inflate(-2.4 * unit, -2.4 * unit)
         panel.set_clip(card)
-        self._content(panel, inner, unit)
+        self._content(panel, inner, unit, insight)
         panel.set_clip(None)
 
     def _ground(self, size: tuple[int, int]) -> pygame.Surface:
@@ -112,7 +129,7 @@ class Eye:
             self._grounds = {size: backdrop(size, GROUND_TOP, GROUND_BOTTOM)}
         return self._grounds[size]
 
-    def _content(self, panel: pygame.Surface, box: pygame.Rect, unit: float) -> None:
+    def _content(self, panel: pygame.Surface, box: pygame.Rect, unit: float, insight: "Insight | None") -> None:
         """Draw all that a page says."""
         if not self.pages or self.page is None:
             self._paragraph(panel, "The agent's eye", 1.7 * unit, WHITE, box)
@@ -124,7 +141,6 @@ class Eye:
         title = self.text.shorten(f"Inside {self.seats[participant].name}", 1.7 * unit, box.w - 1.4 * unit)
         self.text.put(panel, title, 1.7 * unit, WHITE, (box.x + 1.4 * unit, box.y + 0.9 * unit), "midleft")
         box = _below(box, 2.4 * unit)
-        insight = self._insights.get(participant)
         if insight is None:
             self._paragraph(panel, OTHER_KIND, 1.15 * unit, SOFT, box)
             return
@@ -133,7 +149,6 @@ class Eye:
         if insight.latest is None:
             self._paragraph(panel, NOT_YET, 1.15 * unit, SOFT, box)
             return
-        insight.look(LOOKING)
         self._parts(panel, box, unit, insight, insight.latest, colour)
 
     def _parts(self, panel, box: pygame.Rect, unit: float, insight: "Insight", latest: "Outlook", colour: Colour) -> None:
@@ -341,4 +356,4 @@ def _painted(frame: np.ndarray) -> pygame.Surface:
 def _lit(attention: np.ndarray, size: tuple[int, int]) -> pygame.Surface:
     """A soft light of a size in pixels, where `attention` [size, size] is above 0."""
     light = np.broadcast_to(np.array(LIGHT, np.float32), (*attention.shape, 3))
-    return pygame.transform.smoothscale(surface_of(light, 0.7 * attention), size)
+    return pygame.transform.smoothscale(surface_of(light, 0.55 * attention), size)

@@ -19,9 +19,9 @@ from games.engine.raster import OBJECT
 
 PATCHES = 12  # along each side of an image, at most
 SIGMA = 5.0 / 84.0  # of a patch, in units of an image's side, as in the paper
-AT_ONCE = 4  # patches in one forward pass
+AT_ONCE = 8  # patches in one forward pass, at most
 ALIKE = 1.0  # a patch whose bytes change by less than this in sum is not tried: the network could not tell
-BLEND = 0.6  # weight of a new measurement of a patch against the one before, so that the picture does not flicker
+BLEND = 0.8  # weight of a new measurement of a patch against the one before, so that the picture does not flicker
 FADE = 0.98  # per decision, of the strongest change seen so far: the scale of the picture
 LEAST = 0.05  # of that scale: if all changes are smaller, the picture is dim
 SECONDS = 8.0  # of values that are kept
@@ -59,6 +59,7 @@ class Insight:
         self._tried: Decision | None = None  # the decision to which they belong
         self._base = np.zeros(0)  # its scores
         self._strongest = 1e-9
+        self._cost = 0.0005  # seconds for a patch, as measured so far
         self.patches = self._patches()
         self._changes = np.zeros(self.patches)
         player.watch = self._heard
@@ -121,17 +122,21 @@ class Insight:
     # --- where it looks ---
 
     def look(self, seconds: float) -> None:
-        """Try some more patches of the last decisions, at least `AT_ONCE`, until so much time has passed."""
-        end = perf_counter() + seconds
+        """Try some more patches of the last decision, at least one, for about so much time."""
+        begin = perf_counter()
         while self._decision is not None:
-            batch = [patch for _, patch in zip(range(AT_ONCE), self._left, strict=False)]
+            left = seconds - (perf_counter() - begin)
+            count = min(max(int(left / self._cost), 1), AT_ONCE)
+            batch = [patch for _, patch in zip(range(count), self._left, strict=False)]
             if batch:
+                start = perf_counter()
                 self._measure(batch)
+                self._cost += 0.2 * ((perf_counter() - start) / len(batch) - self._cost)
             elif self._tried is self._decision:
                 return  # all of it has been tried
             else:
                 self._begin(self._decision)
-            if perf_counter() >= end:
+            if perf_counter() - begin + self._cost >= seconds:
                 return
 
     def attention(self) -> np.ndarray:
@@ -140,7 +145,9 @@ class Insight:
         shown = np.sqrt(self._changes / largest)
         if not self.settings.is_image:
             return shown
-        return (self._bumps.T @ shown @ self._bumps / 1.5).clip(0.0, 1.0)  # neighbours overlap: their sum has a peak of 1.5
+        return (self._bumps.T @ shown @ self._bumps / 2.5).clip(
+            0.0, 1.0
+        )  # neighbours overlap: where all are 1, they add up to 3.2
 
     def parts(self) -> list[slice]:
         """The parts of a frame of objects: six numbers for each shape, then all tiles together."""
