@@ -90,12 +90,12 @@ class Insight:
         legal = np.ones(len(scores), bool)
         if decision.masks is not None and decision.masks[0].any():
             legal = decision.masks[0] != 0
-        worth = float(scores[legal].max()) if self.ranks_actions else float(value)
+        state_value = float(scores[legal].max()) if self.ranks_actions else float(value)
         self.latest = Outlook(
-            decision.observation[0], legal, scores, self._probs(scores, legal), worth, int(decision.actions[0])
+            decision.observation[0], legal, scores, self._probs(scores, legal), state_value, int(decision.actions[0])
         )
         self._decision = decision
-        self._note(worth)
+        self._note(state_value)
 
     def _probs(self, scores: np.ndarray, legal: np.ndarray) -> np.ndarray:
         """The chances of the actions, at its temperature; at 0, where it takes the best, its preferences at 1."""
