@@ -64,8 +64,8 @@ class Eye:
         """Follow the agents who sit in the match now; an opponent that adapts is another after a game."""
         for page in self.pages:
             player = match.boards[page.board].player(page.seat)
-            known = self._insights.get(page.participant)
-            if known is None or known.player is not player:
+            following = self._insights.get(page.participant)
+            if following is None or following.player is not player:
                 from agents.play.insight import Insight, can_follow  # torch has loaded with the agent
 
                 self._insights.pop(page.participant, None)
