@@ -57,6 +57,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--trust-pickle", action="store_true", help=TRUST)
     add("--set", action="append", default=[], metavar="NAME=VALUE", help=SEEN)
     add("--plain", action="store_true", help="no glow and shadows in the window")
+    add("--eye", action="store_true", help="a window: begin with the agent's eye open (key V)")
     return parser
 
 
@@ -73,6 +74,8 @@ def main() -> int:
             from agents.networks import custom
 
             custom.load(file)
+        if options.eye and options.headless:
+            raise UserError("--eye is a part of the window: leave out --headless.")
         if not options.headless:
             return window(options)
         with only_json(options.json):
@@ -192,7 +195,7 @@ def window(options: argparse.Namespace) -> int:
     if levels.skipped:
         print(levels.note(), flush=True)
     settings = {"seed": options.seed, "size": size_of(options.size), "games": options.games, "effects": not options.plain}
-    play(game, seats, levels=levels, **settings)
+    play(game, seats, levels=levels, eye=options.eye, **settings)
     return 0
 
 

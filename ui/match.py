@@ -127,6 +127,10 @@ class Board:
         """Whether it is a person's turn, in a game of turns."""
         return self.game.turns and not self.done and any(self.batch.asked[0, k] for k in self.inputs)
 
+    def player(self, seat: int) -> SeatPlayer | None:
+        """The player of a seat that is an agent's; None for people and bots."""
+        return next((player for k, player in self._players if k == seat), None)
+
     def decided(self, seat: int) -> bool:
         """Whether a seat has decided in this episode."""
         return bool(self.batch.slots["decisions"][0, seat])

@@ -17,6 +17,7 @@ from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from games.errors import UserError
 from ui.clock import Clock
+from ui.eye import Eye
 from ui.keys import Key, key_of
 from ui.keys import layout as layout_of_keys
 from ui.loading import Loader
@@ -32,8 +33,8 @@ CALM = 30  # ticks that a key of the game, or the mouse, must have been at rest 
 SMALLEST = (200, 200)  # the window, pixels
 ENTER = ("return", "enter")  # the second is the keypad's
 GO = (*ENTER, "space")  # keys that begin or continue
-READY_FOOT = [(["return"], "play"), (["escape"], "quit"), (["f11"], "full screen")]
-PAUSED_FOOT = [(["escape"], "go on"), (["r"], "restart"), (["q"], "quit"), (["f11"], "full screen")]
+READY_FOOT = [(["return"], "play"), (["escape"], "quit"), (["v"], "agent's eye"), (["f11"], "full screen")]
+PAUSED_FOOT = [(["escape"], "go on"), (["r"], "restart"), (["q"], "quit"), (["v"], "agent's eye"), (["f11"], "full screen")]
 
 
 class TickSource(Protocol):
@@ -58,6 +59,7 @@ class App:
         games: int | None = None,
         effects: bool = True,
         ready: bool = True,
+        eye: bool = False,
         clock: TickSource | None = None,
         events: Callable[[], Iterable[pygame.event.Event]] | None = None,
     ):
@@ -65,7 +67,7 @@ class App:
 
         seed: of the episodes; None: a random one.    size: of the window, pixels; None: fits the desktop.
         levels: that are played.    games: close after so many games.    effects: glow, bevels and shadows.
-        ready: if a person plays, begin with a page of rules and keys.
+        ready: if a person plays, begin with a page of rules and keys.    eye: begin with the agent's eye open.
         clock, events: for tests; by default 60 ticks a second, and Pygame's events.
         Raises `UserError` if there is no display or the seats do not fit the game.
         """
@@ -77,7 +79,8 @@ class App:
         self.screen = Screen(game, self.seats, effects)
         desktop = (pygame.display.get_desktop_sizes() or [(1280, 800)])[0]
         title = f"{game.heading}: {f' {between(game)} '.join(seat.name for seat in self.seats)}"
-        size = size or window_size(self.screen.pictures, desktop)
+        self.eye = Eye(game, self.seats, eye)
+        size = size or self.eye.widened(window_size(self.screen.pictures, desktop), desktop)
         self.window = pygame.Window(title, size, resizable=True)
         self.window.minimum_size = min(size[0], SMALLEST[0]), min(size[1], SMALLEST[1])
         self.window.set_icon(icon())
@@ -130,6 +133,7 @@ class App:
 
     def _loaded(self) -> None:
         self.match = self._loader.match()
+        self.eye.follow(self.match)
         self._become(READY if self._greet and self.people else PLAYING)
 
     # --- one turn of the loop ---
@@ -203,13 +207,15 @@ class App:
         if self.match is None:
             self.screen.loading(self.surface, self._ticks // 15)
         else:
-            self.screen.draw(self.surface, self.match, self._spot(self.mouse))
+            stage = self.eye.stage(self.surface)
+            self.screen.draw(stage, self.match, self._spot(self.mouse))
             if self.mode == READY:
-                self.screen.card(self.surface, self.game.heading, READY_FOOT)
+                self.screen.card(stage, self.game.heading, READY_FOOT)
             elif self.mode == PAUSED:
-                self.screen.card(self.surface, "Paused", PAUSED_FOOT)
+                self.screen.card(stage, "Paused", PAUSED_FOOT)
             elif self.mode == OVER and self._ticks >= A_MOMENT:
-                self.screen.banner(self.surface, self.match, last=self._enough())
+                self.screen.banner(stage, self.match, last=self._enough())
+            self.eye.draw(self.surface, self.match)
         self.window.flip()
 
     # --- events ---
@@ -271,6 +277,10 @@ class App:
         if key.command == "f11" or (alt and key.command in ENTER):
             self._served.add(key.number)
             self._toggle_full_screen()
+        elif key.command == "v" and self.match and not self._name(key):
+            self._served.add(key.number)
+            self.eye.cycle()
+            self._stale = True
         elif self.mode == PLAYING:
             self._key_in_play(key)
         elif self.mode == OVER:
@@ -335,7 +345,7 @@ class App:
         """The spot at a position in the window, if a person may choose it now."""
         if not self.game.spots or self.mode != PLAYING or not self.match:
             return None
-        for k, box in enumerate(layout(self.surface.get_size(), self.screen.pictures)):
+        for k, box in enumerate(layout(self.eye.stage(self.surface).get_size(), self.screen.pictures)):
             board = self.match.boards[k]
             if box.collidepoint(position) and board.inputs:
                 scale = WORLD / box.w

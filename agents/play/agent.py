@@ -44,6 +44,7 @@ class Agent:
         self.network = network.to(self.device).eval()
         self.dtype = torch.float32
         self.generator = torch.Generator(self.device).manual_seed(0)
+        self.outputs: tuple[Tensor, Tensor] | None = None  # scores [B, A] and values [B] of the last `decide`
         self._state: Tensor | None = None  # recurrent state between calls of `act`
 
     # --- files ---
@@ -116,7 +117,8 @@ class Agent:
         state: the recurrent state before them, as this or `initial_state` returned it.
         """
         with torch.inference_mode():
-            logits, _, state = self._step(observation, state)
+            logits, values, state = self._step(observation, state)
+            self.outputs = logits, values
             actions = self.network.choose(logits, self._tensor(masks), self.info.settings, self.generator)
         return actions.cpu().numpy(), state
 
@@ -127,6 +129,11 @@ class Agent:
         with torch.inference_mode():
             scores, _, state = self._step(observation, state)
             return masked(scores, self._tensor(masks)).cpu().numpy(), state
+
+    def scores_of(self, observation: np.ndarray, state: Tensor | None) -> np.ndarray:
+        """Logits or action values float32 [B, A], as `decide` finds them before masks. It draws no random number."""
+        with torch.inference_mode():
+            return self._step(observation, state)[0].float().cpu().numpy()
 
     def evaluate(
         self, observation: np.ndarray, masks: np.ndarray | None = None, state: Tensor | None = None

@@ -1,6 +1,7 @@
 """The protocol of a policy that can take a seat, and a policy seated in a batch of games."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -79,6 +80,16 @@ class EpisodeMemory:
             self.episode = checked("remembered", parts["remembered"], self.episode).numpy().copy()
 
 
+@dataclass(frozen=True)
+class Decision:
+    """A decision of B rows, as a policy was asked for it, and the actions chosen."""
+
+    observation: np.ndarray  # [B, stack, *frame]
+    masks: np.ndarray | None  # uint8 [B, A], view actions; None where all are always legal
+    state: Tensor | None  # the recurrent state before it [B, 2 * layers, size]; None without a memory
+    actions: np.ndarray  # int64 [B], view actions
+
+
 class SeatedAgent:
     """An agent in some seats of a batch, with its own view of each seat and its own recurrent states."""
 
@@ -87,6 +98,7 @@ class SeatedAgent:
         settings = agent.info.settings
         self.view = View(batch, rows, settings.observation, settings.size, settings.stack)
         self.memory = EpisodeMemory(agent.initial_state(self.view.rows), batch, self.view.envs)
+        self.watch: Callable[[Decision], None] | None = None  # told of each decision, right after it
         batch.frame_skip[self.view.envs, self.view.seats] = batch.game.frame_skip
         batch.delay[self.view.envs, self.view.seats] = 0 if batch.game.turns else settings.delay
 
@@ -99,8 +111,11 @@ class SeatedAgent:
         rows = np.flatnonzero(asked)
         chosen = np.zeros(self.view.rows, np.int64)
         masks = self.view.masks()[rows] if self.batch.game.has_legal else None
-        chosen[rows], state = self.agent.decide(observation[rows], masks, self.memory.before(rows))
+        seen, before = observation[rows], self.memory.before(rows)
+        chosen[rows], state = self.agent.decide(seen, masks, before)
         self.memory.store(rows, state)
+        if self.watch is not None:
+            self.watch(Decision(seen, masks, before, chosen[rows]))
         self.view.act(chosen, actions)
 
     def state(self) -> dict[str, Tensor]:

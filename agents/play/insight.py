@@ -1,0 +1,218 @@
+"""`Insight`: numbers that show how a seated agent decides, for people: its chances, its value, and where it looks.
+
+Where it looks is measured by occlusion (Greydanus et al. 2018, arXiv:1711.00138): a patch of an observation is blurred, and the
+change of the network's scores tells how much the choice hangs on that patch. None of it moves the game or a random stream.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TypeGuard
+
+import numpy as np
+
+from agents.play.agent import Agent
+from agents.play.policy import Decision, SeatedAgent
+from games.core import TICKS_PER_SECOND
+from games.engine.raster import OBJECT
+
+PATCHES = 12  # along each side of an image, at most
+SIGMA = 5.0 / 84.0  # of a patch, in units of an image's side, as in the paper
+AT_ONCE = 8  # patches in one forward pass, at most
+ALIKE = 1.0  # a patch whose bytes change by less than this in sum is not tried: the network could not tell
+BLEND = 0.8  # weight of a new measurement of a patch against the one before, so that the picture does not flicker
+FADE = 0.98  # per decision, of the strongest change seen so far: the scale of the picture
+LEAST = 0.05  # of that scale: if all changes are smaller, the picture is dim
+SECONDS = 8.0  # of values that are kept
+TURNS = 24  # decisions that are kept in games of turns
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """One decision in numbers."""
+
+    observation: np.ndarray  # [stack, *frame]
+    legal: np.ndarray  # bool [A]
+    scores: np.ndarray  # float32 [A]: logits, or action values
+    probs: np.ndarray  # float32 [A]: chances of the actions, 0 where not legal; of a DQN 1 for the best
+    value: float  # in the units of its training's rewards
+    action: int  # that was chosen
+
+
+class Insight:
+    """Follows one seated agent: keeps its last decision and the values before it, and measures where it looks."""
+
+    def __init__(self, player: SeatedAgent):
+        """player: of one row, by one of our networks (`can_follow`); from now on it tells this of its decisions."""
+        assert isinstance(player.agent, Agent)
+        self.player, self.agent = player, player.agent
+        self.settings, self.game = player.agent.info.settings, player.batch.game
+        self.ranks_actions = player.agent.info.algorithm == "dqn"  # its scores are action values, not logits
+        self.latest: Outlook | None = None
+        self.values: deque[tuple[float, float]] = deque()  # (time, value) in this episode; time in seconds, or in decisions
+        self.largest = 1e-6  # the largest magnitude of a value so far
+        self._env, self._seat = int(player.view.envs[0]), int(player.view.seats[0])
+        self._episode = -1
+        self._decision: Decision | None = None
+        self._left: Iterator[tuple[int, np.ndarray]] = iter(())  # patches of one decision that are still to be tried
+        self._tried: Decision | None = None  # the decision to which they belong
+        self._base = np.zeros(0)  # its scores
+        self._strongest = 1e-9
+        self._cost = 0.0005  # seconds for a patch, as measured so far
+        self.patches = self._patches()
+        self._changes = np.zeros(self.patches)
+        player.watch = self._heard
+
+    # --- about the agent ---
+
+    @property
+    def delay_ms(self) -> float:
+        """Milliseconds from a decision to its effect."""
+        return 1000.0 * float(self.player.batch.delay[self._env, self._seat]) / TICKS_PER_SECOND
+
+    @property
+    def decisions_per_second(self) -> float:
+        """How often it decides, in games without turns."""
+        return TICKS_PER_SECOND / float(self.player.batch.frame_skip[self._env, self._seat])
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether it sees left and right exchanged."""
+        return self._seat == 1 and self.game.mirror is not None
+
+    # --- decisions ---
+
+    def _heard(self, decision: Decision) -> None:
+        """Keep a decision and what the same forward pass gave beside the action."""
+        assert self.agent.outputs is not None
+        scores, value = (part[0].float().cpu().numpy() for part in self.agent.outputs)
+        legal = np.ones(len(scores), bool)
+        if decision.masks is not None and decision.masks[0].any():
+            legal = decision.masks[0] != 0
+        state_value = float(scores[legal].max()) if self.ranks_actions else float(value)
+        self.latest = Outlook(
+            decision.observation[0], legal, scores, self._probs(scores, legal), state_value, int(decision.actions[0])
+        )
+        self._decision = decision
+        self._note(state_value)
+
+    def _probs(self, scores: np.ndarray, legal: np.ndarray) -> np.ndarray:
+        """The chances of the actions, at its temperature; at 0, where it takes the best, its preferences at 1."""
+        barred = np.where(legal, scores.astype(np.float64), -np.inf)
+        if self.ranks_actions:
+            return (np.arange(len(scores)) == barred.argmax()).astype(np.float32)
+        weights = np.exp((barred - barred.max()) / (self.settings.temperature or 1.0))
+        return (weights / weights.sum()).astype(np.float32)
+
+    def _note(self, value: float) -> None:
+        """Add a value to those of this episode, and drop what is too old."""
+        episode = int(self.player.batch.episode[self._env])
+        if episode != self._episode:
+            self.values.clear()
+            self._episode = episode
+        turns = self.game.turns
+        last = self.values[-1][0] if self.values else -1.0
+        now = last + 1.0 if turns else self.player.batch.record(self._env).tick / TICKS_PER_SECOND
+        self.values.append((now, value))
+        while self.values[0][0] < now - (TURNS if turns else SECONDS):
+            self.values.popleft()
+        self.largest = max(self.largest, abs(value))
+
+    # --- where it looks ---
+
+    def look(self, seconds: float) -> None:
+        """Try some more patches of the last decision, at least one, for about so much time."""
+        begin = perf_counter()
+        while self._decision is not None:
+            left = seconds - (perf_counter() - begin)
+            count = min(max(int(left / self._cost), 1), AT_ONCE)
+            batch = [patch for _, patch in zip(range(count), self._left, strict=False)]
+            if batch:
+                start = perf_counter()
+                self._measure(batch)
+                self._cost += 0.2 * ((perf_counter() - start) / len(batch) - self._cost)
+            elif self._tried is self._decision:
+                return  # all of it has been tried
+            else:
+                self._begin(self._decision)
+            if perf_counter() - begin + self._cost >= seconds:
+                return
+
+    def attention(self) -> np.ndarray:
+        """How much the choice hangs on each part, 0 to 1: [size, size] of an image, [parts] of objects (`parts`)."""
+        largest = max(float(self._changes.max()), LEAST * self._strongest)
+        shown = np.sqrt(self._changes / largest)
+        if not self.settings.is_image:
+            return shown
+        return (self._bumps.T @ shown @ self._bumps / 2.5).clip(
+            0.0, 1.0
+        )  # neighbours overlap: where all are 1, they add up to 3.2
+
+    def parts(self) -> list[slice]:
+        """The parts of a frame of objects: six numbers for each shape, then all tiles together."""
+        shapes = [slice(k * OBJECT, (k + 1) * OBJECT) for k in range(self.game.shapes)]
+        tiles = self.game.shapes * OBJECT
+        return [*shapes, slice(tiles, None)] if self.player.view.frame[0] > tiles else shapes
+
+    def _patches(self) -> tuple[int, ...]:
+        """The shape of the array of patches; for images their profiles [patches, size] and the blur's matrix are made."""
+        if not self.settings.is_image:
+            return (len(self.parts()),)
+        size = self.settings.size
+        count, pixels = min(PATCHES, size), np.arange(size) + 0.5
+        centres, sigma = (np.arange(count) + 0.5) * size / count, max(SIGMA * size, 1.0)
+        self._bumps = np.exp(-0.5 * ((pixels - centres[:, None]) / sigma) ** 2).astype(np.float32)
+        blur = np.exp(-0.5 * ((pixels - pixels[:, None]) / (1.5 * sigma)) ** 2)
+        self._blur = (blur / blur.sum(1, keepdims=True)).astype(np.float32)
+        return (count, count)
+
+    def _begin(self, decision: Decision) -> None:
+        """Begin to try the patches of a decision. Those that cannot matter, as on an empty ground, count as 0 at once."""
+        assert self.latest is not None
+        self._tried, self._base = decision, self.latest.scores
+        self._legal = self.latest.legal
+        self._strongest *= FADE
+        seen = decision.observation[0]
+        if self.settings.is_image:
+            plain = seen.astype(np.float32)
+            blurred = self._blur @ plain @ self._blur.T
+            moved = np.abs(blurred - plain).reshape(-1, *plain.shape[-2:]).max(0)
+            matters = self._bumps @ moved @ self._bumps.T > ALIKE
+            self._left = self._blurred(plain, blurred, matters)
+        else:
+            matters = np.array([bool(seen[:, part].any()) for part in self.parts()])
+            self._left = self._removed(seen, matters)
+        self._changes[~matters] *= 1.0 - BLEND
+
+    def _blurred(self, plain: np.ndarray, blurred: np.ndarray, matters: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Patches by number, and the observation with each blurred in all its frames."""
+        for place in np.flatnonzero(matters):
+            row, column = divmod(int(place), matters.shape[1])
+            bump = self._bumps[row][:, None] * self._bumps[column]
+            yield int(place), (plain + bump * (blurred - plain)).round().astype(np.uint8)
+
+    def _removed(self, seen: np.ndarray, matters: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Parts by number, and the observation without each."""
+        for place in np.flatnonzero(matters):
+            without = seen.copy()
+            without[:, self.parts()[place]] = 0.0
+            yield int(place), without
+
+    def _measure(self, batch: list[tuple[int, np.ndarray]]) -> None:
+        """Let the network see changed observations; half the squared change of its scores, less their mean, is kept."""
+        assert self._tried is not None
+        state = None if self._tried.state is None else self._tried.state.expand(len(batch), -1, -1).contiguous()
+        scores = self.agent.scores_of(np.stack([changed for _, changed in batch]), state)
+        moved = (scores - self._base)[:, self._legal]
+        moved = moved - moved.mean(1, keepdims=True)  # what moves all alike changes no choice
+        changes = 0.5 * (moved**2).sum(1)
+        flat = self._changes.reshape(-1)
+        for (place, _), change in zip(batch, changes, strict=True):
+            flat[place] += BLEND * (change - flat[place])
+        self._strongest = max(self._strongest, float(changes.max()))
+
+
+def can_follow(player: object) -> TypeGuard[SeatedAgent]:
+    """Whether it is an agent by one of our networks, in one row of a batch."""
+    return isinstance(player, SeatedAgent) and isinstance(player.agent, Agent) and player.view.rows == 1
