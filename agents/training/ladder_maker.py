@@ -201,6 +201,10 @@ class Maker:
             most=most, trials=trials, scale=scale,
         )  # fmt: skip
         write(out, file)
+        kept = {each.file for each in [*rungs, *file.moments]}
+        for path in out.glob("step-*.safetensors"):  # of an older ladder
+            if path.name not in kept:
+                path.unlink()
         return file
 
 

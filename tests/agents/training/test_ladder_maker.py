@@ -101,11 +101,14 @@ def test_a_ladder_is_the_same_from_the_same_run_and_its_levels_play(run, tmp_pat
     monkeypatch.setattr(ladder_maker, "DELAYS", (6, 18))
     monkeypatch.setattr(ladder_choice, "HEATS", ((2, 4), (1, 8)))
     made = []
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "step-0000000007.safetensors").write_text("of an older ladder")
     for out in ("one", "two"):
         maker = Maker(games.load("pong"), run, 5, 1, lambda text: None)
         made.append(maker.make(tmp_path / out, Effort(16, 10)))
         assert ladder.read(tmp_path / out).file == made[-1]
     assert made[0] == made[1]
+    assert len({tuple(sorted(path.name for path in (tmp_path / out).iterdir())) for out in ("one", "two")}) == 1
     found = ladder.read(tmp_path / "one")
     assert len(found.file.levels) >= 2 and found.file.moments
     rated = {}
