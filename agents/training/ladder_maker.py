@@ -201,7 +201,7 @@ class Maker:
             most=most, trials=trials, scale=scale,
         )  # fmt: skip
         write(out, file)
-        kept = {each.file for each in [*rungs, *file.moments]}
+        kept = {rung.file for rung in rungs} | {moment.file for moment in file.moments}
         for path in out.glob("step-*.safetensors"):  # of an older ladder
             if path.name not in kept:
                 path.unlink()
