@@ -167,24 +167,35 @@ def test_agents_beside_the_league_are_met_whatever_they_see(main, tmp_path, whol
 # --- the rules -------------------------------------------------------------------------------------------------------
 
 
-def test_win_rates_decay_over_the_latest_games_and_count_draws_apart(tmp_path):
-    run = replace(RunSettings(), league_memory=10, league_past=0.0, steps=1000)
-    league = League(games.load("pong"), run, [], tmp_path, runs.ProcessGroup())
-    counts = np.zeros((len(league.pool.members), 4), np.int64)
+def learner_whose_arena_counted(take_outcomes):
+    """As much of a learner as a league asks of it between iterations; `changes` counts how often its pool has changed."""
 
     class FakeLearner:
         steps = 0
+        changes = 0
 
         class collector:  # noqa: N801 - as the learner's attribute
             arena = LeagueArena.__new__(LeagueArena)
 
-    FakeLearner.collector.arena.take_outcomes = lambda: counts
+    def pool_changed():
+        FakeLearner.changes += 1
+
+    FakeLearner.collector.arena.take_outcomes = take_outcomes
+    FakeLearner.collector.arena.pool_changed = pool_changed
+    return FakeLearner
+
+
+def test_win_rates_decay_over_the_latest_games_and_count_draws_apart(tmp_path):
+    run = replace(RunSettings(), league_memory=10, league_past=0.0, steps=1000)
+    league = League(games.load("pong"), run, [], tmp_path, runs.ProcessGroup())
+    counts = np.zeros((len(league.pool.members), 4), np.int64)
+    learner = learner_whose_arena_counted(lambda: counts)
     counts[0] = [0, 5, 30, 1]
-    league.after_iteration(FakeLearner, None)
+    league.after_iteration(learner, None)
     won, drawn, lost = league.pool.members[0].record
     assert (won, drawn, lost) == (0, 5, 30) and league.pool.members[0].score == pytest.approx(3.5 / 37)
     counts[0] = [40, 0, 0, 1]
-    league.after_iteration(FakeLearner, None)
+    league.after_iteration(learner, None)
     assert league.pool.members[0].record[2] == pytest.approx(30 * 0.9**40) and league.pool.members[0].score > 0.9
     assert league.numbers()["league/win_rate_bot"] == league.numbers()["league/win_rate_worst"]
     assert league.pool.chances[0] < league.pool.chances[1]  # who is beaten is met less often
@@ -196,15 +207,27 @@ def test_the_pools_past_keeps_the_newest_and_those_spread_over_strength():
     assert 5 not in leaving([0.3, 0.3, 0.3, 0.1, 0.2, 0.3], 2) and len(leaving([0.5] * 20, 3)) == 17
 
 
-def test_a_member_who_left_plays_its_game_to_the_end_and_is_gone_then(main, tmp_path, whole):
+def test_a_member_who_left_stays_until_its_last_game_is_over_and_is_drawn_no_more(tmp_path):
+    league = League(games.load("pong"), replace(RunSettings(), steps=10**6), [], tmp_path, runs.ProcessGroup())
+    old = league.pool.add(name="old", group="past", steps=1)
+    old.active = False
+    league.pool.update()
+    counts = np.zeros((len(league.pool.members), 4), np.int64)
+    counts[-1, 3] = 2  # environments in which it sits
+    learner = learner_whose_arena_counted(lambda: counts)
+    league.after_iteration(learner, None)
+    assert old in league.pool.members and not learner.changes and league.pool.chances[-1] == 0
+    counts[-1, 3] = 0
+    league.after_iteration(learner, None)
+    assert old not in league.pool.members and learner.changes == 1
+    assert all(member.active for member in league.pool.members), "nobody else goes"
+
+
+def test_a_pools_past_is_as_many_as_told_and_their_files_are_kept(main, whole):
     members = league_in(whole("ppo", main)[0])["members"]
     past = [member for member in members if member["group"] == "past"]
     assert sum(member["active"] for member in past) == 3
     assert {snapshot_name(member["steps"]) for member in past} <= set(snapshots_in(whole("ppo", main)[0]))
-    pool = Pool(
-        [Member(0, "bot", "bots", bot=0.5), Member(1, "old", "past", steps=1, active=False)], {"bots": 1, "past": 9}, "hard"
-    )
-    assert pool.chances.tolist() == [1.0, 0.0]
 
 
 def test_numbers_and_a_picture_tell_of_the_league(main, whole):
