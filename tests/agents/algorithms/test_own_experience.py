@@ -1,4 +1,4 @@
-"""A learner learns from its own decisions and rewards alone, whoever sits opposite: in mixtures and in leagues, with PPO and DQN."""
+"""A learner learns from its own decisions and rewards alone, whoever sits opposite: in mixtures, in leagues; PPO and DQN."""
 
 from collections import defaultdict
 

@@ -12,7 +12,6 @@ import games
 from agents.core import tensor_file
 from agents.play.agent import Agent
 from agents.play.league_arena import LeagueArena
-from agents.play.pool import Member, Pool
 from agents.training import config as configs
 from agents.training import trainer as runs
 from agents.training.config import RunSettings
@@ -21,6 +20,7 @@ from agents.training.league_picture import picture_of
 from agents.training.snapshots import FOLDER, Snapshots, snapshot_name, thinned
 from games.errors import UserError
 from tests.agents.training.test_run_checkpoint import DQN, MEMORY, PPO, resume, same_end, stopped_after
+from tests.agents.training.test_trainer import kill_and_resume
 
 LEAGUE = ["--opponent", "league", "--set", "league_every=1300", "--set", "league_size=3", "--set", "snapshots=3"]
 WORDS = {
@@ -106,6 +106,15 @@ def test_a_kill_after_a_new_snapshot_and_before_its_checkpoint_changes_nothing(m
         assert main(*WORDS["ppo"], "--name", "stopped", "--quiet")[0] == 130
     resume(folder, "pong")
     same_end(folder, undisturbed)
+    assert league_in(folder) == league_in(undisturbed) and snapshots_in(folder) == snapshots_in(undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ppo", "dqn"])
+def test_a_killed_run_goes_on_to_the_same_weights_pool_and_win_rates(kind, main, tmp_path, whole):
+    undisturbed, _ = whole(kind, main)
+    assert kill_and_resume(WORDS[kind], undisturbed, tmp_path, kills=2, seed=1) == 2
+    folder = tmp_path / "pong" / "killed"
     assert league_in(folder) == league_in(undisturbed) and snapshots_in(folder) == snapshots_in(undisturbed)
 
 
