@@ -150,6 +150,36 @@ def test_agents_of_any_kind_sit_side_by_side_each_with_its_own_view_and_memory(n
     assert checked > 500 and len(arena.crowd.families) == 4
 
 
+def test_who_sits_plays_its_game_to_the_end_with_its_memory_when_members_come_and_go(short_pong):
+    agents = [agent_of(short_pong, LSTM, seed) for seed in (1, 2, 3)]
+    arena = arena_of(short_pong, of_agents(*agents[:2]))
+    leaving = agents[0].player(arena.batch, np.stack([arena.envs, arena.seats], 1))  # plays all rows, as if nobody had come
+    original, played, after = arena.crowd.act, 0, None
+
+    def act(who, actions):
+        nonlocal played
+        original(who, actions)
+        expected = np.full_like(actions, -5)
+        leaving.act(expected)
+        mine = (who == 0) & (arena.batch.asked[arena.envs, arena.seats] == 1)
+        there = arena.envs[mine], arena.seats[mine]
+        assert (actions[there] == expected[there]).all()
+        played += 0 if after is None else mine.sum()
+
+    arena.crowd.act = act
+    for _ in play(arena, 45):
+        pass
+    arena.pool.members[0].active = False
+    arena.pool.add(name="new", group="past", agent=agents[2], steps=3)
+    arena.pool_changed()
+    after = arena.who.copy()
+    over = np.zeros(len(after), bool)
+    for _ in play(arena, 60, 1):
+        over |= arena.batch.end[arena.envs] != 0
+        assert (arena.who[~over] == after[~over]).all() and not (arena.who[over] == 0).any()
+    assert over.all() and played > 20 and 2 in arena.who
+
+
 def test_who_is_drawn_depends_on_seed_environment_and_episode_alone(tally):
     def met(seed, actions_seed):
         arena, found = arena_of(tally, of_bots(0.0, 0.3, 0.7, 1.0), seed=seed), {}

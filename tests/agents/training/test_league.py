@@ -12,7 +12,6 @@ import games
 from agents.core import tensor_file
 from agents.play.agent import Agent
 from agents.play.league_arena import LeagueArena
-from agents.play.pool import Member, Pool
 from agents.training import config as configs
 from agents.training import trainer as runs
 from agents.training.config import RunSettings
@@ -21,6 +20,7 @@ from agents.training.league_picture import picture_of
 from agents.training.snapshots import FOLDER, Snapshots, snapshot_name, thinned
 from games.errors import UserError
 from tests.agents.training.test_run_checkpoint import DQN, MEMORY, PPO, resume, same_end, stopped_after
+from tests.agents.training.test_trainer import kill_and_resume
 
 LEAGUE = ["--opponent", "league", "--set", "league_every=1300", "--set", "league_size=3", "--set", "snapshots=3"]
 WORDS = {
@@ -109,6 +109,15 @@ def test_a_kill_after_a_new_snapshot_and_before_its_checkpoint_changes_nothing(m
     assert league_in(folder) == league_in(undisturbed) and snapshots_in(folder) == snapshots_in(undisturbed)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ppo", "dqn"])
+def test_a_killed_run_goes_on_to_the_same_weights_pool_and_win_rates(kind, main, tmp_path, whole):
+    undisturbed, _ = whole(kind, main)
+    assert kill_and_resume(WORDS[kind], undisturbed, tmp_path, kills=2, seed=1) == 2
+    folder = tmp_path / "pong" / "killed"
+    assert league_in(folder) == league_in(undisturbed) and snapshots_in(folder) == snapshots_in(undisturbed)
+
+
 def test_a_run_without_its_snapshots_names_them_and_takes_them_from_where_they_are(main, tmp_path, whole, capsys):
     folder = tmp_path / "pong" / "moved"
     shutil.copytree(whole("ppo", main)[0], folder)
@@ -167,24 +176,35 @@ def test_agents_beside_the_league_are_met_whatever_they_see(main, tmp_path, whol
 # --- the rules -------------------------------------------------------------------------------------------------------
 
 
-def test_win_rates_decay_over_the_latest_games_and_count_draws_apart(tmp_path):
-    run = replace(RunSettings(), league_memory=10, league_past=0.0, steps=1000)
-    league = League(games.load("pong"), run, [], tmp_path, runs.ProcessGroup())
-    counts = np.zeros((len(league.pool.members), 4), np.int64)
+def learner_whose_arena_counted(take_outcomes):
+    """As much of a learner as a league asks of it between iterations; `changes` counts how often its pool has changed."""
 
     class FakeLearner:
         steps = 0
+        changes = 0
 
         class collector:  # noqa: N801 - as the learner's attribute
             arena = LeagueArena.__new__(LeagueArena)
 
-    FakeLearner.collector.arena.take_outcomes = lambda: counts
+    def pool_changed():
+        FakeLearner.changes += 1
+
+    FakeLearner.collector.arena.take_outcomes = take_outcomes
+    FakeLearner.collector.arena.pool_changed = pool_changed
+    return FakeLearner
+
+
+def test_win_rates_decay_over_the_latest_games_and_count_draws_apart(tmp_path):
+    run = replace(RunSettings(), league_memory=10, league_past=0.0, steps=1000)
+    league = League(games.load("pong"), run, [], tmp_path, runs.ProcessGroup())
+    counts = np.zeros((len(league.pool.members), 4), np.int64)
+    learner = learner_whose_arena_counted(lambda: counts)
     counts[0] = [0, 5, 30, 1]
-    league.after_iteration(FakeLearner, None)
+    league.after_iteration(learner, None)
     won, drawn, lost = league.pool.members[0].record
     assert (won, drawn, lost) == (0, 5, 30) and league.pool.members[0].score == pytest.approx(3.5 / 37)
     counts[0] = [40, 0, 0, 1]
-    league.after_iteration(FakeLearner, None)
+    league.after_iteration(learner, None)
     assert league.pool.members[0].record[2] == pytest.approx(30 * 0.9**40) and league.pool.members[0].score > 0.9
     assert league.numbers()["league/win_rate_bot"] == league.numbers()["league/win_rate_worst"]
     assert league.pool.chances[0] < league.pool.chances[1]  # who is beaten is met less often
@@ -210,15 +230,27 @@ def test_the_pools_past_keeps_the_newest_and_those_spread_over_strength():
     assert 5 not in leaving([0.3, 0.3, 0.3, 0.1, 0.2, 0.3], 2) and len(leaving([0.5] * 20, 3)) == 17
 
 
-def test_a_member_who_left_plays_its_game_to_the_end_and_is_gone_then(main, tmp_path, whole):
+def test_a_member_who_left_stays_until_its_last_game_is_over_and_is_drawn_no_more(tmp_path):
+    league = League(games.load("pong"), replace(RunSettings(), steps=10**6), [], tmp_path, runs.ProcessGroup())
+    old = league.pool.add(name="old", group="past", steps=1)
+    old.active = False
+    league.pool.update()
+    counts = np.zeros((len(league.pool.members), 4), np.int64)
+    counts[-1, 3] = 2  # environments in which it sits
+    learner = learner_whose_arena_counted(lambda: counts)
+    league.after_iteration(learner, None)
+    assert old in league.pool.members and not learner.changes and league.pool.chances[-1] == 0
+    counts[-1, 3] = 0
+    league.after_iteration(learner, None)
+    assert old not in league.pool.members and learner.changes == 1
+    assert all(member.active for member in league.pool.members), "nobody else goes"
+
+
+def test_a_pools_past_is_as_many_as_told_and_their_files_are_kept(main, whole):
     members = league_in(whole("ppo", main)[0])["members"]
     past = [member for member in members if member["group"] == "past"]
     assert sum(member["active"] for member in past) == 3
     assert {snapshot_name(member["steps"]) for member in past} <= set(snapshots_in(whole("ppo", main)[0]))
-    pool = Pool(
-        [Member(0, "bot", "bots", bot=0.5), Member(1, "old", "past", steps=1, active=False)], {"bots": 1, "past": 9}, "hard"
-    )
-    assert pool.chances.tolist() == [1.0, 0.0]
 
 
 def test_numbers_and_a_picture_tell_of_the_league(main, whole):

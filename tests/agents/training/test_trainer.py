@@ -24,6 +24,7 @@ from agents.training import trainer as runs
 from agents.training.logs import Terminal
 from agents.training.run_checkpoint import lock_run
 from games.errors import UserError
+from tests.agents.training.test_run_checkpoint import WORDS
 from tests.short_runs import BOARD, BRIEF, PONG, REPEAT, ROOT, folder_of
 from tests.trust.runs import assert_same_end, board, lines
 
@@ -206,8 +207,9 @@ def kill_and_resume(words, whole, home, kills, seed):
 
 
 @pytest.mark.slow
-def test_killed_run_resumes_to_the_same_weights(tmp_path, uninterrupted):
-    assert kill_and_resume(PONG, uninterrupted(PONG), tmp_path, kills=2, seed=1) == 2
+@pytest.mark.parametrize("words", [PONG, BOARD, WORDS["dqn lstm"]], ids=["pong", "ppo self and bot", "dqn lstm self"])
+def test_killed_run_resumes_to_the_same_weights(words, tmp_path, uninterrupted):
+    assert kill_and_resume(words, uninterrupted(words), tmp_path, kills=2, seed=1) == 2
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(main, tmp_path, uninterrupted, monkeypatch):
