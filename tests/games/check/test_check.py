@@ -177,6 +177,12 @@ MUTANTS = {
     ),
     "reward wiped": ("rewards", "write rewards[0] += …", after(STEP, "rewards[:] = 0.0")),
     "shaped for both": ("rewards", "not 0 in all", after(STEP, "rewards[0] += 0.01")),
+    "shaped and paid back a tick later": (
+        "rewards",
+        "not 0 in all",
+        after(STEP, "rewards[0] += 0.25 - 0.5 * (s.tick % 2)"),
+        ("        s.over = 1\n", "        s.over = 1\n        rewards[0] -= 0.25 - 0.25 * (s.tick % 2)\n"),
+    ),
     "not a number": ("rewards", "not finite", after(STEP, "rewards[0] += 0.0 / (s.tick - 3.0)")),
     "nothing to win": (
         "rewards",
