@@ -44,7 +44,7 @@ class EyePage:
         """Draw the page of an agent. insight: None if it cannot be looked into."""
         self._theme = DARK if colour == DARK.colour(ME) else other_side(DARK)
         shape = card.w / card.h
-        across, down = (15.0, 40.0) if shape <= TALL else (24.0, 32.0) if shape <= WIDE else (34.0, 23.0)
+        across, down = (15.0, 44.0) if shape <= TALL else (24.0, 32.0) if shape <= WIDE else (34.0, 23.0)
         unit = max(min(card.w / across, card.h / down), 3.0)
         box = card.inflate(-2.4 * unit, -2.4 * unit)
         pygame.draw.aacircle(panel, colour, (box.x + 0.45 * unit, box.y + 0.9 * unit), 0.42 * unit)
@@ -64,7 +64,7 @@ class EyePage:
         """Draw view, choice and value: below each other, or the choice beside the view, or both beside it."""
         gap = 0.9 * unit
         if shape <= TALL:
-            side = round(min(box.w, 0.36 * box.h))
+            side = round(min(box.w, 0.3 * box.h))
             choice = _below(box, self._view(panel, box, side, unit, insight, latest) - box.y + gap)
             choice.h = round(0.32 * box.h)
             under = self._choice(panel, choice, unit, insight, latest, colour)

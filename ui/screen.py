@@ -1,7 +1,6 @@
 """The content of the window: pictures, score, and the cards over them. It draws a match and changes nothing in it."""
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
 import pygame
@@ -12,18 +11,13 @@ from games.engine.loader import Game
 from games.render.motion import Glide, Trail
 from games.render.renderer import DARK, USED, Painter, Theme, backdrop, bounds
 from games.render.text import Colour
+from ui.foot import LAST_FOOT, OUT_FOOT, OVER_FOOT, PLAYING_FOOT, Rows
 from ui.keys import command_label, label
 from ui.layout import CARD, CORNER, FAINT, FOOTER, GROUND_BOTTOM, GROUND_TOP, LINE, SOFT, WHITE, layout
 from ui.match import Board, Match, between
+from ui.pointer import Pointer
 from ui.seats import Seat, action_numbers, key_map, spot_rect
 from ui.text import KeyCapRenderer
-
-PLAYING_FOOT = [(["escape"], "pause")]
-OUT_FOOT = [(["return"], "begin again"), (["escape"], "pause")]  # a person is out of a race that goes on
-OVER_FOOT = [(["return"], "again"), (["escape"], "quit"), (["f11"], "full screen")]
-LAST_FOOT = [(["return"], "close"), (["f11"], "full screen")]  # after the last game
-
-Rows = list[tuple[list[str], str]]  # keys, and what they do
 
 BAND = 0.26  # height of a result's band, in units of a picture's side
 BAND_PLACES = (0.5 - 0.5 * BAND, 0.06, 0.94 - BAND)  # of its upper edge: centred, above or below
@@ -61,14 +55,6 @@ def best_so_far(match: Match, flipped: bool = False) -> tuple[str, str]:
     """The best returns where nobody can win, a shared one once, as the picture has the seats; and a word for them."""
     best = match.best[:1] if match.game.rewards == "shared" else match.best[:: -1 if flipped else 1]
     return " – ".join(f"{each:g}" for each in best), "best" if match.points else "best return"
-
-
-@dataclass
-class Pointer:
-    """The spot below the mouse pointer: the board's number, and the action that the spot stands for."""
-
-    board: int
-    action: int
 
 
 class Screen:

@@ -6,23 +6,24 @@ source of events, or calls `App.turn` itself.
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import pygame
 
-from games.core import WORLD
 from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
-from ui.clock import Clock
+from ui.clock import Clock, TickSource
 from ui.display import icon, open_display
 from ui.eye import Eye
+from ui.foot import EYE, PACE, PAUSED_FOOT, READY_FOOT, STEP, Rows, watching_foot
 from ui.keys import Key, key_of
 from ui.keys import layout as layout_of_keys
-from ui.layout import layout, window_size
+from ui.layout import window_size
 from ui.loading import Loader
 from ui.match import Match, between, check_seats
-from ui.screen import Pointer, Rows, Screen
-from ui.seats import Seat, spot_at, with_distinct_names
+from ui.pointer import Pointer, pointer_at
+from ui.screen import Screen
+from ui.seats import Seat, with_distinct_names
 
 LOADING, READY, PLAYING, PAUSED, OVER, CLOSED = "loading", "ready", "playing", "paused", "over", "closed"
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
@@ -33,20 +34,6 @@ CALM = 30  # ticks that a key of the game, or the mouse, must have been at rest 
 SMALLEST = (200, 200)  # the window, pixels
 ENTER = ("return", "enter")  # the second is the keypad's
 GO = (*ENTER, "space")  # keys that begin or continue
-READY_FOOT = [(["return"], "play"), (["escape"], "quit"), (["v"], "agent's eye"), (["f11"], "full screen")]
-STEP, PACE = ".", ","  # keys
-PAUSED_FOOT = [
-    (["escape"], "go on"), (["r"], "restart"), (["q"], "quit"), (["v"], "agent's eye"), ([STEP], "one step"),
-    ([PACE], "slow motion"), (["f11"], "full screen"),
-]  # fmt: skip
-
-
-class TickSource(Protocol):
-    """The part of a clock that the window uses."""
-
-    def wait(self) -> int:
-        """Wait for the next tick; the number of ticks that are due."""
-        ...
 
 
 class App:
@@ -237,12 +224,9 @@ class App:
 
     def _foot(self) -> Rows | None:
         """The window's keys that are shown below the picture; None: those of the game, if people play."""
-        pace = ([PACE], "full speed" if self.slow else "slow motion")
-        eye = (["v"], self.eye.next_page)
-        if self._is_looking:
-            return [(["escape"], "go on"), ([STEP], "one step"), pace, (["r"], "restart"), (["q"], "quit"), eye]
-        if self.mode == PLAYING and (self.slow or (self.eye.page is not None and not self.people)):
-            return [(["escape"], "pause"), pace, eye]
+        watching = self.slow or (self.eye.page is not None and not self.people)
+        if self._is_looking or (self.mode == PLAYING and watching):
+            return watching_foot(self.slow, self._is_looking, self.eye.next_page)
         return None
 
     # --- events ---
@@ -304,7 +288,7 @@ class App:
         if key.command == "f11" or (alt and key.command in ENTER):
             self._served.add(key.number)
             self._toggle_full_screen()
-        elif self._means("v", key):
+        elif self._means(EYE, key):
             self._served.add(key.number)
             self.eye.cycle()
             self._stale = True
@@ -399,14 +383,7 @@ class App:
         """The spot at a position in the window, if a person may choose it now."""
         if not self.game.spots or self.mode != PLAYING or not self.match:
             return None
-        for k, box in enumerate(layout(self.eye.stage(self.surface).get_size(), self.screen.pictures)):
-            board = self.match.boards[k]
-            if box.collidepoint(position) and board.inputs:
-                scale = WORLD / box.w
-                action = spot_at(self.game, (position[0] - box.x) * scale, (position[1] - box.y) * scale, board.flipped)
-                if action is not None and any(board.may(seat, action) for seat in board.inputs):
-                    return Pointer(k, action)
-        return None
+        return pointer_at(self.match, self.eye.stage(self.surface).get_size(), position)
 
     def _click(self, position: tuple[int, int]) -> None:
         if self.mode in (READY, PAUSED):

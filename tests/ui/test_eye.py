@@ -203,7 +203,7 @@ def test_a_v_of_the_games_own_is_the_games(start):  # noqa: F811
     assert app.eye.page is None
 
 
-SIZES = [(1280, 720), (900, 1000), (600, 1200), (1600, 500), (500, 560), (200, 200)]
+SIZES = [(1280, 720), (1440, 820), (900, 1000), (600, 1200), (1600, 500), (500, 560), (200, 200)]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -235,11 +235,11 @@ def written(monkeypatch) -> list[tuple[str, pygame.Rect]]:
 
 
 @pytest.mark.parametrize("size", [size for size in SIZES if min(size) > 300])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "race"])
 def test_texts_of_the_panel_lie_inside_it_and_not_over_each_other(start, monkeypatch, kind, size):  # noqa: F811
     told = written(monkeypatch)
-    name, _, seats = of_kind(kind)
-    app = start(name, *seats, size=size, eye=True)
+    name, _, seats = of_kind("one seat" if kind == "race" else kind)
+    app = start(name, *([HUMAN] if kind == "race" else []), *seats, size=size, eye=True)
     turns(app, 60)
     told.clear()
     app.eye._painted = None
