@@ -5,10 +5,19 @@
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from games.core import TICKS_PER_SECOND
 
 MOST_DUE = 6  # ticks caught up at once; more are dropped, so that on a slow machine the game slows down
+
+
+class TickSource(Protocol):
+    """The part of a clock that the window uses."""
+
+    def wait(self) -> int:
+        """Wait for the next tick; the number of ticks that are due."""
+        ...
 
 
 class Clock:

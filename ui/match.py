@@ -204,6 +204,17 @@ class Match:
         """Whether each agent has decided at least once in this game."""
         return all(board.decided(seat) for board in self.boards for seat, who in enumerate(board.seats) if who.kind == "agent")
 
+    def step(self) -> None:
+        """Advance to the next tick of the game: past the pause before a machine's move, in games of turns."""
+        before = self._game_ticks()
+        for _ in range(TURN_PACE + 1):
+            self.tick()
+            if self.result or self._game_ticks() != before:
+                return
+
+    def _game_ticks(self) -> list[int]:
+        return [int(board.batch.states["tick"][0]) for board in self.boards]
+
     def tick(self) -> None:
         """Advance every board by a tick; count the game when all are done."""
         if self.result:

@@ -1,7 +1,6 @@
 """The content of the window: pictures, score, and the cards over them. It draws a match and changes nothing in it."""
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
 import pygame
@@ -12,24 +11,15 @@ from games.engine.loader import Game
 from games.render.motion import Glide, Trail
 from games.render.renderer import DARK, USED, Painter, Theme, backdrop, bounds
 from games.render.text import Colour
+from ui.foot import LAST_FOOT, OUT_FOOT, OVER_FOOT, PLAYING_FOOT, Rows
 from ui.keys import command_label, label
+from ui.layout import CARD, CORNER, FAINT, FOOTER, GROUND_BOTTOM, GROUND_TOP, LINE, SOFT, WHITE, layout
 from ui.match import Board, Match, between
+from ui.pointer import Pointer
 from ui.seats import Seat, action_numbers, key_map, spot_rect
 from ui.text import KeyCapRenderer
 
-GROUND_TOP, GROUND_BOTTOM = (9, 12, 24), (6, 8, 17)  # the window around the pictures
-WHITE, SOFT, FAINT = (240, 244, 252), (176, 186, 210), (104, 116, 148)
-LINE = (48, 60, 96)  # around a picture
-CARD = (18, 24, 44)
-
-PLAYING_FOOT = [(["escape"], "pause")]
-OUT_FOOT = [(["return"], "begin again"), (["escape"], "pause")]  # a person is out of a race that goes on
-OVER_FOOT = [(["return"], "again"), (["escape"], "quit"), (["f11"], "full screen")]
-LAST_FOOT = [(["return"], "close"), (["f11"], "full screen")]  # after the last game
-
-# In units of a picture's side.
-MARGIN, GAP, HEADER, FOOTER, CORNER = 0.04, 0.06, 0.145, 0.075, 0.016
-BAND = 0.26  # height of a result's band
+BAND = 0.26  # height of a result's band, in units of a picture's side
 BAND_PLACES = (0.5 - 0.5 * BAND, 0.06, 0.94 - BAND)  # of its upper edge: centred, above or below
 
 
@@ -38,23 +28,6 @@ def other_side(theme: Theme) -> Theme:
     colours = list(theme.colours)
     colours[ME : ME + 4], colours[OTHER : OTHER + 4] = colours[OTHER : OTHER + 4], colours[ME : ME + 4]
     return dataclasses.replace(theme, colours=tuple(colours))
-
-
-def layout(window: tuple[int, int], pictures: int) -> list[pygame.Rect]:
-    """The rectangles of the pictures: square, and as large as fits between header and footer."""
-    width, height = window
-    across = pictures + GAP * (pictures - 1) + 2 * MARGIN
-    side = max(int(min(width / across, height / (1.0 + HEADER + FOOTER))), 16)
-    left = (width - round(side * (pictures + GAP * (pictures - 1)))) // 2
-    top = round((height - side * (1.0 + HEADER + FOOTER)) / 2 + side * HEADER)
-    return [pygame.Rect(left + round(k * side * (1.0 + GAP)), top, side, side) for k in range(pictures)]
-
-
-def window_size(pictures: int, desktop: tuple[int, int]) -> tuple[int, int]:
-    """The size of a window in which a picture has 840 pixels, or less if the desktop is too small."""
-    across, down = pictures + GAP * (pictures - 1) + 2 * MARGIN, 1.0 + HEADER + FOOTER
-    side = min(840.0, 0.9 * desktop[0] / across, 0.86 * desktop[1] / down)
-    return round(side * across), round(side * down)
 
 
 def _covered(frame: np.void, upper: float, lower: float) -> float:
@@ -68,7 +41,7 @@ def _covered(frame: np.void, upper: float, lower: float) -> float:
     return hidden
 
 
-def commands(rows: list[tuple[list[str], str]]) -> list[tuple[list[str], str]]:
+def commands(rows: Rows) -> Rows:
     """The window's own keys and their meanings, as the user's keyboard has them."""
     return [([command_label(key) if len(key) == 1 else key for key in keys], meaning) for keys, meaning in rows]
 
@@ -82,14 +55,6 @@ def best_so_far(match: Match, flipped: bool = False) -> tuple[str, str]:
     """The best returns where nobody can win, a shared one once, as the picture has the seats; and a word for them."""
     best = match.best[:1] if match.game.rewards == "shared" else match.best[:: -1 if flipped else 1]
     return " – ".join(f"{each:g}" for each in best), "best" if match.points else "best return"
-
-
-@dataclass
-class Pointer:
-    """The spot below the mouse pointer: the board's number, and the action that the spot stands for."""
-
-    board: int
-    action: int
 
 
 class Screen:
@@ -114,8 +79,8 @@ class Screen:
 
     # --- the match ---
 
-    def draw(self, surface: pygame.Surface, match: Match, pointer: Pointer | None = None) -> None:
-        """Draw the pictures and the score."""
+    def draw(self, surface: pygame.Surface, match: Match, pointer: Pointer | None = None, foot: Rows | None = None) -> None:
+        """Draw the pictures and the score. foot: the keys below them, in place of those of the game."""
         self._veil = None
         surface.blit(self._ground(surface.get_size()), (0, 0))
         for k, (box, board) in enumerate(zip(self._boxes(surface), match.boards, strict=True)):
@@ -123,8 +88,8 @@ class Screen:
             self._header(surface, box, match, board, k)
             if match.race and board.done and not match.result:
                 self._finished(surface, box, board)
-        if self.people and not match.result:
-            self._foot(surface, OUT_FOOT if match.person_is_out else None)
+        if foot or (self.people and not match.result):
+            self._foot(surface, foot or (OUT_FOOT if match.person_is_out else None))
 
     def _boxes(self, surface: pygame.Surface) -> list[pygame.Rect]:
         return layout(surface.get_size(), self.pictures)
@@ -250,15 +215,16 @@ class Screen:
         surface.blit(label_picture, label_picture.get_rect(midleft=(round(x), round(at[1]))))
         surface.blit(number_picture, number_picture.get_rect(midright=(round(x + wide), round(at[1]))))
 
-    def _foot(self, surface: pygame.Surface, rows: list[tuple[list[str], str]] | None) -> None:
+    def _foot(self, surface: pygame.Surface, rows: Rows | None) -> None:
         """Draw the keys and their meanings below the pictures. rows: (keys, meaning) pairs; None: the keys of the game."""
         boxes = self._boxes(surface)
         side = boxes[0].w
-        key = ("foot", side, rows and rows[0][1])
+        key = ("foot", side, rows and tuple(meaning for _, meaning in rows))
         if key not in self._plates:
             strip = pygame.Surface((boxes[-1].right - boxes[0].x, round(FOOTER * side)), pygame.SRCALPHA, 32)
             if rows:
                 rows, size = commands(rows), 0.024 * side
+                size *= min(1.0, strip.get_width() / self._caps_width(rows, size))
                 begin = 0.5 * (strip.get_width() - self._caps_width(rows, size))
                 self._caps_row(strip, rows, size, (begin, strip.get_height() / 2))
             else:
@@ -288,12 +254,12 @@ class Screen:
         widest = max(self.text.width(self.seats[k].name, size) for k in self.people)
         return 0.9 * size + min(widest, 9 * size) + 1.2 * size
 
-    def _key_lines(self) -> list[tuple[int, list[tuple[list[str], str]]]]:
+    def _key_lines(self) -> list[tuple[int, Rows]]:
         """Each person with their keys' meanings; a single line if two people share the same keys."""
         lines = [(person, self._key_rows(person)) for person in self.people]
         return lines[:1] if len(lines) == 2 and lines[0][1] == lines[1][1] else lines
 
-    def _key_rows(self, person: int) -> list[tuple[list[str], str]]:
+    def _key_rows(self, person: int) -> Rows:
         """The meanings of a person's keys: (keys, action) pairs."""
         names = {number: name for name, number in action_numbers(self.game).items()}
         seat = 0 if self.game.players == 1 else person
@@ -421,12 +387,10 @@ class Screen:
         surface.blit(glow, glow.get_rect(center=(round(centre[0]), round(centre[1]))), special_flags=pygame.BLEND_RGB_ADD)
         surface.blit(picture, picture.get_rect(center=(round(centre[0]), round(centre[1]))))
 
-    def _caps_width(self, rows: list[tuple[list[str], str]], size: float) -> float:
+    def _caps_width(self, rows: Rows, size: float) -> float:
         return self._caps_row(None, rows, size, (0.0, 0.0))
 
-    def _caps_row(
-        self, surface: pygame.Surface | None, rows: list[tuple[list[str], str]], size: float, at: tuple[float, float]
-    ) -> float:
+    def _caps_row(self, surface: pygame.Surface | None, rows: Rows, size: float, at: tuple[float, float]) -> float:
         """Draw keys and their meanings side by side; returns the x of the end. Without a surface: only measure."""
         x, y = at
         end = x
@@ -435,7 +399,7 @@ class Screen:
             x = end + 1.6 * size
         return end
 
-    def card(self, surface: pygame.Surface, title: str, foot: list[tuple[list[str], str]]) -> None:
+    def card(self, surface: pygame.Surface, title: str, foot: Rows) -> None:
         """Draw a page over the dimmed match: title, participants, the game's rules, everybody's keys, and the window's keys."""
         self._dim(surface)
         width, height = surface.get_size()
@@ -464,7 +428,7 @@ class Screen:
             self._veil = pygame.transform.smoothscale(small, (width, height))
         surface.blit(self._veil, (0, 0))
 
-    def _page(self, page: pygame.Surface, unit: float, title: str, foot: list[tuple[list[str], str]]) -> float:
+    def _page(self, page: pygame.Surface, unit: float, title: str, foot: Rows) -> float:
         """Draw a card's text; returns its height."""
         pad = 1.8 * unit
         inner = page.get_width() - 2 * pad
@@ -481,6 +445,8 @@ class Screen:
         y += 1.9 * unit
         x = pad
         for keys, meaning in commands(foot):
+            if x > pad and self.text.caps(None, keys, meaning, 0.92 * unit, (x, y)) > pad + inner:
+                x, y = pad, y + 2.0 * unit
             x = self.text.caps(page, keys, meaning, 0.92 * unit, (x, y)) + 1.3 * unit
         return y + 0.75 * unit + 0.6 * pad
 

@@ -11,6 +11,7 @@ CAPS = {
     "left ctrl": "Ctrl", "right ctrl": "Ctrl", "tab": "Tab", "escape": "Esc", "backspace": "Back",
 }  # fmt: skip
 CAP_TEXT, CAP_MEANING = (226, 232, 246), (168, 178, 204)
+SMALL = (".", ",")  # signs that are hard to see at the size of letters
 ARROWS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 
 
@@ -20,7 +21,7 @@ class KeyCapRenderer(TextRenderer):
     def cap(self, surface: pygame.Surface | None, key: str, size: float, at: tuple[float, float]) -> pygame.Rect:
         """Draw a key cap, its left edge and vertical centre at `at`; returns its rectangle. Without a surface: only measure."""
         label = CAPS.get(key, key if len(key) > 3 else key.upper())
-        text = None if key in ARROWS else self.render(label, size, CAP_TEXT)
+        text = None if key in ARROWS else self.render(label, size * (1.7 if label in SMALL else 1.0), CAP_TEXT)
         high = round(size * 1.45)
         wide = max(high, text.get_width() + round(size * 0.9)) if text else high
         box = pygame.Rect(round(at[0]), round(at[1] - high / 2), wide, high)

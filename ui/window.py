@@ -4,45 +4,36 @@ Callers need only `play(game, seats)`. It also runs without a display (SDL's dum
 source of events, or calls `App.turn` itself.
 """
 
-import os
 import secrets
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import pygame
 
-from games.core import WORLD
 from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
-from games.errors import UserError
-from ui.clock import Clock
+from ui.clock import Clock, TickSource
+from ui.display import icon, open_display
 from ui.eye import Eye
+from ui.foot import EYE, PACE, PAUSED_FOOT, READY_FOOT, STEP, Rows, watching_foot
 from ui.keys import Key, key_of
 from ui.keys import layout as layout_of_keys
+from ui.layout import window_size
 from ui.loading import Loader
 from ui.match import Match, between, check_seats
-from ui.screen import Pointer, Screen, layout, window_size
-from ui.seats import Seat, spot_at, with_distinct_names
+from ui.pointer import Pointer, pointer_at
+from ui.screen import Screen
+from ui.seats import Seat, with_distinct_names
 
 LOADING, READY, PLAYING, PAUSED, OVER, CLOSED = "loading", "ready", "playing", "paused", "over", "closed"
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
 A_MOMENT = 30  # ticks that the last picture is shown before the result
+SLOW = 4  # how many times slower slow motion is
 CALM = 30  # ticks that a key of the game, or the mouse, must have been at rest before it can end a result
 
 SMALLEST = (200, 200)  # the window, pixels
 ENTER = ("return", "enter")  # the second is the keypad's
 GO = (*ENTER, "space")  # keys that begin or continue
-READY_FOOT = [(["return"], "play"), (["escape"], "quit"), (["v"], "agent's eye"), (["f11"], "full screen")]
-PAUSED_FOOT = [(["escape"], "go on"), (["r"], "restart"), (["q"], "quit"), (["v"], "agent's eye"), (["f11"], "full screen")]
-
-
-class TickSource(Protocol):
-    """The part of a clock that the window uses."""
-
-    def wait(self) -> int:
-        """Wait for the next tick; the number of ticks that are due."""
-        ...
 
 
 class App:
@@ -89,6 +80,7 @@ class App:
         self.events = events or pygame.event.get
         self.mode = LOADING
         self.match: Match | None = None
+        self.slow = False
         self.mouse = (-1, -1)
         self._full_screen = False
         self._ticks = 0  # since the mode changed
@@ -96,6 +88,7 @@ class App:
         self._served: set[int] = set()  # the numbers of those that did something in the window: they do not play
         self._touched = 0  # the last tick of this mode in which a key of the game was down
         self._stale = True  # the window must be drawn again
+        self._stepped = False  # in this pause: the picture is shown instead of the page
 
     @property
     def people(self) -> list[int]:
@@ -151,6 +144,8 @@ class App:
 
     def _tick(self) -> None:
         self._ticks += 1
+        if self.mode == PLAYING and self.match and self.slow and self._ticks % SLOW:
+            return
         if self.mode == PLAYING and self.match:
             playing = not self.match.person_is_out
             self.match.tick()
@@ -170,7 +165,7 @@ class App:
 
     def _become(self, mode: str) -> None:
         """Change the mode. Keys that are down when a game begins or goes on count as held."""
-        self.mode, self._ticks, self._touched, self._stale = mode, 0, 0, True
+        self.mode, self._ticks, self._touched, self._stale, self._stepped = mode, 0, 0, True, False
         pygame.mouse.set_visible(mode != PLAYING or bool(self.game.spots))
         if self.match:
             for person in self.match.inputs:
@@ -201,22 +196,38 @@ class App:
 
     def draw(self) -> None:
         """Draw the match and this mode's card or banner over it, if anything has changed."""
-        if not self._stale:
+        if not self._stale and not (self.match and self.eye.is_busy):
             return
-        self._stale = False
         if self.match is None:
             self.screen.loading(self.surface, self._ticks // 15)
         else:
-            stage = self.eye.stage(self.surface)
-            self.screen.draw(stage, self.match, self._spot(self.mouse))
-            if self.mode == READY:
-                self.screen.card(stage, self.game.heading, READY_FOOT)
-            elif self.mode == PAUSED:
-                self.screen.card(stage, "Paused", PAUSED_FOOT)
-            elif self.mode == OVER and self._ticks >= A_MOMENT:
-                self.screen.banner(stage, self.match, last=self._enough())
+            if self._stale:
+                self._draw_match(self.match)
             self.eye.draw(self.surface, self.match)
+        self._stale = False
         self.window.flip()
+
+    def _draw_match(self, match: Match) -> None:
+        stage = self.eye.stage(self.surface)
+        self.screen.draw(stage, match, self._spot(self.mouse), self._foot())
+        if self.mode == READY:
+            self.screen.card(stage, self.game.heading, READY_FOOT)
+        elif self.mode == PAUSED and not self._is_looking:
+            self.screen.card(stage, "Paused", PAUSED_FOOT)
+        elif self.mode == OVER and self._ticks >= A_MOMENT:
+            self.screen.banner(stage, match, last=self._enough())
+
+    @property
+    def _is_looking(self) -> bool:
+        """Whether a pause shows the picture and no page over it: with the eye open, or after a single step."""
+        return self.mode == PAUSED and (self.eye.page is not None or self._stepped)
+
+    def _foot(self) -> Rows | None:
+        """The window's keys that are shown below the picture; None: those of the game, if people play."""
+        watching = self.slow or (self.eye.page is not None and not self.people)
+        if self._is_looking or (self.mode == PLAYING and watching):
+            return watching_foot(self.slow, self._is_looking, self.eye.next_page)
+        return None
 
     # --- events ---
 
@@ -277,9 +288,13 @@ class App:
         if key.command == "f11" or (alt and key.command in ENTER):
             self._served.add(key.number)
             self._toggle_full_screen()
-        elif key.command == "v" and self.match and not self._name(key):
+        elif self._means(EYE, key):
             self._served.add(key.number)
             self.eye.cycle()
+            self._stale = True
+        elif self._means(PACE, key):
+            self._served.add(key.number)
+            self.slow = not self.slow
             self._stale = True
         elif self.mode == PLAYING:
             self._key_in_play(key)
@@ -287,6 +302,23 @@ class App:
             self._key_at_the_end(key)
         elif self.mode in (LOADING, READY, PAUSED):
             self._key_on_a_page(key)
+
+    def _means(self, command: str, key: Key) -> bool:
+        """Whether a key is this command's, by its letter or its place; in play the game's own keys are not."""
+        if not self.match or (self.mode == PLAYING and self._name(key)):
+            return False
+        return command in (key.command, key.names[0])
+
+    def _step(self) -> None:
+        """Advance a paused match by a single step; the game's keys that are down count as held."""
+        assert self.match
+        for person in self.match.inputs:
+            for name in self._names_down():
+                person.hold(name)
+        self.match.step()
+        self._stale = self._stepped = True
+        if self.match.result:
+            self._become(OVER)
 
     def _toggle_full_screen(self) -> None:
         self._full_screen = not self._full_screen
@@ -319,6 +351,12 @@ class App:
             self.restart()
         elif key.command == "q" or (key.command == "escape" and self.mode != PAUSED):
             self._become(CLOSED)
+        elif self.mode == PAUSED and self._means(STEP, key):
+            self._served.add(key.number)
+            self._step()
+        elif self.mode == PAUSED and self.match and (name := self._name(key)):
+            for person in self.match.inputs:
+                person.press(name)  # for the next single step
 
     def _key_at_the_end(self, key: Key) -> None:
         """A key while the last picture or the result is shown; the first that would leave it brings the result at once."""
@@ -345,14 +383,7 @@ class App:
         """The spot at a position in the window, if a person may choose it now."""
         if not self.game.spots or self.mode != PLAYING or not self.match:
             return None
-        for k, box in enumerate(layout(self.eye.stage(self.surface).get_size(), self.screen.pictures)):
-            board = self.match.boards[k]
-            if box.collidepoint(position) and board.inputs:
-                scale = WORLD / box.w
-                action = spot_at(self.game, (position[0] - box.x) * scale, (position[1] - box.y) * scale, board.flipped)
-                if action is not None and any(board.may(seat, action) for seat in board.inputs):
-                    return Pointer(k, action)
-        return None
+        return pointer_at(self.match, self.eye.stage(self.surface).get_size(), position)
 
     def _click(self, position: tuple[int, int]) -> None:
         if self.mode in (READY, PAUSED):
@@ -366,40 +397,6 @@ class App:
                 if board.may(seat, spot.action):
                     person.choose(spot.action)
                     break
-
-
-def icon() -> pygame.Surface:
-    """The window's icon: a ball between two paddles."""
-    big = pygame.Surface((256, 256), pygame.SRCALPHA, 32)
-    pygame.draw.rect(big, (17, 23, 42), big.get_rect(), border_radius=56)
-    pygame.draw.rect(big, (62, 190, 255), (40, 92, 30, 110), border_radius=15)
-    pygame.draw.rect(big, (255, 146, 64), (186, 52, 30, 110), border_radius=15)
-    pygame.draw.circle(big, (255, 252, 240), (124, 118), 24)
-    return pygame.transform.smoothscale(big, (64, 64))
-
-
-def name_windows() -> None:
-    """Set the class of windows, by which desktops group them and find an icon; one that the user has set stays.
-
-    Pygame has set it to the script's name by now: findings/pygame_names_the_window.sh.
-    """
-    for variable in ("SDL_VIDEO_X11_WMCLASS", "SDL_VIDEO_WAYLAND_WMCLASS"):
-        if os.environ.get(variable) in (None, os.path.basename(sys.argv[0])):
-            os.environ[variable] = "Sparring"
-
-
-def open_display() -> None:
-    """Initialise Pygame's display, and no other part of it; `UserError` if there is no display."""
-    name_windows()
-    wanted = os.environ.get("SDL_VIDEODRIVER") or os.environ.get("SDL_VIDEO_DRIVER")
-    try:
-        pygame.display.init()
-        driver = pygame.display.get_driver()
-    except pygame.error as error:
-        raise UserError(f"No display: the window cannot open ({error}).\nPlay without one: --headless") from error
-    if driver in ("dummy", "offscreen") and not wanted:
-        pygame.display.quit()
-        raise UserError("No display: the window cannot open.\nPlay without one: --headless")
 
 
 def play(game: Game, seats: Sequence[Seat], **settings: Any) -> Match | None:

@@ -5,7 +5,6 @@ change of the network's scores tells how much the choice hangs on that patch. No
 """
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TypeGuard
@@ -20,6 +19,7 @@ from games.engine.raster import OBJECT
 PATCHES = 12  # along each side of an image, at most
 SIGMA = 5.0 / 84.0  # of a patch, in units of an image's side, as in the paper
 AT_ONCE = 8  # patches in one forward pass, at most
+REACH = 3.0  # of a patch, in sigmas: beyond it nothing is blurred
 ALIKE = 1.0  # a patch whose bytes change by less than this in sum is not tried: the network could not tell
 BLEND = 0.8  # weight of a new measurement of a patch against the one before, so that the picture does not flicker
 FADE = 0.98  # per decision, of the strongest change seen so far: the scale of the picture
@@ -55,13 +55,15 @@ class Insight:
         self._env, self._seat = int(player.view.envs[0]), int(player.view.seats[0])
         self._episode = -1
         self._decision: Decision | None = None
-        self._left: Iterator[tuple[int, np.ndarray]] = iter(())  # patches of one decision that are still to be tried
+        self._left: list[int] = []  # patches of one decision that are still to be tried
         self._tried: Decision | None = None  # the decision to which they belong
         self._base = np.zeros(0)  # its scores
+        self._seconds = 0.0  # that one patch takes; 0: not known yet
+        self._credit = 0.0  # seconds that `look` may still use
         self._strongest = 1e-9
-        self._cost = 0.0005  # seconds for a patch, as measured so far
         self.patches = self._patches()
         self._changes = np.zeros(self.patches)
+        self._softened = np.zeros(0)  # the observation that is tried, blurred everywhere
         player.watch = self._heard
 
     # --- about the agent ---
@@ -86,16 +88,16 @@ class Insight:
     def _heard(self, decision: Decision) -> None:
         """Keep a decision and what the same forward pass gave beside the action."""
         assert self.agent.outputs is not None
-        scores, value = (part[0].float().cpu().numpy() for part in self.agent.outputs)
+        scores, head = (part[0].float().cpu().numpy() for part in self.agent.outputs)
         legal = np.ones(len(scores), bool)
         if decision.masks is not None and decision.masks[0].any():
             legal = decision.masks[0] != 0
-        state_value = float(scores[legal].max()) if self.ranks_actions else float(value)
+        value = float(scores[legal].max()) if self.ranks_actions else float(head)
         self.latest = Outlook(
-            decision.observation[0], legal, scores, self._probs(scores, legal), state_value, int(decision.actions[0])
+            decision.observation[0], legal, scores, self._probs(scores, legal), value, int(decision.actions[0])
         )
         self._decision = decision
-        self._note(state_value)
+        self._note(value)
 
     def _probs(self, scores: np.ndarray, legal: np.ndarray) -> np.ndarray:
         """The chances of the actions, at its temperature; at 0, where it takes the best, its preferences at 1."""
@@ -122,22 +124,25 @@ class Insight:
     # --- where it looks ---
 
     def look(self, seconds: float) -> None:
-        """Try some more patches of the last decision, at least one, for about so much time."""
-        begin = perf_counter()
-        while self._decision is not None:
-            left = seconds - (perf_counter() - begin)
-            count = min(max(int(left / self._cost), 1), AT_ONCE)
-            batch = [patch for _, patch in zip(range(count), self._left, strict=False)]
+        """Try some more patches of the last decision, for so many seconds; slow networks save up over several calls."""
+        self._credit = min(self._credit + seconds, max(seconds, self._seconds))
+        while self._credit >= self._seconds and not self.has_looked:
+            begun = perf_counter()
+            if self._tried is not self._decision and not self._left:
+                self._begin()
+            count = int(min(max(self._credit / self._seconds, 1), AT_ONCE)) if self._seconds else 1
+            batch, self._left = self._left[:count], self._left[count:]
             if batch:
-                start = perf_counter()
                 self._measure(batch)
-                self._cost += 0.2 * ((perf_counter() - start) / len(batch) - self._cost)
-            elif self._tried is self._decision:
-                return  # all of it has been tried
-            else:
-                self._begin(self._decision)
-            if perf_counter() - begin + self._cost >= seconds:
-                return
+            spent = perf_counter() - begun
+            self._credit -= spent
+            if batch:
+                self._seconds = spent / len(batch)
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether all of the last decision has been tried."""
+        return self._tried is self._decision and not self._left
 
     def attention(self) -> np.ndarray:
         """How much the choice hangs on each part, 0 to 1: [size, size] of an image, [parts] of objects (`parts`)."""
@@ -145,9 +150,8 @@ class Insight:
         shown = np.sqrt(self._changes / largest)
         if not self.settings.is_image:
             return shown
-        return (self._bumps.T @ shown @ self._bumps / 2.5).clip(
-            0.0, 1.0
-        )  # neighbours overlap: where all are 1, they add up to 3.2
+        overlap = self._bumps.T @ shown @ self._bumps  # where all patches are 1, neighbours add up to 3.2
+        return (overlap / 2.5).clip(0.0, 1.0)
 
     def parts(self) -> list[slice]:
         """The parts of a frame of objects: six numbers for each shape, then all tiles together."""
@@ -163,52 +167,54 @@ class Insight:
         count, pixels = min(PATCHES, size), np.arange(size) + 0.5
         centres, sigma = (np.arange(count) + 0.5) * size / count, max(SIGMA * size, 1.0)
         self._bumps = np.exp(-0.5 * ((pixels - centres[:, None]) / sigma) ** 2).astype(np.float32)
+        self._windows = [
+            slice(max(int(centre - REACH * sigma), 0), int(centre + REACH * sigma) + 1) for centre in centres.tolist()
+        ]
         blur = np.exp(-0.5 * ((pixels - pixels[:, None]) / (1.5 * sigma)) ** 2)
         self._blur = (blur / blur.sum(1, keepdims=True)).astype(np.float32)
         return (count, count)
 
-    def _begin(self, decision: Decision) -> None:
-        """Begin to try the patches of a decision. Those that cannot matter, as on an empty ground, count as 0 at once."""
-        assert self.latest is not None
-        self._tried, self._base = decision, self.latest.scores
+    def _begin(self) -> None:
+        """Begin to try the patches of the last decision; those that cannot matter, as on an empty ground, count as 0."""
+        assert self.latest is not None and self._decision is not None
+        self._tried, self._base = self._decision, self.latest.scores
         self._legal = self.latest.legal
         self._strongest *= FADE
-        seen = decision.observation[0]
+        seen = self._tried.observation[0]
         if self.settings.is_image:
             plain = seen.astype(np.float32)
-            blurred = self._blur @ plain @ self._blur.T
-            moved = np.abs(blurred - plain).reshape(-1, *plain.shape[-2:]).max(0)
+            self._softened = self._blur @ plain @ self._blur.T
+            moved = np.abs(self._softened - plain).reshape(-1, *plain.shape[-2:]).max(0)
             matters = self._bumps @ moved @ self._bumps.T > ALIKE
-            self._left = self._blurred(plain, blurred, matters)
         else:
             matters = np.array([bool(seen[:, part].any()) for part in self.parts()])
-            self._left = self._removed(seen, matters)
-        self._changes[~matters] *= 1.0 - BLEND
+        self._changes[~matters] = 0.0
+        self._left = np.flatnonzero(matters).tolist()
 
-    def _blurred(self, plain: np.ndarray, blurred: np.ndarray, matters: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        """Patches by number, and the observation with each blurred in all its frames."""
-        for place in np.flatnonzero(matters):
-            row, column = divmod(int(place), matters.shape[1])
-            bump = self._bumps[row][:, None] * self._bumps[column]
-            yield int(place), (plain + bump * (blurred - plain)).round().astype(np.uint8)
+    def _without(self, place: int) -> np.ndarray:
+        """The observation [stack, *frame] that is tried, blurred in one patch, or without one object."""
+        assert self._tried is not None
+        changed = self._tried.observation[0].copy()
+        if not self.settings.is_image:
+            changed[:, self.parts()[place]] = 0.0
+            return changed
+        row, column = divmod(place, self.patches[1])
+        down, across = self._windows[row], self._windows[column]
+        bump = self._bumps[row, down, None] * self._bumps[column, across]
+        plain = changed[..., down, across].astype(np.float32)
+        changed[..., down, across] = (plain + bump * (self._softened[..., down, across] - plain)).round()
+        return changed
 
-    def _removed(self, seen: np.ndarray, matters: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        """Parts by number, and the observation without each."""
-        for place in np.flatnonzero(matters):
-            without = seen.copy()
-            without[:, self.parts()[place]] = 0.0
-            yield int(place), without
-
-    def _measure(self, batch: list[tuple[int, np.ndarray]]) -> None:
+    def _measure(self, batch: list[int]) -> None:
         """Let the network see changed observations; half the squared change of its scores, less their mean, is kept."""
         assert self._tried is not None
         state = None if self._tried.state is None else self._tried.state.expand(len(batch), -1, -1).contiguous()
-        scores = self.agent.scores_of(np.stack([changed for _, changed in batch]), state)
+        scores = self.agent.scores_of(np.stack([self._without(place) for place in batch]), state)
         moved = (scores - self._base)[:, self._legal]
         moved = moved - moved.mean(1, keepdims=True)  # what moves all alike changes no choice
         changes = 0.5 * (moved**2).sum(1)
         flat = self._changes.reshape(-1)
-        for (place, _), change in zip(batch, changes, strict=True):
+        for place, change in zip(batch, changes, strict=True):
             flat[place] += BLEND * (change - flat[place])
         self._strongest = max(self._strongest, float(changes.max()))
 

@@ -1,5 +1,8 @@
 """The agent's eye: what it shows is what the network decided by, and looking moves nothing of the game."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pygame
 import pytest
@@ -7,12 +10,14 @@ import torch
 
 import games
 from agents.core.settings import AgentSettings
+from agents.play import insight as insight_module
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.insight import Insight
-from tests.ui.test_window import BOT, HUMAN, start, tap, turns  # noqa: F401 - a fixture
-from ui import eye
+from tests.ui.test_window import BOT, HUMAN, ROOT, SPEED, key, start, state, tap, turns  # noqa: F401 - a fixture
+from ui import eye_page, eye_words, window
+from ui.eye import Eye
+from ui.layout import layout
 from ui.match import Match
-from ui.screen import layout
 from ui.seats import Seat
 
 PIXELS = {"observation": "pixels", "size": 24, "stack": 2, "network": "patch", "patch": 6, "hidden": 32, "channels": 8}
@@ -76,7 +81,7 @@ def test_looking_changes_no_state_and_no_action(start, kind):  # noqa: F811
         assert seen._actions.tolist() == unseen._actions.tolist()
         parts, unseen_parts = (board.player(len(board.seats) - 1).state() for board in (seen, unseen))
         assert all(torch.equal(part, unseen_parts[name]) for name, part in parts.items())  # its view, memory, random stream
-        looked = max(looked, float(app.eye._insights[len(seats) - 1].attention().max()))
+        looked = max(looked, float(app.eye.insights[len(seats) - 1].attention().max()))
     assert looked > 0.0
 
 
@@ -144,7 +149,7 @@ def test_it_looks_at_the_one_object_that_counts(monkeypatch):
 def test_a_delay_is_told_in_milliseconds():
     insight, _ = followed("pong", agent_of("pong", **OBJECTS, delay=12), 1)
     assert insight.delay_ms == pytest.approx(200.0)
-    assert "200 ms" in eye.reaction(insight)
+    assert "200 ms" in eye_words.reaction(insight)
 
 
 def test_values_of_an_earlier_game_are_gone():
@@ -183,11 +188,9 @@ def test_v_between_a_person_and_an_agent_shows_the_agent(start):  # noqa: F811
 
 
 def test_where_no_agent_plays_words_say_that_there_is_no_network(start, monkeypatch):  # noqa: F811
-    told = []
-    app = start("pong", HUMAN, BOT, eye=True)
-    monkeypatch.setattr(app.eye, "_paragraph", lambda panel, text, *rest: told.append(text))
-    turns(app, 1)
-    assert eye.NO_NETWORK in told
+    told = written(monkeypatch)
+    turns(start("pong", HUMAN, BOT, eye=True), 1)
+    assert eye_words.NO_NETWORK in " ".join(text for text, _ in told)
 
 
 def test_a_v_of_the_games_own_is_the_games(start):  # noqa: F811
@@ -200,14 +203,219 @@ def test_a_v_of_the_games_own_is_the_games(start):  # noqa: F811
     assert app.eye.page is None
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (900, 1000), (500, 560), (200, 200)])
-def test_the_panel_covers_nothing_of_the_game(start, size):  # noqa: F811
-    app = start("pong", seat_of(agent_of("pong", **PIXELS)), BOT, size=size, eye=True)
+SIZES = [(1280, 720), (1440, 820), (900, 1000), (600, 1200), (1600, 500), (500, 560), (200, 200)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["pong", "breakout"])
+def test_the_panel_and_the_game_never_overlap_and_pictures_stay_square(name, size):
+    game = games.load(name)
+    agent = Seat("agent", make=lambda batch, rows: None)
+    seats = [HUMAN, agent]
+    shown, hidden = Eye(game, seats, True), Eye(game, seats)
+    assert hidden.places(size) == (pygame.Rect((0, 0), size), None)
+    stage, panel = shown.places(size)
+    assert not stage.colliderect(panel) and pygame.Rect((0, 0), size) == stage.union(panel)
+    boxes = layout(stage.size, 2 if name == "breakout" else 1)
+    assert all(stage.contains(box) and box.w == box.h for box in boxes)
+    assert boxes[0].w >= 0.55 * layout(size, len(boxes))[0].w
+
+
+def written(monkeypatch) -> list[tuple[str, pygame.Rect]]:
+    """The texts that the panel writes from now on, and where."""
+    told = []
+
+    class Listening(eye_page.TextRenderer):
+        def put(self, surface, text, *rest):
+            told.append((text, super().put(surface, text, *rest)))
+            return told[-1][1]
+
+    monkeypatch.setattr(eye_page, "TextRenderer", Listening)
+    return told
+
+
+@pytest.mark.parametrize("size", [size for size in SIZES if min(size) > 300])
+@pytest.mark.parametrize("kind", [*KINDS, "race"])
+def test_texts_of_the_panel_lie_inside_it_and_not_over_each_other(start, monkeypatch, kind, size):  # noqa: F811
+    told = written(monkeypatch)
+    name, _, seats = of_kind("one seat" if kind == "race" else kind)
+    app = start(name, *([HUMAN] if kind == "race" else []), *seats, size=size, eye=True)
+    turns(app, 60)
+    told.clear()
+    app.eye._painted = None
+    app._stale = True
+    app.turn(0)
+    _, panel = app.eye.places(size)
+    boxes = [(text, box) for text, box in told if text.strip()]
+    assert len(boxes) > 10
+    assert any("winning" in text or "expects" in text for text, _ in boxes)
+    for k, (text, box) in enumerate(boxes):
+        assert pygame.Rect((0, 0), panel.size).contains(box), text
+        for other, at in boxes[:k]:
+            assert not box.inflate(-2, -0.4 * box.h).colliderect(at.inflate(-2, -0.4 * at.h)), (text, other)
+
+
+def test_the_panel_draws_nothing_over_the_game(start):  # noqa: F811
+    app = start("pong", seat_of(agent_of("pong", **PIXELS)), BOT, size=(900, 500), eye=True)
     turns(app, 5)
-    stage = app.eye.stage(app.surface)
-    box = layout(stage.get_size(), 1)[0]
-    left = app.surface.get_width() - app.eye.width(app.surface.get_size())
-    assert box.w == box.h and box.right <= left
-    before = pygame.image.tobytes(stage, "RGB")
-    app.eye.draw(app.surface, app.match)
-    assert pygame.image.tobytes(stage, "RGB") == before
+    before = pygame.image.tobytes(app.eye.stage(app.surface), "RGB")
+    for _ in range(6):
+        app.eye.draw(app.surface, app.match)
+    assert pygame.image.tobytes(app.eye.stage(app.surface), "RGB") == before
+
+
+def test_the_network_runs_once_for_each_decision_and_otherwise_only_to_look(start, monkeypatch):  # noqa: F811
+    agent = agent_of("pong", **PIXELS)
+    app = start("pong", seat_of(agent), BOT, eye=True)
+    passes, looks = [], []
+    step, scores_of = agent._step, agent.scores_of
+    monkeypatch.setattr(agent, "_step", lambda *given: passes.append(1) or step(*given))
+    monkeypatch.setattr(agent, "scores_of", lambda *given: looks.append(1) or scores_of(*given))
+    turns(app, 80)
+    assert looks
+    assert len(passes) - len(looks) == app.match.boards[0].batch.slots["decisions"][0, 0] == 20
+
+
+def test_it_shows_exactly_what_the_network_was_given(monkeypatch):
+    agent = agent_of("pong", **PIXELS)
+    given, step = [], agent._step
+    monkeypatch.setattr(agent, "_step", lambda observation, state: given.append(observation.copy()) or step(observation, state))
+    insight, _ = followed("pong", agent, 30)
+    assert np.array_equal(insight.latest.observation, given[-1][0])
+    assert insight.latest.observation.shape == (2, 24, 24)
+    page = eye_page.EyePage(games.load("pong"))
+    newest, earlier = page._pictures(insight.latest)
+    for picture, frame in ((newest, insight.latest.observation[1]), (earlier, insight.latest.observation[0])):
+        shown = pygame.surfarray.array3d(picture).transpose(1, 0, 2)[..., 0].astype(float)
+        low, high = eye_page.WELL[0], eye_page.WHITE[0]
+        assert np.abs(shown - (low + (high - low) * (frame / 255.0))).max() <= 1.0
+
+
+def test_looking_ends_when_its_time_is_up_and_a_slow_network_saves_up(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(insight_module, "perf_counter", lambda: now[0])
+    agent = agent_of("pong", **PIXELS)
+    insight, _ = followed("pong", agent, 9)
+    sizes, scores_of = [], agent.scores_of
+
+    def slow(observation, state):
+        sizes.append(len(observation))
+        now[0] += cost * len(observation)
+        return scores_of(observation, state)
+
+    monkeypatch.setattr(agent, "scores_of", slow)
+    cost = 0.001
+    insight.look(0.004)
+    assert sum(sizes) <= 4 and not insight.has_looked
+    cost, insight._seconds = 0.016, 0.016  # four frames' worth of time
+    sizes.clear()
+    for _ in range(12):
+        insight.look(0.004)
+    assert sum(sizes) in (2, 3)
+
+
+def test_a_pause_with_the_eye_open_shows_the_game_and_steps_by_a_tick(start):  # noqa: F811
+    agent = agent_of("pong", **PIXELS)
+    app = start("pong", HUMAN, seat_of(agent), eye=True)
+    turns(app, 10)
+    playing = shown(app)
+    tap("p")
+    turns(app, 8)
+    assert app.mode == window.PAUSED
+    assert shown(app) == playing  # no page lies over it
+    tick = state(app).tick
+    for _ in range(3):
+        tap(".")
+        turns(app, 3)
+    assert (app.mode, state(app).tick) == (window.PAUSED, tick + 3)
+    assert app.eye.insights[1].latest.observation.any()
+    tap("p")
+    turns(app, 4)
+    assert state(app).tick == tick + 7
+
+
+def shown(app) -> bytes:
+    return pygame.image.tobytes(app.surface.subsurface(layout(app.eye.stage(app.surface).get_size(), 1)[0]), "RGB")
+
+
+def test_the_page_of_a_pause_makes_way_for_the_first_step(start):  # noqa: F811
+    app = start("pong", BOT, BOT)
+    turns(app, 10)
+    playing = shown(app)
+    tap("p")
+    turns(app, 3)
+    assert shown(app) != playing
+    tap(".")
+    app.turn(0)
+    stepped = shown(app)
+    tap("p")
+    tap("p")
+    app.turn(0)
+    assert shown(app) != stepped  # the next pause has its page again
+
+
+def test_a_key_held_in_a_pause_plays_in_its_steps(start):  # noqa: F811
+    app = start("pong", HUMAN, BOT)
+    turns(app, 4)
+    tap("p")
+    turns(app, 1)
+    before = state(app).paddle[0]
+    key("w")
+    tap(".")
+    tap(".")
+    turns(app, 1)
+    assert state(app).paddle[0] == pytest.approx(before - 2 * SPEED)
+
+
+def test_a_step_of_a_game_of_turns_is_a_move(start):  # noqa: F811
+    app = start("connect_four", seat_of(agent_of("connect_four", **OBJECTS)), BOT, eye=True)
+    turns(app, 3)
+    tap("p")
+    turns(app, 30)
+    tick = state(app).tick
+    for moves in (1, 2, 3):
+        tap(".")
+        turns(app, 1)
+        assert state(app).tick == tick + moves
+
+
+def test_slow_motion_is_four_times_slower_and_ends_with_the_same_key(start):  # noqa: F811
+    app = start("pong", BOT, BOT)
+    turns(app, 4)
+    tick = state(app).tick
+    tap(",")
+    turns(app, 40)
+    assert state(app).tick == tick + 10
+    tap(",")
+    turns(app, 40)
+    assert state(app).tick == tick + 50
+
+
+def test_a_pause_lets_the_eye_look_to_the_end_and_then_rests(start, monkeypatch):  # noqa: F811
+    app = start("pong", seat_of(agent_of("pong", **PIXELS)), BOT, eye=True)
+    turns(app, 10)
+    tap("p")
+    turns(app, 60)
+    assert app.eye.insight.has_looked
+    painted = []
+    monkeypatch.setattr(app.eye, "draw", lambda *given: painted.append(1))
+    turns(app, 10)
+    assert not painted
+
+
+def test_simulated_people_have_no_network_and_need_no_torch():
+    code = """
+import sys, pygame, games
+from games.people.person import person
+from ui.window import App
+from ui.seats import Seat
+game = games.load("pong")
+seat = lambda: Seat("agent", "Expert", make=person("person:expert", game).player, observation="objects")
+app = App(game, [seat(), seat()], seed=5, size=(640, 400), eye=True)
+app.load()
+for _ in range(8):
+    app.turn(1)
+assert len(app.eye.pages) == 2 and app.eye.insight is None
+sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -15,7 +15,7 @@ from games.engine import precompile
 from games.engine.loader import COMPILING
 from games.errors import UserError
 from ui import keys, loading, screen, window
-from ui.screen import layout
+from ui.layout import layout
 from ui.seats import Seat, with_distinct_names
 from ui.text import KeyCapRenderer
 from ui.window import App

@@ -8,8 +8,9 @@ import games
 from games.core import ME, OTHER
 from games.render.renderer import DARK
 from ui import window
+from ui.layout import WHITE, layout
 from ui.match import Match
-from ui.screen import WHITE, best_so_far, layout
+from ui.screen import best_so_far
 from ui.seats import Seat
 from ui.window import App
 
