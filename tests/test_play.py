@@ -178,6 +178,14 @@ def test_an_agents_place_and_score_are_told(run, score, words):
     assert play.about_agent(zoo, game, peek(zoo)).startswith("agents/zoo/pong/ppo.safetensors (wins ")
 
 
+def test_the_agents_eye_is_open_from_the_start_if_that_is_asked_for(run, monkeypatch):
+    opened = []
+    monkeypatch.setattr("ui.window.play", lambda game, seats, **settings: opened.append(settings["eye"]))
+    assert call("pong", "bot", run, "--eye")[0] == call("pong", "bot", run)[0] == 0
+    assert opened == [True, False]
+    assert "leave out --headless" in call("pong", "bot", run, "--eye", "--headless")[2]
+
+
 def test_an_agent_that_cannot_sit_here_is_refused_before_a_window_opens(run, monkeypatch):
     monkeypatch.setattr("ui.window.open_display", lambda: pytest.fail("a window opened"))
     assert "plays pong, not connect_four" in call("connect_four", "human", run)[2]

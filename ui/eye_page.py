@@ -275,4 +275,4 @@ def _painted(frame: np.ndarray, theme: Theme) -> pygame.Surface:
 def _lit(attention: np.ndarray, size: tuple[int, int]) -> pygame.Surface:
     """A soft light of a size in pixels, where `attention` [size, size] is above 0."""
     light = np.broadcast_to(np.array(LIGHT, np.float32), (*attention.shape, 3))
-    return pygame.transform.smoothscale(surface_of(light, 0.55 * attention), size)
+    return pygame.transform.smoothscale(surface_of(light, 0.6 * attention), size)

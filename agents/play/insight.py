@@ -150,8 +150,8 @@ class Insight:
         shown = np.sqrt(self._changes / largest)
         if not self.settings.is_image:
             return shown
-        overlap = self._bumps.T @ shown @ self._bumps  # where all patches are 1, neighbours add up to 3.2
-        return (overlap / 2.5).clip(0.0, 1.0)
+        overlap = self._bumps.T @ shown @ self._bumps  # a patch alone has a peak of 1, many up to 3.2
+        return overlap / max(float(overlap.max()), 1.0)
 
     def parts(self) -> list[slice]:
         """The parts of a frame of objects: six numbers for each shape, then all tiles together."""

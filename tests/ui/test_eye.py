@@ -221,6 +221,12 @@ def test_the_panel_and_the_game_never_overlap_and_pictures_stay_square(name, siz
     assert boxes[0].w >= 0.55 * layout(size, len(boxes))[0].w
 
 
+def test_the_panel_stands_below_the_game_where_that_leaves_the_game_larger():
+    shown = Eye(games.load("pong"), [HUMAN, Seat("agent", make=lambda batch, rows: None)], True)
+    assert shown.places((600, 1200))[1].topleft == (0, shown.places((600, 1200))[0].h)
+    assert shown.places((1280, 720))[1].topleft == (shown.places((1280, 720))[0].w, 0)
+
+
 def written(monkeypatch) -> list[tuple[str, pygame.Rect]]:
     """The texts that the panel writes from now on, and where."""
     told = []
@@ -280,7 +286,8 @@ def test_it_shows_exactly_what_the_network_was_given(monkeypatch):
     agent = agent_of("pong", **PIXELS)
     given, step = [], agent._step
     monkeypatch.setattr(agent, "_step", lambda observation, state: given.append(observation.copy()) or step(observation, state))
-    insight, _ = followed("pong", agent, 30)
+    insight, _ = followed("pong", agent, 120)
+    assert (given[-1][0, 0] != given[-1][0, 1]).any()
     assert np.array_equal(insight.latest.observation, given[-1][0])
     assert insight.latest.observation.shape == (2, 24, 24)
     page = eye_page.EyePage(games.load("pong"))
@@ -354,13 +361,18 @@ def test_the_page_of_a_pause_makes_way_for_the_first_step(start):  # noqa: F811
     assert shown(app) != stepped  # the next pause has its page again
 
 
-def test_a_key_held_in_a_pause_plays_in_its_steps(start):  # noqa: F811
+@pytest.mark.parametrize("held", ["before the pause", "in the pause"])
+def test_a_key_held_in_a_pause_plays_in_its_steps(start, held):  # noqa: F811
     app = start("pong", HUMAN, BOT)
     turns(app, 4)
+    if held == "before the pause":
+        key("w")
+        turns(app, 2)
     tap("p")
     turns(app, 1)
     before = state(app).paddle[0]
-    key("w")
+    if held == "in the pause":
+        key("w")
     tap(".")
     tap(".")
     turns(app, 1)
