@@ -130,11 +130,6 @@ class Agent:
             scores, _, state = self._step(observation, state)
             return masked(scores, self._tensor(masks)).cpu().numpy(), state
 
-    def scores_of(self, observation: np.ndarray, state: Tensor | None) -> np.ndarray:
-        """Logits or action values float32 [B, A], as `decide` finds them before masks. It draws no random number."""
-        with torch.inference_mode():
-            return self._step(observation, state)[0].float().cpu().numpy()
-
     def evaluate(
         self, observation: np.ndarray, masks: np.ndarray | None = None, state: Tensor | None = None
     ) -> tuple[np.ndarray, np.ndarray]:

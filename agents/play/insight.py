@@ -209,7 +209,7 @@ class Insight:
         """Let the network see changed observations; half the squared change of its scores, less their mean, is kept."""
         assert self._tried is not None
         state = None if self._tried.state is None else self._tried.state.expand(len(batch), -1, -1).contiguous()
-        scores = self.agent.scores_of(np.stack([self._without(place) for place in batch]), state)
+        scores, _ = self.agent.scores(np.stack([self._without(place) for place in batch]), None, state)
         moved = (scores - self._base)[:, self._legal]
         moved = moved - moved.mean(1, keepdims=True)  # what moves all alike changes no choice
         changes = 0.5 * (moved**2).sum(1)

@@ -1,9 +1,10 @@
 """Chooses the levels of a ladder among candidates: one after another, from the best down, each a step below the one above.
 
 How far two are apart is told by games between these two alone: where their delays differ, ratings by a tournament of all say
-other steps. So the next level is looked for among the candidates that should be a step below by their ratings, each plays the
-level above, and those that are nearest to a step play on, until one is left. Then it is checked by games of its own, since
-the best of many measured ones is better measured than it is.
+other steps. So the next level is looked for among the candidates that should be a step below by their ratings: each plays the
+level above, and those that are nearest to a step play on, until a few are left. These are checked by games of their own, one
+after another until one is good, since the best of many measured ones is better measured than it is. The best candidate, where
+all begins, is found by games between those that seem to be the best.
 """
 
 import math
@@ -17,8 +18,9 @@ from agents.training.ladder_record import Candidate, Record, Step, unevenness
 
 LEAST, MOST = 110.0, 330.0  # points of rating of a mean step: 65 to 87 % against the level below
 EVEN = 30.0  # points: the distance of a step from the mean step, and half of its 95 % interval, together
+FINALS = ((8, 60), (3, 400))  # candidates for the best level that are left, and further games of each pair of them
 HEATS = ((32, 40), (10, 80), (4, 240), (3, 600))  # candidates that are left, and further games of each against the level above
-LATE = 15.0  # points of rating that a tick of delay beside the due one is worth
+LATE = 15.0, 4.0  # points of rating that a tick of delay beside the due one is worth: by rough ratings, and by games
 GOOD = 0.8  # of EVEN: as near to the step that is wanted is near enough; the mean of all steps is not quite that one
 SMALLER = 0.93  # of a step, is the next one that is tried if the run ends before the ladder does
 SPAN = 0.9  # of what the ratings span, that the first ladder tried spans
@@ -73,6 +75,7 @@ class Chooser:
         """checks: a record for the games that check a step, `games` of each. tell: is called with lines for the user."""
         self.record, self.checks, self.candidates, self.games, self.tell = record, checks, candidates, games, tell
         self.delays = sorted({each.delay for each in candidates})
+        self.top = self.best()
         self.rated = record.rated()
 
     def choose(self, step: float | None = None) -> Choice:
@@ -95,8 +98,8 @@ class Chooser:
         Where nobody is, the nearest one is taken, and further steps are to be as large as the mean of those so far: steps are
         even if they are alike.
         """
-        self.tell(f"{count} levels, {step:.0f} points apart:")
-        levels, steps = [self.best()], list[Step]()
+        self.tell(f"{count} levels, {step:.0f} points apart, below {self.top.name}:")
+        levels, steps = [self.top], list[Step]()
         while len(levels) < count:
             found, below = self.below(levels, step)
             if abs(below.points - step) > 2.0 * EVEN and len(levels) > 1:
@@ -111,17 +114,24 @@ class Chooser:
 
     def best(self) -> Candidate:
         """The strongest candidate of those that react soonest."""
-        soon = [each for each in self.candidates if each.delay == self.delays[0]]
-        return max(soon, key=lambda each: self.rated[each.name])
+        finalists = [each for each in self.candidates if each.delay == self.delays[0]]
+        for left, games in FINALS:
+            rated = self.record.rated()
+            finalists = sorted(finalists, key=lambda each: -rated[each.name])[:left]
+            for k, each in enumerate(finalists[:-1]):
+                self.record.meet(each, finalists[k + 1 :], games)
+        points = {each: sum(self.record.between(each, other)[0] for other in finalists) for each in finalists}
+        return max(finalists, key=lambda each: points[each])
 
     def below(self, levels: Sequence[Candidate], step: float) -> tuple[Candidate, Step]:
         """The next level, and its checked step."""
-        above, heat = levels[-1], self.due(levels, step)
+        above, heat, delay = levels[-1], self.due(levels, step), self.due_delay(levels)
 
         def away(each: Candidate) -> float:
+            late = abs(each.delay - delay)  # ticks beside the due one
             if self.record.between(above, each)[1]:
-                return abs(self.record.step(above, each).points - step)
-            return abs(self.rated[above.name] - self.rated[each.name] - step)
+                return abs(self.record.step(above, each).points - step) + LATE[1] * late
+            return abs(self.rated[above.name] - self.rated[each.name] - step) + LATE[0] * late
 
         for left, games in HEATS:
             heat = sorted(heat, key=away)[:left]
@@ -147,10 +157,14 @@ class Chooser:
     def due(self, levels: Sequence[Candidate], step: float) -> list[Candidate]:
         """The candidates that should be a step below the last level and are about as late as the next one is due to be.
 
-        Delays rise evenly from the best level to the lowest, and no level reacts sooner than the one above.
+        No level reacts sooner than the one above.
         """
-        above, fast, slow = levels[-1], self.delays[0], self.delays[-1]
-        target, delay = self.rated[above.name] - step, fast + (slow - fast) * len(levels) / (len(LEVELS) - 1)
+        above, delay = levels[-1], self.due_delay(levels)
+        target = self.rated[above.name] - step
         allowed = [each for each in self.candidates if each not in levels and each.delay >= above.delay]
-        nearest = sorted(allowed, key=lambda each: abs(self.rated[each.name] - target) + LATE * abs(each.delay - delay))
+        nearest = sorted(allowed, key=lambda each: abs(self.rated[each.name] - target) + LATE[0] * abs(each.delay - delay))
         return nearest[: HEATS[0][0]]
+
+    def due_delay(self, levels: Sequence[Candidate]) -> float:
+        """The delay in ticks that the next level should have: they rise evenly from the best level to the lowest."""
+        return self.delays[0] + (self.delays[-1] - self.delays[0]) * len(levels) / (len(LEVELS) - 1)

@@ -274,9 +274,9 @@ def test_the_network_runs_once_for_each_decision_and_otherwise_only_to_look(star
     agent = agent_of("pong", **PIXELS)
     app = start("pong", seat_of(agent), BOT, eye=True)
     passes, looks = [], []
-    step, scores_of = agent._step, agent.scores_of
+    step, scores = agent._step, agent.scores
     monkeypatch.setattr(agent, "_step", lambda *given: passes.append(1) or step(*given))
-    monkeypatch.setattr(agent, "scores_of", lambda *given: looks.append(1) or scores_of(*given))
+    monkeypatch.setattr(agent, "scores", lambda *given: looks.append(1) or scores(*given))
     turns(app, 80)
     assert looks
     assert len(passes) - len(looks) == app.match.boards[0].batch.slots["decisions"][0, 0] == 20
@@ -303,14 +303,14 @@ def test_looking_ends_when_its_time_is_up_and_a_slow_network_saves_up(monkeypatc
     monkeypatch.setattr(insight_module, "perf_counter", lambda: now[0])
     agent = agent_of("pong", **PIXELS)
     insight, _ = followed("pong", agent, 9)
-    sizes, scores_of = [], agent.scores_of
+    sizes, scores = [], agent.scores
 
-    def slow(observation, state):
+    def slow(observation, masks, state):
         sizes.append(len(observation))
         now[0] += cost * len(observation)
-        return scores_of(observation, state)
+        return scores(observation, masks, state)
 
-    monkeypatch.setattr(agent, "scores_of", slow)
+    monkeypatch.setattr(agent, "scores", slow)
     cost = 0.001
     insight.look(0.004)
     assert sum(sizes) <= 4 and not insight.has_looked

@@ -64,6 +64,13 @@ def test_the_steps_between_levels_are_even(seed):
     assert delays == sorted(delays, reverse=True) and delays[0] - delays[-1] >= 8
 
 
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_the_best_level_is_among_the_best_of_many_that_are_nearly_alike(seed):
+    many = [Candidate(Path(str(n)), round(1000 * 1.15**n), delay, 0.0) for n in range(24) for delay in (6, 10)]
+    top, best = chooser(seed, many, []).top, max(many, key=lambda each: Played.strength(None, each.name))
+    assert top.delay == 6 and Played.strength(None, top.name) >= Played.strength(None, best.name) - 20.0  # 18 are one place
+
+
 def test_a_step_is_as_it_was_asked_for():
     choice = chooser(1, grid(), []).choose(150.0)
     assert len(choice.levels) == 7 and all(abs(step.points - 150.0) <= EVEN for step in choice.steps)
