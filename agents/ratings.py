@@ -15,13 +15,19 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.core.json_output import only_json, print_json
-from agents.participants import participant
+from agents.participants import ladder_of, participant
 from agents.play.agent_files import agent_file
+from agents.play.ladder import is_level
 from games import command
 from games.engine.players import bot_skill
 from games.errors import UserError
+from games.people.person import PREFIX
+
+if TYPE_CHECKING:  # it imports torch
+    from agents.play.trainable import AnyGame
 
 GAMES = 1000
 
@@ -32,7 +38,12 @@ def arguments() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("game", help="a game for two: its name, or the path of its file")
-    add("agents", nargs="*", metavar="AGENT", help="an agent's file, a run's folder, bot, bot:0.8 or random")
+    add(
+        "agents",
+        nargs="*",
+        metavar="AGENT",
+        help="an agent's file, a run's folder, bot, bot:0.8, random, level:N or person:NAME",
+    )
     add("--games", type=int, default=GAMES, metavar="N", help=f"of all pairs together (default: {GAMES:,})")
     add("--seed", type=int, default=0, help="of the games and the intervals (default: 0)")
     add("--network", action="append", default=[], metavar="FILE", help="of an agent's network of your own; may be repeated")
@@ -63,7 +74,7 @@ def rated(options: argparse.Namespace) -> int:
         rating_report.check_drawable(options.plot)
     game = load_game(options.game)
     check_game(game)
-    different(options.agents)
+    different(options.agents, game)
     for file in options.network:
         from agents.networks import custom
 
@@ -85,12 +96,16 @@ def rated(options: argparse.Namespace) -> int:
     return 0
 
 
-def different(names: list[str]) -> None:
-    """`UserError` if two names are of the same participant: the same skill, or files with the same bytes."""
-    seen: dict[float | str, str] = {}
+def different(names: list[str], game: "AnyGame") -> None:
+    """`UserError` if two names are of the same participant: the same skill, level or person, or files with the same bytes."""
+    seen: dict[object, str] = {}
     for name in names:
-        key: float | str | None = bot_skill(name)
-        if key is None and name != "human":
+        key: object = bot_skill(name)
+        if is_level(name):
+            key = ladder_of(game).named(name)
+        elif name.startswith(PREFIX):
+            key = name
+        elif key is None and name != "human":
             try:
                 key = hashlib.sha256(agent_file(name).read_bytes()).hexdigest()
             except OSError as error:

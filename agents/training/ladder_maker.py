@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.core import tensor_file
 from agents.play.agent import Agent
 from agents.play.agent_info import config_values, peek
 from agents.play.fit import scale_of, trials_of
@@ -22,7 +23,8 @@ from agents.play.seats import Participant
 from agents.training.ladder_choice import Choice, Chooser
 from agents.training.ladder_record import Candidate, Record
 from agents.training.learning_curves import progress_lines
-from agents.training.snapshots import snapshot_name
+from agents.training.run_checkpoint import CHECKPOINT
+from agents.training.snapshots import FOLDER, snapshot_name
 from games.engine.loader import Game
 from games.errors import UserError
 from games.intervals import mean_and_interval
@@ -58,6 +60,14 @@ def snapshots_of(run: Path) -> list[tuple[int, Path]]:
             f"{run} has kept {len(found)} agents of its past, too few for a ladder.\nTrain longer, with eval_every=…"
         )
     return sorted(found.items())
+
+
+def lost_snapshots(run: Path) -> list[str]:
+    """The names of snapshots that a run's checkpoint knows of and that are not among its files any more."""
+    if not (run / CHECKPOINT).exists():
+        return []
+    names = map(snapshot_name, tensor_file.load_metadata(run / CHECKPOINT, "checkpoint").get("snapshots", []))
+    return [name for name in names if not (run / FOLDER / name).exists()]
 
 
 def candidates_of(game: Game, snapshots: Sequence[tuple[int, Path]]) -> list[Candidate]:
@@ -113,6 +123,9 @@ class Maker:
         if not self.game.competitive:
             raise UserError(f"In {self.game.heading} nobody wins, so there are no levels.")
         snapshots = snapshots_of(self.run)
+        if lost := lost_snapshots(self.run):
+            self.tell(f"{self.run / FOLDER} lacks {', '.join(lost)}: the ladder is made of the others. If you have moved them,")
+            self.tell("copy them back and begin again.")
         candidates = candidates_of(self.game, evenly_spread(snapshots, SNAPSHOTS))
         record, checks = (Record(self.game, 2 * self.seed + which, self.threads) for which in (0, 1))
         self.tell(f"{len(candidates)} candidates, {len(snapshots)} agents in several manners, meet …")

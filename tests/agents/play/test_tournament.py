@@ -197,6 +197,8 @@ def test_circles_are_said_in_words():
         (["pong"], "two participants at least"),
         (["pong", "bot", "bot:0.5"], "bot and bot:0.5 are the same participant"),
         (["pong", "random", "bot", "random"], "random is named twice"),
+        (["connect_four", "level:1", "newcomer"], "level:1 and newcomer are the same participant"),
+        (["connect_four", "level:8", "bot"], "There is no 'level:8'"),
         (["pong", "bot", "human"], "A person cannot play"),
         (["pong", "bot", "bto"], "mean 'bot'"),
         (["pong", "bot", CONNECT_FOUR], "plays connect_four, not pong"),
@@ -220,6 +222,12 @@ def test_a_game_in_which_nobody_wins_has_no_ratings():
     toy = Path(__file__).parents[2] / "toys" / "harvest.py"
     code, _, err = call(toy, "bot", "random")
     assert code == 2 and 'nobody wins (REWARDS = "own")' in err
+
+
+def test_levels_and_simulated_people_are_rated_too():
+    code, out, _ = call("connect_four", "level:1", "level:7", "person:beginner", "bot", "--games", "24", "--json")
+    assert code == 0
+    assert {each["name"] for each in json.loads(out)["players"]} == {"level:1", "level:7", "person:beginner", "bot"}
 
 
 def test_a_copy_of_an_agents_file_is_the_same_participant(tmp_path):

@@ -1,6 +1,7 @@
 """A ladder is even, the same from the same command, and what it needs of a run is told."""
 
 import math
+import shutil
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -151,6 +152,14 @@ def test_a_run_that_has_kept_too_little_is_told(run, tmp_path):
     (tmp_path / "config.json").write_bytes((run / "config.json").read_bytes())
     with pytest.raises(UserError, match="has kept 0 agents of its past, too few for a ladder"):
         ladder_maker.snapshots_of(tmp_path)
+
+
+def test_snapshots_that_are_gone_are_named(run, tmp_path, monkeypatch):
+    assert ladder_maker.lost_snapshots(run) == []
+    shutil.copytree(run, tmp_path / "moved")
+    gone = min((tmp_path / "moved" / "checkpoints" / "snapshots").iterdir())
+    gone.unlink()
+    assert ladder_maker.lost_snapshots(tmp_path / "moved") == [gone.name]
 
 
 def test_a_game_of_one_seat_has_levels_by_mean_return(tmp_path, monkeypatch):
