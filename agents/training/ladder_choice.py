@@ -8,7 +8,7 @@ all begins, is found by games between those that seem to be the best.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,9 @@ from agents.training.ladder_record import Candidate, Record, Step, unevenness
 LEAST, MOST = 110.0, 330.0  # points of rating of a mean step: 65 to 87 % against the level below
 EVEN = 30.0  # points: the distance of a step from the mean step, and half of its 95 % interval, together
 FINALS = ((8, 60), (3, 400))  # candidates for the best level that are left, and further games of each pair of them
-HEATS = ((32, 40), (10, 80), (4, 240), (3, 600))  # candidates that are left, and further games of each against the level above
+HEATS = ((32, 30), (10, 80), (4, 240), (3, 500))  # candidates that are left, and further games of each against the level above
 LATE = 15.0, 4.0  # points of rating that a tick of delay beside the due one is worth: by rough ratings, and by games
+TRIES = 3  # times that candidates for a level are looked for
 GOOD = 0.8  # of EVEN: as near to the step that is wanted is near enough; the mean of all steps is not quite that one
 SMALLER = 0.93  # of a step, is the next one that is tried if the run ends before the ladder does
 SPAN = 0.9  # of what the ratings span, that the first ladder tried spans
@@ -101,10 +102,11 @@ class Chooser:
         self.tell(f"{count} levels, {step:.0f} points apart, below {self.top.name}:")
         levels, steps = [self.top], list[Step]()
         while len(levels) < count:
-            found, below = self.below(levels, step)
-            if abs(below.points - step) > 2.0 * EVEN and len(levels) > 1:
+            level = self.below(levels, step)
+            if level is None or (abs(level[1].points - step) > 2.0 * EVEN and len(levels) > 1):
                 self.tell(f"  nobody is {step:.0f} points below {levels[-1].name}")
                 break
+            found, below = level
             self.tell(f"  {found.name}: {below.points:.0f} ± {below.half:.0f} below")
             levels.append(found)
             steps.append(below)
@@ -123,25 +125,46 @@ class Chooser:
         points = {each: sum(self.record.between(each, other)[0] for other in finalists) for each in finalists}
         return max(finalists, key=lambda each: points[each])
 
-    def below(self, levels: Sequence[Candidate], step: float) -> tuple[Candidate, Step]:
-        """The next level, and its checked step."""
-        above, heat, delay = levels[-1], self.due(levels, step), self.due_delay(levels)
+    def below(self, levels: Sequence[Candidate], step: float) -> tuple[Candidate, Step] | None:
+        """The next level, and its checked step; None where nobody is left who reacts late enough.
+
+        Where nobody fits, others are tried, by as much weaker or stronger as the games with the level above have shown that
+        ratings are wrong about it.
+        """
+        above, shift = levels[-1], 0.0
+        tried: dict[Candidate, Step] = {}
+        for _ in range(TRIES):
+            met = self.due(levels, step - shift, tried)
+            if not met:
+                break
+            tried |= self.heats(levels, met, step)
+            if any(abs(found.points - step) + found.half <= EVEN for found in tried.values()):
+                break
+            shift = float(np.median([self.record.step(above, each).points - self.apart(above, each) for each in met]))
+        return min(tried.items(), key=lambda each: abs(each[1].points - step) + each[1].half) if tried else None
+
+    def heats(self, levels: Sequence[Candidate], heat: Sequence[Candidate], step: float) -> dict[Candidate, Step]:
+        """Let candidates for the next level play the last one, and check the nearest until one is good; their steps."""
+        above, delay = levels[-1], self.due_delay(levels)
 
         def away(each: Candidate) -> float:
-            late = abs(each.delay - delay)  # ticks beside the due one
-            if self.record.between(above, each)[1]:
-                return abs(self.record.step(above, each).points - step) + LATE[1] * late
-            return abs(self.rated[above.name] - self.rated[each.name] - step) + LATE[0] * late
+            met = self.record.between(above, each)[1]
+            points = self.record.step(above, each).points if met else self.apart(above, each)
+            return abs(points - step) + LATE[bool(met)] * abs(each.delay - delay)
 
         for left, games in HEATS:
             heat = sorted(heat, key=away)[:left]
             self.record.meet(above, heat, games)
-        tried: list[tuple[Candidate, Step]] = []
+        tried: dict[Candidate, Step] = {}
         for each in sorted(heat, key=away):
-            tried.append((each, self.checked(above, each, step)))
-            if abs(tried[-1][1].points - step) + tried[-1][1].half <= GOOD * EVEN:
+            tried[each] = self.checked(above, each, step)
+            if abs(tried[each].points - step) + tried[each].half <= GOOD * EVEN:
                 break
-        return min(tried, key=lambda each: abs(each[1].points - step) + each[1].half)
+        return tried
+
+    def apart(self, above: Candidate, each: Candidate) -> float:
+        """How far one is below another by the rough ratings, points."""
+        return self.rated[above.name] - self.rated[each.name]
 
     def checked(self, above: Candidate, each: Candidate, step: float) -> Step:
         """How far one is below another, by `games` games of their own, or a quarter of them where these show another step."""
@@ -154,15 +177,14 @@ class Chooser:
                 break
         return found
 
-    def due(self, levels: Sequence[Candidate], step: float) -> list[Candidate]:
+    def due(self, levels: Sequence[Candidate], step: float, tried: Collection[Candidate]) -> list[Candidate]:
         """The candidates that should be a step below the last level and are about as late as the next one is due to be.
 
-        No level reacts sooner than the one above.
+        No level reacts sooner than the one above. tried: those that do not fit.
         """
         above, delay = levels[-1], self.due_delay(levels)
-        target = self.rated[above.name] - step
-        allowed = [each for each in self.candidates if each not in levels and each.delay >= above.delay]
-        nearest = sorted(allowed, key=lambda each: abs(self.rated[each.name] - target) + LATE[0] * abs(each.delay - delay))
+        allowed = [each for each in self.candidates if each not in levels and each not in tried and each.delay >= above.delay]
+        nearest = sorted(allowed, key=lambda each: abs(self.apart(above, each) - step) + LATE[0] * abs(each.delay - delay))
         return nearest[: HEATS[0][0]]
 
     def due_delay(self, levels: Sequence[Candidate]) -> float:

@@ -25,6 +25,13 @@ from games.errors import UserError
 class Played(Record):
     """Games whose ends are drawn by ratings that are known: 60 points lost for two ticks of delay, an agent's own beside."""
 
+    gain = 0.0  # points that whoever reacts sooner has beside, against anybody
+
+    def sooner(self, first, second):
+        if BOT in (first, second):
+            return 0.0
+        return self.gain * np.sign(int(second.split()[2]) - int(first.split()[2]))
+
     def strength(self, name):
         if name == BOT:
             return 1000.0
@@ -37,7 +44,8 @@ class Played(Record):
         rng = np.random.default_rng([self.seed, self.rounds])
         couples = np.zeros((len(names), len(names), 5), np.int64)
         for i, j in zip(*np.nonzero(plan), strict=True):
-            p = 1.0 / (1.0 + 10.0 ** ((self.strength(names[j]) - self.strength(names[i])) / 400.0))
+            apart = self.strength(names[j]) - self.strength(names[i]) - self.sooner(names[i], names[j])
+            p = 1.0 / (1.0 + 10.0 ** (apart / 400.0))
             couples[i, j] = np.bincount(2 * rng.binomial(2, p, plan[i, j] // 2), minlength=5)
         return names, couples
 
@@ -65,6 +73,14 @@ def test_the_steps_between_levels_are_even(seed):
     assert delays == sorted(delays, reverse=True) and delays[0] - delays[-1] >= 8
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_levels_are_found_where_games_between_two_say_other_steps_than_ratings_do(seed, monkeypatch):
+    monkeypatch.setattr(Played, "gain", 120.0)
+    told = []
+    choice = chooser(seed, grid(), told).choose(170.0)
+    assert len(choice.levels) == 7 and choice.uneven <= 1.5 * EVEN, told
+
+
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_the_best_level_is_among_the_best_of_many_that_are_nearly_alike(seed):
     many = [Candidate(Path(str(n)), round(1000 * 1.15**n), delay, 0.0) for n in range(24) for delay in (6, 10)]
@@ -82,6 +98,12 @@ def test_a_run_whose_agents_are_too_alike_has_fewer_levels():
     alike = [Candidate(Path(str(n)), 1000 * 3**n, delay, 0.0) for n in (6, 7) for delay in (6, 10, 12)]
     choice = chooser(1, alike, told).choose()
     assert 2 <= len(choice.levels) < 7 and choice.levels[-1].delay == 6
+
+
+def test_a_run_that_ends_before_the_ladder_is_told():
+    told = []
+    choice = chooser(1, [Candidate(Path("1"), 3000, delay, 0.0) for delay in (6, 18)], told).choose(110.0)
+    assert len(choice.levels) == 2 and choice.steps[0].points > 250.0
 
 
 def test_each_meets_eight_others_and_all_are_connected():
