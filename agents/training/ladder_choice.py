@@ -140,7 +140,7 @@ class Chooser:
             tried |= self.heats(levels, met, step)
             if any(abs(found.points - step) + found.half <= EVEN for found in tried.values()):
                 break
-            shift = float(np.median([self.record.step(above, each).points - self.apart(above, each) for each in met]))
+            shift = float(np.median([self.record.step(above, each).points - self.rated_gap(above, each) for each in met]))
         return min(tried.items(), key=lambda each: abs(each[1].points - step) + each[1].half) if tried else None
 
     def heats(self, levels: Sequence[Candidate], heat: Sequence[Candidate], step: float) -> dict[Candidate, Step]:
@@ -149,7 +149,7 @@ class Chooser:
 
         def away(each: Candidate) -> float:
             met = self.record.between(above, each)[1]
-            points = self.record.step(above, each).points if met else self.apart(above, each)
+            points = self.record.step(above, each).points if met else self.rated_gap(above, each)
             return abs(points - step) + LATE[bool(met)] * abs(each.delay - delay)
 
         for left, games in HEATS:
@@ -162,7 +162,7 @@ class Chooser:
                 break
         return tried
 
-    def apart(self, above: Candidate, each: Candidate) -> float:
+    def rated_gap(self, above: Candidate, each: Candidate) -> float:
         """How far one is below another by the rough ratings, points."""
         return self.rated[above.name] - self.rated[each.name]
 
@@ -184,7 +184,7 @@ class Chooser:
         """
         above, delay = levels[-1], self.due_delay(levels)
         allowed = [each for each in self.candidates if each not in levels and each not in tried and each.delay >= above.delay]
-        nearest = sorted(allowed, key=lambda each: abs(self.apart(above, each) - step) + LATE[0] * abs(each.delay - delay))
+        nearest = sorted(allowed, key=lambda each: abs(self.rated_gap(above, each) - step) + LATE[0] * abs(each.delay - delay))
         return nearest[: HEATS[0][0]]
 
     def due_delay(self, levels: Sequence[Candidate]) -> float:
