@@ -151,7 +151,7 @@ def follow_run(group, shared: dict) -> int:
     for file in shared["networks"]:
         custom.load(file)
     game = configs.resumed_game(config, shared["game"])
-    configs.check_resumable(config, game)
+    configs.check_resumable(config, game, Path(shared["folder"]).resolve().parents[1])
     run = runs.Trainer(game, config, Path(shared["folder"]), quiet=True, started=STARTED, resume=shared["resume"], group=group)
     if shared["begins_from"]:
         run.begin_from({})  # rank 0's

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.core.json_output import only_json, print_json
-from agents.participants import ladder_of, participant
+from agents.participants import RUNS, ladder_of, participant
 from agents.play.agent_files import agent_file
 from agents.play.ladder import is_level
 from games import command
@@ -46,6 +46,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     add("--games", type=int, default=GAMES, metavar="N", help=f"of all pairs together (default: {GAMES:,})")
     add("--seed", type=int, default=0, help="of the games and the intervals (default: 0)")
+    add("--runs", type=Path, default=RUNS, metavar="FOLDER", help="where runs are kept (default: runs)")
     add("--network", action="append", default=[], metavar="FILE", help="of an agent's network of your own; may be repeated")
     add("--json", action="store_true", help="print one JSON object")
     add("--plot", type=Path, metavar="FILE", help="draw the ratings and their intervals into a .png or .svg file")
@@ -74,12 +75,12 @@ def rated(options: argparse.Namespace) -> int:
         rating_report.check_drawable(options.plot)
     game = load_game(options.game)
     check_game(game)
-    different(options.agents, game)
+    different(options.agents, game, options.runs)
     for file in options.network:
         from agents.networks import custom
 
         custom.load(file)
-    players = [participant(name, game) for name in options.agents]
+    players = [participant(name, game, runs=options.runs) for name in options.agents]
     began = time.perf_counter()
     result = play_tournament(game, players, options.games, options.seed, os.cpu_count() or 1, progress_line(began))
     seconds = time.perf_counter() - began
@@ -96,13 +97,13 @@ def rated(options: argparse.Namespace) -> int:
     return 0
 
 
-def different(names: list[str], game: "AnyGame") -> None:
+def different(names: list[str], game: "AnyGame", runs: Path = RUNS) -> None:
     """`UserError` if two names are of the same participant: the same skill, level or person, or files with the same bytes."""
     seen: dict[object, str] = {}
     for name in names:
         key: object = bot_skill(name)
         if is_level(name):
-            key = ladder_of(game).named(name)
+            key = ladder_of(game, runs).named(name)
         elif name.startswith(PREFIX):
             key = name
         elif key is None and name != "human":

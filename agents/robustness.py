@@ -16,7 +16,7 @@ from typing import Any
 
 import games
 from agents.core.json_output import only_json, print_json
-from agents.participants import participant
+from agents.participants import RUNS, participant
 from agents.play.match import play_match
 from agents.play.seats import Participant
 from games import command
@@ -66,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--games", type=int, default=400, metavar="N", help="against each person (default: 400)")
     add("--table", type=Path, metavar="FILE", help="of further people, .toml or .json: docs/people.md")
     add("--seed", type=int, default=0, help="of the games (default: 0)")
+    add("--runs", type=Path, default=RUNS, metavar="FOLDER", help="where runs are kept (default: runs)")
     add("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     try:
@@ -80,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
                 raise UserError(
                     f"In {game.heading} nobody wins against an agent.\nHow people play it: python -m games.people {game.name}"
                 )
-            agent = participant(options.agent, game)
+            agent = participant(options.agent, game, runs=options.runs)
             if agent.human:
                 raise UserError("A person at the keys cannot be measured here: name an agent's file, or bot.")
             found = robustness(game, agent, people, options.games, options.seed)

@@ -225,7 +225,10 @@ def _check_shapes(path: Path, network: Network, tensors: dict[str, Tensor]) -> N
     found = {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
     if expected != found:
         wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-        raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])} differ.")
+        raise UserError(
+            f"{path} does not fit its own description: {', '.join(wrong[:3])} differ.\n"
+            "It is not as it was written: take another copy of it, or train it anew."
+        )
 
 
 def matching_weights(path: Path, network: Network) -> tuple[dict[str, Tensor], list[str]]:

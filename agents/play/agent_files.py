@@ -13,6 +13,10 @@ def agent_file(text: str, trusted: bool = False) -> Path:
     """The file of the agent that a path names; `UserError` if there is none, or if it is a pickle and not `trusted`."""
     path = file_of(text)
     if Path(text).is_dir() and not path.exists():
+        if not (Path(text) / "config.json").exists():
+            raise UserError(
+                f"{text} is no run: it holds neither an agent nor a config.json.\nName a run's folder or an agent's file."
+            )
         again = command_line(["python", "train.py", "--resume", text])
         raise UserError(f"The run {text} holds no agent yet.\nGo on with it: {again}")
     if not path.exists():

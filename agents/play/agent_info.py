@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from agents.core import schema, tensor_file
 from agents.core.settings import ALGORITHMS, CHOICES, RANGES, TRAINERS, AgentSettings
+from agents.core.shell import command_line
 from agents.play.game_info import GameInfo
 from games.engine.constants import REWARDS
 from games.errors import UserError
@@ -157,12 +158,12 @@ def check_game(path: Path, info: AgentInfo, game: GameInfo) -> None:
     if info.game_version != game.version:
         raise UserError(
             f"{path} was trained on version {info.game_version} of {game.name}; this is version {game.version}.\n"
-            f"Train it anew: python train.py {game.name}"
+            f"Train it anew: {command_line(['python', 'train.py', game.name if game.shipped else game.path])}"
         )
     if info.game_digest != (None if game.shipped else game.digest):
         raise UserError(
             f"{path} was trained on another state of {game.path.name} (VERSION {game.version} in both).\n"
-            "Take back the edit, or train anew."
+            f"Take back the edit, or train it anew: {command_line(['python', 'train.py', game.path])}"
         )
 
 

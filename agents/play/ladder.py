@@ -5,6 +5,7 @@ plays there: its reaction delay and its temperature. Seven rungs are levels, wit
 opponent that fits (`agents.play.fit`). `python -m agents.ladder` makes it.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,6 +60,7 @@ class LadderFile(schema.Written, kw_only=True, forbid_unknown_fields=True):
     most: Annotated[float, Meta(gt=0, le=1e6)] = 1.0  # the return of a game won without a point lost
     trials: Annotated[float, Meta(ge=1, le=1e4)] = 1.0  # a game tells as much as so many that are only won or lost
     scale: Annotated[float, Meta(gt=0, le=1e4)] = 400.0  # points of rating at which the odds of a trial are 10 to 1
+    digests: dict[schema.Name, schema.Name] = {}  # SHA-256 of each file; none in ladders of earlier versions
 
     @property
     def levels(self) -> list[Rung]:
@@ -77,7 +79,19 @@ class Ladder:
         """A new agent that plays as a rung says, or as it did at a moment of its training."""
         from agents.play.agent import Agent  # torch loads here
 
-        agent = Agent.load(self.folder / rung.file, game, device)
+        path = self.folder / rung.file
+        if not path.exists():
+            raise UserError(
+                f"{self.folder} lacks {rung.file}, an agent of its ladder.\n"
+                f"Copy it back, or make the ladder anew: python -m agents.ladder {game.name} RUN"
+            )
+        digest = self.file.digests.get(rung.file)
+        if digest and file_digest(path) != digest:
+            raise UserError(
+                f"{path} is not the agent that was rated as a level.\n"
+                f"Copy that one back, or make the ladder anew: python -m agents.ladder {game.name} RUN"
+            )
+        agent = Agent.load(path, game, device)
         if isinstance(rung, Rung):
             settings = replace(agent.info.settings, delay=rung.delay, temperature=rung.temperature)
             agent.info = replace(agent.info, settings=settings, rating=rung.rating)
@@ -114,6 +128,11 @@ def read(folder: Path) -> Ladder:
     if ratings != sorted(ratings):
         raise UserError(f"{path} is damaged: its rungs must stand in the order of their ratings.")
     return Ladder(folder, found)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of an agent's file."""
+    return hashlib.sha256(tensor_file.read_bytes(path, tensor_file.LARGEST["agent"])).hexdigest()
 
 
 def write(folder: Path, file: LadderFile) -> None:

@@ -8,6 +8,21 @@ import numpy as np
 
 from games.intervals import mean_and_interval, wilson
 
+FEW = 0.5  # share of a pair's games that differ, below which that is said
+
+
+def few_differ(different: int, games: int, whose: str = "") -> list[str]:
+    """A sentence where most games of a pair are repeated ones, as those of deterministic players are; else nothing.
+
+    >>> few_differ(2, 100, " of bot and bot:1")
+    ['Only 2 of the 100 games of bot and bot:1 differ: they say less than as many games that do.']
+    >>> few_differ(98, 100)
+    []
+    """
+    if different >= FEW * games:
+        return []
+    return [f"Only {different:,} of the {games:,} games{whose} differ: they say less than as many games that do."]
+
 
 class Score(NamedTuple):
     """One participant's score in a match."""
@@ -41,10 +56,16 @@ class MatchResult:
     steps_per_second: float  # decisions of all participants
     note: str = ""  # of games that were cut because they took too long
     rewards: str = "zero-sum"  # of two seats: how they are related, one of `games.engine.constants.REWARDS`
+    different: int | None = None  # games that differ from each other; None: not counted
 
     @property
     def games(self) -> int:
         return len(self.returns)
+
+    @property
+    def repeats(self) -> list[str]:
+        """A sentence where most games are repeated ones; else nothing."""
+        return [] if self.different is None else few_differ(self.different, self.games)
 
     @property
     def score(self) -> float:
@@ -56,7 +77,8 @@ class MatchResult:
         common = {"game": self.game, "seats": self.seats, "games": self.games}
         result = self._wins() if len(self.seats) == 2 and self.rewards == "zero-sum" else self._mean_returns()
         note = {"note": self.note} if self.note else {}
-        return {**common, **result, **note, "steps_per_second": round(self.steps_per_second)}
+        different = {"different_games": self.different} if self.repeats else {}
+        return {**common, **result, **different, **note, "steps_per_second": round(self.steps_per_second)}
 
     def _wins(self) -> dict[str, Any]:
         """Two participants' wins, and the first one's rate of them."""

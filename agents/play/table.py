@@ -32,6 +32,7 @@ def play_games(
     with their returns so far.
     """
     start, decisions, returns, cut, note = time.perf_counter(), 0, [], 0, ""
+    played: set[tuple[bool, bytes]] = set()  # games that differ
     first = 0  # number of the first environment
     deadline: float | None = None
     while first < games and not note:
@@ -41,12 +42,13 @@ def play_games(
         deadline = table.play(limits, deadline)
         returns.append(table.returns)
         decisions, cut = decisions + table.decisions, cut + table.cut
+        played |= set(table.endings)
         first += count * quota
         if table.unfinished:
             note = f"{table.unfinished} of {sum(map(len, returns))} games were cut: the time is up"
     elapsed = time.perf_counter() - start
     names = [participant.name for participant in participants]
-    return MatchResult(game.name, names, np.concatenate(returns), cut, decisions / elapsed, note, game.rewards)
+    return MatchResult(game.name, names, np.concatenate(returns), cut, decisions / elapsed, note, game.rewards, len(played))
 
 
 class Table:
@@ -79,7 +81,7 @@ class Table:
         self.players = [player for group in by_network(participants) if (player := self._seat(group))]
         self.batch.reset()
         self.returns = np.zeros((0, game.players))  # of the participants as `seated` names them, by environment
-        self.endings: list[bytes] = []  # in the same order: the state in which each game ended, without its random stream
+        self.endings: list[tuple[bool, bytes]] = []  # in the same order: whether the seats were exchanged, and how it ended
         self.decisions, self.cut, self.unfinished = 0, 0, 0
 
     def _seat(self, group: list[tuple[int, Participant]]) -> KeptPlayer | None:
@@ -111,7 +113,7 @@ class Table:
         batch, done, quota = self.batch, np.zeros(self.count, np.int64), np.broadcast_to(self.quota, self.count)
         actions = np.zeros(batch.rewards.shape, np.int64)
         collected: list[list[np.ndarray]] = [[] for _ in range(self.count)]
-        endings: list[list[bytes]] = [[] for _ in range(self.count)]
+        endings: list[list[tuple[bool, bytes]]] = [[] for _ in range(self.count)]
         while True:
             for player in self.players:
                 player.act(actions)
@@ -122,7 +124,7 @@ class Table:
                 tell(len(ended))
             for env in ended:
                 collected[env].append(batch.returns[env][self.order[env]])
-                endings[env].append(ending(batch, int(env)))
+                endings[env].append((env % batch.game.players == 1, ending(batch, int(env))))
                 self.cut += int(batch.end[env] != OVER)
                 done[env] += 1
                 if done[env] == quota[env]:  # agents need not decide there any more
@@ -138,7 +140,7 @@ class Table:
                 self.cut += len(running)
                 break
         self.returns = np.array([returns for games in collected for returns in games])
-        self.endings = [state for games in endings for state in games]
+        self.endings = [end for games in endings for end in games]
         batch.close()
         return deadline
 

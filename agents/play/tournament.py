@@ -26,7 +26,6 @@ from games.intervals import wilson
 ANCHOR = 0.5  # skill of the bot that is fixed at 1000
 COUPLES = 125  # pairs of environments that run in one batch
 QUOTA = 10  # games of an environment at most: many, so that few wait for the longest ones
-FEW = 0.5  # share of a pair's games that differ, below which that is said
 
 
 class Stopped(Exception):
@@ -73,8 +72,8 @@ class Tournament:
         np.add.at(self.draws, (i[margin == 0], j[margin == 0]), 1)
         np.add.at(self.draws, (j[margin == 0], i[margin == 0]), 1)
         np.add.at(self.couples, (i[~second], j[~second], 2 + margin[~second] + margin[second]), 1)
-        for k, state in enumerate(table.endings):
-            self.endings.setdefault((int(i[k]), int(j[k])), set()).add(hash((bool(second[k]), state)))
+        for k, end in enumerate(table.endings):
+            self.endings.setdefault((int(i[k]), int(j[k])), set()).add(hash(end))
         self.cut += table.cut
 
     def summary(self) -> dict[str, Any]:

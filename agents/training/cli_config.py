@@ -104,7 +104,7 @@ def new_config(options: argparse.Namespace) -> tuple[AnyGame, Config]:
         time_limit=options.time_limit,
         network_file=custom.LOADED[learner.network_digest].shown if learner.network_digest else "",
         opponents=opponents,
-        opponent_digests=configs.digests(configs.opponents_of(opponents, game, device)),
+        opponent_digests=configs.digests(configs.opponents_of(opponents, game, device, options.runs)),
         device=device,
         copied=copied,
         freeze=options.freeze or "",
@@ -157,7 +157,7 @@ def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGam
         config.time_limit = options.time_limit
     config.device = configs.device_of(options.device or config.device)
     config.opponents = found_opponents(config, options.resume, put_back(options.resume, options.opponent or []))
-    configs.check_resumable(config, game)
+    configs.check_resumable(config, game, options.resume.resolve().parents[1])
     return game, config, RunFolder(options.resume)
 
 

@@ -28,7 +28,7 @@ from agents.core.shell import command_line
 from agents.core.version import VERSION
 from agents.experience import augmentation
 from agents.networks import custom
-from agents.participants import participant
+from agents.participants import RUNS, participant
 from agents.play import pool
 from agents.play.agent import Agent
 from agents.play.agent_files import PICKLED, file_of
@@ -240,8 +240,11 @@ def device_of(name: str) -> str:
     return name
 
 
-def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participant | None]:
-    """Opponents by their names. `self` is None: both seats learn; so is `league`, which stands for many."""
+def opponents_of(names: list[str], game: AnyGame, device: str, runs: Path = RUNS) -> list[Participant | None]:
+    """Opponents by their names. `self` is None: both seats learn; so is `league`, which stands for many.
+
+    runs: where a ladder of the user's own is found.
+    """
     if game.players == 1:
         if names:
             raise UserError(f"{game.heading} has one seat, so there is no opponent to choose.")
@@ -253,7 +256,7 @@ def opponents_of(names: list[str], game: AnyGame, device: str) -> list[Participa
                 f"{name} is an agent of Stable-Baselines3's, which cannot be a training opponent: its file can run code.\n"
                 "Choose bot, bot:0.8, random, self, league, person:NAME, or an agent of ours."
             )
-        opponent = None if name in ("self", LEAGUE) else participant(name, game, device)
+        opponent = None if name in ("self", LEAGUE) else participant(name, game, device, runs=runs)
         if opponent is not None and opponent.human:
             raise UserError(
                 "A person cannot be a training opponent.\nChoose bot, bot:0.8, random, self, person:NAME, or an agent."
@@ -326,10 +329,13 @@ def load_resumed_networks(config: Config, named: list[str], game: str | None, fo
     custom.require(config.learner, "This run", "the run began", f"Name its file again: {again} --network {named_again}")
 
 
-def check_resumable(config: Config, game: AnyGame) -> None:
-    """Raise `UserError` where this machine lacks the run's device, or an opponent has changed."""
+def check_resumable(config: Config, game: AnyGame, runs: Path) -> None:
+    """Raise `UserError` where this machine lacks the run's device, or an opponent has changed.
+
+    runs: the folder of all runs, as in `opponents_of`.
+    """
     device_of(config.device)
-    found = digests(opponents_of(config.opponents, game, config.device))
+    found = digests(opponents_of(config.opponents, game, config.device, runs))
     for name, now, before in zip(config.opponents, found, config.opponent_digests, strict=True):
         if now != before:
             file = "" if name.startswith(PREFIX) else "'s file"

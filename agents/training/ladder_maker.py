@@ -15,10 +15,11 @@ import numpy as np
 
 from agents.core import tensor_file
 from agents.play.agent import Agent
-from agents.play.agent_info import config_values, peek
+from agents.play.agent_info import check_game, config_values, peek
 from agents.play.fit import scale_of, trials_of
-from agents.play.ladder import LEVELS, ONE_SEAT, LadderFile, Moment, Rung, write
+from agents.play.ladder import LEVELS, ONE_SEAT, LadderFile, Moment, Rung, file_digest, write
 from agents.play.match import play_match
+from agents.play.result import few_differ
 from agents.play.seats import Participant
 from agents.training.ladder_choice import Choice, Chooser
 from agents.training.ladder_record import Candidate, Record
@@ -47,14 +48,15 @@ class Effort:
 # --- candidates ---------------------------------------------------------------------------------------------------------
 
 
-def snapshots_of(run: Path) -> list[tuple[int, Path]]:
-    """The agents that a run has kept, by their steps; `UserError` if they are too few."""
+def snapshots_of(run: Path, game: Game) -> list[tuple[int, Path]]:
+    """The agents that a run of a game has kept, by their steps; `UserError` if they are too few or play another game."""
     config_values(run)  # there is a run
     files = [*run.glob("checkpoints/step-*.safetensors"), *run.glob("checkpoints/snapshots/*.safetensors")]
-    found = {peek(path).steps: path for path in sorted(files)}
     best = run / "agent.safetensors"
-    if best.exists():
-        found[peek(best).steps] = best
+    infos = {path: peek(path) for path in [*sorted(files), *([best] if best.exists() else [])]}
+    for path, info in infos.items():
+        check_game(path, info, game)
+    found = {info.steps: path for path, info in infos.items()}
     if len(found) < 4:
         raise UserError(
             f"{run} has kept {len(found)} agents of its past, too few for a ladder.\nTrain longer, with eval_every=…"
@@ -122,7 +124,7 @@ class Maker:
             return self._by_returns(out)
         if not self.game.competitive:
             raise UserError(f"In {self.game.heading} nobody wins, so there are no levels.")
-        snapshots = snapshots_of(self.run)
+        snapshots = snapshots_of(self.run, self.game)
         if lost := lost_snapshots(self.run):
             self.tell(f"{self.run / FOLDER} lacks {', '.join(lost)}: the ladder is made of the others. If you have moved them,")
             self.tell("copy them back and begin again.")
@@ -132,6 +134,10 @@ class Maker:
         record.mingle(candidates, effort.coarse)
         choice = Chooser(record, checks, candidates, effort.neighbours, self.tell).choose(step)
         self.tell(f"The steps are uneven by {choice.uneven:.0f} points, of which half an interval is a part.")
+        for lower, upper in pairwise(choice.levels):
+            games, whose = int(checks.between(upper, lower)[1]), f" of {upper.name} and {lower.name}"
+            for text in few_differ(checks.different(upper, lower), games, whose):
+                self.tell(text)
         between = self._between(record, checks, choice.levels, candidates, effort)
         return self._written(out, checks, choice, between)
 
@@ -179,7 +185,7 @@ class Maker:
 
     def _by_returns(self, out: Path) -> LadderFile:
         """The ladder of a game of one seat: its best snapshot, and those of about an eighth and half of its return."""
-        snapshots = snapshots_of(self.run)
+        snapshots = snapshots_of(self.run, self.game)
         settings, returns = peek(snapshots[-1][1]).settings, {}
         self.tell(f"{ONE_SEAT_GAMES} games of each of {len(snapshots)} agents …")
         for steps, path in snapshots:
@@ -202,16 +208,17 @@ class Maker:
         self, out: Path, rungs: list[Rung], agents: Sequence[Candidate], most: float, trials: float, scale: float
     ) -> LadderFile:
         """Copy the agents' files and those of the moments, and write ladder.json."""
-        moments = moments_of(self.run)
+        moments, digests = moments_of(self.run, self.game), {}
         try:
             out.mkdir(parents=True, exist_ok=True)
             for path, name in {(each.path, snapshot_name(each.steps)) for each in agents} | {(p, m.file) for m, p in moments}:
                 Agent.load(path, self.game).save(out / name, half=True)
+                digests[name] = file_digest(out / name)
         except OSError as error:
             raise UserError(f"{out} cannot be written: {error.strerror}.") from error
         file = LadderFile(
             game=self.game.name, game_version=self.game.version, rungs=rungs, moments=[moment for moment, _ in moments],
-            most=most, trials=trials, scale=scale,
+            most=most, trials=trials, scale=scale, digests=digests,
         )  # fmt: skip
         write(out, file)
         kept = {rung.file for rung in rungs} | {moment.file for moment in file.moments}
@@ -231,9 +238,9 @@ def rung(
     )  # fmt: skip
 
 
-def moments_of(run: Path) -> list[tuple[Moment, Path]]:
+def moments_of(run: Path, game: Game) -> list[tuple[Moment, Path]]:
     """Three agents from early in the training: the first, and those after a tenth and a third of the steps."""
-    kept = [(steps, path) for steps, path in snapshots_of(run) if steps]
+    kept = [(steps, path) for steps, path in snapshots_of(run, game) if steps]
     elapsed = [
         (line.get("time/total_timesteps") or 0.0, line.get("time/time_elapsed") or 0.0)
         for line in progress_lines(run / "progress.jsonl")

@@ -59,6 +59,7 @@ class Record:
     names: list[str] = field(default_factory=list)
     couples: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 5), np.int64))
     rounds: int = 0
+    endings: dict[tuple[str, str], set[int]] = field(default_factory=dict)  # of each pair's games that differ, by names
     loaded: dict[Path, Agent] = field(default_factory=dict)
 
     def mingle(self, candidates: Sequence[Candidate], games: int) -> None:
@@ -86,6 +87,9 @@ class Record:
         players += [Participant(BOT, 0.5)] if bot else []
         self.rounds += 1
         found = play_tournament(self.game, players, plan, self.seed * 1_000_003 + self.rounds, self.threads)
+        for (i, j), games in found.endings.items():
+            pair = sorted((found.names[i], found.names[j]))
+            self.endings.setdefault((pair[0], pair[1]), set()).update(games)
         return found.names, found.couples
 
     def _add(self, names: list[str], couples: np.ndarray) -> None:
@@ -119,6 +123,11 @@ class Record:
         i, j = self.names.index(upper.name), self.names.index(lower.name)
         whole = oriented(self.couples)
         return float(points_of(whole)[i, j]), float(games_of(whole)[i, j])
+
+    def different(self, upper: Candidate, lower: Candidate) -> int:
+        """The games of two that differ from each other."""
+        first, second = sorted((upper.name, lower.name))
+        return len(self.endings.get((first, second), ()))
 
     def step(self, upper: Candidate, lower: Candidate) -> "Step":
         """The distance of one from another below it, by the games between them."""

@@ -24,6 +24,7 @@ from agents.play.ratings import FIXED, rating_against
 from agents.play.seats import Participant
 from agents.play.trainable import AnyGame
 from agents.training.config import LEAGUE, Config, RunSettings
+from agents.training.run_checkpoint import CHECKPOINT, CheckpointFile
 from agents.training.snapshots import FOLDER, Snapshots, snapshot_name
 from games.engine.constants import RANDOM
 from games.engine.loader import Game
@@ -134,7 +135,8 @@ def league_of(config: Config, game: AnyGame, folder: Path, group: ProcessGroup) 
     """The league of a run's config, as it begins."""
     check_league(game, config.opponents, config.run, config.learner.n_envs)
     assert isinstance(game, Game)
-    named = [participant(name, game, config.device) for name in config.opponents if name != LEAGUE]
+    runs = folder.resolve().parents[1]
+    named = [participant(name, game, config.device, runs=runs) for name in config.opponents if name != LEAGUE]
     return League(game, config.run, named, folder, group)
 
 
@@ -310,16 +312,31 @@ def check_files(folder: Path, names: list[str]) -> None:
         )
 
 
+def snapshot_digests(folder: Path) -> dict[str, str]:
+    """The digest of the weights of each snapshot in a run's league, by its file's name, as the latest checkpoint says."""
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return {}
+    meta = tensor_file.load_metadata(path, "checkpoint")
+    schema.check(path, meta, CheckpointFile)
+    if meta.get("league") is None:
+        return {}
+    members = schema.check(path, meta["league"], LeagueFile).members
+    return {snapshot_name(each.steps): each.digest for each in members if each.group == "past"}
+
+
 def put_back(folder: Path, told: list[str]) -> list[str]:
     """Copy the snapshots that a user names, `step-….safetensors=PATH`, to their place in a run; the other texts."""
-    remaining = []
+    remaining, wanted = [], snapshot_digests(folder) if any("=" in text for text in told) else {}
     for text in told:
         name, equals, path = text.partition("=")
         if not (equals and name == Path(name).name and name.startswith("step-") and name.endswith(".safetensors")):
             remaining.append(text)
             continue
         data = tensor_file.read_bytes(Path(path), tensor_file.LARGEST["agent"])
-        tensor_file.unpack(Path(path), data, "agent")
+        tensors, _ = tensor_file.unpack(Path(path), data, "agent")
+        if name in wanted and tensor_file.digest(tensors) != wanted[name]:
+            raise UserError(f"{path} is not the {name} that the run's league knows.\nName a copy of that one.")
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
         tensor_file.write_bytes(folder / FOLDER / name, data)
     return remaining

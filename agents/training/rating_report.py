@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.play.ratings import FIXED
-from agents.play.tournament import FEW
+from agents.play.result import few_differ
 from agents.training.learning_curves import COLOURS, FORMATS, GREY, STYLE
 from games import heading
 from games.errors import UserError
@@ -57,12 +57,8 @@ def remarks(summary: dict[str, Any]) -> list[str]:
     if len(summary["circles"]) > MOST_CIRCLES:
         found.append(f"And {len(summary['circles']) - MOST_CIRCLES} more circles (all with --json).")
     for pair in summary["pairs"]:
-        if pair["different_games"] < FEW * pair["games"]:
-            first, second = pair["players"]
-            found.append(
-                f"Only {pair['different_games']:,} of the {pair['games']:,} games of {first} and {second} differ: "
-                "they say less than as many games that do."
-            )
+        first, second = pair["players"]
+        found += few_differ(pair["different_games"], pair["games"], f" of {first} and {second}")
     if summary["cut"]:
         found.append(f"{summary['cut']:,} games were cut by the game's time limit; their points so far decide.")
     return found

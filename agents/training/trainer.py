@@ -124,7 +124,7 @@ class Trainer:
         """The learner of the config's algorithm, with frozen and copied weights as the config says."""
         config = self.config
         learner, _, _ = ALGORITHMS[config.algorithm]
-        opponents: Opponents = opponents_of(config.opponents, self.game, config.device)
+        opponents: Opponents = opponents_of(config.opponents, self.game, config.device, self.folder.resolve().parents[1])
         if LEAGUE in config.opponents:
             self.league = league_of(config, self.game, self.folder, self.group)
             opponents = self.league.pool

@@ -77,6 +77,29 @@ def test_a_run_against_a_level_goes_on_only_while_the_level_is_the_same(pong, ma
     assert code == 2 and "has changed since the run began: level:2" in err
 
 
+def test_a_run_meets_a_level_of_the_users_ladder_wherever_the_runs_are(main, tmp_path, monkeypatch):
+    monkeypatch.setattr(participants, "ZOO", tmp_path / "zoo")
+    small_ladder(tmp_path / "pong" / "ladder")  # where `main` keeps its runs, and not in ./runs
+    code, _, err = main(*PONG[:-6], "--steps", "3000", "--opponent", "level:2", "--name", "one", "--quiet")
+    assert code == 0, err
+    code, _, err = main("--resume", tmp_path / "pong" / "one", "--steps", "6000", "--quiet")
+    assert code == 0, err
+
+
+def test_a_file_of_a_ladder_that_is_gone_or_another_is_told(pong):
+    folder = participants.ZOO / "pong" / "ladder"
+    file = ladder.read(folder).file
+    file.digests = {name: ladder.file_digest(folder / name) for name in ("weak.safetensors", "strong.safetensors")}
+    ladder.write(folder, file)
+    assert participant("level:1", pong).agent.info.rating == 800
+    (folder / "weak.safetensors").write_bytes((folder / "strong.safetensors").read_bytes())
+    with pytest.raises(UserError, match=r"weak.safetensors is not the agent that was rated as a level.\nCopy that one back"):
+        participant("level:1", pong)
+    (folder / "weak.safetensors").unlink()
+    with pytest.raises(UserError, match=r"lacks weak.safetensors, an agent of its ladder.\nCopy it back"):
+        participant("moment:1", pong)
+
+
 @pytest.mark.parametrize(
     "change, words",
     [

@@ -14,6 +14,7 @@ from agents import participants
 from agents.core import tensor_file
 from agents.core.settings import AgentSettings
 from agents.participants import best_at_hand, participant
+from agents.play import table
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.limits import MatchLimits
 from agents.play.match import play_match
@@ -209,6 +210,7 @@ def test_a_seat_nobody_knows_names_the_nearest(pong, text, says):
 
 
 def test_a_run_without_an_agent_yet_is_told_how_to_go_on(pong, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match="--resume"):
         participant(str(tmp_path), pong)
 
@@ -286,6 +288,20 @@ def plant(folder, agent):
         resealed.write(folder / name / "agent.safetensors", tensors, meta, **change)
     boast = {"rating": 1e9, "settings": {**meta["settings"], "hidden": 9}}
     resealed.write(folder / "weights of another" / "agent.safetensors", tensors, meta, **boast)
+
+
+def test_games_that_repeat_others_are_counted_and_told(pong, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["play.py", "pong", "bot", "bot:1", "--headless", "--games", "20"])
+    assert play.main() == 0
+    assert "differ" not in capsys.readouterr().out
+    monkeypatch.setattr(table, "ending", lambda batch, env: b"alike")
+    assert play.main() == 0
+    assert "Only 2 of the 20 games differ" in capsys.readouterr().out  # one for each order of the seats
+
+
+def test_a_folder_that_is_no_run_is_told_as_such(pong, tmp_path):
+    with pytest.raises(UserError, match=r"is no run: it holds neither an agent nor a config\.json\.\nName a run's folder"):
+        participants.participant(str(tmp_path), pong)
 
 
 def test_files_planted_in_runs_leave_the_window_and_the_matches_of_all_others_alone(pong, tmp_path, monkeypatch, capsys):

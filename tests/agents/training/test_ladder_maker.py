@@ -21,6 +21,8 @@ from agents.training.ladder_maker import Effort, Maker, candidates_of
 from agents.training.ladder_record import BOT, Candidate, Record
 from games.errors import UserError
 
+PONG = games.load("pong")
+
 
 class Played(Record):
     """Games whose ends are drawn by ratings that are known: 60 points lost for two ticks of delay, an agent's own beside."""
@@ -55,7 +57,7 @@ def grid(delays=range(6, 19)):
 
 
 def chooser(seed, candidates, told):
-    record, checks = (Played(games.load("pong"), 2 * seed + which, 1) for which in (0, 1))
+    record, checks = (Played(PONG, 2 * seed + which, 1) for which in (0, 1))
     record.mingle(candidates, 80)
     return Chooser(record, checks, candidates, 4000, told.append)
 
@@ -107,7 +109,7 @@ def test_a_run_that_ends_before_the_ladder_is_told():
 
 
 def test_each_meets_eight_others_and_all_are_connected():
-    record = Played(games.load("pong"), 1, 1)
+    record = Played(PONG, 1, 1)
     record.mingle(grid(), 80)
     met = oriented(record.couples).sum(2) > 0
     assert (met.sum(1) >= 7).all() and len(record.names) == 105
@@ -134,7 +136,7 @@ def test_a_ladder_is_the_same_from_the_same_run_and_its_levels_play(run, tmp_pat
     (tmp_path / "two").mkdir()
     (tmp_path / "two" / "step-0000000007.safetensors").write_text("of an older ladder")
     for out in ("one", "two"):
-        maker = Maker(games.load("pong"), run, 5, 1, lambda text: None)
+        maker = Maker(PONG, run, 5, 1, lambda text: None)
         made.append(maker.make(tmp_path / out, Effort(16, 10)))
         assert ladder.read(tmp_path / out).file == made[-1]
     assert made[0] == made[1]
@@ -143,26 +145,26 @@ def test_a_ladder_is_the_same_from_the_same_run_and_its_levels_play(run, tmp_pat
     assert len(found.file.levels) >= 2 and found.file.moments
     rated = {}
     for rung in [*found.file.rungs, *found.file.moments]:
-        agent = found.agent(rung, games.load("pong"))
+        agent = found.agent(rung, PONG)
         assert agent.info.game == "pong"
         rated[rung.file] = agent.network.state_dict()
-    for steps, path in ladder_maker.snapshots_of(run):  # the weights that were rated are those that ship
-        playing = Candidate(path, steps, 6, 0.0).agent(games.load("pong")).network.state_dict()
+    for steps, path in ladder_maker.snapshots_of(run, PONG):  # the weights that were rated are those that ship
+        playing = Candidate(path, steps, 6, 0.0).agent(PONG).network.state_dict()
         shipped = rated.get(f"step-{steps:010d}.safetensors", playing)
         assert all(torch.equal(shipped[name], playing[name]) for name in playing)
     assert ladder_maker.table(found.file)[1].split()[:2] == ["1", found.file.levels[0].name]
 
 
 def test_candidates_are_late_in_real_time_and_careless_at_boards(run):
-    snapshots = ladder_maker.snapshots_of(run)
-    pong = candidates_of(games.load("pong"), snapshots)
+    snapshots = ladder_maker.snapshots_of(run, PONG)
+    pong = candidates_of(PONG, snapshots)
     assert {each.delay for each in pong} == set(ladder_maker.DELAYS) and {each.temperature for each in pong} == {0.0}
     board = candidates_of(games.load("connect_four"), snapshots)
     assert {each.delay for each in board} == {0} and len({each.temperature for each in board}) == 9
 
 
 def test_moments_are_from_early_in_the_training(run):
-    moments = ladder_maker.moments_of(run)
+    moments = ladder_maker.moments_of(run, PONG)
     steps = [moment.steps for moment, _ in moments]
     assert steps == sorted(steps) and steps[0] < peek(run / "agent.safetensors").steps
     assert all(moment.seconds > 0.0 for moment, _ in moments)
@@ -170,10 +172,17 @@ def test_moments_are_from_early_in_the_training(run):
 
 def test_a_run_that_has_kept_too_little_is_told(run, tmp_path):
     with pytest.raises(UserError, match="holds no run"):
-        ladder_maker.snapshots_of(tmp_path)
+        ladder_maker.snapshots_of(tmp_path, PONG)
     (tmp_path / "config.json").write_bytes((run / "config.json").read_bytes())
     with pytest.raises(UserError, match="has kept 0 agents of its past, too few for a ladder"):
-        ladder_maker.snapshots_of(tmp_path)
+        ladder_maker.snapshots_of(tmp_path, PONG)
+
+
+def test_a_run_of_another_game_is_refused_before_anybody_plays(run, tmp_path):
+    told = []
+    with pytest.raises(UserError, match="plays pong, not connect_four"):
+        Maker(games.load("connect_four"), run, 1, 1, told.append).make(tmp_path / "out", Effort(4, 4))
+    assert not told and not (tmp_path / "out").exists()
 
 
 def test_snapshots_that_are_gone_are_named(run, tmp_path, monkeypatch):
@@ -203,11 +212,12 @@ def test_a_game_of_one_seat_has_levels_by_mean_return(tmp_path, monkeypatch):
     snapshots = [(steps, tmp_path / f"{steps}") for steps in (0, 10, 40, 80)]
     monkeypatch.setattr(ladder_maker, "Agent", Kept)
     settings = type("Settings", (), {"delay": 0, "temperature": 0.0})
-    monkeypatch.setattr(ladder_maker, "snapshots_of", lambda run: snapshots)
-    monkeypatch.setattr(ladder_maker, "moments_of", lambda run: [])
+    monkeypatch.setattr(ladder_maker, "snapshots_of", lambda run, game: snapshots)
+    monkeypatch.setattr(ladder_maker, "moments_of", lambda run, game: [])
     monkeypatch.setattr(ladder_maker, "peek", lambda path: type("Info", (), {"settings": settings}))
     monkeypatch.setattr(ladder_maker, "Candidate", Sure)
     monkeypatch.setattr(ladder_maker, "play_match", play)
     file = Maker(Game, tmp_path, 1, 1, lambda text: None).make(tmp_path / "out", Effort(1, 1))
     assert [(rung.name, rung.rating) for rung in file.rungs] == [("Beginner", 10.0), ("Good", 40.0), ("Best", 80.0)]
+    assert file.digests == {rung.file: ladder.file_digest(tmp_path / "out" / rung.file) for rung in file.rungs}
     assert [(tmp_path / "out" / rung.file).read_text() for rung in file.rungs] == ["True"] * 3  # 16 bits

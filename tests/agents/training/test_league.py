@@ -127,6 +127,10 @@ def test_a_run_without_its_snapshots_names_them_and_takes_them_from_where_they_a
     assert code == 2 and newest in error and f"--opponent {newest}=PATH" in error
     shutil.copy(folder / "checkpoints" / "step-0000000000.safetensors", tmp_path / "another.safetensors")
     code, _, error = main("--resume", folder, "--steps", "10500", "--opponent", f"{newest}={tmp_path}/another.safetensors")
+    assert code == 2 and f"is not the {newest} that the run's league knows" in error
+    assert not (folder / FOLDER / newest).exists()  # nothing was copied
+    shutil.copy(tmp_path / "another.safetensors", folder / FOLDER / newest)
+    code, _, error = main("--resume", folder, "--steps", "10500")
     assert code == 2 and "is not the snapshot that the league knows" in error
     found = f"{newest}={tmp_path}/elsewhere.safetensors"
     code, _, error = main("--resume", folder, "--steps", "10500", "--quiet", "--opponent", found)
