@@ -60,6 +60,14 @@ def write_bytes(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are not there yet; `UserError` where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made: {error.strerror}.") from error
+
+
 def sweep(folder: Path) -> None:
     """Remove temporary files of killed writers from a folder and those below it."""
     for file in folder.rglob(".*.tmp"):

@@ -65,10 +65,7 @@ def read(game: GameInfo) -> list[Played]:
 def write(game: GameInfo, games: list[Played]) -> None:
     """Keep a person's games, the newest of them; `UserError` where they cannot be written."""
     path = path_of(game)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path.parent} cannot be made: {error.strerror}.") from error
+    tensor_file.make_folder(path.parent)
     kept = [{"rating": each.rating, "result": each.result} for each in games[-KEPT:]]
     values = {"written_by": VERSION, "game_version": game.version, "games": kept}
     tensor_file.write_bytes(path, schema.encode(values).encode())

@@ -337,6 +337,6 @@ def put_back(folder: Path, told: list[str]) -> list[str]:
         tensors, _ = tensor_file.unpack(Path(path), data, "agent")
         if name in wanted and tensor_file.digest(tensors) != wanted[name]:
             raise UserError(f"{path} is not the {name} that the run's league knows.\nName a copy of that one.")
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        tensor_file.make_folder(folder / FOLDER)
         tensor_file.write_bytes(folder / FOLDER / name, data)
     return remaining

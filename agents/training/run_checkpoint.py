@@ -181,10 +181,7 @@ def _get(place: Path, name: str, kept: dict[str, Tensor] | None) -> dict[str, Te
 
 
 def _write(path: Path, data: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path.parent} cannot be made: {error.strerror}.") from error
+    tensor_file.make_folder(path.parent)
     tensor_file.write_bytes(path, data)
 
 

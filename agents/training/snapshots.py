@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from agents.core import tensor_file
 from agents.play.agent import Agent
 
 FOLDER = "checkpoints/snapshots"
@@ -58,7 +59,7 @@ class Snapshots:
     def write(self, agent: Agent) -> int:
         """Write a snapshot, and nothing more; its bytes."""
         path = self.folder / snapshot_name(agent.info.steps)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        tensor_file.make_folder(path.parent)
         agent.save(path)
         return path.stat().st_size
 

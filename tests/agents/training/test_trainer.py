@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -362,6 +363,21 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_saved(main, tmp_path, monk
     assert tensor_file.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"] == 8
     assert os.listdir(folder / "checkpoints").count("latest.safetensors") == 1
     assert not [name for name in os.listdir(folder / "checkpoints") if name.endswith(".tmp")]
+
+
+def test_a_full_disk_where_a_folder_is_made_is_said_in_words(main, tmp_path, monkeypatch):
+    make = Path.mkdir
+
+    def mkdir(path, *args, **kwargs):
+        if path.name == "snapshots":
+            raise OSError(28, "No space left on device")
+        make(path, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", mkdir)
+        code, _, error = main(*PONG, "--name", "full", "--quiet")
+    assert code == 2 and "snapshots cannot be made: No space left on device" in error
+    assert "Traceback" not in error
 
 
 def test_weights_to_begin_with_that_were_never_kept_are_not_done_without(main, tmp_path, monkeypatch):
