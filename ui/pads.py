@@ -22,10 +22,10 @@ STICK = {  # the left stick's axes, and the buttons that it stands for at either
 NAMES = {getattr(pygame, f"CONTROLLER_BUTTON_{name.upper().replace('DP', 'DPAD_', 1)}"): name for name in BUTTONS}
 # The window's key for a button, on its pages. In play some are the game's, and Start pauses.
 COMMANDS = {
-    "a": "return", "b": "escape", "start": "return", "x": "r", "y": "v", "leftshoulder": ",", "rightshoulder": ".",
+    "a": "return", "b": "escape", "start": "return", "back": "q", "x": "r", "y": "v", "leftshoulder": ",", "rightshoulder": ".",
     "dpup": "up", "dpdown": "down", "dpleft": "left", "dpright": "right",
 }  # fmt: skip
-COMMANDS_IN_PLAY = {**COMMANDS, "start": "escape", "b": "", "x": ""}
+COMMANDS_IN_PLAY = {**COMMANDS, "start": "escape", "back": "", "b": "", "x": ""}
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class Pads:
 
     def __len__(self) -> int:
         return len(self._pads)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether `start` was called."""
+        return bool(controller.get_init())
 
     def start(self) -> None:
         """Begin to listen: pads that are there already come as events. It takes some 10 ms, so not before the first picture."""
@@ -102,6 +107,11 @@ def _push(pad: Pad, axis: int, deflection: float) -> list[PadPress]:
         down = amount > (RELEASED if button in pad.pushed else PRESSED)
         presses += _press(pad, pad.pushed, button, down)
     return sorted(presses, key=lambda press: press.down)  # the stick's other end is released first
+
+
+def key_event(press: PadPress, key: Key) -> pygame.event.Event:
+    """The event of a button that presses a key."""
+    return pygame.event.Event(pygame.KEYDOWN if press.down else pygame.KEYUP, key=0, mod=0, unicode="", pad_key=key)
 
 
 def pad_key(press: PadPress, buttons: dict[str, str], playing: bool) -> Key:

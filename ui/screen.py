@@ -41,6 +41,11 @@ class Screen:
         """Draw all keys again: the user's layout has changed."""
         self.plates.clear()
 
+    def take_keys(self, game: Game) -> None:
+        """Show the keys of the same game with other KEYS."""
+        self.cast.game = game
+        self.forget_keys()
+
     def boxes(self, surface: pygame.Surface) -> list[pygame.Rect]:
         """The places of the pictures."""
         return layout(surface.get_size(), self.cast.pictures)

@@ -7,12 +7,15 @@ The paddle is as fast as with keys: the pointer only chooses among the actions t
 from dataclasses import dataclass
 
 import numpy as np
+import pygame
 
-from games.core import ME
+from games.core import ME, WORLD
 from games.engine.loader import Game
-from games.render.renderer import USED, bounds
+from games.render.renderer import USED, Painter, bounds
 from ui.controls import direction_of
-from ui.seats import action_numbers
+from ui.layout import layout
+from ui.match import Board, Match
+from ui.seats import PlayerInput, action_numbers
 
 AXES = (("left", "right"), ("up", "down"))  # along x, along y
 NEAR, BACK = 0.5, 1.5  # ticks' ways to the target for which the paddle goes on, and turns back: it does not tremble
@@ -83,3 +86,71 @@ def paddle_place(frame: np.void, axis: int) -> float | None:
     kind = int(kinds[mine[0]])
     box = bounds(kind, tuple(frame["xy"][mine[0]][: USED[kind]].tolist()))
     return 0.5 * (box[axis] + box[axis + 2])
+
+
+@dataclass
+class Helm:
+    """A person's paddle in a match."""
+
+    number: int  # of the board
+    board: Board
+    seat: int
+    person: PlayerInput
+    steering: Steering
+
+
+class Pointing:
+    """The pointers of a match: the mouse steers the first person's paddle, a finger that which is nearest to it."""
+
+    def __init__(self, match: Match, painter: Painter):
+        self.match, self.painter = match, painter
+        self.axis = axis_of(match.game)
+        self.helms = [
+            Helm(number, board, seat, person, Steering(self.axis))
+            for number, board in enumerate(match.boards)
+            for seat, person in board.inputs.items()
+            if self.axis and (len(board.inputs) == 1 or seat == 0 or match.game.mirror is None or self.axis.number == 1)
+        ]
+
+    def handle(self, event: pygame.event.Event, window: tuple[int, int], stage: tuple[int, int]) -> None:
+        """Take a new target from an event of the mouse or a finger. window, stage: sizes, of the window and the game's part."""
+        if event.type == pygame.MOUSEMOTION and event.rel != (0, 0) and not getattr(event, "touch", False):
+            self._aim(self.helms[:1], event.pos, stage)
+        elif event.type in (pygame.FINGERDOWN, pygame.FINGERMOTION):
+            position = (event.x * window[0], event.y * window[1])
+            self._aim(sorted(self.helms, key=lambda helm: self._distance(helm, position, stage))[:1], position, stage)
+
+    def _aim(self, helms: list[Helm], position: tuple[float, float], stage: tuple[int, int]) -> None:
+        for helm in helms:
+            helm.steering.target = self._place(helm, position, stage)[helm.steering.axis.number]
+
+    def _place(self, helm: Helm, position: tuple[float, float], stage: tuple[int, int]) -> tuple[float, float]:
+        """A position in the window as one in the picture, world units."""
+        box = layout(stage, len(self.match.boards))[helm.number]
+        return (position[0] - box.x) * WORLD / box.w, (position[1] - box.y) * WORLD / box.w
+
+    def _distance(self, helm: Helm, position: tuple[float, float], stage: tuple[int, int]) -> float:
+        """The distance of a paddle from a position, across the way on which it moves, world units."""
+        across = 1 - helm.steering.axis.number
+        place = paddle_place(self._frame(helm), across)
+        if place is None:
+            return 2.0 * WORLD
+        if self.match.game.mirror is not None and helm.seat == 1 and helm.board.viewpoint < 0 and across == 0:
+            place = WORLD - place  # the picture shows a spectator's view
+        return abs(place - self._place(helm, position, stage)[across])
+
+    def _frame(self, helm: Helm) -> np.void:
+        seat = helm.seat if helm.board.viewpoint < 0 else helm.board.viewpoint
+        return self.painter.frame(helm.board.batch, 0, seat, final=helm.board.done)[0]
+
+    def release(self) -> None:
+        """Leave all paddles to the keys: another game begins, or goes on."""
+        for helm in self.helms:
+            helm.steering.release()
+
+    def tick(self) -> None:
+        """Choose the actions of the next tick. Who presses a key takes the paddle back."""
+        for helm in self.helms:
+            if helm.person.held or helm.person.presses:
+                helm.steering.release()
+            helm.person.steered = None if helm.steering.target is None else helm.steering.action(self._frame(helm))

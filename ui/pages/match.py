@@ -8,15 +8,17 @@ import pygame
 from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from ui.application import ENTER, Page
+from ui.controls import Controls
 from ui.eye import Eye
 from ui.foot import EYE, PACE, PAUSED_FOOT, READY_FOOT, STEP, Rows, watching_foot
 from ui.keys import Key, key_of
 from ui.layout import window_size
 from ui.loading import Loader
 from ui.match import Match, between, check_seats
-from ui.pointer import Pointer, pointer_at
+from ui.pointer import WAYS, Pointer, next_spot, pointer_at
 from ui.screen import Screen
 from ui.seats import Seat, with_distinct_names
+from ui.steering import Pointing
 
 LOADING, READY, PLAYING, PAUSED, OVER = "loading", "ready", "playing", "paused", "over"
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
@@ -57,6 +59,8 @@ class MatchPage(Page):
         self.eye = Eye(game, self.seats, eye)
         self.mode = LOADING
         self.match: Match | None = None
+        self.controls: Controls | None = None
+        self.pointing: Pointing | None = None
         self.slow = False
         self.ticks = 0  # since the mode changed
         self._touched = 0  # the last tick of this mode in which a key of the game was down
@@ -71,6 +75,18 @@ class MatchPage(Page):
     def size(self, desktop: tuple[int, int]) -> tuple[int, int]:
         """The size of a window that opens with this page, pixels."""
         return self.eye.widened(window_size(self.screen.cast.pictures, desktop), desktop)
+
+    def shown(self) -> None:
+        """Take the people's keys, which another page may have changed."""
+        self.controls = Controls(self.game, self.app.settings_file)
+        self._take_keys()
+
+    def _take_keys(self) -> None:
+        if self.controls:
+            game = self.controls.game
+            self.screen.take_keys(game)
+            for board in self.match.boards if self.match else ():
+                board.change_keys(game)
 
     def closed(self) -> None:
         """Stop loading, as soon as possible."""
@@ -93,6 +109,8 @@ class MatchPage(Page):
             return
         if self._loader.has_begun:
             self.match = self._loader.match()
+            self.pointing = Pointing(self.match, self.screen.painter)
+            self._take_keys()
             self.eye.follow(self.match)
             self._become(READY if self._greet and self.people else PLAYING)
         elif not self.stale:
@@ -127,6 +145,8 @@ class MatchPage(Page):
 
     def _advance(self, match: Match) -> None:
         """A tick of play, in a running game."""
+        if self.pointing:
+            self.pointing.tick()
         match.tick()
         self.stale = True
 
@@ -144,8 +164,11 @@ class MatchPage(Page):
     def _become(self, mode: str) -> None:
         """Change the mode. Keys that are down when a game begins or goes on count as held."""
         self.mode, self.ticks, self._touched, self.stale, self._stepped = mode, 0, 0, True, False
-        self.hides_mouse = mode == PLAYING and not self.game.spots
+        self.is_playing = mode == PLAYING
+        self.hides_mouse = self.is_playing and not self.game.spots
         self.app.point()
+        if self.pointing:
+            self.pointing.release()
         if self.match:
             for person in self.match.inputs:
                 person.clear()
@@ -232,6 +255,19 @@ class MatchPage(Page):
             self.stale = True
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._click(event.pos)
+        if self.pointing and self.mode == PLAYING:
+            self.pointing.handle(event, self.app.surface.get_size(), self.eye.stage(self.app.surface).get_size())
+
+    def pad_buttons(self, place: int) -> dict[str, str]:
+        """The game's key for each button of a gamepad: the first pad is the first person's."""
+        if not self.controls or not self.people or place >= len(self.people):
+            return {}
+        return self.controls.buttons(0 if self.game.players == 1 else self.people[place])
+
+    def pad_left(self) -> None:
+        """Whose gamepad leaves loses nothing: the match waits."""
+        if self.mode == PLAYING and self.people:
+            self._become(PAUSED)
 
     def _released(self, key: Key) -> None:
         name = self._name(key)
@@ -280,6 +316,9 @@ class MatchPage(Page):
         taken = [person.press(name) for person in self.match.inputs]  # in games of turns two people may share keys
         if key.command in ("escape", "p") and not any(taken):
             self._become(PAUSED)
+        elif self.game.spots and not any(taken) and key.command in (*WAYS, *GO):
+            self.app.keyboard.serve(key)
+            self._move_to_spot(key.command)
         elif self.match.person_is_out and self._at_rest(name) and key.command in (*GO, "r"):
             self.app.keyboard.serve(key)
             self.restart()
@@ -330,6 +369,16 @@ class MatchPage(Page):
         if not self.game.spots or self.mode != PLAYING or not self.match:
             return None
         return pointer_at(self.match, self.eye.stage(self.app.surface).get_size(), position)
+
+    def _move_to_spot(self, command: str) -> None:
+        """Arrows go from spot to spot, as the mouse would, and return chooses the one that is lit."""
+        assert self.match
+        if command not in WAYS:
+            self._click(self.app.mouse)
+            return
+        stage = self.eye.stage(self.app.surface).get_size()
+        self.app.mouse = next_spot(self.match, stage, self.app.mouse, command) or self.app.mouse
+        self.stale = True
 
     def _click(self, position: tuple[int, int]) -> None:
         if self.mode in (READY, PAUSED):
