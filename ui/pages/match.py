@@ -8,9 +8,9 @@ import pygame
 from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from ui.application import ENTER, Page
-from ui.controls import Controls
 from ui.eye import Eye
 from ui.foot import EYE, PACE, PAUSED_FOOT, READY_FOOT, STEP, Rows, watching_foot
+from ui.hands import Hands
 from ui.keys import Key, key_of
 from ui.layout import window_size
 from ui.loading import Loader
@@ -18,7 +18,6 @@ from ui.match import Match, between, check_seats
 from ui.pointer import WAYS, Pointer, next_spot, pointer_at
 from ui.screen import Screen
 from ui.seats import Seat, with_distinct_names
-from ui.steering import Pointing
 
 LOADING, READY, PLAYING, PAUSED, OVER = "loading", "ready", "playing", "paused", "over"
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
@@ -59,8 +58,7 @@ class MatchPage(Page):
         self.eye = Eye(game, self.seats, eye)
         self.mode = LOADING
         self.match: Match | None = None
-        self.controls: Controls | None = None
-        self.pointing: Pointing | None = None
+        self.hands = Hands(game, self.screen)
         self.slow = False
         self.ticks = 0  # since the mode changed
         self._touched = 0  # the last tick of this mode in which a key of the game was down
@@ -78,15 +76,7 @@ class MatchPage(Page):
 
     def shown(self) -> None:
         """Take the people's keys, which another page may have changed."""
-        self.controls = Controls(self.game, self.app.settings_file)
-        self._take_keys()
-
-    def _take_keys(self) -> None:
-        if self.controls:
-            game = self.controls.game
-            self.screen.take_keys(game)
-            for board in self.match.boards if self.match else ():
-                board.change_keys(game)
+        self.hands.take_settings(self.app.settings_file)
 
     def closed(self) -> None:
         """Stop loading, as soon as possible."""
@@ -109,8 +99,7 @@ class MatchPage(Page):
             return
         if self._loader.has_begun:
             self.match = self._loader.match()
-            self.pointing = Pointing(self.match, self.screen.painter)
-            self._take_keys()
+            self.hands.take_match(self.match)
             self.eye.follow(self.match)
             self._become(READY if self._greet and self.people else PLAYING)
         elif not self.stale:
@@ -145,8 +134,7 @@ class MatchPage(Page):
 
     def _advance(self, match: Match) -> None:
         """A tick of play, in a running game."""
-        if self.pointing:
-            self.pointing.tick()
+        self.hands.tick()
         match.tick()
         self.stale = True
 
@@ -167,8 +155,7 @@ class MatchPage(Page):
         self.is_playing = mode == PLAYING
         self.hides_mouse = self.is_playing and not self.game.spots
         self.app.point()
-        if self.pointing:
-            self.pointing.release()
+        self.hands.release()
         if self.match:
             for person in self.match.inputs:
                 person.clear()
@@ -255,14 +242,12 @@ class MatchPage(Page):
             self.stale = True
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._click(event.pos)
-        if self.pointing and self.mode == PLAYING:
-            self.pointing.handle(event, self.app.surface.get_size(), self.eye.stage(self.app.surface).get_size())
+        if self.mode == PLAYING:
+            self.hands.handle(event, self.app.surface.get_size(), self.eye.stage(self.app.surface).get_size())
 
     def pad_buttons(self, place: int) -> dict[str, str]:
-        """The game's key for each button of a gamepad: the first pad is the first person's."""
-        if not self.controls or not self.people or place >= len(self.people):
-            return {}
-        return self.controls.buttons(0 if self.game.players == 1 else self.people[place])
+        """The game's key for each button of a gamepad."""
+        return self.hands.buttons(place)
 
     def pad_left(self) -> None:
         """Whose gamepad leaves loses nothing: the match waits."""
