@@ -3,13 +3,16 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from games.core import WORLD
 from games.engine.batch import Batch
 from games.engine.keys import keys_of
 from games.engine.loader import Game
 from games.engine.players import SeatPlayer
+
+if TYPE_CHECKING:
+    from ui.watching import RunWatcher
 
 QUEUED = 8  # presses that wait for their tick, at most
 CHORD_TICKS = 3  # for which a press waits for the rest of its chord, where a press counts once: two fingers are that far apart
@@ -42,6 +45,7 @@ class Seat:
     observation: str = ""  # agent: what it sees (pixels, planes or objects), to be compiled while it loads; "": not known
     about: str = ""  # shown before the game: the agent's path and rating
     adaptive: Adaptive | None = None  # agent: hears of each result, after which `make` may seat another
+    run: "RunWatcher | None" = None  # agent: the training whose newest agent it is
 
     def __post_init__(self) -> None:
         if self.kind == "agent" and self.make is None:

@@ -85,6 +85,9 @@ class MatchPage(Page):
     def joined(self) -> None:
         """Wait for the loader's thread."""
         self._loader.join()
+        for seat in self.seats:
+            if seat.run:
+                seat.run.close()
 
     def load(self, wait: bool = True) -> None:
         """Compile the game and load the agents in a thread, so that the window stays responsive."""
