@@ -5,7 +5,7 @@ import pygame
 from games.render.text import Colour, TextRenderer
 from ui.layout import FAINT, SOFT, WHITE
 from ui.plot import Series, draw_legend, draw_plot
-from ui.watching import Progress, RunWatcher, count_in_words
+from ui.run_watcher import Progress, RunWatcher, count_in_words
 
 THIN = (88, 108, 168)  # games in training, behind the evaluations
 LINES = ("won against the bot", "return")  # by whether values are returns

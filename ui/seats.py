@@ -12,7 +12,7 @@ from games.engine.loader import Game
 from games.engine.players import SeatPlayer
 
 if TYPE_CHECKING:
-    from ui.watching import RunWatcher
+    from ui.run_watcher import RunWatcher
 
 QUEUED = 8  # presses that wait for their tick, at most
 CHORD_TICKS = 3  # for which a press waits for the rest of its chord, where a press counts once: two fingers are that far apart

@@ -10,8 +10,9 @@ import games
 from games.errors import UserError
 from tests.ui.test_eye import agent_of
 from ui.curve_page import CurvePage
+from ui.run_watcher import RunWatcher
 from ui.seats import Seat
-from ui.watching import RunWatcher, watching_seat
+from ui.watching import watching_seat
 from ui.window import open_match
 
 BOT = Seat("scripted", "Bot", skill=0.5)
