@@ -15,6 +15,7 @@ from games.engine.keys import keys_of
 from games.engine.loader import Game
 from ui.foot import EYE, PACE, STEP
 from ui.keys import label
+from ui.pads import BUTTONS
 from ui.settings import PersonControls, SettingsFile
 
 # Keys that the window has while people play, and what they do; a game's own KEYS may have them, people's changes may not.
@@ -25,10 +26,6 @@ WINDOW_KEYS = {
 }  # fmt: skip
 
 DIRECTIONS = ("up", "down", "left", "right")
-BUTTONS = {
-    "a": "A", "b": "B", "x": "X", "y": "Y", "leftshoulder": "LB", "rightshoulder": "RB", "leftstick": "L3",
-    "rightstick": "R3", "dpup": "up", "dpdown": "down", "dpleft": "left", "dpright": "right", "start": "Start", "back": "Back",
-}  # fmt: skip  # of SDL's standard layout, and the label of each
 IN_PLAY = ("a", "x", "y", "b", "rightshoulder", "leftshoulder")  # for the actions that are no directions, in this order
 WINDOW_BUTTONS = {"start": "pauses"}  # as WINDOW_KEYS
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 import pygame
 from pygame._sdl2 import controller
 
-from ui.controls import BUTTONS
 from ui.keys import Key
 
+BUTTONS = {
+    "a": "A", "b": "B", "x": "X", "y": "Y", "leftshoulder": "LB", "rightshoulder": "RB", "leftstick": "L3",
+    "rightstick": "R3", "dpup": "up", "dpdown": "down", "dpleft": "left", "dpright": "right", "start": "Start", "back": "Back",
+}  # fmt: skip  # of SDL's standard layout, and the label of each
 PRESSED, RELEASED = 0.5, 0.35  # deflection of a stick at which it counts as pressed, and below which as released: no flutter
 FULL = 32767  # of an axis
 STICK = {  # the left stick's axes, and the buttons that it stands for at either end
@@ -23,9 +26,9 @@ NAMES = {getattr(pygame, f"CONTROLLER_BUTTON_{name.upper().replace('DP', 'DPAD_'
 # The window's key for a button, on its pages. In play some are the game's, and Start pauses.
 COMMANDS = {
     "a": "return", "b": "escape", "start": "return", "back": "q", "x": "r", "y": "v", "leftshoulder": ",", "rightshoulder": ".",
-    "dpup": "up", "dpdown": "down", "dpleft": "left", "dpright": "right",
+    "dpup": "up", "dpdown": "down", "dpleft": "left", "dpright": "right", "rightstick": "c",
 }  # fmt: skip
-COMMANDS_IN_PLAY = {**COMMANDS, "start": "escape", "back": "", "b": "", "x": ""}
+COMMANDS_IN_PLAY = {**COMMANDS, "start": "escape", "back": "", "b": "", "x": "", "rightstick": ""}
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,9 @@ def _push(pad: Pad, axis: int, deflection: float) -> list[PadPress]:
 
 def key_event(press: PadPress, key: Key) -> pygame.event.Event:
     """The event of a button that presses a key."""
-    return pygame.event.Event(pygame.KEYDOWN if press.down else pygame.KEYUP, key=0, mod=0, unicode="", pad_key=key)
+    return pygame.event.Event(
+        pygame.KEYDOWN if press.down else pygame.KEYUP, key=0, mod=0, unicode="", pad_key=key, pad_button=press.button
+    )
 
 
 def pad_key(press: PadPress, buttons: dict[str, str], playing: bool) -> Key:
