@@ -1,14 +1,14 @@
 """The agent's eye: a panel beside the game, or below it, that looks into an agent while it plays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pygame
 
-from games.core import ME, OTHER
 from games.engine.loader import Game
-from games.render.renderer import DARK, backdrop
-from games.render.text import Colour
+from games.render.renderer import backdrop
+from ui.cast import Cast
+from ui.curve_page import CurvePage
 from ui.eye_page import EyePage
 from ui.layout import CARD, FOOTER, GAP, GROUND_BOTTOM, GROUND_TOP, HEADER, LINE, MARGIN, layout
 from ui.match import Match
@@ -24,26 +24,27 @@ EVERY = 4  # frames between two paintings of the panel; in those between it look
 
 
 @dataclass
-class Page:
+class EyeAgent:
     """A participant into whom the panel looks: the board and the seat on it."""
 
     participant: int
     board: int
     seat: int
+    has_curve: bool = False  # the page is the learning curve of its run
 
 
 class Eye:
     """The panel. `page` is None while it is hidden, else the number of the participant's page."""
 
     def __init__(self, game: Game, seats: list[Seat], shown: bool = False):
-        self.game, self.seats = game, seats
+        self.cast = Cast(game, seats)
         race = game.players == 1 and len(seats) == 2
         agents = [k for k, seat in enumerate(seats) if seat.kind == "agent"]
-        self.pages = [Page(k, k if race else 0, 0 if race else k) for k in agents]
+        self.agents = [EyeAgent(k, k if race else 0, 0 if race else k) for k in agents]
+        self.pages = [*(replace(agent, has_curve=True) for agent in self.agents if seats[agent.participant].run), *self.agents]
         self.page: int | None = 0 if shown else None
         self.insights: dict[int, Insight] = {}  # by participant
-        self._pictures = 2 if race else 1
-        self._writer = EyePage(game)
+        self._writer, self._curve = EyePage(game), CurvePage()
         self._painted: pygame.Surface | None = None  # the panel as it was painted last
         self._shown: tuple | None = None  # its page, size and agent
         self._age = 0  # frames since then
@@ -58,12 +59,14 @@ class Eye:
     def next_page(self) -> str:
         """The words for what the key does next."""
         if self.page is None:
-            return "agent's eye"
-        return "the other agent" if self.page + 1 < len(self.pages) else "close the eye"
+            return "learning curve" if self.pages and self.pages[0].has_curve else "agent's eye"
+        if self.page + 1 < len(self.pages):
+            return "agent's eye" if self.pages[self.page].has_curve else "the other agent"
+        return "close the eye"
 
     def follow(self, match: Match) -> None:
         """Follow the agents who sit in the match now; an opponent that adapts is another after a game."""
-        for page in self.pages:
+        for page in self.agents:
             player = match.boards[page.board].player(page.seat)
             followed = self.insights.get(page.participant)
             if followed is None or followed.player is not player:
@@ -77,7 +80,9 @@ class Eye:
     @property
     def insight(self) -> "Insight | None":
         """Into the agent whose page is shown; None if no network can be looked into."""
-        return self.insights.get(self.pages[self.page].participant) if self.pages and self.page is not None else None
+        if not self.pages or self.page is None or self.pages[self.page].has_curve:
+            return None
+        return self.insights.get(self.pages[self.page].participant)
 
     @property
     def is_busy(self) -> bool:
@@ -91,12 +96,15 @@ class Eye:
         width, height = window
         if self.page is None:
             return pygame.Rect(0, 0, width, height), None
-        across, down = self._pictures + GAP * (self._pictures - 1) + 2 * MARGIN, 1.0 + HEADER + FOOTER  # of a picture's side
+        across, down = (
+            self.cast.pictures + GAP * (self.cast.pictures - 1) + 2 * MARGIN,
+            1.0 + HEADER + FOOTER,
+        )  # of a picture's side
         wide = round(min(max(width - across * height / down, NARROWEST * width), WIDEST * width))
         high = round(min(max(height - down * width / across, LOWEST * height), HIGHEST * height))
         beside = pygame.Rect(0, 0, width - wide, height)
         above = pygame.Rect(0, 0, width, height - high)
-        if layout(above.size, self._pictures)[0].w > layout(beside.size, self._pictures)[0].w:
+        if layout(above.size, self.cast.pictures)[0].w > layout(beside.size, self.cast.pictures)[0].w:
             return above, pygame.Rect(0, above.h, width, high)
         return beside, pygame.Rect(beside.w, 0, wide, height)
 
@@ -111,6 +119,9 @@ class Eye:
     def draw(self, surface: pygame.Surface, match: Match) -> None:
         """Draw the panel on its part of the window's surface, unless it is hidden. A frame either paints it anew or looks."""
         self.follow(match)
+        for seat in match.seats:
+            if seat.run:
+                seat.run.poll()
         _, place = self.places(surface.get_size())
         if place is None or place.w < 1 or place.h < 1:
             return
@@ -134,7 +145,11 @@ class Eye:
             self._writer.paint_empty(panel, card)
         else:
             participant = self.pages[self.page].participant
-            self._writer.paint(panel, card, self.seats[participant].name, self.colour(participant), self.insight)
+            run = self.cast.seats[participant].run
+            if run and self.pages[self.page].has_curve:
+                self._curve.paint(panel, card, run, self.cast.colour(participant))
+                return panel
+            self._writer.paint(panel, card, self.cast.seats[participant].name, self.cast.colour(participant), self.insight)
         panel.set_clip(None)
         return panel
 
@@ -142,8 +157,3 @@ class Eye:
         if size not in self._grounds:
             self._grounds = {size: backdrop(size, GROUND_TOP, GROUND_BOTTOM)}
         return self._grounds[size]
-
-    def colour(self, participant: int) -> Colour:
-        """The colour of a participant in the pictures, as `Screen` has it."""
-        people = [k for k, seat in enumerate(self.seats) if seat.kind == "human"]
-        return DARK.colour(ME if participant == (people[0] if len(people) == 1 else 0) else OTHER)

@@ -1,0 +1,261 @@
+"""The application: one window, its events and its clock, and the pages that are shown in it, one at a time.
+
+It also runs without a display (SDL's dummy driver): a test passes a clock and a source of events, or calls `App.turn` itself.
+"""
+
+from collections.abc import Callable, Iterable
+
+import pygame
+
+from ui.clock import Clock, TickSource
+from ui.display import icon, open_display
+from ui.keyboard import Keyboard
+from ui.keys import key_of
+from ui.keys import layout as layout_of_keys
+from ui.notice import Notice
+from ui.pads import PadPress, Pads, key_event, pad_key
+from ui.settings import LEAST_SIDE, MOST_SIDE, Settings, SettingsFile
+
+SMALLEST = (200, 200)  # the window, pixels
+ENTER = ("return", "enter")  # the second is the keypad's
+
+
+class Page:
+    """A page of the application. It may open others by its `app`: `open`, `replace`, `back`, `quit`."""
+
+    app: "App"  # set before `shown` is called for the first time
+    title = "Sparring"  # of the window
+    stale = True  # whether it must be drawn again
+    hides_mouse = False
+    is_playing = False  # whether a gamepad's buttons are those of a game
+
+    def size(self, desktop: tuple[int, int]) -> tuple[int, int]:
+        """The size of a window that opens with this page, pixels. desktop: the screen's size."""
+        return min(1280, round(0.9 * desktop[0])), min(800, round(0.86 * desktop[1]))
+
+    def shown(self) -> None:
+        """It comes to the front: it is opened, or the page over it has gone."""
+
+    def closed(self) -> None:
+        """It has been left for good, or the window has closed; it ends what it has begun."""
+
+    def joined(self) -> None:
+        """The window has closed: wait for threads of this page that still run."""
+
+    def pad_buttons(self, place: int) -> dict[str, str]:
+        """The key of a game for each button of a gamepad. place: 0 for the first pad."""
+        return {}
+
+    def pad_left(self) -> None:
+        """A gamepad has been pulled out, or its battery is empty."""
+
+    def before(self) -> None:
+        """The events of a turn are handled, its ticks follow: for what does not depend on ticks."""
+
+    def handle(self, event: pygame.event.Event) -> None:
+        """Handle one of Pygame's events. Keys that are down are in `app.keyboard`, the pointer's place in `app.mouse`."""
+
+    def tick(self) -> None:
+        """A tick of the clock has passed."""
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it is to be drawn in this turn."""
+        return self.stale
+
+    def draw(self, surface: pygame.Surface) -> None:
+        """Draw it onto all of a surface."""
+        raise NotImplementedError
+
+
+class App:
+    """The window. Of its pages the last is shown; when the first is left, the window closes (`is_open`)."""
+
+    def __init__(
+        self,
+        page: Page,
+        *,
+        size: tuple[int, int] | None = None,
+        settings: SettingsFile | None = None,
+        clock: TickSource | None = None,
+        events: Callable[[], Iterable[pygame.event.Event]] | None = None,
+    ):
+        """page: the first.    size: of the window, pixels; None: that of the settings, else the page's.
+        settings: that are kept, and the window's size among them; None: the defaults, which are not.
+        clock, events: for tests; by default 60 ticks a second, and Pygame's events.
+        Raises `UserError` if there is no display.
+        """
+        open_display()
+        desktop = (pygame.display.get_desktop_sizes() or [(1280, 800)])[0]
+        self.settings_file = settings or SettingsFile()
+        fills = self.settings.full_screen and not size
+        size = size or _fitting(self.settings.size, desktop) or page.size(desktop)
+        self.window = pygame.Window(page.title, size, resizable=True)
+        self.window.minimum_size = min(size[0], SMALLEST[0]), min(size[1], SMALLEST[1])
+        self.window.set_icon(icon())
+        self.surface = self.window.get_surface()
+        self.clock = clock or Clock()
+        self.events = events or pygame.event.get
+        self.keyboard, self.pads = Keyboard(), Pads()
+        self.notice = Notice()
+        self._first_size = self._size = size  # of the window when it is none that fills the screen
+        self.mouse = (-1, -1)
+        self.is_open = True
+        self.is_full_screen = False
+        self.pages: list[Page] = []
+        self.open(page)
+        if fills:
+            self.toggle_full_screen()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self.settings_file.settings
+
+    @property
+    def page(self) -> Page:
+        """The page that is shown; after the window has closed, the one that was shown last."""
+        return self.pages[-1]
+
+    def run(self) -> None:
+        """Run until the window is closed."""
+        try:
+            while self.is_open:
+                self.turn(self.clock.wait())
+        finally:
+            self.close()
+
+    def turn(self, ticks: int) -> None:
+        """Handle the events, advance by so many ticks, draw."""
+        for event in self.events():
+            self.handle(event)
+        if self.is_open:
+            self.page.before()
+        for _ in range(ticks):
+            if self.is_open:
+                self.page.tick()
+            self.notice.tick()
+        if self.settings_file.notice:
+            self.notice.show(self.settings_file.notice)
+            self.settings_file.notice = ""
+        if self.is_open:
+            self.draw()
+            if not self.pads.is_listening:
+                self.pads.start()
+
+    def draw(self) -> None:
+        """Draw the page, if anything has changed, and a notice over it."""
+        if self.notice.has_changed():
+            self.page.stale = True
+        if self.page.is_stale:
+            self.page.draw(self.surface)
+            self.notice.draw(self.surface)
+            self.page.stale = False
+            self.window.flip()
+
+    def close(self) -> None:
+        """Close the window and Pygame's display, then wait for what the pages have begun."""
+        self.is_open = False
+        self.window.destroy()
+        self.pads.close()
+        pygame.display.quit()
+        if self._size != self._first_size:
+            self.settings_file.change(size=tuple(min(max(side, LEAST_SIDE), MOST_SIDE) for side in self._size))
+        for page in self.pages:
+            page.closed()
+        for page in self.pages:
+            page.joined()
+        self.settings_file.close()
+
+    # --- pages ---
+
+    def open(self, page: Page) -> None:
+        """Show a page over the one that is shown."""
+        self.pages.append(page)
+        page.app = self
+        self._show()
+
+    def replace(self, page: Page) -> None:
+        """Show a page in the place of the one that is shown, which is left for good."""
+        self.pages.pop().closed()
+        self.open(page)
+
+    def back(self) -> None:
+        """Leave the page that is shown, for the one below it; of the first page: close the window."""
+        if len(self.pages) == 1:
+            self.is_open = False
+            return
+        self.pages.pop().closed()
+        self._show()
+
+    def quit(self) -> None:
+        """Close the window after this turn."""
+        self.is_open = False
+
+    def _show(self) -> None:
+        self.page.stale = True
+        self.window.title = self.page.title
+        self.point()
+        self.page.shown()
+
+    def point(self) -> None:
+        """Show or hide the mouse pointer, as the page wants it."""
+        pygame.mouse.set_visible(not self.page.hides_mouse)
+
+    # --- events ---
+
+    def handle(self, event: pygame.event.Event) -> None:
+        """Handle one of Pygame's events: the window's own here, all others on the page that is shown."""
+        for press in self.pads.handle(event):
+            self._pad_pressed(press)
+        if event.type in (pygame.QUIT, pygame.WINDOWCLOSE):
+            self.quit()
+        elif event.type in (pygame.VIDEORESIZE, pygame.WINDOWSIZECHANGED):
+            self._resized()
+        elif event.type == pygame.WINDOWEXPOSED:
+            self.page.stale = True
+        elif event.type == pygame.KEYDOWN:
+            key = key_of(event)
+            self.keyboard.press(key)
+            if key.command == "f11" or (getattr(event, "mod", 0) & pygame.KMOD_ALT and key.command in ENTER):
+                self.keyboard.serve(key)
+                self.toggle_full_screen()
+                return
+        elif event.type == pygame.KEYUP:
+            self.keyboard.release(key_of(event))
+        elif event.type == pygame.KEYMAPCHANGED:
+            layout_of_keys.cache_clear()
+        elif event.type == pygame.WINDOWFOCUSLOST:
+            self.keyboard.clear()
+        elif event.type == pygame.MOUSEMOTION:
+            self.mouse = event.pos
+        elif event.type == pygame.CONTROLLERDEVICEREMOVED:
+            self.notice.show("A gamepad is gone")
+            self.page.pad_left()
+        self.page.handle(event)
+
+    def _pad_pressed(self, press: PadPress) -> None:
+        """A gamepad's button presses a key: the game's while people play, else the window's."""
+        self.handle(key_event(press, pad_key(press, self.page.pad_buttons(press.place), self.page.is_playing)))
+
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or return to a window."""
+        self.is_full_screen = not self.is_full_screen
+        if self.is_full_screen:
+            self.window.set_fullscreen(desktop=True)
+        else:
+            self.window.set_windowed()
+        self._resized()
+        self.settings_file.change(full_screen=self.is_full_screen)
+
+    def _resized(self) -> None:
+        """Take the window's new surface. Setting the size here would interfere with the user's resizing."""
+        self.surface = self.window.get_surface()
+        self.page.stale = True
+        if not self.is_full_screen:
+            self._size = self.window.size
+
+
+def _fitting(size: tuple[int, int] | None, desktop: tuple[int, int]) -> tuple[int, int] | None:
+    """A window's size, or as much of it as the screen has."""
+    return size and (min(size[0], desktop[0]), min(size[1], desktop[1]))
