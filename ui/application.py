@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import pygame
 
 from ui.clock import Clock, TickSource
+from ui.commands import Command
 from ui.display import icon, open_display
 from ui.keyboard import Keyboard
 from ui.keys import key_of
@@ -43,6 +44,9 @@ class Page:
 
     def handle(self, event: pygame.event.Event) -> None:
         """Handle one of Pygame's events. Keys that are down are in `app.keyboard`, the pointer's place in `app.mouse`."""
+
+    def command(self, command: Command) -> None:
+        """A command of a menu, from a device without keys."""
 
     def tick(self) -> None:
         """A tick of the clock has passed."""
@@ -85,6 +89,7 @@ class App:
         self.mouse = (-1, -1)
         self.is_open = True
         self.is_full_screen = False
+        self.windowed_size = size  # while it does not fill the screen, pixels
         self.pages: list[Page] = []
         self.open(page)
 
@@ -205,3 +210,5 @@ class App:
         """Take the window's new surface. Setting the size here would interfere with the user's resizing."""
         self.surface = self.window.get_surface()
         self.page.stale = True
+        if not self.is_full_screen:
+            self.windowed_size = self.surface.get_size()

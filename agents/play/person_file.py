@@ -8,15 +8,12 @@ import msgspec
 import platformdirs
 from msgspec import Meta
 
-from agents.core import schema, tensor_file
+from agents.core import kept_file, schema
 from agents.core.game_names import file_name
-from agents.core.version import VERSION
 from agents.play.fit import Played
 from agents.play.game_info import GameInfo
-from games.errors import UserError
 
 KEPT = 200  # games; those before count for nothing any more
-LONGEST = 1_000_000  # bytes
 
 Number = Annotated[float, Meta(ge=-1e9, le=1e9)]
 
@@ -45,30 +42,15 @@ def read(game: GameInfo) -> list[Played]:
 
     A file that is damaged is set aside, with a line on standard error.
     """
-    path = path_of(game)
-    if not path.exists():
+    found, notice = kept_file.read(path_of(game), PersonFile)
+    if notice:
+        print(f"Your rating begins anew. {notice}", file=sys.stderr)
+    if found is None or found.game_version != game.version:
         return []
-    try:
-        values = schema.decode(path, tensor_file.read_bytes(path, LONGEST), dict)
-        found = schema.check(path, values, PersonFile)
-    except UserError as error:
-        aside = path.with_suffix(".damaged.json")
-        try:
-            path.replace(aside)
-        except OSError:
-            aside = path
-        print(f"{str(error).splitlines()[0]}\nYour rating begins anew; the file is {aside}", file=sys.stderr)
-        return []
-    return [Played(each.rating, each.result) for each in found.games] if found.game_version == game.version else []
+    return [Played(each.rating, each.result) for each in found.games]
 
 
 def write(game: GameInfo, games: list[Played]) -> None:
     """Keep a person's games, the newest of them; `UserError` where they cannot be written."""
-    path = path_of(game)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path.parent} cannot be made: {error.strerror}.") from error
     kept = [{"rating": each.rating, "result": each.result} for each in games[-KEPT:]]
-    values = {"written_by": VERSION, "game_version": game.version, "games": kept}
-    tensor_file.write_bytes(path, schema.encode(values).encode())
+    kept_file.write(path_of(game), {"game_version": game.version, "games": kept})
