@@ -10,7 +10,7 @@ from ui.focus import Focus
 from ui.layout import FOOTER
 from ui.text import KeyCapRenderer
 
-LOWEST = 18  # height of a button, pixels
+LOWEST = 23  # height of a button, pixels
 
 
 class Choices:

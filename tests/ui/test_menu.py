@@ -85,8 +85,8 @@ def click(app, name: str) -> None:
 
 def load(app) -> None:
     """Until the match that was opened has loaded."""
-    page = app.page
     app.turn(1)
+    page = app.page
     app.turn(1)
     page._loader.join()
     app.turn(1)
@@ -417,15 +417,15 @@ def test_what_can_be_chosen_lies_in_the_window_and_not_over_each_other(start, si
 def test_a_long_list_scrolls_with_the_focus_and_the_wheel(start):
     app = start(size=(500, 200))
     press(app, "return")
-    app.page._choose_among("Bots")()
+    app.page.watch()
     app.turn(1)
     names = [item.name for item in app.page.focus.items]
     assert not all(item.is_shown for item in app.page.focus.items)
-    for number in range(1, 6):
+    for number in range(1, 11):
         pygame.event.post(pygame.event.Event(pygame.MOUSEWHEEL, x=0, y=-1))
         app.turn(1)
         assert app.page.focus.name == names[number] and app.page.focus.item.is_shown
-    press(app, *["up"] * 5)
+    press(app, *["up"] * 10)
     assert app.page.focus.name == names[0] and app.page.focus.item.is_shown
 
 
