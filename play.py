@@ -1,4 +1,4 @@
-"""Play a game against a trained agent, watch two agents, or let them play many games: python play.py pong"""
+"""Play a game against a trained agent, watch two agents, or let them play many games. Without a game: a menu of all."""
 
 import signal
 
@@ -6,7 +6,6 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
 
 import argparse
-import functools
 import sys
 from pathlib import Path
 
@@ -22,17 +21,18 @@ the path of an agent's file or of a run's folder;
 with --trust-pickle also of what Stable-Baselines3 saved
 
 examples:
+  python play.py                                       the menu
   python play.py pong                                  you against the best agent at hand
   python play.py pong human level:3                    you against the third of seven levels
   python play.py pong human fit                        an opponent that becomes as strong as you are
   python play.py pong human bot:1                      you against the game's own bot
   python play.py pong runs/pong/NAME bot               watch
+  python play.py pong watch runs/pong/NAME             watch a training: always its newest agent
   python play.py pong runs/pong/NAME bot --headless --games 1000
   python play.py breakout                              a race: you and the agent side by side
   python play.py ./my_game.py human bot"""
 
-HERE = Path(__file__).parent
-FIT = "fit"
+FIT, WATCH = "fit", "watch"
 
 TRUST = "open agents that Stable-Baselines3 saved (.zip), although that runs whatever code is in them"
 LEVELS = "to play: train (any; the default), train:100, test or test:200 (held out), a bank's file, test:FILE"
@@ -44,7 +44,7 @@ def arguments() -> argparse.ArgumentParser:
         prog="play.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("game", nargs="?", help="a game's name, the path of a game's file, or (with --headless) gym:ID")
+    add("game", nargs="?", help="a game's name, the path of a game's file, or (with --headless) gym:ID; without it: the menu")
     add("seats", nargs="*", metavar="SEAT", help="who plays; by default you against the best agent at hand")
     add("--network", action="append", default=[], metavar="FILE", help="of an agent's network of your own; may be repeated")
     add("--headless", action="store_true", help="no window: play --games games in one batch and print the result")
@@ -65,7 +65,7 @@ def main() -> int:
     options = arguments().parse_intermixed_args()  # seats may stand behind options
     try:
         if not options.game:
-            raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python play.py pong")
+            return menu(options)
         if options.games is not None and options.games < 1:
             raise UserError(f"--games is 1 or more, not {options.games}.")
         if options.seed is not None and not 0 <= options.seed < 1 << 63:
@@ -125,6 +125,8 @@ def headless(options: argparse.Namespace) -> int:
             "A person cannot play without a window: leave out --headless, and one opens.\n"
             "Seats without a window: bot, bot:0.8, random, person:NAME, or an agent."
         )
+    if names[:1] == [WATCH]:
+        raise UserError(f"{WATCH} is of the window: leave out --headless.")
     if FIT in names:
         raise UserError(f"{FIT} needs a person to fit: leave out --headless.\nWithout a window: level:1, level:2, …")
     trusted = trusted_files(options, names)
@@ -141,8 +143,6 @@ def headless(options: argparse.Namespace) -> int:
     print(f"{game.heading}, {result.games} games{played}, {summary['steps_per_second']:,} decisions a second")
     if levels.skipped:
         print(f"  {levels.note()}")
-    for text in result.repeats:
-        print(f"  {text}")
     if game.players == 1:
         print(f"  {names[0]}: {verdict(summary)}" + (f"\n  {result.note}" if result.note else ""))
         return 0
@@ -171,8 +171,10 @@ def returns_in_words(names: list[str], summary: dict) -> list[str]:
 
 def window(options: argparse.Namespace) -> int:
     """Play in a window; returns the exit code."""
-    from agents.play.ladder import is_level
     from ui.match import between
+    from ui.seating import described, seat_of
+    from ui.settings import SettingsFile, path_of
+    from ui.watching import watching_seat
     from ui.window import play
 
     if options.json:
@@ -181,23 +183,45 @@ def window(options: argparse.Namespace) -> int:
         instead = "name an agent instead of human, and " if "human" in options.seats else ""
         raise UserError(f"{options.game} has no window here.\nLet an agent play it: {instead}add --headless")
     game = games.load(options.game)
-    names = seats_of(options, game)
+    watched = options.seats[:1] == [WATCH]
+    names = watched_seats(options) if watched else seats_of(options, game)
     trusted = trusted_files(options, names)
     if FIT in names and (game.players != 2 or not game.competitive or names.count("human") != 1):
         raise UserError(f"{FIT} plays against one person, where one of two can win: python play.py pong human {FIT}")
-    seats = [
-        ladder_seat(name, game, options.runs)
-        if name == FIT or is_level(name)
-        else seat_of(name, game, trusted, unless_named(options, name))
-        for name in names
-    ]
+    run = [watching_seat(game, Path(names[0]))] if watched else []
+    seats = run + [seat_of(name, game, trusted, unless_named(options, name), options.runs) for name in names[len(run) :]]
     levels = levels_of(options, game, names)
     played = "" if options.levels is None else f", on {levels.name}"
     print(f"{game.heading}: {f' {between(game)} '.join(map(described, seats))}{played}", flush=True)
     if levels.skipped:
         print(levels.note(), flush=True)
-    settings = {"seed": options.seed, "size": size_of(options.size), "games": options.games, "effects": not options.plain}
-    play(game, seats, levels=levels, eye=options.eye, **settings)
+    kept = SettingsFile(path_of())
+    effects = kept.settings.effects and not options.plain
+    settings = {"seed": options.seed, "size": size_of(options.size), "games": options.games, "effects": effects, "kept": kept}
+    play(game, seats, levels=levels, eye=options.eye or watched, **settings)
+    return 0
+
+
+def watched_seats(options: argparse.Namespace) -> list[str]:
+    """The run that is watched and its opponent, by default the game's bot."""
+    named = options.seats[1:]
+    if not 1 <= len(named) <= 2:
+        told = f"{WATCH} needs a run's folder, and may name its opponent."
+        raise UserError(f"{told}\nFor example: python play.py pong {WATCH} runs/pong/NAME")
+    return [named[0], *(named[1:] or ["bot"])]
+
+
+def menu(options: argparse.Namespace) -> int:
+    """Show the menu, where games and opponents are chosen; returns the exit code."""
+    if options.headless:
+        raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python play.py pong --headless")
+    of_a_game = ("games", "json", "levels", "seed", "trust_pickle", "set", "eye")
+    given = [f"--{name.replace('_', '-')}" for name in of_a_game if getattr(options, name) not in (None, False, [])]
+    if given:
+        raise UserError(f"{given[0]} goes with a game.\nFor example: python play.py pong {given[0]}")
+    from ui.menu import open_menu
+
+    open_menu(size=size_of(options.size), runs=options.runs, effects=not options.plain)
     return 0
 
 
@@ -226,101 +250,6 @@ def trusted_files(options: argparse.Namespace, names: list[str]) -> dict[str, st
 def unless_named(options: argparse.Namespace, name: str) -> Path | None:
     """Where to look for another participant if this one cannot be loaded; None for those whom the user has named."""
     return None if name in options.seats else options.runs
-
-
-def seat_of(name: str, game, trusted: dict[str, str] | None = None, runs: Path | None = None):
-    """A participant for the window. Of an agent only the file's header is read here; torch loads once the window is open.
-
-    runs: where the next best agent is found if this one cannot be loaded; None: then there is an error.
-    """
-    from agents.participants import loaded
-    from agents.play.agent_files import PICKLED, agent_file
-    from agents.play.agent_info import peek
-    from games.engine.batch import RANDOM
-    from games.engine.players import bot_skill
-    from games.people.person import PREFIX, person
-    from ui.seats import Seat
-
-    if name == "human":
-        return Seat("human", "You")
-    skill = bot_skill(name)
-    if skill == RANDOM:
-        return Seat("scripted", "Random")
-    if skill is not None:
-        return Seat("scripted", f"Bot {skill:g}", skill=skill)
-    if name.startswith(PREFIX):
-        model = person(name, game)
-        return Seat("agent", model.row.name, make=model.player, observation="objects", about=f"{name}, a simulated person")
-    path = agent_file(name, trusted is not None)
-    info = None if path.suffix == PICKLED else peek(path)  # a pickle is not opened before the window is open
-
-    @functools.cache
-    def agent():
-        seated = loaded(name, game, trusted, runs)
-        if seated.agent is None:  # none at hand loads
-            raise UserError(f"{name} cannot be loaded.\nName another seat: python play.py {game.name} human bot")
-        return seated.agent
-
-    return Seat(
-        "agent",
-        "Agent",
-        make=lambda batch, rows: agent().player(batch, rows),
-        load=agent,
-        observation=info.settings.observation if info else "",
-        about=about_agent(path, game, info),
-    )
-
-
-def ladder_seat(name: str, game, runs: Path):
-    """A level of the game's ladder as a participant for the window, or an opponent that moves along it."""
-    from agents.participants import ladder_of
-    from agents.play import ladder
-    from agents.play.agent_info import check_game, peek
-    from agents.play.fitting import FittingOpponent
-    from ui.seats import Seat
-
-    found = ladder_of(game, runs)
-    for each in {rung.file for rung in found.file.rungs}:
-        check_game(found.folder / each, peek(found.folder / each), game)
-    if name == FIT:
-        opponent = FittingOpponent(game, found)
-        seen = peek(found.folder / opponent.rung.file).settings.observation
-        told = f"{opponent.name}, which follows your play; {opponent.about_person}"
-        return Seat(
-            "agent", opponent.name, make=opponent.player, load=opponent.load, observation=seen, about=told, adaptive=opponent
-        )
-    rung = found.named(name)
-    number = found.file.levels.index(rung) + 1 if isinstance(rung, ladder.Rung) else 0
-    agent = functools.cache(lambda: found.agent(rung, game))
-    return Seat(
-        "agent",
-        rung.name if isinstance(rung, ladder.Rung) else "Agent",
-        make=lambda batch, rows: agent().player(batch, rows),
-        load=agent,
-        observation=peek(found.folder / rung.file).settings.observation,
-        about=ladder.described(rung, game, number),
-    )
-
-
-def about_agent(path: Path, game, info) -> str:
-    """An agent's path and the result of its last evaluation; `UserError` if it is of another game.
-
-    info: what its file says of it (`peek`); None if that is not known.
-    """
-    from agents.play.agent_info import check_game, in_words
-
-    place = path.parent if path.stem == "agent" else path  # the run's folder, except for agents that ship
-    shown = str(place.relative_to(HERE) if place.is_relative_to(HERE) else place)
-    if info is None:
-        return shown
-    check_game(path, info, game)
-    score = in_words(info.score)
-    return f"{shown} ({score})" if score else shown
-
-
-def described(seat) -> str:
-    """A participant as the first line of the output names them."""
-    return seat.about or ("you" if seat.kind == "human" else seat.name.lower())
 
 
 def size_of(text: str | None) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import pygame
 
 from ui.clock import Clock, TickSource
+from ui.commands import Command
 from ui.display import icon, open_display
 from ui.keyboard import Keyboard
 from ui.keys import key_of
@@ -55,6 +56,9 @@ class Page:
     def handle(self, event: pygame.event.Event) -> None:
         """Handle one of Pygame's events. Keys that are down are in `app.keyboard`, the pointer's place in `app.mouse`."""
 
+    def command(self, command: Command) -> None:
+        """A command of a menu, from a device without keys."""
+
     def tick(self) -> None:
         """A tick of the clock has passed."""
 
@@ -98,10 +102,11 @@ class App:
         self.events = events or pygame.event.get
         self.keyboard, self.pads = Keyboard(), Pads()
         self.notice = Notice()
-        self._first_size = self._size = size  # of the window when it is none that fills the screen
+        self._first_size = size
         self.mouse = (-1, -1)
         self.is_open = True
         self.is_full_screen = False
+        self.windowed_size = size  # while it does not fill the screen, pixels
         self.pages: list[Page] = []
         self.open(page)
         if fills:
@@ -159,8 +164,8 @@ class App:
         self.window.destroy()
         self.pads.close()
         pygame.display.quit()
-        if self._size != self._first_size:
-            self.settings_file.change(size=tuple(min(max(side, LEAST_SIDE), MOST_SIDE) for side in self._size))
+        if self.windowed_size != self._first_size:
+            self.settings_file.change(size=tuple(min(max(side, LEAST_SIDE), MOST_SIDE) for side in self.windowed_size))
         for page in self.pages:
             page.closed()
         for page in self.pages:
@@ -253,7 +258,7 @@ class App:
         self.surface = self.window.get_surface()
         self.page.stale = True
         if not self.is_full_screen:
-            self._size = self.window.size
+            self.windowed_size = self.surface.get_size()
 
 
 def _fitting(size: tuple[int, int] | None, desktop: tuple[int, int]) -> tuple[int, int] | None:

@@ -9,8 +9,6 @@ from games.core import BALL, ME, OTHER, WORLD
 from games.render.renderer import USED, bounds
 from games.render.text import Colour
 from ui.cast import Cast
-from ui.foot import LAST_FOOT, OVER_FOOT
-from ui.key_hints import KeyHints
 from ui.layout import SOFT
 from ui.match import Match
 from ui.text import KeyCapRenderer
@@ -43,14 +41,12 @@ def band_place(frames: list[np.ndarray | None]) -> float:
 class Banner:
     """Draws the result."""
 
-    def __init__(self, cast: Cast, text: KeyCapRenderer, hints: KeyHints, outline: Callable[[int], pygame.Surface]):
+    def __init__(self, cast: Cast, text: KeyCapRenderer, outline: Callable[[int], pygame.Surface]):
         """outline: the line around a picture of so many pixels' side."""
-        self.cast, self.text, self.hints, self.outline = cast, text, hints, outline
+        self.cast, self.text, self.outline = cast, text, outline
 
-    def draw(
-        self, surface: pygame.Surface, boxes: list[pygame.Rect], frames: list[np.ndarray | None], match: Match, last: bool
-    ) -> None:
-        """Draw the game's result across the pictures. frames: that the pictures show. last: no game follows."""
+    def draw(self, surface: pygame.Surface, boxes: list[pygame.Rect], frames: list[np.ndarray | None], match: Match) -> None:
+        """Draw the game's result across the pictures. frames: that the pictures show."""
         result = match.result
         assert result
         area = boxes[0].unionall(boxes[1:])
@@ -76,8 +72,6 @@ class Banner:
             self._put_parts(surface, parts, size, below)
         else:
             self.text.put(surface, detail, size, SOFT, below, "center")
-        if self.cast.people:
-            self.hints.draw(surface, boxes, LAST_FOOT if last else OVER_FOOT)
 
     def _put_parts(self, surface: pygame.Surface, parts: list[tuple[str, Colour]], size: float, centre: tuple[float, float]):
         """Draw texts of several colours in a row."""

@@ -7,6 +7,7 @@ from ui.foot import Rows
 from ui.key_hints import KeyHints, commands
 from ui.layout import CARD, FAINT, LINE, SOFT, WHITE
 from ui.match import between
+from ui.rules import rules
 from ui.text import KeyCapRenderer
 
 
@@ -16,10 +17,11 @@ class Card:
     def __init__(self, cast: Cast, text: KeyCapRenderer, hints: KeyHints):
         self.cast, self.text, self.hints = cast, text, hints
         self._veil: pygame.Surface | None = None  # the dimmed picture behind the page
+        self.caps: list[tuple[pygame.Rect, str]] = []  # the window's keys on the page, and where they are drawn
 
     def match_changed(self) -> None:
         """Dim the match behind the page anew: it has been drawn again."""
-        self._veil = None
+        self._veil, self.caps = None, []
 
     def draw(self, surface: pygame.Surface, title: str, foot: Rows) -> None:
         """Draw a page over the dimmed match: title, participants, the game's rules, everybody's keys, and the window's keys."""
@@ -39,6 +41,7 @@ class Card:
         pygame.draw.rect(panel, (*LINE, 255), panel.get_rect(), width=1, border_radius=round(unit * 0.8))
         surface.blit(panel, box)
         surface.blit(page, box, pygame.Rect(0, 0, *box.size))
+        self.caps = [(cap.move(box.topleft), key) for cap, key in self.caps]
 
     def _dim(self, surface: pygame.Surface) -> None:
         """Blur and darken the window's content; the result is kept until the match is drawn again."""
@@ -65,11 +68,13 @@ class Card:
             y = self._keys(page, unit, pad, y + 0.5 * unit)
         page.fill((*LINE, 255), (pad, y + 0.4 * unit, inner, 1))
         y += 1.9 * unit
-        x = pad
-        for keys, meaning in commands(foot):
+        x, self.caps = pad, []
+        for (keys, meaning), (names, _) in zip(commands(foot), foot, strict=True):
             if x > pad and self.text.caps(None, keys, meaning, 0.92 * unit, (x, y)) > pad + inner:
                 x, y = pad, y + 2.0 * unit
-            x = self.text.caps(page, keys, meaning, 0.92 * unit, (x, y)) + 1.3 * unit
+            end = self.text.caps(page, keys, meaning, 0.92 * unit, (x, y))
+            self.caps.append((pygame.Rect(x, y - unit, end - x, 2.0 * unit), names[0]))
+            x = end + 1.3 * unit
         return y + 0.75 * unit + 0.6 * pad
 
     def _who(self, page: pygame.Surface, unit: float, x: float, y: float) -> float:
@@ -92,16 +97,11 @@ class Card:
         return y
 
     def _rules(self, page: pygame.Surface, unit: float, x: float, y: float, width: float) -> float:
-        """Draw the game's docstring: the rule, then `Reward: …` and `End: …` with the labels in a column of their own."""
+        """Draw the rules of the game."""
         size = 1.35 * unit
-        for line in self.cast.game.doc.splitlines():
-            label, colon, rest = line.partition(": ")
-            labelled = bool(colon) and label.isalpha() and label[0].isupper()
-            indent = 4.4 * unit if labelled else 0.0
-            if labelled:
-                self.text.put(page, label, size, FAINT, (x, y))
-            for part in self.text.wrap(rest if labelled else line, size, width - indent):
-                self.text.put(page, part, size, SOFT, (x + indent, y))
+        for line in rules(self.cast.game):
+            for part in self.text.wrap(line, size, width):
+                self.text.put(page, part, size, SOFT, (x, y))
                 y += 1.25 * size
             y += 0.3 * size
         return y

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from games.core import TICKS_PER_SECOND
-
+RATE = 60.0  # ticks a second: `games.core.TICKS_PER_SECOND`, without which the first picture is there before numba
 MOST_DUE = 6  # ticks caught up at once; more are dropped, so that on a slow machine the game slows down
 
 
@@ -25,7 +24,7 @@ class Clock:
 
     def __init__(
         self,
-        rate: float = TICKS_PER_SECOND,
+        rate: float = RATE,
         now: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
     ):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pygame
 
 from games.engine.loader import Game
-from games.render.renderer import backdrop
+from games.render.surfaces import backdrop
 from ui.cast import Cast
 from ui.curve_page import CurvePage
 from ui.eye_page import EyePage

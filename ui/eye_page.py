@@ -7,7 +7,8 @@ import pygame
 
 from games.core import BALL, DECOR, ME
 from games.engine.loader import Game
-from games.render.renderer import DARK, Theme, surface_of
+from games.render.renderer import DARK, Theme
+from games.render.surfaces import surface_of
 from games.render.text import Colour, TextRenderer
 from ui.cast import other_side
 from ui.eye_words import LOOKS, MOST_BARS, NO_NETWORK, NOT_YET, OTHER_KIND, habit, reaction, value_words

@@ -3,21 +3,34 @@
 Rows = list[tuple[list[str], str]]  # keys, and what they do
 
 STEP, PACE, EYE = ".", ",", "v"  # keys of a single step, of slow motion, of the agent's eye
+CONTROLS = "c"  # of the page that changes keys
 
-READY_FOOT: Rows = [(["return"], "play"), (["escape"], "quit"), ([EYE], "agent's eye"), (["f11"], "full screen")]
-PAUSED_FOOT: Rows = [
-    (["escape"], "go on"), (["r"], "restart"), (["q"], "quit"), ([EYE], "agent's eye"), ([STEP], "one step"),
-    ([PACE], "slow motion"), (["f11"], "full screen"),
-]  # fmt: skip
 PLAYING_FOOT: Rows = [(["escape"], "pause")]
 OUT_FOOT: Rows = [(["return"], "begin again"), (["escape"], "pause")]  # a person is out of a race that goes on
-OVER_FOOT: Rows = [(["return"], "again"), (["escape"], "quit"), (["f11"], "full screen")]
-LAST_FOOT: Rows = [(["return"], "close"), (["f11"], "full screen")]  # after the last game
 
 
-def watching_foot(slow: bool, paused: bool, eye: str) -> Rows:
+def ready_foot(leave: str) -> Rows:
+    """The keys of the page before a game. leave: where Escape leads, "quit" or "menu"."""
+    return [
+        (["return"], "play"),
+        (["escape"], leave),
+        ([EYE], "agent's eye"),
+        ([CONTROLS], "controls"),
+        (["f11"], "full screen"),
+    ]
+
+
+def paused_foot(leave: str) -> Rows:
+    """The keys of a pause."""
+    return [
+        (["escape"], "go on"), (["r"], "restart"), (["q"], leave), ([EYE], "agent's eye"), ([STEP], "one step"),
+        ([PACE], "slow motion"), ([CONTROLS], "controls"), (["f11"], "full screen"),
+    ]  # fmt: skip
+
+
+def watching_foot(slow: bool, paused: bool, eye: str, leave: str) -> Rows:
     """The keys of whoever watches more closely than one plays. eye: what its key does next."""
     pace = ([PACE], "full speed" if slow else "slow motion")
     if paused:
-        return [(["escape"], "go on"), ([STEP], "one step"), pace, (["r"], "restart"), (["q"], "quit"), ([EYE], eye)]
+        return [(["escape"], "go on"), ([STEP], "one step"), pace, (["r"], "restart"), (["q"], leave), ([EYE], eye)]
     return [(["escape"], "pause"), pace, ([EYE], eye)]

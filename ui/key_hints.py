@@ -22,6 +22,8 @@ class KeyHints:
     def __init__(self, cast: Cast, text: KeyCapRenderer, plates: dict[tuple, pygame.Surface]):
         """plates: painted parts, by what they show; whoever passes them clears them for a new window size."""
         self.cast, self.text, self.plates = cast, text, plates
+        self.caps: list[tuple[pygame.Rect, str]] = []  # the window's keys, and where they are drawn
+        self._places: dict[tuple, list[tuple[pygame.Rect, str]]] = {}  # these for each strip, from its corner
 
     def draw(self, surface: pygame.Surface, boxes: list[pygame.Rect], rows: Rows | None) -> None:
         """Draw the keys and their meanings below the pictures. rows: (keys, meaning) pairs; None: the keys of the game."""
@@ -29,22 +31,32 @@ class KeyHints:
         key = ("foot", side, rows and tuple(meaning for _, meaning in rows))
         if key not in self.plates:
             strip = pygame.Surface((boxes[-1].right - boxes[0].x, round(FOOTER * side)), pygame.SRCALPHA, 32)
-            if rows:
-                rows, size = commands(rows), 0.024 * side
-                size *= min(1.0, strip.get_width() / self._caps_width(rows, size))
-                begin = 0.5 * (strip.get_width() - self._caps_width(rows, size))
-                self._caps_row(strip, rows, size, (begin, strip.get_height() / 2))
-            else:
-                self._fill_hints(strip, 0.021 * side)
+            self._places[key] = (
+                self._fill_commands(strip, rows, 0.024 * side) if rows else self._fill_hints(strip, 0.021 * side)
+            )
             self.plates[key] = strip
         strip = self.plates[key]
         centre = boxes[0].bottom + 0.5 * FOOTER * side
-        surface.blit(strip, (boxes[0].x, round(centre - strip.get_height() / 2)))
+        corner = boxes[0].x, round(centre - strip.get_height() / 2)
+        surface.blit(strip, corner)
+        self.caps = [(box.move(corner), name) for box, name in self._places[key]]
 
-    def _fill_hints(self, strip: pygame.Surface, size: float) -> None:
-        """Draw the keys of the people who play, a line for each of two people."""
+    def _fill_commands(self, strip: pygame.Surface, rows: Rows, size: float) -> list[tuple[pygame.Rect, str]]:
+        """Draw the window's keys; returns where they are."""
+        names, rows = [keys[0] for keys, _ in rows], commands(rows)
+        size *= min(1.0, strip.get_width() / self._caps_width(rows, size))
+        x, places = 0.5 * (strip.get_width() - self._caps_width(rows, size)), []
+        for name, (keys, meaning) in zip(names, rows, strict=True):
+            end = self.text.caps(strip, keys, meaning, size, (x, strip.get_height() / 2))
+            places.append((pygame.Rect(x, 0, end - x, strip.get_height()), name))
+            x = end + 1.6 * size
+        return places
+
+    def _fill_hints(self, strip: pygame.Surface, size: float) -> list[tuple[pygame.Rect, str]]:
+        """Draw the keys of the people who play, a line for each of two people; returns where the window's own are."""
         centre, right = strip.get_height() / 2, strip.get_width() - self._caps_width(PLAYING_FOOT, size)
         self._caps_row(strip, PLAYING_FOOT, size, (right, centre))
+        places = [(pygame.Rect(right, 0, strip.get_width() - right, strip.get_height()), PLAYING_FOOT[0][0][0])]
         lines = self.lines()
         size *= 1.0 if len(lines) == 1 else 0.92
         for k, (person, rows) in enumerate(lines):
@@ -52,6 +64,7 @@ class KeyHints:
             begin = self._whose(strip, person, size, y) if len(lines) > 1 else 0.0
             fitting = size * min(1.0, (right - begin - size) / max(self._caps_width(rows, size), 1.0))
             self._caps_row(strip, rows, fitting, (begin, y))
+        return places
 
     def _whose(self, strip: pygame.Surface, person: int, size: float, y: float) -> float:
         """Draw the name before a person's keys; returns the x at which the keys begin, the same for both people."""

@@ -6,7 +6,8 @@ import pygame
 from games.core import WORLD
 from games.engine.loader import Game
 from games.render.motion import Glide, Trail
-from games.render.renderer import DARK, Painter, backdrop
+from games.render.renderer import DARK, Painter
+from games.render.surfaces import backdrop
 from ui.banner import Banner
 from ui.card import Card
 from ui.cast import Cast, other_side
@@ -31,7 +32,7 @@ class Screen:
         self.plates: dict[tuple, pygame.Surface] = {}  # painted parts, by what they show
         self.header, self.hints = Header(self.cast, self.text), KeyHints(self.cast, self.text, self.plates)
         self._card = Card(self.cast, self.text, self.hints)
-        self._banner = Banner(self.cast, self.text, self.hints, self._outline)
+        self._banner = Banner(self.cast, self.text, self._outline)
         self.themes = [DARK, other_side(DARK)]
         self.trails = [Trail() for _ in range(self.cast.pictures)]
         self.glides = [Glide() for _ in range(self.cast.pictures)]
@@ -54,13 +55,18 @@ class Screen:
         """Draw a page over the dimmed match: title, participants, the game's rules, everybody's keys, and the window's keys."""
         self._card.draw(surface, title, foot)
 
-    def banner(self, surface: pygame.Surface, match: Match, last: bool = False) -> None:
-        """Draw the game's result across the pictures. last: no game follows."""
-        self._banner.draw(surface, self.boxes(surface), self.shown, match, last)
+    def banner(self, surface: pygame.Surface, match: Match) -> None:
+        """Draw the game's result across the pictures."""
+        self._banner.draw(surface, self.boxes(surface), self.shown, match)
+
+    def key_at(self, position: tuple[int, int]) -> str:
+        """The key whose cap is drawn at a position, on a card or below the pictures; empty if there is none."""
+        return next((key for box, key in [*self._card.caps, *self.hints.caps] if box.collidepoint(position)), "")
 
     def draw(self, surface: pygame.Surface, match: Match, pointer: Pointer | None = None, foot: Rows | None = None) -> None:
         """Draw the pictures and the score. foot: the keys below them, in place of those of the game."""
         self._card.match_changed()
+        self.hints.caps = []
         surface.blit(self._ground(surface.get_size()), (0, 0))
         for k, (box, board) in enumerate(zip(self.boxes(surface), match.boards, strict=True)):
             self._picture(surface, box, board, k, pointer)

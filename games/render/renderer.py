@@ -18,9 +18,8 @@ from games.engine.batch import Batch
 from games.engine.loader import Game
 from games.engine.raster import BARS, GREYS
 from games.render.motion import TRAIL, Trail
-from games.render.text import TextRenderer
-
-Colour = tuple[int, int, int]
+from games.render.surfaces import backdrop, surface_of
+from games.render.text import Colour, TextRenderer
 
 STEPS = 8  # a sprite's place inside its pixel is kept in eighths
 KEPT_PIXELS = 24_000_000  # limit of the sprites that a painter keeps, about 100 MB
@@ -205,15 +204,6 @@ def centres(w: int, h: int) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(w, dtype=np.float32)[None] + 0.5, np.arange(h, dtype=np.float32)[:, None] + 0.5
 
 
-def surface_of(colour: np.ndarray, alpha: np.ndarray) -> pygame.Surface:
-    """A surface with per-pixel alpha. colour: [h, w, 3] or [3], 0-255. alpha: [h, w], 0-1."""
-    h, w = alpha.shape
-    bgra = np.empty((h, w, 4), np.uint8)
-    bgra[..., :3] = np.clip(np.asarray(colour)[..., ::-1] + 0.5, 0, 255)
-    bgra[..., 3] = np.clip(alpha * 255.0 + 0.5, 0, 255)
-    return pygame.image.frombuffer(bgra.tobytes(), (w, h), "BGRA")
-
-
 def light_of(colour: Colour, strength: np.ndarray) -> pygame.Surface:
     """Light as a surface, to be blitted with ADD. strength: [h, w], 0-1."""
     return surface_of(np.asarray(colour, np.float32) * strength[..., None], np.ones_like(strength))
@@ -251,25 +241,6 @@ def halo_sprite(kind: int, xy: tuple[float, ...], w: int, h: int, colour: Colour
     if look.glow:
         return light_of(colour, look.glow * fall**3)
     return surface_of(np.zeros(3), look.shadow * fall * fall * (3.0 - 2.0 * fall))
-
-
-def backdrop(size: tuple[int, int], top: Colour, bottom: Colour) -> pygame.Surface:
-    """An opaque surface with a vertical gradient between two colours, without visible bands."""
-    w, h = size
-    down = np.linspace(0.0, 1.0, h)[:, None, None]
-    fade = np.asarray(top) * (1.0 - down) + np.asarray(bottom) * down  # [h, 1, 3]
-    grain = np.zeros((4, 4))
-    if top != bottom:  # ordered dithering (a 4 × 4 Bayer matrix) hides the bands
-        grain = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16.0 - 0.5
-    strip = fade + np.tile(grain, (h // 4 + 1, 1))[:h, :, None]  # [h, 4, 3]: the pattern repeats every 4 columns
-    ground = pygame.Surface(size, 0, 32)
-    column = surface_of(strip, np.ones((h, 4)))
-    ground.blit(column, (0, 0))
-    done = 4
-    while done < w:  # double the painted part until the surface is full
-        ground.blit(ground.subsurface((0, 0, min(done, w - done), h)).copy(), (done, 0))
-        done *= 2
-    return ground
 
 
 # --- the painter ----------------------------------------------------------------------------------------------------

@@ -64,11 +64,11 @@ def _soak(name: str, step: Callable[[], int], seconds: float, beat: Callable[[],
 @contextmanager
 def _window() -> Iterator[Callable[[], int]]:
     """The window's loop: a bot against a bot, game after game."""
-    import play
+    from ui.seating import seat_of
     from ui.window import open_match
 
     game = games.load("pong")
-    app = open_match(game, [play.seat_of("bot", game), play.seat_of("bot:1", game)], seed=1, size=(400, 440))
+    app = open_match(game, [seat_of("bot", game), seat_of("bot:1", game)], seed=1, size=(400, 440))
     app.page.load()
 
     def step() -> int:

@@ -97,7 +97,7 @@ def _session(chance: random.Random, count: int, counted: Counter, beat: Callable
 
 
 def _seats(game, chance: random.Random) -> list:
-    import play
+    from ui.seating import seat_of
 
     names = ["human", "bot", "bot:1", "random"]
     trained = ROOT / "agents" / "zoo" / game.name / "ppo.safetensors"
@@ -106,7 +106,7 @@ def _seats(game, chance: random.Random) -> list:
     seated = ["human" if chance.random() < 0.7 else chance.choice(names)]
     if number == 2:  # two people cannot race: there is one seat, with its keys
         seated.append(chance.choice(names if game.players == 2 else names[1:]))
-    return [play.seat_of(name, game) for name in seated]
+    return [seat_of(name, game) for name in seated]
 
 
 def _event(app, chance: random.Random) -> None:

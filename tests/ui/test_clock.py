@@ -2,6 +2,7 @@
 
 import pytest
 
+from games.core import TICKS_PER_SECOND
 from ui.clock import MOST_DUE, Clock
 
 
@@ -54,3 +55,7 @@ def test_a_long_stop_is_not_caught_up():
     assert clock.wait() == MOST_DUE
     assert clock.dropped == 600 - MOST_DUE
     assert [clock.wait() for _ in range(5)] == [1] * 5
+
+
+def test_the_window_has_the_games_rate():
+    assert Clock().rate == TICKS_PER_SECOND

@@ -419,7 +419,9 @@ def show(app: App, page: str) -> None:
     """One of the window's pages, as if it had been there for a moment."""
     if page == OVER:
         app.page.match._count()
-    app.page._become(page)
+        app.page._end(app.page.match)
+    else:
+        app.page._become(page)
     app.page.ticks = A_MOMENT
 
 
@@ -733,7 +735,8 @@ def test_the_foot_shows_the_keys_of_the_moment(start, monkeypatch):
     assert shown_caps(app, monkeypatch) == ["pause", "up", "down"]
     turns(app, 4000, until=OVER)
     turns(app, A_MOMENT)
-    assert shown_caps(app, monkeypatch) == ["again", "quit", "full screen"]
+    assert shown_caps(app, monkeypatch) == []
+    assert [item.name for item in app.page.choices.focus.items] == ["Rematch", "Swap sides", "Quit"]
 
 
 def test_the_result_leaves_those_who_played_in_sight(start):

@@ -18,7 +18,7 @@ ROW, LEAST_ROW = 2.5, 1.3  # height of a row, units
 CAP = 1.05  # size of key caps, units
 # Keys that can be chosen without a keyboard, a line each; others by pressing them.
 CHOICES = (
-    (*"1234567890", "insert", "delete", "home", "end"), (*"qwertyuiop", "return", "space"),
+    (*"1234567890", "insert", "delete", "home"), (*"qwertyuiop", "return", "space"),
     (*"asdfghjkl", "left shift", "right shift"), (*"zxcvbnm", "left ctrl", "right ctrl", "up", "down", "left", "right"),
 )  # fmt: skip
 

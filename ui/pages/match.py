@@ -1,25 +1,21 @@
 """The page of a match: loading, start, play, pause and result."""
 
-import secrets
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pygame
 
-from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
-from ui.application import ENTER, Page
-from ui.eye import Eye
-from ui.foot import EYE, PACE, PAUSED_FOOT, READY_FOOT, STEP, Rows, watching_foot
-from ui.hands import Hands
+from ui.application import ENTER
+from ui.commands import Command, command_of
+from ui.foot import CONTROLS, EYE, PACE, STEP, Rows, paused_foot, ready_foot, watching_foot
 from ui.keys import Key, key_of
-from ui.layout import window_size
-from ui.loading import Loader
-from ui.match import Match, between, check_seats
+from ui.match import Match
+from ui.pages.controls import ControlsPage
+from ui.pages.match_flow import LOADING, OVER, PAUSED, PLAYING, READY, MatchFlow
 from ui.pointer import WAYS, Pointer, next_spot, pointer_at
-from ui.screen import Screen
-from ui.seats import Seat, with_distinct_names
+from ui.seats import Seat
 
-LOADING, READY, PLAYING, PAUSED, OVER = "loading", "ready", "playing", "paused", "over"
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
 A_MOMENT = 30  # ticks that the last picture is shown before the result
 SLOW = 4  # how many times slower slow motion is
@@ -28,89 +24,14 @@ CALM = 30  # ticks that a key of the game, or the mouse, must have been at rest 
 GO = (*ENTER, "space")  # keys that begin or continue
 
 
-class MatchPage(Page):
-    """A match and the pages before, between and after its games. `mode` is loading, ready, playing, paused or over."""
+class MatchPage(MatchFlow):
+    """A match that is drawn, and played by keys and the mouse. Settings: as in `MatchFlow`."""
 
-    def __init__(
-        self,
-        game: Game,
-        seats: Sequence[Seat],
-        *,
-        seed: int | None = None,
-        levels: Levels = ANY,
-        games: int | None = None,
-        effects: bool = True,
-        ready: bool = True,
-        eye: bool = False,
-    ):
-        """seats: one participant for each seat of the game; for a game of one seat, one, or two who race.
-
-        seed: of the episodes; None: a random one.    levels: that are played.    games: leave after so many games.
-        effects: glow, bevels and shadows.    ready: if a person plays, begin with a page of rules and keys.
-        eye: begin with the agent's eye open.    Raises `UserError` if the seats do not fit the game.
-        """
-        check_seats(game, seats)
-        self.game, self.seats, self.games, self._greet = game, with_distinct_names(game, seats), games, ready
-        self.seed = secrets.randbelow(2**31) if seed is None else seed
-        self._loader = Loader(game, self.seats, self.seed, levels)  # compiling begins now, beside all that follows
-        self.screen = Screen(game, self.seats, effects)
-        self.title = f"{game.heading}: {f' {between(game)} '.join(seat.name for seat in self.seats)}"
-        self.eye = Eye(game, self.seats, eye)
-        self.mode = LOADING
-        self.match: Match | None = None
-        self.hands = Hands(game, self.screen)
-        self.slow = False
-        self.ticks = 0  # since the mode changed
+    def __init__(self, game: Game, seats: Sequence[Seat], **settings: Any):
+        super().__init__(game, seats, **settings)
         self._touched = 0  # the last tick of this mode in which a key of the game was down
         self._stepped = False  # in this pause: the picture is shown instead of the page
-        self._commands: dict[str, Callable[[], None]] = {EYE: self.eye.cycle, PACE: self._change_pace}  # on every page
-
-    @property
-    def people(self) -> list[int]:
-        """The numbers of the participants that are people."""
-        return self.screen.cast.people
-
-    def size(self, desktop: tuple[int, int]) -> tuple[int, int]:
-        """The size of a window that opens with this page, pixels."""
-        return self.eye.widened(window_size(self.screen.cast.pictures, desktop), desktop)
-
-    def shown(self) -> None:
-        """Take the people's keys, which another page may have changed."""
-        self.hands.take_settings(self.app.settings_file)
-
-    def closed(self) -> None:
-        """Stop loading, as soon as possible."""
-        self._loader.cancel()
-
-    def joined(self) -> None:
-        """Wait for the loader's thread."""
-        self._loader.join()
-        for seat in self.seats:
-            if seat.run:
-                seat.run.close()
-
-    def load(self, wait: bool = True) -> None:
-        """Compile the game and load the agents in a thread, so that the window stays responsive."""
-        self._loader.start(self._frame)
-        if wait:
-            self._loader.join()
-            self.before()
-
-    def before(self) -> None:
-        """Load after the first picture, and begin when everything is loaded."""
-        if self.mode != LOADING or self._loader.is_alive():
-            return
-        if self._loader.has_begun:
-            self.match = self._loader.match()
-            self.hands.take_match(self.match)
-            self.eye.follow(self.match)
-            self._become(READY if self._greet and self.people else PLAYING)
-        elif not self.stale:
-            self.load(wait=False)
-
-    def _frame(self, match: Match) -> None:
-        for board in match.boards:
-            self.screen.painter.frame(board.batch)  # compiles drawing now, not at the first picture
+        self._commands: dict[str, Callable[[], None]] = {EYE: self._change_eye, PACE: self._change_pace}  # on every page
 
     # --- ticks ---
 
@@ -125,7 +46,7 @@ class MatchPage(Page):
             if self._names_down() or playing:
                 self._touched = self.ticks
             if self.match.result:
-                self._become(OVER)
+                self._end(self.match)
         elif self.mode == OVER and self.match:
             if self._names_down():
                 self._touched = self.ticks
@@ -150,7 +71,7 @@ class MatchPage(Page):
         self.match.step()
         self.stale = self._stepped = True
         if self.match.result:
-            self._become(OVER)
+            self._end(self.match)
 
     def _become(self, mode: str) -> None:
         """Change the mode. Keys that are down when a game begins or goes on count as held."""
@@ -164,30 +85,6 @@ class MatchPage(Page):
                 person.clear()
                 for name in self._names_down() if mode == PLAYING else ():
                     person.hold(name)
-
-    def _enough(self) -> bool:
-        """Whether as many games have been played as were asked for."""
-        return self.match is not None and self.games is not None and self.match.played >= self.games
-
-    def next(self) -> None:
-        """After a game: begin another one, or leave after the last one."""
-        if self._enough():
-            self.app.back()
-        else:
-            self.restart()
-
-    def restart(self) -> None:
-        """Begin a new game; leave instead if a race counted as lost by that was the last of `games`."""
-        if not self.match:
-            return
-        lost = self.match.person_has_lost
-        self.match.restart()
-        for trail in self.screen.trails:
-            trail.clear()
-        if lost and self._enough():
-            self.app.back()
-        else:
-            self._become(PLAYING)
 
     # --- drawing ---
 
@@ -209,11 +106,13 @@ class MatchPage(Page):
         """Draw the pictures, then over them what belongs to the mode."""
         self.screen.draw(stage, match, self._spot(self.app.mouse), self._foot())
         if self.mode == READY:
-            self.screen.card(stage, self.game.heading, READY_FOOT)
+            self.screen.card(stage, self.game.heading, ready_foot(self.leave_word))
         elif self.mode == PAUSED and not self._is_looking:
-            self.screen.card(stage, "Paused", PAUSED_FOOT)
+            self.screen.card(stage, "Paused", paused_foot(self.leave_word))
         elif self.mode == OVER and self.ticks >= A_MOMENT:
-            self.screen.banner(stage, match, last=self._enough())
+            self.screen.banner(stage, match)
+            if self.people:
+                self.choices.draw(stage, self.screen.boxes(stage))
 
     @property
     def _is_looking(self) -> bool:
@@ -224,7 +123,7 @@ class MatchPage(Page):
         """The window's keys that are shown below the picture; None: those of the game, if people play."""
         watching = self.slow or (self.eye.page is not None and not self.people)
         if self._is_looking or (self.mode == PLAYING and watching):
-            return watching_foot(self.slow, self._is_looking, self.eye.next_page)
+            return watching_foot(self.slow, self._is_looking, self.eye.next_page, self.leave_word)
         return None
 
     # --- events ---
@@ -242,9 +141,11 @@ class MatchPage(Page):
             if self.mode == PLAYING and self.people:
                 self._become(PAUSED)
         elif event.type == pygame.MOUSEMOTION:
-            self.stale = True
+            self._point(event.pos)
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._click(event.pos)
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 3 and self.mode == PLAYING and self.people:
+            self._become(PAUSED)
         if self.mode == PLAYING:
             self.hands.handle(event, self.app.surface.get_size(), self.eye.stage(self.app.surface).get_size())
 
@@ -256,6 +157,12 @@ class MatchPage(Page):
         """Whose gamepad leaves loses nothing: the match waits."""
         if self.mode == PLAYING and self.people:
             self._become(PAUSED)
+
+    def command(self, command: Command) -> None:
+        """A command from a device without keys: as the keys that mean it on the page that is shown."""
+        name = {"confirm": "return", "back": "escape"}.get(command, command)
+        if command in ("confirm", "back") or self.mode == OVER:
+            self._pressed(Key(0, (name,), name))
 
     def _released(self, key: Key) -> None:
         name = self._name(key)
@@ -289,6 +196,9 @@ class MatchPage(Page):
         else:
             self._key_on_a_page(key)
 
+    def _change_eye(self) -> None:
+        self.eye.cycle()
+
     def _change_pace(self) -> None:
         self.slow = not self.slow
 
@@ -317,6 +227,9 @@ class MatchPage(Page):
         if begins or (self.mode == PAUSED and key.command in ("escape", "p")):
             self.app.keyboard.serve(key)
             self._become(PLAYING)
+        elif self.mode in (READY, PAUSED) and self._means(CONTROLS, key) and not self._name(key):
+            self.app.keyboard.serve(key)
+            self.app.open(ControlsPage(self.game))
         elif self.mode == READY and self._name(key):
             self._become(PLAYING)
         elif self.mode == PAUSED and key.command == "r":
@@ -340,10 +253,15 @@ class MatchPage(Page):
             self.app.back()
         elif key.command in (*GO, "r"):
             self.app.keyboard.serve(key)
-            if shown:
+            if not shown:
+                self.ticks, self.stale = A_MOMENT, True
+            elif key.command == "r" or not self.people:
                 self.next()
             else:
-                self.ticks, self.stale = A_MOMENT, True
+                self.choices.command("confirm")
+        elif shown and (command := command_of(key)):
+            self.choices.command(command)
+            self.stale = True
 
     def _at_rest(self, name: str) -> bool:
         """Whether a key may end a result: one of the game (`name`) only after a pause, as people may still be pressing it."""
@@ -368,12 +286,23 @@ class MatchPage(Page):
         self.app.mouse = next_spot(self.match, stage, self.app.mouse, command) or self.app.mouse
         self.stale = True
 
+    def _point(self, position: tuple[int, int]) -> None:
+        """The mouse has moved."""
+        self.stale = True
+        if self.mode == OVER:
+            self.choices.point(position)
+
     def _click(self, position: tuple[int, int]) -> None:
-        if self.mode in (READY, PAUSED):
+        key = self.screen.key_at(position)
+        if key == "f11":
+            self.app.toggle_full_screen()
+        elif key and self.mode != OVER:
+            self._pressed(Key(0, (key,), key))
+        elif self.mode in (READY, PAUSED):
             self._become(PLAYING)
         elif self.mode == OVER:
             if self.ticks >= A_MOMENT + CALM:
-                self.next()
+                self.choices.click(position)
         elif (spot := self._spot(position)) and self.match:
             board = self.match.boards[spot.board]
             for seat, person in board.inputs.items():

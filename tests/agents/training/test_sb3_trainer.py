@@ -33,6 +33,7 @@ from agents.training.sb3.networks import optimizer_settings, policy_settings
 from games.engine.batch import EXTERNAL, Batch
 from games.errors import UserError
 from ui.match import Match
+from ui.seating import seat_of
 
 BOARD = Path(__file__).parents[2] / "toys" / "passes.py"
 SMALL = [
@@ -447,8 +448,8 @@ def test_a_seat_never_tries_what_its_masks_forbid(lively):
 def test_in_the_window_it_sits_with_its_delay(trained):
     folder, _ = trained("DQN")
     pong = games.load("pong")
-    seat = play.seat_of(str(folder), pong, {})
-    board = Match(pong, [seat, play.seat_of("bot", pong)], 1).boards[0]
+    seat = seat_of(str(folder), pong, {})
+    board = Match(pong, [seat, seat_of("bot", pong)], 1).boards[0]
     assert board.batch.delay.tolist() == [[6, 0]]
     for _ in range(30):
         board.tick()

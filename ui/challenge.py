@@ -1,0 +1,46 @@
+"""`Challenge`: a person's match against an opponent of the menu. It counts the results and knows whom to meet next."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from games.engine.loader import Game
+from ui.match import Match
+from ui.opponents import Opponent, Opponents
+from ui.progress import Progress
+from ui.seating import seat_of
+from ui.seats import Seat
+
+
+def seat_for(opponent: Opponent, game: Game, runs: Path) -> Seat:
+    """A participant's seat, named as the menu names it; `UserError` if its file is damaged or gone."""
+    seat = seat_of(opponent.seat, game, runs=runs)
+    is_named = seat.kind == "human" or seat.adaptive  # by their seats, or by itself
+    return seat if is_named else replace(seat, name=opponent.title)
+
+
+class Challenge:
+    """An opponent, among all those of a game."""
+
+    def __init__(self, game: Game, opponent: Opponent, opponents: Opponents, progress: Progress, runs: Path):
+        self.game, self.opponent, self.opponents, self.progress, self.runs = game, opponent, opponents, progress, runs
+
+    def seats(self) -> list[Seat]:
+        """The person and the opponent; `UserError` if its file is damaged or gone."""
+        you = Seat("human")
+        return [you, seat_for(self.opponent, self.game, self.runs)] if self.opponent.seat else [you]
+
+    def count(self, match: Match) -> None:
+        """Keep the result of a game that is over, if one of two could win."""
+        people = [k for k, seat in enumerate(match.seats) if seat.kind == "human"]
+        if match.result and match.contest and len(people) == 1:
+            winner = match.result.winner
+            self.progress.count(self.opponent.seat, 0.0 if winner is None else 1.0 if winner == people[0] else -1.0)
+
+    @property
+    def following(self) -> "Challenge | None":
+        """The next opponent of the row; None after the last, and for those who do not stand in it."""
+        steps = self.opponents.steps
+        if self.opponent not in steps[:-1]:
+            return None
+        above = steps[steps.index(self.opponent) + 1]
+        return Challenge(self.game, above, self.opponents, self.progress, self.runs)

@@ -1,0 +1,97 @@
+"""The participants whom the menu offers for a game, with names and descriptions for people who play."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents import participants
+from agents.play import ladder
+from agents.play.agent_info import in_words, peek
+from games.engine.loader import Game
+from games.errors import UserError
+from games.people.person import people_of
+from ui.seating import FIT, ROOT
+
+# Skills of the bot from 0 to 1, and names for people.
+BOTS = ((0.0, "Gentle bot"), (0.25, "Easy bot"), (0.5, "Fair bot"), (0.75, "Hard bot"), (1.0, "Best bot"))
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """A participant. `seat` is its name on the command line; "" for nobody, in a game that is played alone."""
+
+    seat: str
+    title: str
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Opponents:
+    """All participants for a game, by kind."""
+
+    steps: list[Opponent]  # to climb, the weakest first: levels, or bots where there is no ladder
+    kinds: dict[str, list[Opponent]]  # everybody else, by a title for each kind
+    notice: str = ""  # a trouble with the ladder
+
+    def named(self, seat: str) -> Opponent | None:
+        """The participant with a name of the command line."""
+        among = [*self.steps, *(each for kind in self.kinds.values() for each in kind)]
+        return next((each for each in among if each.seat == seat), None)
+
+    @property
+    def machines(self) -> list[Opponent]:
+        """Everybody but people and those who need one to fit."""
+        lists = [self.steps, *self.kinds.values()]
+        return list(dict.fromkeys(each for kind in lists for each in kind if each.seat not in ("", "human", FIT)))
+
+
+def opponents_of(game: Game, runs: Path) -> Opponents:
+    """All participants for a game. runs: where agents and a ladder of the user's own are found."""
+    found, notice = None, ""
+    try:
+        found = participants.ladder_of(game, runs)
+    except UserError as error:
+        is_there = (participants.ZOO / game.name / "ladder" / ladder.LADDER).exists()
+        notice = str(error).splitlines()[0] if is_there else ""
+    bots = [Opponent(f"bot:{skill:g}", title, f"the game's own bot, skill {skill:.0%}") for skill, title in BOTS]
+    levels = [_level(rung, number, game) for number, rung in enumerate(found.file.levels, 1)] if found else []
+    kinds: dict[str, list[Opponent]] = {}
+    if game.players == 1:
+        kinds["Alone"] = [Opponent("", "Alone", "nobody races you")]
+    else:
+        kinds["A second person"] = [Opponent("human", "A second person", "two people at one keyboard")]
+    if found and game.competitive:
+        kinds["Fits you"] = [Opponent(FIT, "Fits you", "becomes as strong as you are, game by game")]
+    if found and found.file.moments:
+        kinds["As it learned"] = [_moment(moment, number) for number, moment in enumerate(found.file.moments, 1)]
+    if agents := _agents(game, runs):
+        kinds["Trained agents"] = agents
+    kinds["Bots"] = [*bots, Opponent("random", "Random", "any move, without a thought")]
+    with contextlib.suppress(UserError):  # a game that simulated people cannot play
+        people = [
+            Opponent(person.name, person.row.name.replace("-", " ").capitalize(), "plays as people do, with their mistakes")
+            for person in people_of(game)
+        ]
+        kinds["Simulated people"] = people
+    return Opponents(levels or bots, kinds, notice)
+
+
+def _level(rung: ladder.Rung, number: int, game: Game) -> Opponent:
+    reacts = "" if game.turns or not rung.delay else f", reacts after {rung.delay / ladder.TICKS:.2f} s"
+    return Opponent(f"level:{number}", rung.name, f"rated {rung.rating:.0f}{reacts}")
+
+
+def _moment(moment: ladder.Moment, number: int) -> Opponent:
+    after = f"{moment.seconds / 60:.0f} min" if moment.seconds >= 600 else f"{moment.seconds:.0f} s"
+    return Opponent(f"moment:{number}", f"After {after}", f"the agent when it had trained for {after}, {moment.steps:,} steps")
+
+
+def _agents(game: Game, runs: Path) -> list[Opponent]:
+    """The agents that ship and those in `runs`, the best first."""
+    offered = []
+    for name in participants.ranked_at_hand(game, runs)[:-1]:
+        path = Path(name)
+        ships = path.is_relative_to(ROOT / "agents")
+        title = "The agent that ships" if ships else path.parent.name
+        offered.append(Opponent(name, title, in_words(peek(path).score) or "not evaluated yet"))
+    return offered

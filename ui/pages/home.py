@@ -1,0 +1,135 @@
+"""The first page: all games, played by their bots behind glass."""
+
+import pygame
+
+from ui.canvas import Canvas
+from ui.layout import CARD, FAINT, GROUND_TOP, LINE, SOFT, WHITE
+from ui.library import Entry, Library
+from ui.pages.menu import MenuPage
+from ui.pages.notice import NoticePage
+
+EVERY = 2  # frames between two paintings of a miniature: there are several
+CAPTION = 3.6  # height of the texts below a picture, units
+HINTS = [(["left", "right"], "choose"), (["return"], "open"), (["escape"], "quit"), (["f11"], "full screen")]
+
+
+class HomePage(MenuPage):
+    """A card for each game."""
+
+    def __init__(self, library: Library):
+        super().__init__()
+        self.library = library
+        self.focus.name = library.settings.settings.game
+
+    def before(self) -> None:
+        """Load the games after the first picture."""
+        if not self.stale:
+            self.library.start()
+
+    def closed(self) -> None:
+        """Stop loading."""
+        self.library.cancel()
+
+    def joined(self) -> None:
+        """Wait for the library's thread, and for settings that are being written."""
+        self.library.join()
+        self.library.settings.close()
+
+    def tick(self) -> None:
+        """Play on, in the miniatures."""
+        for entry in self.library.entries:
+            if entry.miniature:
+                entry.miniature.tick()
+                self.stale = True
+        self.stale = self.stale or self.library.changed
+        self.library.changed = False
+
+    # --- drawing ---
+
+    def compose(self, canvas: Canvas) -> None:
+        """Draw the title, the cards, and what they are called."""
+        area, unit = canvas.area, canvas.unit
+        canvas.put("Sparring", 3.4, WHITE, (area.x, area.y - 0.2 * unit))
+        self._corner(canvas)
+        top, bottom = round(area.y + 4.4 * unit), round(area.bottom - 2.2 * unit)
+        boxes = cards(len(self.library.entries), pygame.Rect(area.x, top, area.w, max(bottom - top, 1)), unit)
+        for entry, box in zip(self.library.entries, boxes, strict=True):
+            self._card(canvas, entry, box)
+        if notice := self.library.notice:
+            canvas.notice(notice, bottom + 0.2 * unit)
+        canvas.hints(HINTS)
+        canvas.items.sort(key=lambda item: item.name in ("quit", "full screen", "stored"))  # the focus begins on a game
+
+    def _corner(self, canvas: Canvas) -> None:
+        """Draw the window's own buttons, which a mouse needs."""
+        right, high = canvas.area.right, round(2.0 * canvas.unit)
+        for name, text, act in (
+            ("quit", "Quit", self.app.quit),
+            ("full screen", "Window" if self.app.is_full_screen else "Full screen", self.app.toggle_full_screen),
+            ("stored", "Stored", self._open_stored),
+        ):
+            wide = canvas.button_width(text, high)
+            canvas.button(name, pygame.Rect(right - wide, canvas.area.y, wide, high), text, act)
+            right -= wide + round(0.6 * canvas.unit)
+
+    def _card(self, canvas: Canvas, entry: Entry, box: pygame.Rect) -> None:
+        """Draw a game: its picture behind glass, its name, and how far one has come."""
+        unit, side = canvas.unit, box.w
+        picture = pygame.Rect(box.x, box.y, side, side)
+        focused = canvas.item(entry.name, box, lambda: self.choose(entry))
+        if focused:
+            canvas.panel(box.inflate(round(1.2 * unit), round(1.2 * unit)), CARD, CARD)
+            canvas.ring(box.inflate(round(1.2 * unit), round(1.2 * unit)))
+        if entry.miniature:
+            entry.miniature.draw(canvas.surface.subsurface(picture), EVERY)
+        else:
+            canvas.panel(picture, GROUND_TOP)
+            told = "cannot be loaded" if entry.failure else "Getting ready"
+            canvas.fitted(told, 1.1, FAINT, picture.center, "center", 0.9 * side)
+        canvas.glass(picture, lit=focused)
+        pygame.draw.rect(canvas.surface, LINE, picture, width=1)
+        x, y = box.x + 0.2 * unit, picture.bottom + 0.7 * unit
+        canvas.fitted(entry.heading, 1.7, WHITE if focused else SOFT, (x, y), "topleft", side)
+        canvas.fitted(progress_of(entry), 1.05, SOFT, (x, y + 1.75 * unit), "topleft", side)
+
+    # --- choosing ---
+
+    def _open_stored(self) -> None:
+        from ui.pages.stored import StoredPage
+
+        self.app.open(StoredPage())
+
+    def choose(self, entry: Entry) -> None:
+        """Open a game's page, or say why that is not possible."""
+        if entry.failure:
+            self.app.open(NoticePage(f"{entry.heading} cannot be loaded", entry.failure))
+        elif entry.is_ready:
+            from ui.pages.game import GamePage  # it imports numba, which loads behind the first picture
+
+            self.app.open(GamePage(self.library, entry))
+
+
+def progress_of(entry: Entry) -> str:
+    """How many opponents of a game are beaten, in words."""
+    if not entry.is_ready:
+        return ""
+    beaten, count = entry.beaten, len(entry.opponents.steps)
+    return "all beaten" if beaten == count else f"{beaten} of {count} beaten" if beaten else f"{count} opponents to climb"
+
+
+def cards(count: int, area: pygame.Rect, unit: float) -> list[pygame.Rect]:
+    """The places of so many cards, a square picture and its caption each, as large as they fit into an area."""
+    gap, best, columns = 2.6 * unit, 0.0, 1
+    for across in range(1, count + 1):
+        down = -(-count // across)
+        side = min((area.w - gap * (across - 1)) / across, (area.h - gap * (down - 1)) / down - CAPTION * unit)
+        if side > best:
+            best, columns = side, across
+    side, rows = max(round(best), 8), -(-count // columns)
+    high = side + round(CAPTION * unit)
+    left = area.x + (area.w - round(columns * side + gap * (columns - 1))) // 2
+    top = area.y + max(area.h - round(rows * high + gap * (rows - 1)), 0) // 2
+    return [
+        pygame.Rect(left + round(k % columns * (side + gap)), top + round(k // columns * (high + gap)), side, high)
+        for k in range(count)
+    ]
