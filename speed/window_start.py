@@ -16,12 +16,15 @@ import pygame
 import play
 from games.pipes import outlive_reader
 from ui import window
+from ui.application import App
+from ui.match import Match
+from ui.pages.match import PLAYING, READY, MatchPage
 
 LOOK = 60  # ticks of play in which the longest turn is looked for
 REST, SPREAD = 0.15, 0.1  # seconds between keys: at least, and by chance more, so that they hit all parts of a tick
 
 
-class Watched(window.App):
+class Watched(App):
     """The window, which presses Enter as soon as it may, and ends by itself."""
 
     found: dict[str, Any] = {}
@@ -33,23 +36,24 @@ class Watched(window.App):
         super().turn(ticks)
         now = time.perf_counter()
         self.found.setdefault("window", time.time())
-        if self.mode == window.READY and "ready" not in self.found:
+        page = self.page
+        assert isinstance(page, MatchPage)
+        if page.mode == READY and "ready" not in self.found:
             self.found["ready"] = time.time()
             post(pygame.K_RETURN, pygame.KSCAN_RETURN)
-        elif self.mode == window.PLAYING and self._ticks:
+        elif page.mode == PLAYING and page.match and page.ticks:
             if "tick" not in self.found:
                 self.found |= {"tick": time.time(), "longest": 0.0, "keys": []}
-                threading.Thread(target=self.press, daemon=True).start()
-            if self._ticks <= LOOK:
+                threading.Thread(target=self.press, args=(page.match,), daemon=True).start()
+            if page.ticks <= LOOK:
                 self.found["longest"] = max(self.found["longest"], now - began)
-            self.look(now)
-            if self._ticks > LOOK and len(self.found["keys"]) >= self.keys:
-                self._become(window.CLOSED)
+            self.look(now, page.match)
+            if page.ticks > LOOK and len(self.found["keys"]) >= self.keys:
+                self.quit()
 
-    def press(self) -> None:
+    def press(self, match: Match) -> None:
         """Press and release the first key of the game, again and again, at times by chance."""
-        assert self.match
-        name = next(iter(self.match.inputs[0].keys))
+        name = next(iter(match.inputs[0].keys))
         code = pygame.key.key_code(name)
         while len(self.found["keys"]) < self.keys:
             time.sleep(REST + SPREAD * random.random())
@@ -58,10 +62,9 @@ class Watched(window.App):
             time.sleep(REST)
             post(code, 0, pygame.KEYUP)
 
-    def look(self, now: float) -> None:
+    def look(self, now: float, match: Match) -> None:
         """Whether the picture that was just drawn is the first with the key's action."""
-        assert self.match
-        board = self.match.boards[0]
+        board = match.boards[0]
         [(seat, person)] = board.inputs.items()
         action = next(iter(person.actions.values()))
         if self.pressed_at is not None and board.batch.slots["held"][0, seat] == board._to_world[action]:

@@ -256,7 +256,7 @@ def called_apart(words: list[str]) -> tuple[int, str, str]:
 
 def called_here(words: list[str], folder: Path) -> tuple[int, str, str]:
     """In this process: `python train.py …` as its main() sees it, `python -m agents.plot …` likewise."""
-    from ui.window import App
+    from ui.application import App
 
     assert words[0] == "python"
     name, rest = (words[2], words[3:]) if words[1] == "-m" else (words[1].removesuffix(".py"), words[2:])
@@ -279,13 +279,13 @@ def closed_soon(app) -> None:
     import pygame
 
     try:
-        app.load()
+        app.page.load()
         app.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RETURN))
         for _ in range(5):
             app.turn(2)
-        assert app.mode == "playing"
+        assert app.page.mode == "playing"
         app.handle(pygame.event.Event(pygame.QUIT))
-        assert app.mode == "closed"
+        assert not app.is_open
     finally:
         app.close()
 

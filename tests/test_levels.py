@@ -129,12 +129,14 @@ def test_a_match_in_the_window_begins_in_these_levels(maze, bank):
 
 
 def test_the_window_hands_its_levels_to_the_match(maze, bank):
-    from ui.window import App
+    from ui.window import open_match
 
-    app = App(maze, [Seat("scripted", "Bot", skill=1.0)], levels=levels_of(maze, bank[2:3]), seed=1, clock=None, events=list)
+    app = open_match(
+        maze, [Seat("scripted", "Bot", skill=1.0)], levels=levels_of(maze, bank[2:3]), seed=1, clock=None, events=list
+    )
     try:
-        app.load()
-        assert (app.match.boards[0].batch.states["wall"][0] == bank["wall"][2]).all()
+        app.page.load()
+        assert (app.page.match.boards[0].batch.states["wall"][0] == bank["wall"][2]).all()
     finally:
         app.close()
 

@@ -156,7 +156,8 @@ def test_the_windows_seats_say_who_sits_there(run):
 
 def test_the_window_stands_before_torch_loads_and_says_first_who_plays(run):
     code = (
-        "import sys, play; from ui.window import App; App.run = lambda app: print('torch' in sys.modules, app.window.title);"
+        "import sys, play; from ui.application import App;"
+        "App.run = lambda app: print('torch' in sys.modules, app.window.title);"
         f"sys.argv = ['play.py', 'pong', 'human', {str(run)!r}]; sys.exit(play.main())"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import pygame
 
-from games.core import ME, OTHER
 from games.engine.loader import Game
-from games.render.renderer import DARK, backdrop
-from games.render.text import Colour
+from games.render.renderer import backdrop
+from ui.cast import Cast
 from ui.eye_page import EyePage
 from ui.layout import CARD, FOOTER, GAP, GROUND_BOTTOM, GROUND_TOP, HEADER, LINE, MARGIN, layout
 from ui.match import Match
@@ -24,7 +23,7 @@ EVERY = 4  # frames between two paintings of the panel; in those between it look
 
 
 @dataclass
-class Page:
+class EyeAgent:
     """A participant into whom the panel looks: the board and the seat on it."""
 
     participant: int
@@ -36,13 +35,12 @@ class Eye:
     """The panel. `page` is None while it is hidden, else the number of the participant's page."""
 
     def __init__(self, game: Game, seats: list[Seat], shown: bool = False):
-        self.game, self.seats = game, seats
+        self.cast = Cast(game, seats)
         race = game.players == 1 and len(seats) == 2
         agents = [k for k, seat in enumerate(seats) if seat.kind == "agent"]
-        self.pages = [Page(k, k if race else 0, 0 if race else k) for k in agents]
+        self.pages = [EyeAgent(k, k if race else 0, 0 if race else k) for k in agents]
         self.page: int | None = 0 if shown else None
         self.insights: dict[int, Insight] = {}  # by participant
-        self._pictures = 2 if race else 1
         self._writer = EyePage(game)
         self._painted: pygame.Surface | None = None  # the panel as it was painted last
         self._shown: tuple | None = None  # its page, size and agent
@@ -91,12 +89,15 @@ class Eye:
         width, height = window
         if self.page is None:
             return pygame.Rect(0, 0, width, height), None
-        across, down = self._pictures + GAP * (self._pictures - 1) + 2 * MARGIN, 1.0 + HEADER + FOOTER  # of a picture's side
+        across, down = (
+            self.cast.pictures + GAP * (self.cast.pictures - 1) + 2 * MARGIN,
+            1.0 + HEADER + FOOTER,
+        )  # of a picture's side
         wide = round(min(max(width - across * height / down, NARROWEST * width), WIDEST * width))
         high = round(min(max(height - down * width / across, LOWEST * height), HIGHEST * height))
         beside = pygame.Rect(0, 0, width - wide, height)
         above = pygame.Rect(0, 0, width, height - high)
-        if layout(above.size, self._pictures)[0].w > layout(beside.size, self._pictures)[0].w:
+        if layout(above.size, self.cast.pictures)[0].w > layout(beside.size, self.cast.pictures)[0].w:
             return above, pygame.Rect(0, above.h, width, high)
         return beside, pygame.Rect(beside.w, 0, wide, height)
 
@@ -134,7 +135,7 @@ class Eye:
             self._writer.paint_empty(panel, card)
         else:
             participant = self.pages[self.page].participant
-            self._writer.paint(panel, card, self.seats[participant].name, self.colour(participant), self.insight)
+            self._writer.paint(panel, card, self.cast.seats[participant].name, self.cast.colour(participant), self.insight)
         panel.set_clip(None)
         return panel
 
@@ -142,8 +143,3 @@ class Eye:
         if size not in self._grounds:
             self._grounds = {size: backdrop(size, GROUND_TOP, GROUND_BOTTOM)}
         return self._grounds[size]
-
-    def colour(self, participant: int) -> Colour:
-        """The colour of a participant in the pictures, as `Screen` has it."""
-        people = [k for k, seat in enumerate(self.seats) if seat.kind == "human"]
-        return DARK.colour(ME if participant == (people[0] if len(people) == 1 else 0) else OTHER)

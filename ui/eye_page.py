@@ -9,9 +9,9 @@ from games.core import BALL, DECOR, ME
 from games.engine.loader import Game
 from games.render.renderer import DARK, Theme, surface_of
 from games.render.text import Colour, TextRenderer
+from ui.cast import other_side
 from ui.eye_words import LOOKS, MOST_BARS, NO_NETWORK, NOT_YET, OTHER_KIND, habit, reaction, value_words
 from ui.layout import FAINT, LINE, SOFT, WHITE
-from ui.screen import other_side
 
 if TYPE_CHECKING:  # it imports torch, which loads with the first agent
     from agents.play.insight import Insight, Outlook

@@ -30,13 +30,22 @@ class Loader:
         self._frame = frame
         self._thread.start()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether `start` has been called."""
+        return self._thread.ident is not None
+
     def is_alive(self) -> bool:
         """Whether it is still at work."""
         return self._thread.is_alive()
 
     def join(self) -> None:
-        """Wait until it has finished."""
-        self._thread.join()
+        """Wait until it has finished, if it has begun.
+
+        A thread that still loads torch when Python ends would abort the process; it cannot be interrupted in an import.
+        """
+        if self.has_begun:
+            self._thread.join()
 
     def match(self) -> Match:
         """The match, once it has finished; raises what prevented it."""
@@ -46,14 +55,9 @@ class Loader:
         return self._match
 
     def cancel(self) -> None:
-        """Stop as soon as possible and wait for it; nothing happens if it has finished.
-
-        A thread that still loads torch when Python ends would abort the process; it cannot be interrupted in an import.
-        """
+        """Stop as soon as possible; nothing happens if it has finished. `join` waits for it."""
         self._cancelled = True
         precompile.cancel(self.game)
-        if self._thread.ident is not None:
-            self._thread.join()
 
     def _run(self) -> None:
         try:

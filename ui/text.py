@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pygame
 
-from games.render.text import TextRenderer
+from games.render.text import Colour, TextRenderer
 
 CAPS = {
     "space": "Space", "return": "Enter", "left shift": "Shift", "right shift": "Shift",
@@ -13,10 +13,15 @@ CAPS = {
 CAP_TEXT, CAP_MEANING = (226, 232, 246), (168, 178, 204)
 SMALL = (".", ",")  # signs that are hard to see at the size of letters
 ARROWS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
+KEPT_GLOWS = 12  # headlines in the cache
 
 
 class KeyCapRenderer(TextRenderer):
-    """Renders texts and key caps."""
+    """Renders texts, headlines that glow, and key caps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._glows: dict[tuple, pygame.Surface] = {}
 
     def cap(self, surface: pygame.Surface | None, key: str, size: float, at: tuple[float, float]) -> pygame.Rect:
         """Draw a key cap, its left edge and vertical centre at `at`; returns its rectangle. Without a surface: only measure."""
@@ -60,3 +65,22 @@ class KeyCapRenderer(TextRenderer):
         if surface is not None:
             self.put(surface, meaning, size * 1.1, CAP_MEANING, (x, y), "midleft")
         return x + self.width(meaning, size * 1.1)
+
+    def glowing(self, surface: pygame.Surface, text: str, size: float, colour: Colour, centre: tuple[float, float]) -> None:
+        """Draw a headline with a glow of its own colour."""
+        key = (text, int(size), colour)
+        picture = self.render(text, size, colour)
+        if key not in self._glows:
+            if len(self._glows) >= KEPT_GLOWS:
+                self._glows.clear()
+            pad = round(size * 0.5)
+            wide, high = picture.get_width() + 2 * pad, picture.get_height() + 2 * pad
+            glow = pygame.Surface((wide, high), 0, 32)
+            glow.blit(picture, (pad, pad))
+            small = pygame.transform.smoothscale(glow, (max(wide // 4, 1), max(high // 4, 1)))
+            small = pygame.transform.gaussian_blur(small, max(round(size * 0.05), 1))
+            small.fill((120, 120, 120), special_flags=pygame.BLEND_RGB_MULT)
+            self._glows[key] = pygame.transform.smoothscale(small, (wide, high))
+        glow = self._glows[key]
+        surface.blit(glow, glow.get_rect(center=(round(centre[0]), round(centre[1]))), special_flags=pygame.BLEND_RGB_ADD)
+        surface.blit(picture, picture.get_rect(center=(round(centre[0]), round(centre[1]))))

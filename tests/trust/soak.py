@@ -65,11 +65,11 @@ def _soak(name: str, step: Callable[[], int], seconds: float, beat: Callable[[],
 def _window() -> Iterator[Callable[[], int]]:
     """The window's loop: a bot against a bot, game after game."""
     import play
-    from ui.window import App
+    from ui.window import open_match
 
     game = games.load("pong")
-    app = App(game, [play.seat_of("bot", game), play.seat_of("bot:1", game)], seed=1, size=(400, 440))
-    app.load()
+    app = open_match(game, [play.seat_of("bot", game), play.seat_of("bot:1", game)], seed=1, size=(400, 440))
+    app.page.load()
 
     def step() -> int:
         for _ in range(60):

@@ -67,30 +67,31 @@ def _session(chance: random.Random, count: int, counted: Counter, beat: Callable
     """A window with some participants, so many events at most, and the end of it."""
     import pygame
 
-    from ui.window import CLOSED, PLAYING, App
+    from ui.pages.match import PLAYING
+    from ui.window import open_match
 
     game = games.load(chance.choice([*games.names(), *(ROOT / "tests" / "toys" / f"{name}.py" for name in TOYS)]))
     counted["windows"] += 1
     size = (chance.randint(200, 900), chance.randint(150, 700))
-    app = App(game, _seats(game, chance), seed=chance.randrange(1000), size=size, ready=chance.random() < 0.5)
+    app = open_match(game, _seats(game, chance), seed=chance.randrange(1000), size=size, ready=chance.random() < 0.5)
     try:
-        app.load(wait=chance.random() < 0.8)  # else events come while it loads
+        app.page.load(wait=chance.random() < 0.8)  # else events come while it loads
         for _ in range(count):
             beat()
             _event(app, chance)
             counted["events"] += 1
             app.turn(chance.choice((0, 1, 1, 1, 2, 5, 60)))
-            counted[app.mode] += 1
-            if app.mode == CLOSED:
+            counted[app.page.mode if app.is_open else "closed"] += 1
+            if not app.is_open:
                 break
-            if app.mode == PLAYING and chance.random() < 0.01:  # a game that is over soon
-                for board in app.match.boards:
+            if app.page.mode == PLAYING and chance.random() < 0.01:  # a game that is over soon
+                for board in app.page.match.boards:
                     board.batch.states["tick"] = game.max_ticks - 2
-        if app.mode != CLOSED:
+        if app.is_open:
             pygame.event.post(pygame.event.Event(pygame.QUIT))
             app.turn(1)
-        assert app.mode == CLOSED
-        app._loader.join()
+        assert not app.is_open
+        app.page._loader.join()
     finally:
         app.close()
 
@@ -121,8 +122,8 @@ def _event(app, chance: random.Random) -> None:
         ("press", "tap", "release", "motion", "click", "size", "focus", "exposed", "other", "quit"),
         (20, 30, 15, 10, 15, 4, 3, 2, 3, 0.3),
     )[0]
-    own = [name for keys in app.game.keys for name in keys]
-    name = chance.choice([*own, *KEYS]) if what != "tap" or app.mode == "playing" else chance.choice(KEYS)
+    own = [name for keys in app.page.game.keys for name in keys]
+    name = chance.choice([*own, *KEYS]) if what != "tap" or app.page.mode == "playing" else chance.choice(KEYS)
     if name == "q" and chance.random() < 0.9:
         name = "return"  # else most windows would close at once
     key = pygame.key.key_code(name)

@@ -7,9 +7,10 @@ from agents.play import ladder, person_file
 from agents.play.fitting import FittingOpponent
 from tests.agents.play.ladders import small_ladder
 from ui import loading
+from ui.cast import Cast
 from ui.match import Match
-from ui.screen import Screen
 from ui.seats import Seat
+from ui.verdict import verdict
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_a_result_says_the_persons_rating(fitting):
     match = Match(games.load("pong"), seats(fitting), 1)
     while not match.result:
         match.tick()
-    _, detail = Screen(match.game, match.seats)._verdict(match)
+    _, detail = verdict(match, Cast(match.game, match.seats))
     assert "you are rated" in detail and "±" in detail
 
 

@@ -13,11 +13,12 @@ from agents.core.settings import AgentSettings
 from agents.play import insight as insight_module
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.insight import Insight
-from tests.ui.test_window import BOT, HUMAN, ROOT, SPEED, key, start, state, tap, turns  # noqa: F401 - a fixture
-from ui import eye_page, eye_words, window
+from tests.ui.test_window import BOT, HUMAN, ROOT, SPEED, key, mode_of, start, state, tap, turns  # noqa: F401 - a fixture
+from ui import eye_page, eye_words
 from ui.eye import Eye
 from ui.layout import layout
 from ui.match import Match
+from ui.pages.match import PAUSED
 from ui.seats import Seat
 
 PIXELS = {"observation": "pixels", "size": 24, "stack": 2, "network": "patch", "patch": 6, "hidden": 32, "channels": 8}
@@ -67,21 +68,21 @@ def test_looking_changes_no_state_and_no_action(start, kind):  # noqa: F811
     name, _, seats = of_kind(kind)
     app = start(name, *seats, eye=True, size=(640, 360))
     _, _, others = of_kind(kind)
-    alone = Match(app.game, others, 5)
+    alone = Match(app.page.game, others, 5)
     looked = 0.0
     for seat in (seats[-1], others[-1]):  # the rehearsal has drawn from the first one's random stream
         seat.make.__self__.generator.manual_seed(0)
     for _ in range(150):
         app.turn(1)
         alone.tick()
-        if app.match.result:
+        if app.page.match.result:
             break
-        seen, unseen = app.match.boards[0], alone.boards[0]
+        seen, unseen = app.page.match.boards[0], alone.boards[0]
         assert seen.batch.states.tobytes() == unseen.batch.states.tobytes()
         assert seen._actions.tolist() == unseen._actions.tolist()
         parts, unseen_parts = (board.player(len(board.seats) - 1).state() for board in (seen, unseen))
         assert all(torch.equal(part, unseen_parts[name]) for name, part in parts.items())  # its view, memory, random stream
-        looked = max(looked, float(app.eye.insights[len(seats) - 1].attention().max()))
+        looked = max(looked, float(app.page.eye.insights[len(seats) - 1].attention().max()))
     assert looked > 0.0
 
 
@@ -170,8 +171,8 @@ def test_v_shows_each_agent_in_turn_and_then_none(start):  # noqa: F811
     shown = []
     for _ in range(4):
         turns(app, 5)
-        page = app.eye.page
-        shown.append(None if page is None else app.eye.pages[page].participant)
+        page = app.page.eye.page
+        shown.append(None if page is None else app.page.eye.pages[page].participant)
         tap("v")
     assert shown == [None, 0, 1, None]
 
@@ -180,11 +181,11 @@ def test_v_between_a_person_and_an_agent_shows_the_agent(start):  # noqa: F811
     app = start("pong", HUMAN, seat_of(agent_of("pong", **OBJECTS)))
     tap("v")
     turns(app, 5)
-    assert [page.participant for page in app.eye.pages] == [1] and app.eye.page == 0
-    assert app.mode == "playing"
+    assert [page.participant for page in app.page.eye.pages] == [1] and app.page.eye.page == 0
+    assert mode_of(app) == "playing"
     tap("v")
     turns(app, 1)
-    assert app.eye.page is None
+    assert app.page.eye.page is None
 
 
 def test_where_no_agent_plays_words_say_that_there_is_no_network(start, monkeypatch):  # noqa: F811
@@ -195,12 +196,12 @@ def test_where_no_agent_plays_words_say_that_there_is_no_network(start, monkeypa
 
 def test_a_v_of_the_games_own_is_the_games(start):  # noqa: F811
     app = start("pong", HUMAN, BOT)
-    person = app.match.boards[0].inputs[0]
+    person = app.page.match.boards[0].inputs[0]
     person.keys.append("v")
     person.actions[frozenset({"v"})] = 1
     tap("v")
     turns(app, 2)
-    assert app.eye.page is None
+    assert app.page.eye.page is None
 
 
 SIZES = [(1280, 720), (1440, 820), (900, 1000), (600, 1200), (1600, 500), (500, 560), (200, 200)]
@@ -248,10 +249,10 @@ def test_texts_of_the_panel_lie_inside_it_and_not_over_each_other(start, monkeyp
     app = start(name, *([HUMAN] if kind == "race" else []), *seats, size=size, eye=True)
     turns(app, 60)
     told.clear()
-    app.eye._painted = None
-    app._stale = True
+    app.page.eye._painted = None
+    app.page.stale = True
     app.turn(0)
-    _, panel = app.eye.places(size)
+    _, panel = app.page.eye.places(size)
     boxes = [(text, box) for text, box in told if text.strip()]
     assert len(boxes) > 10
     assert any("winning" in text or "expects" in text for text, _ in boxes)
@@ -264,10 +265,10 @@ def test_texts_of_the_panel_lie_inside_it_and_not_over_each_other(start, monkeyp
 def test_the_panel_draws_nothing_over_the_game(start):  # noqa: F811
     app = start("pong", seat_of(agent_of("pong", **PIXELS)), BOT, size=(900, 500), eye=True)
     turns(app, 5)
-    before = pygame.image.tobytes(app.eye.stage(app.surface), "RGB")
+    before = pygame.image.tobytes(app.page.eye.stage(app.surface), "RGB")
     for _ in range(6):
-        app.eye.draw(app.surface, app.match)
-    assert pygame.image.tobytes(app.eye.stage(app.surface), "RGB") == before
+        app.page.eye.draw(app.surface, app.page.match)
+    assert pygame.image.tobytes(app.page.eye.stage(app.surface), "RGB") == before
 
 
 def test_the_network_runs_once_for_each_decision_and_otherwise_only_to_look(start, monkeypatch):  # noqa: F811
@@ -279,7 +280,7 @@ def test_the_network_runs_once_for_each_decision_and_otherwise_only_to_look(star
     monkeypatch.setattr(agent, "scores", lambda *given: looks.append(1) or scores(*given))
     turns(app, 80)
     assert looks
-    assert len(passes) - len(looks) == app.match.boards[0].batch.slots["decisions"][0, 0] == 20
+    assert len(passes) - len(looks) == app.page.match.boards[0].batch.slots["decisions"][0, 0] == 20
 
 
 def test_it_shows_exactly_what_the_network_was_given(monkeypatch):
@@ -328,21 +329,21 @@ def test_a_pause_with_the_eye_open_shows_the_game_and_steps_by_a_tick(start):  #
     playing = shown(app)
     tap("p")
     turns(app, 8)
-    assert app.mode == window.PAUSED
+    assert mode_of(app) == PAUSED
     assert shown(app) == playing  # no page lies over it
     tick = state(app).tick
     for _ in range(3):
         tap(".")
         turns(app, 3)
-    assert (app.mode, state(app).tick) == (window.PAUSED, tick + 3)
-    assert app.eye.insights[1].latest.observation.any()
+    assert (mode_of(app), state(app).tick) == (PAUSED, tick + 3)
+    assert app.page.eye.insights[1].latest.observation.any()
     tap("p")
     turns(app, 4)
     assert state(app).tick == tick + 7
 
 
 def shown(app) -> bytes:
-    return pygame.image.tobytes(app.surface.subsurface(layout(app.eye.stage(app.surface).get_size(), 1)[0]), "RGB")
+    return pygame.image.tobytes(app.surface.subsurface(layout(app.page.eye.stage(app.surface).get_size(), 1)[0]), "RGB")
 
 
 def test_the_page_of_a_pause_makes_way_for_the_first_step(start):  # noqa: F811
@@ -408,9 +409,9 @@ def test_a_pause_lets_the_eye_look_to_the_end_and_then_rests(start, monkeypatch)
     turns(app, 10)
     tap("p")
     turns(app, 60)
-    assert app.eye.insight.has_looked
+    assert app.page.eye.insight.has_looked
     painted = []
-    monkeypatch.setattr(app.eye, "draw", lambda *given: painted.append(1))
+    monkeypatch.setattr(app.page.eye, "draw", lambda *given: painted.append(1))
     turns(app, 10)
     assert not painted
 
@@ -419,15 +420,15 @@ def test_simulated_people_have_no_network_and_need_no_torch():
     code = """
 import sys, pygame, games
 from games.people.person import person
-from ui.window import App
+from ui.window import open_match
 from ui.seats import Seat
 game = games.load("pong")
 seat = lambda: Seat("agent", "Expert", make=person("person:expert", game).player, observation="objects")
-app = App(game, [seat(), seat()], seed=5, size=(640, 400), eye=True)
-app.load()
+app = open_match(game, [seat(), seat()], seed=5, size=(640, 400), eye=True)
+app.page.load()
 for _ in range(8):
     app.turn(1)
-assert len(app.eye.pages) == 2 and app.eye.insight is None
+assert len(app.page.eye.pages) == 2 and app.page.eye.insight is None
 sys.exit("torch" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

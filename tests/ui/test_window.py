@@ -14,14 +14,19 @@ import games
 from games.engine import precompile
 from games.engine.loader import COMPILING
 from games.errors import UserError
-from ui import keys, loading, screen, window
+from ui import application, keys, loading, window
+from ui.application import App
+from ui.banner import BAND_PLACES, band_place
 from ui.layout import layout
+from ui.pages.match import A_MOMENT, CALM, LOADING, OVER, PAUSED, PLAYING, READY
 from ui.seats import Seat, with_distinct_names
 from ui.text import KeyCapRenderer
-from ui.window import App
+from ui.verdict import drawn, verdict
+from ui.window import open_match
 
 SPEED = games.load("pong").module.PADDLE_SPEED
 ROOT = Path(__file__).parents[2]
+CLOSED = "closed"  # in the place of a mode
 HUMAN, BOT = Seat("human"), Seat("scripted", "Bot", skill=0.5)
 
 # A game of two seats whose mirrored view exchanges left and right: each slides along the lower edge.
@@ -59,9 +64,9 @@ def start():
 
     def open_app(game, *seats, **settings):
         game = games.load(game) if isinstance(game, str) else game
-        app = App(game, seats, **{"seed": 5, "size": (500, 560), "ready": False, **settings})
+        app = open_match(game, seats, **{"seed": 5, "size": (500, 560), "ready": False, **settings})
         opened.append(app)
-        app.load()
+        app.page.load()
         return app
 
     opened = []
@@ -80,24 +85,29 @@ def tap(name: str) -> None:
     key(name, down=False)
 
 
+def mode_of(app: App) -> str:
+    """The mode of the page that is shown, or that the window has closed."""
+    return app.page.mode if app.is_open else CLOSED
+
+
 def turns(app: App, count: int, until: str | None = None) -> None:
     """One turn of the loop for each tick; stops in the mode `until`."""
     for _ in range(count):
         app.turn(1)
-        if app.mode == until:
+        if mode_of(app) == until:
             return
 
 
 def click(app: App, x: float, y: float) -> None:
     """At a place of the first picture, in world units."""
-    box = layout(app.surface.get_size(), app.screen.pictures)[0]
+    box = layout(app.surface.get_size(), app.page.screen.cast.pictures)[0]
     position = (box.x + round(x * box.w / 84.0), box.y + round(y * box.w / 84.0))
     pygame.event.post(pygame.event.Event(pygame.MOUSEMOTION, pos=position, rel=(0, 0), buttons=(0, 0, 0)))
     pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=position, button=1))
 
 
 def state(app: App, board: int = 0):
-    return app.match.boards[board].batch.record(0)
+    return app.page.match.boards[board].batch.record(0)
 
 
 def test_a_held_key_moves_and_a_quick_tap_is_not_lost(start):
@@ -121,12 +131,12 @@ def test_escape_and_a_lost_focus_pause_and_escape_goes_on(start):
         playing = pygame.image.tobytes(app.surface, "RGB")
         cause()
         turns(app, 30)
-        assert app.mode == window.PAUSED
+        assert mode_of(app) == PAUSED
         assert state(app).tick == tick
         assert pygame.image.tobytes(app.surface, "RGB") != playing  # the page lies over it
         tap("escape")
         turns(app, 2)
-        assert app.mode == window.PLAYING
+        assert mode_of(app) == PLAYING
         assert state(app).tick > tick
 
 
@@ -147,22 +157,22 @@ def test_no_pause_for_a_focus_that_only_spectators_lose(start):
     app = start("pong", BOT, BOT)
     pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
     turns(app, 2)
-    assert app.mode == window.PLAYING
+    assert mode_of(app) == PLAYING
 
 
 def test_restart_begins_another_game_that_counts_only_when_finished(start):
     app = start("pong", HUMAN, BOT)
     turns(app, 50)
-    episode = int(app.match.boards[0].batch.episode[0])
+    episode = int(app.page.match.boards[0].batch.episode[0])
     tap("r")
     turns(app, 1)
-    assert int(app.match.boards[0].batch.episode[0]) == episode  # not by accident, in the middle of a game
+    assert int(app.page.match.boards[0].batch.episode[0]) == episode  # not by accident, in the middle of a game
     tap("escape")
     tap("r")
     turns(app, 1)
-    assert int(app.match.boards[0].batch.episode[0]) == episode + 1
+    assert int(app.page.match.boards[0].batch.episode[0]) == episode + 1
     assert state(app).tick <= 1
-    assert app.match.played == 0
+    assert app.page.match.played == 0
 
 
 @pytest.mark.parametrize("way", ["close", "q"])
@@ -172,23 +182,23 @@ def test_the_window_closes(start, way):
     if way == "q":
         tap("q")
         turns(app, 1)
-        assert app.mode == window.PLAYING  # not by accident, in the middle of a game
+        assert mode_of(app) == PLAYING  # not by accident, in the middle of a game
         tap("escape")
         tap("q")
     else:
         pygame.event.post(pygame.event.Event(pygame.QUIT))
     turns(app, 1)
-    assert app.mode == window.CLOSED
+    assert mode_of(app) == CLOSED
 
 
 def test_a_person_reads_the_rules_first(start):
     app = start("pong", HUMAN, BOT, ready=True)
     turns(app, 10)
-    assert app.mode == window.READY
+    assert mode_of(app) == READY
     assert state(app).tick == 0
     tap("return")
     turns(app, 3)
-    assert app.mode == window.PLAYING
+    assert mode_of(app) == PLAYING
     assert state(app).tick > 0
 
 
@@ -221,8 +231,8 @@ def test_a_tiny_window_does_not_fall_over(start, size):
     turns(app, 3)
     tap("escape")
     turns(app, 2)
-    app.match.tick()
-    assert app.mode == window.PAUSED
+    app.page.match.tick()
+    assert mode_of(app) == PAUSED
 
 
 def test_the_mouse_drops_a_disc_and_time_waits_for_the_person(start):
@@ -233,12 +243,12 @@ def test_the_mouse_drops_a_disc_and_time_waits_for_the_person(start):
     turns(app, 2)
     assert state(app).tick == 1
     assert state(app).last == 3
-    assert app.screen.people == [0, 1]
+    assert app.page.screen.cast.people == [0, 1]
 
 
 def test_a_press_out_of_turn_is_no_move_in_turn(start, toy):
     app = start(toy("passes"), HUMAN, Seat("human", "Guest"))
-    board = app.match.boards[0]
+    board = app.page.match.boards[0]
     waiting = next(k for k in (0, 1) if not board.batch.asked[0, k])
     board.inputs[waiting].choose(0)
     turns(app, 3)
@@ -259,7 +269,7 @@ def test_a_full_column_takes_no_disc(start):
 
 def test_a_machine_answers_after_a_moment_so_that_a_person_sees_both_moves(start):
     app = start("connect_four", HUMAN, BOT)
-    while not app.match.boards[0].waits_for_person:
+    while not app.page.match.boards[0].waits_for_person:
         turns(app, 1)
     tick = state(app).tick
     tap("4")
@@ -271,14 +281,14 @@ def test_a_machine_answers_after_a_moment_so_that_a_person_sees_both_moves(start
 
 def test_keys_mean_what_a_person_sees_in_a_mirrored_view(start, make_game):
     app = start(make_game(SLIDE), BOT, HUMAN)
-    board = app.match.boards[0]
+    board = app.page.match.boards[0]
     assert board.viewpoint == 1
     key("right")
     turns(app, 10)
-    shown = app.screen.painter.frame(board.batch, 0, board.viewpoint)[0]["xy"][0, 0]
+    shown = app.page.screen.painter.frame(board.batch, 0, board.viewpoint)[0]["xy"][0, 0]
     assert shown == 84.0 - 42.0 - 4.0 + 10.0  # on the screen it went right …
     assert state(app).x[1] == 32.0  # … in the world left
-    app.match.restart()
+    app.page.match.restart()
     key("right", down=False)
     key("a")  # the other seat's keys are free: they mean the same
     turns(app, 10)
@@ -287,7 +297,7 @@ def test_keys_mean_what_a_person_sees_in_a_mirrored_view(start, make_game):
 
 def test_a_score_stands_on_the_side_of_whom_it_belongs_to(start):
     app = start("pong", BOT, HUMAN)
-    board = app.match.boards[0]
+    board = app.page.match.boards[0]
     board.batch.states["score"][0] = (2, 4)
     left, _, right = board.texts()
     assert (left, right) == ("4", "2")  # the person sits right, and sees the court mirrored
@@ -296,70 +306,70 @@ def test_a_score_stands_on_the_side_of_whom_it_belongs_to(start):
 def test_a_race_shows_two_pictures_of_the_same_game(start):
     app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0), size=(300, 200))
     turns(app, 1)
-    assert len(layout(app.surface.get_size(), app.screen.pictures)) == len(app.match.boards) == 2
+    assert len(layout(app.surface.get_size(), app.page.screen.cast.pictures)) == len(app.page.match.boards) == 2
     assert state(app, 0).rng == state(app, 1).rng
     assert state(app, 0).x == state(app, 1).x
-    while app.mode == window.PLAYING:
+    while mode_of(app) == PLAYING:
         app.turn(300)
-    assert app.mode == window.OVER
-    assert app.match.wins == [0, 1]
+    assert mode_of(app) == OVER
+    assert app.page.match.wins == [0, 1]
 
 
 def lose(app: App) -> None:
     """The person's game of a race is over; the other's goes on."""
-    app.match.boards[0].batch.states["tick"] = app.game.max_ticks - 1
+    app.page.match.boards[0].batch.states["tick"] = app.page.game.max_ticks - 1
     turns(app, 1)
-    assert app.match.boards[0].done and not app.match.boards[1].done
+    assert app.page.match.boards[0].done and not app.page.match.boards[1].done
 
 
 def test_who_is_out_of_a_race_may_begin_again_while_the_other_plays_on(start, monkeypatch):
     app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
     for again in ("return", "r"):
-        episode = app.match._episode
+        episode = app.page.match._episode
         assert "begin again" not in shown_caps(app, monkeypatch)
         tap("r")
         turns(app, 1)
-        assert app.match._episode == episode, "not by accident, while one plays"
+        assert app.page.match._episode == episode, "not by accident, while one plays"
         lose(app)
         assert shown_caps(app, monkeypatch) == ["begin again", "pause"]
-        assert app.mode == window.PLAYING
+        assert mode_of(app) == PLAYING
         tap(again)
         turns(app, 2)
-        assert app.match._episode == episode + 1
-        assert not app.match.boards[0].done
-    assert app.match.played == 0
+        assert app.page.match._episode == episode + 1
+        assert not app.page.match.boards[0].done
+    assert app.page.match.played == 0
 
 
 @pytest.mark.parametrize("way", ["begins again", "restarts from the pause"])
 def test_a_race_that_is_lost_counts_even_if_its_loser_does_not_wait_for_the_end(start, way):
     app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
     for lost in (1, 2):
-        app.match.boards[1].batch.slots["returns"][0] = 5.0  # the bot is ahead
+        app.page.match.boards[1].batch.slots["returns"][0] = 5.0  # the bot is ahead
         lose(app)
         for name in ("r",) if way == "begins again" else ("escape", "r"):
             tap(name)
         turns(app, 1)
-        assert app.mode == window.PLAYING
-        assert (app.match.wins, app.match.played) == ([0, lost], lost)
+        assert mode_of(app) == PLAYING
+        assert (app.page.match.wins, app.page.match.played) == ([0, lost], lost)
 
 
 def test_a_lost_race_can_be_the_last_game(start):
     app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0), games=1)
-    app.match.boards[1].batch.slots["returns"][0] = 5.0
+    app.page.match.boards[1].batch.slots["returns"][0] = 5.0
     lose(app)
     tap("return")
     turns(app, 1)
-    assert (app.mode, app.match.wins) == (window.CLOSED, [0, 1])
+    assert (mode_of(app), app.page.match.wins) == (CLOSED, [0, 1])
 
 
 def test_draws_are_counted_and_the_score_says_so(start):
     app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
-    assert screen.drawn(app.match) == ""
-    for board in app.match.boards:  # both out of time in the same tick, with nothing
-        board.batch.states["tick"] = app.game.max_ticks - 1
+    assert drawn(app.page.match) == ""
+    for board in app.page.match.boards:  # both out of time in the same tick, with nothing
+        board.batch.states["tick"] = app.page.game.max_ticks - 1
     turns(app, 1)
-    assert (app.match.draws, app.match.wins) == (1, [0, 0])
-    assert screen.drawn(app.match) == ", 1 drawn"
+    assert (app.page.match.draws, app.page.match.wins) == (1, [0, 0])
+    assert drawn(app.page.match) == ", 1 drawn"
 
 
 @pytest.mark.parametrize("between", [("escape", "escape"), ("escape", "p"), ("escape", "return"), ("escape", "r"), ("p", "p")])
@@ -370,7 +380,7 @@ def test_a_key_held_over_a_pause_or_a_restart_still_counts(start, between):
     for name in between:
         tap(name)
         turns(app, 1)
-    assert app.mode == window.PLAYING
+    assert mode_of(app) == PLAYING
     before = state(app).paddle[0]
     turns(app, 5)
     assert state(app).paddle[0] == pytest.approx(before - 5 * SPEED)
@@ -399,7 +409,7 @@ def test_a_digit_on_the_start_page_begins_and_plays_no_column(start):
     app = start("connect_four", HUMAN, Seat("human", "Guest"), ready=True)
     tap("4")
     turns(app, 40)
-    assert (app.mode, state(app).tick) == (window.PLAYING, 0)
+    assert (mode_of(app), state(app).tick) == (PLAYING, 0)
     tap("4")
     turns(app, 2)
     assert (state(app).tick, state(app).last) == (1, 3)
@@ -407,27 +417,27 @@ def test_a_digit_on_the_start_page_begins_and_plays_no_column(start):
 
 def show(app: App, page: str) -> None:
     """One of the window's pages, as if it had been there for a moment."""
-    if page == window.OVER:
-        app.match._count()
-    app._become(page)
-    app._ticks = window.A_MOMENT
+    if page == OVER:
+        app.page.match._count()
+    app.page._become(page)
+    app.page.ticks = A_MOMENT
 
 
 @pytest.mark.parametrize(
     ("page", "name", "then"),
     [
-        (window.LOADING, "escape", window.CLOSED),
-        (window.READY, "escape", window.CLOSED),
-        (window.READY, "q", window.CLOSED),
-        (window.READY, "p", window.READY),
-        (window.PLAYING, "escape", window.PAUSED),
-        (window.PLAYING, "p", window.PAUSED),
-        (window.PAUSED, "escape", window.PLAYING),
-        (window.PAUSED, "p", window.PLAYING),
-        (window.PAUSED, "q", window.CLOSED),
-        (window.OVER, "escape", window.CLOSED),
-        (window.OVER, "p", window.OVER),
-        (window.OVER, "return", window.PLAYING),
+        (LOADING, "escape", CLOSED),
+        (READY, "escape", CLOSED),
+        (READY, "q", CLOSED),
+        (READY, "p", READY),
+        (PLAYING, "escape", PAUSED),
+        (PLAYING, "p", PAUSED),
+        (PAUSED, "escape", PLAYING),
+        (PAUSED, "p", PLAYING),
+        (PAUSED, "q", CLOSED),
+        (OVER, "escape", CLOSED),
+        (OVER, "p", OVER),
+        (OVER, "return", PLAYING),
     ],
 )
 def test_each_page_answers_a_key_as_people_expect(start, page, name, then):
@@ -435,25 +445,25 @@ def test_each_page_answers_a_key_as_people_expect(start, page, name, then):
     show(app, page)
     tap(name)
     app.turn(0)
-    assert app.mode == then
+    assert mode_of(app) == then
 
 
 def test_escape_in_the_moment_in_which_a_game_ends_does_not_close_the_window(start):
     app = start("pong", HUMAN, BOT)
-    app._become(window.OVER)
+    app.page._become(OVER)
     tap("escape")
     app.turn(1)
-    assert app.mode == window.OVER
+    assert mode_of(app) == OVER
 
 
-@pytest.mark.parametrize("page", [window.READY, window.PLAYING, window.PAUSED, window.OVER])
+@pytest.mark.parametrize("page", [READY, PLAYING, PAUSED, OVER])
 def test_alt_and_enter_fill_the_screen_and_do_nothing_else(start, page, monkeypatch):
     app, filled = start("pong", HUMAN, BOT), []
-    monkeypatch.setattr(app, "_toggle_full_screen", lambda: filled.append(app.mode))
+    monkeypatch.setattr(app, "toggle_full_screen", lambda: filled.append(mode_of(app)))
     show(app, page)
     key("return", mod=pygame.KMOD_LALT)
     app.turn(0)
-    assert (app.mode, filled) == (page, [page])
+    assert (mode_of(app), filled) == (page, [page])
 
 
 def press(letter: int, place: int, down: bool = True) -> None:
@@ -491,7 +501,7 @@ def test_the_keypads_arrows_move_where_a_game_has_no_digits_and_its_enter_begins
     app = start("pong", HUMAN, BOT, ready=True)
     press(pygame.K_KP_ENTER, pygame.KSCAN_KP_ENTER)
     app.turn(0)
-    assert app.mode == window.PLAYING
+    assert mode_of(app) == PLAYING
     press(pygame.K_KP8, pygame.KSCAN_KP8)
     turns(app, 5)
     assert state(app).paddle[0] == pytest.approx(42.0 - 5 * SPEED)
@@ -502,17 +512,17 @@ def test_the_keypads_arrows_move_where_a_game_has_no_digits_and_its_enter_begins
 )
 def test_the_windows_own_keys_go_by_their_letter_or_where_there_is_none_by_their_place(start, letter, place):
     app = start("pong", HUMAN, BOT)
-    app._become(window.PAUSED)
+    app.page._become(PAUSED)
     press(letter, place)
     app.turn(0)
-    assert app.mode == window.CLOSED
+    assert mode_of(app) == CLOSED
 
 
 def test_keys_are_shown_as_the_users_layout_has_them(start, monkeypatch):
     french = {pygame.KSCAN_W: "z", pygame.KSCAN_S: "s", pygame.KSCAN_A: "q", pygame.KSCAN_Q: "a", pygame.KSCAN_4: "'"}
     app = start("pong", HUMAN, BOT)
     monkeypatch.setattr(keys, "layout", lambda: french)
-    assert app.screen._key_lines() == [(0, [(["z", "up"], "up"), (["s", "down"], "down")])]
+    assert app.page.screen.hints.lines() == [(0, [(["z", "up"], "up"), (["s", "down"], "down")])]
     assert [keys.label("4"), keys.label("up"), keys.command_label("q")] == ["4", "up", "q"]
     monkeypatch.setattr(keys, "layout", lambda: {pygame.KSCAN_W: "ц", pygame.KSCAN_Q: "й"})
     assert [keys.label("w"), keys.command_label("q")] == ["ц", "й"]
@@ -522,15 +532,15 @@ def test_a_changed_layout_is_shown_at_once(start):
     app = start("pong", HUMAN, BOT)
     turns(app, 1)
     keys.layout()
-    assert app.screen._plates and keys.layout.cache_info().currsize
+    assert app.page.screen.plates and keys.layout.cache_info().currsize
     pygame.event.post(pygame.event.Event(pygame.KEYMAPCHANGED))
     app.turn(0)
-    assert keys.layout.cache_info().misses == 1 and app.screen._plates  # drawn again, with the layout of now
+    assert keys.layout.cache_info().misses == 1 and app.page.screen.plates  # drawn again, with the layout of now
 
 
 def test_the_window_has_a_smallest_size(start):
     app = start("pong", HUMAN, BOT)
-    assert app.window.minimum_size == window.SMALLEST
+    assert app.window.minimum_size == application.SMALLEST
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, "Sparring"), ("Mine", "Mine")])
@@ -546,35 +556,35 @@ def test_desktops_know_the_window_as_sparring(before, after):
 
 def test_who_hammers_the_games_keys_does_not_begin_a_race_again(start, monkeypatch):
     app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
-    for person in app.match.inputs:
+    for person in app.page.match.inputs:
         monkeypatch.setattr(person, "keys", [*person.keys, "space"])
         monkeypatch.setitem(person.actions, frozenset(["space"]), 0)
     lose(app)
     for _ in range(4):
         tap("space")
-        turns(app, window.CALM // 2)
-    assert app.match.boards[0].done
-    turns(app, window.CALM)
+        turns(app, CALM // 2)
+    assert app.page.match.boards[0].done
+    turns(app, CALM)
     tap("space")
     turns(app, 1)
-    assert not app.match.boards[0].done
+    assert not app.page.match.boards[0].done
 
 
 def test_what_a_game_calls_the_score_is_not_contradicted_by_its_return(start):
     app = start("breakout", HUMAN)
-    board = app.match.boards[0]
+    board = app.page.match.boards[0]
     for score, word in ((7, "7 points"), (9, "return 7")):
         board.batch.slots["returns"][0] = 7.0
         board.batch.states["score"][0] = score
-        board.batch.states["tick"] = app.game.max_ticks - 1
+        board.batch.states["tick"] = app.page.game.max_ticks - 1
         turns(app, 1)
-        assert app.screen._verdict(app.match)[1].startswith(word)
-        assert app.match.points == word.endswith("points")
-        app.restart()
+        assert verdict(app.page.match, app.page.screen.cast)[1].startswith(word)
+        assert app.page.match.points == word.endswith("points")
+        app.page.restart()
 
 
 def test_a_heart_is_drawn_where_the_font_has_none(start):
-    kind = start("breakout", HUMAN).screen.text
+    kind = start("breakout", HUMAN).page.screen.text
     picture = kind.render("♥", 40, (255, 255, 255))
     assert picture.get_width() == pytest.approx(kind.width("♥", 40), abs=1)
     heart = pygame.surfarray.array_alpha(picture) > 128
@@ -587,7 +597,7 @@ def test_a_heart_is_drawn_where_the_font_has_none(start):
 
 @pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="counts open files")
 def test_a_window_that_is_dragged_through_many_sizes_opens_no_more_and_more_files(start):
-    kind = start("breakout", HUMAN).screen.text
+    kind = start("breakout", HUMAN).page.screen.text
     before = len(os.listdir("/dev/fd"))
     for size in range(8, 200):
         kind.render("Breakout", size, (255, 255, 255))
@@ -596,34 +606,34 @@ def test_a_window_that_is_dragged_through_many_sizes_opens_no_more_and_more_file
 
 def test_one_participant_has_one_picture(start):
     app = start("breakout", HUMAN)
-    assert app.screen.pictures == len(app.match.boards) == 1
+    assert app.page.screen.cast.pictures == len(app.page.match.boards) == 1
 
 
 def test_the_result_is_shown_and_enter_plays_again(start):
     app = start("pong", HUMAN, Seat("scripted", "Bot", skill=1.0))
-    turns(app, 4000, until=window.OVER)
+    turns(app, 4000, until=OVER)
     turns(app, 1)
     last_picture = pygame.image.tobytes(app.surface, "RGB")
-    assert max(app.match.boards[0].batch.record(0, final=True).score) == 5
+    assert max(app.page.match.boards[0].batch.record(0, final=True).score) == 5
     tap("return")
     turns(app, 2)
-    assert app.mode == window.OVER  # the first one brings the result at once …
+    assert mode_of(app) == OVER  # the first one brings the result at once …
     assert pygame.image.tobytes(app.surface, "RGB") != last_picture
     tap("return")
     turns(app, 2)
-    assert app.mode == window.PLAYING  # … and the next one leaves it
-    assert app.match.played == 1
-    assert sum(app.match.wins) == 1
+    assert mode_of(app) == PLAYING  # … and the next one leaves it
+    assert app.page.match.played == 1
+    assert sum(app.page.match.wins) == 1
 
 
 def test_after_the_last_of_so_many_games_nothing_begins_another(start):
     app = start("pong", HUMAN, Seat("scripted", "Bot", skill=1.0), games=2)
-    for number, mode in ((1, window.PLAYING), (2, window.CLOSED)):
-        turns(app, 4000, until=window.OVER)
-        turns(app, window.A_MOMENT + window.CALM)
+    for number, mode in ((1, PLAYING), (2, CLOSED)):
+        turns(app, 4000, until=OVER)
+        turns(app, A_MOMENT + CALM)
         tap("return")
         turns(app, 1)
-        assert (app.match.played, app.mode) == (number, mode)
+        assert (app.page.match.played, mode_of(app)) == (number, mode)
 
 
 # Played with the keys that begin the next one.
@@ -632,21 +642,21 @@ BRIEF = SLIDE.replace('{"a": "left", "d": "right"}', '{"space": "left", "return"
 
 def test_keys_of_the_game_leave_its_result_only_when_they_have_been_at_rest(start, make_game):
     app = start(make_game(BRIEF), HUMAN, BOT)
-    app.match.boards[0].batch.states["tick"] = 590  # of 600
-    for _ in range(window.A_MOMENT + 4 * window.CALM):  # hammering on, longer than the result needs to appear
+    app.page.match.boards[0].batch.states["tick"] = 590  # of 600
+    for _ in range(A_MOMENT + 4 * CALM):  # hammering on, longer than the result needs to appear
         tap("space")
-        turns(app, window.CALM // 2)
-    assert app.mode == window.OVER
+        turns(app, CALM // 2)
+    assert mode_of(app) == OVER
     key("return")  # … or holding on
-    turns(app, 2 * window.CALM)
+    turns(app, 2 * CALM)
     key("return", down=False)
     tap("space")
     turns(app, 1)
-    assert app.mode == window.OVER
-    turns(app, window.CALM)
+    assert mode_of(app) == OVER
+    turns(app, CALM)
     tap("space")
     turns(app, 1)
-    assert app.mode == window.PLAYING
+    assert mode_of(app) == PLAYING
 
 
 def test_names_tell_two_people_and_two_of_a_kind_apart():
@@ -667,53 +677,53 @@ def test_names_tell_two_people_and_two_of_a_kind_apart():
 def test_title_and_result_say_who_it_is(start, seats, title, says):
     app = start("pong", *seats)
     assert app.window.title == title
-    app.match.boards[0].batch.states["score"][0] = (4, 4)
-    app.match.boards[0].batch.states["x"] = -1.0
-    app.match.boards[0].batch.states["vx"] = -1.0
-    turns(app, 200, until=window.OVER)
-    assert app.match.wins == [0, 1]
-    assert app.screen._verdict(app.match)[0] == says
+    app.page.match.boards[0].batch.states["score"][0] = (4, 4)
+    app.page.match.boards[0].batch.states["x"] = -1.0
+    app.page.match.boards[0].batch.states["vx"] = -1.0
+    turns(app, 200, until=OVER)
+    assert app.page.match.wins == [0, 1]
+    assert verdict(app.page.match, app.page.screen.cast)[0] == says
 
 
 def test_each_of_two_people_is_shown_the_keys_that_work_for_them(start):
     app = start("pong", HUMAN, HUMAN)
-    assert app.screen._key_lines() == [(0, [(["w"], "up"), (["s"], "down")]), (1, [(["up"], "up"), (["down"], "down")])]
+    assert app.page.screen.hints.lines() == [(0, [(["w"], "up"), (["s"], "down")]), (1, [(["up"], "up"), (["down"], "down")])]
     app = start("pong", HUMAN, BOT)
-    assert app.screen._key_lines() == [(0, [(["w", "up"], "up"), (["s", "down"], "down")])]
+    assert app.page.screen.hints.lines() == [(0, [(["w", "up"], "up"), (["s", "down"], "down")])]
     app = start("connect_four", HUMAN, HUMAN)
-    assert len(app.screen._key_lines()) == 1  # the same keys, by turns
+    assert len(app.page.screen.hints.lines()) == 1  # the same keys, by turns
 
 
 def test_it_says_which_of_two_people_is_to_move_unless_the_game_does(start):
     app = start("connect_four", HUMAN, HUMAN)
-    board = app.match.boards[0]
+    board = app.page.match.boards[0]
     mover = int(state(app).turn)
-    assert app.screen._whose_turn(board, told=False) == f"Player {mover + 1} to move"
-    assert app.screen._whose_turn(board, told=True) == ""
+    assert app.page.screen.header.whose_turn(board, told=False) == f"Player {mover + 1} to move"
+    assert app.page.screen.header.whose_turn(board, told=True) == ""
 
 
 def test_nobody_is_to_move_when_a_game_is_over(start):
     app = start("connect_four", HUMAN, HUMAN)
-    while app.mode == window.PLAYING:
+    while mode_of(app) == PLAYING:
         tap(str(state(app).tick % 2 + 1))  # two columns fill by turns: the one or the other gets four
-        turns(app, 2, until=window.OVER)
-    turns(app, window.A_MOMENT)
-    assert app.match.boards[0].texts() == ("", "", "")
+        turns(app, 2, until=OVER)
+    turns(app, A_MOMENT)
+    assert app.page.match.boards[0].texts() == ("", "", "")
 
 
 def shown_caps(app, monkeypatch) -> list[str]:
     """What the keys that are drawn at the foot of the window do."""
     found: list[str] = []
-    draw = app.screen.text.caps
+    draw = app.page.screen.text.caps
 
     def caps(surface, keys, meaning, size, at):
         if surface is not None:
             found.append(meaning)
         return draw(surface, keys, meaning, size, at)
 
-    monkeypatch.setattr(app.screen.text, "caps", caps)
-    app.screen._plates = {}
-    app._stale = True
+    monkeypatch.setattr(app.page.screen.text, "caps", caps)
+    app.page.screen.forget_keys()
+    app.page.stale = True
     app.draw()
     return found
 
@@ -721,19 +731,19 @@ def shown_caps(app, monkeypatch) -> list[str]:
 def test_the_foot_shows_the_keys_of_the_moment(start, monkeypatch):
     app = start("pong", HUMAN, BOT)
     assert shown_caps(app, monkeypatch) == ["pause", "up", "down"]
-    turns(app, 4000, until=window.OVER)
-    turns(app, window.A_MOMENT)
+    turns(app, 4000, until=OVER)
+    turns(app, A_MOMENT)
     assert shown_caps(app, monkeypatch) == ["again", "quit", "full screen"]
 
 
 def test_the_result_leaves_those_who_played_in_sight(start):
     app = start("pong", HUMAN, BOT)
     turns(app, 1)
-    frame = app.screen._shown[0]
+    frame = app.page.screen.shown[0]
     played = np.flatnonzero(frame["kind"][0] >= 0)
-    for middle, hidden_in in ((42.0, screen.BAND_PLACES[0]), (15.0, screen.BAND_PLACES[1]), (70.0, screen.BAND_PLACES[2])):
+    for middle, hidden_in in ((42.0, BAND_PLACES[0]), (15.0, BAND_PLACES[1]), (70.0, BAND_PLACES[2])):
         frame["xy"][0, played, 1] = middle
-        assert app.screen._band_place() != hidden_in
+        assert band_place(app.page.screen.shown) != hidden_in
 
 
 class Still:
@@ -779,16 +789,16 @@ def test_the_window_stays_alive_while_an_agent_loads(start):
         assert go_on.wait(30)
         return Still(batch, rows)
 
-    app = App(games.load("pong"), [HUMAN, Seat("agent", make=make, about="runs/x (return 7)")], seed=5, size=(500, 560))
+    app = open_match(games.load("pong"), [HUMAN, Seat("agent", make=make, about="runs/x (return 7)")], seed=5, size=(500, 560))
     try:
-        app.load(wait=False)
+        app.page.load(wait=False)
         pygame.event.post(pygame.event.Event(pygame.MOUSEMOTION, pos=(7, 9), rel=(0, 0), buttons=(0, 0, 0)))
         turns(app, 3)
-        assert (app.mode, app.mouse) == (window.LOADING, (7, 9))
+        assert (mode_of(app), app.mouse) == (LOADING, (7, 9))
         go_on.set()
-        app._loader.join()
+        app.page._loader.join()
         turns(app, 1)
-        assert app.mode == window.READY
+        assert mode_of(app) == READY
     finally:
         go_on.set()
         app.close()
@@ -806,13 +816,13 @@ def test_everything_is_compiled_and_decided_before_the_first_page(start, make_ga
     load = lambda: compiling.extend(loop for path, loop in COMPILING if path == game.path)  # noqa: E731
     app = start(game, HUMAN, Seat("agent", make=Watched, load=load, observation="objects"), ready=True)
     assert {"step_slice", "objects_slice", "frame_slice"} <= set(compiling)  # before an agent, and torch with it, loads
-    assert app.mode == window.READY
+    assert mode_of(app) == READY
     assert threads == ["loader"]
-    compiled = {name: list(getattr(app.game.kernel, name).stats.cache_misses) for name in LOOPS}
+    compiled = {name: list(getattr(app.page.game.kernel, name).stats.cache_misses) for name in LOOPS}
     tap("return")
     turns(app, 20)
     assert len(threads) > 1
-    assert {name: list(getattr(app.game.kernel, name).stats.cache_misses) for name in LOOPS} == compiled
+    assert {name: list(getattr(app.page.game.kernel, name).stats.cache_misses) for name in LOOPS} == compiled
 
 
 LOOPS = ("step_slice", "frame_slice", "mask_slice", "objects_slice")
@@ -832,11 +842,11 @@ def test_a_rehearsal_ends_with_every_agents_first_decision(name):
 
 def test_who_closes_the_window_while_it_compiles_waits_for_nothing_and_leaves_no_process(make_game):
     game = make_game(SLIDE)
-    app = App(game, [HUMAN, BOT], size=(200, 200))
+    app = open_match(game, [HUMAN, BOT], size=(200, 200))
     processes = list(precompile.RUNNING[game.path])
-    app.load(wait=False)
+    app.page.load(wait=False)
     app.close()
-    assert not app._loader.is_alive()
+    assert not app.page._loader.is_alive()
     assert [process.poll() is None for process in processes] == [False, False]
     assert not [path for path, _ in COMPILING if path == game.path]
 
@@ -848,10 +858,10 @@ def test_who_closes_the_window_while_an_agent_loads_ends_when_it_has(start):
         loaded.wait(0.2)
         loaded.set()
 
-    app = App(games.load("pong"), [HUMAN, Seat("agent", make=Still, load=load)], size=(200, 200))
-    app.load(wait=False)
+    app = open_match(games.load("pong"), [HUMAN, Seat("agent", make=Still, load=load)], size=(200, 200))
+    app.page.load(wait=False)
     app.close()
-    assert loaded.is_set() and not app._loader.is_alive() and app.match is None
+    assert loaded.is_set() and not app.page._loader.is_alive() and app.page.match is None
 
 
 def test_the_page_before_a_game_says_which_agent_it_is(start, monkeypatch):
@@ -863,7 +873,7 @@ def test_the_page_before_a_game_says_which_agent_it_is(start, monkeypatch):
     turns(start("pong", HUMAN, seats[0], ready=True), 1)
     assert "runs/a (return 7)" in said
     app = start("pong", *seats)
-    app.screen.card(app.surface, "Paused", [])
+    app.page.screen.card(app.surface, "Paused", [])
     assert {"Agent (left): runs/a (return 7)", "Agent (right): runs/b (return 7)"} <= set(said)
 
 
@@ -881,9 +891,9 @@ def test_play_runs_by_its_clock_until_the_last_game():
 
 def test_seats_that_do_not_suit_are_refused():
     with pytest.raises(UserError, match="two participants"):
-        App(games.load("pong"), [HUMAN])
+        open_match(games.load("pong"), [HUMAN])
     with pytest.raises(UserError, match="two people"):
-        App(games.load("breakout"), [HUMAN, HUMAN])
+        open_match(games.load("breakout"), [HUMAN, HUMAN])
 
 
 def test_without_a_display_the_message_says_what_to_do():

@@ -1,0 +1,207 @@
+"""The application: one window, its events and its clock, and the pages that are shown in it, one at a time.
+
+It also runs without a display (SDL's dummy driver): a test passes a clock and a source of events, or calls `App.turn` itself.
+"""
+
+from collections.abc import Callable, Iterable
+
+import pygame
+
+from ui.clock import Clock, TickSource
+from ui.display import icon, open_display
+from ui.keyboard import Keyboard
+from ui.keys import key_of
+from ui.keys import layout as layout_of_keys
+
+SMALLEST = (200, 200)  # the window, pixels
+ENTER = ("return", "enter")  # the second is the keypad's
+
+
+class Page:
+    """A page of the application. It may open others by its `app`: `open`, `replace`, `back`, `quit`."""
+
+    app: "App"  # set before `shown` is called for the first time
+    title = "Sparring"  # of the window
+    stale = True  # whether it must be drawn again
+    hides_mouse = False
+
+    def size(self, desktop: tuple[int, int]) -> tuple[int, int]:
+        """The size of a window that opens with this page, pixels. desktop: the screen's size."""
+        return min(1280, round(0.9 * desktop[0])), min(800, round(0.86 * desktop[1]))
+
+    def shown(self) -> None:
+        """It comes to the front: it is opened, or the page over it has gone."""
+
+    def closed(self) -> None:
+        """It has been left for good, or the window has closed; it ends what it has begun."""
+
+    def joined(self) -> None:
+        """The window has closed: wait for threads of this page that still run."""
+
+    def before(self) -> None:
+        """The events of a turn are handled, its ticks follow: for what does not depend on ticks."""
+
+    def handle(self, event: pygame.event.Event) -> None:
+        """Handle one of Pygame's events. Keys that are down are in `app.keyboard`, the pointer's place in `app.mouse`."""
+
+    def tick(self) -> None:
+        """A tick of the clock has passed."""
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it is to be drawn in this turn."""
+        return self.stale
+
+    def draw(self, surface: pygame.Surface) -> None:
+        """Draw it onto all of a surface."""
+        raise NotImplementedError
+
+
+class App:
+    """The window. Of its pages the last is shown; when the first is left, the window closes (`is_open`)."""
+
+    def __init__(
+        self,
+        page: Page,
+        *,
+        size: tuple[int, int] | None = None,
+        clock: TickSource | None = None,
+        events: Callable[[], Iterable[pygame.event.Event]] | None = None,
+    ):
+        """page: the first.    size: of the window, pixels; None: the page's.
+        clock, events: for tests; by default 60 ticks a second, and Pygame's events.
+        Raises `UserError` if there is no display.
+        """
+        open_display()
+        desktop = (pygame.display.get_desktop_sizes() or [(1280, 800)])[0]
+        size = size or page.size(desktop)
+        self.window = pygame.Window(page.title, size, resizable=True)
+        self.window.minimum_size = min(size[0], SMALLEST[0]), min(size[1], SMALLEST[1])
+        self.window.set_icon(icon())
+        self.surface = self.window.get_surface()
+        self.clock = clock or Clock()
+        self.events = events or pygame.event.get
+        self.keyboard = Keyboard()
+        self.mouse = (-1, -1)
+        self.is_open = True
+        self.is_full_screen = False
+        self.pages: list[Page] = []
+        self.open(page)
+
+    @property
+    def page(self) -> Page:
+        """The page that is shown; after the window has closed, the one that was shown last."""
+        return self.pages[-1]
+
+    def run(self) -> None:
+        """Run until the window is closed."""
+        try:
+            while self.is_open:
+                self.turn(self.clock.wait())
+        finally:
+            self.close()
+
+    def turn(self, ticks: int) -> None:
+        """Handle the events, advance by so many ticks, draw."""
+        for event in self.events():
+            self.handle(event)
+        if self.is_open:
+            self.page.before()
+        for _ in range(ticks):
+            if self.is_open:
+                self.page.tick()
+        if self.is_open:
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw the page, if anything has changed."""
+        if self.page.is_stale:
+            self.page.draw(self.surface)
+            self.page.stale = False
+            self.window.flip()
+
+    def close(self) -> None:
+        """Close the window and Pygame's display, then wait for what the pages have begun."""
+        self.is_open = False
+        self.window.destroy()
+        pygame.display.quit()
+        for page in self.pages:
+            page.closed()
+        for page in self.pages:
+            page.joined()
+
+    # --- pages ---
+
+    def open(self, page: Page) -> None:
+        """Show a page over the one that is shown."""
+        self.pages.append(page)
+        page.app = self
+        self._show()
+
+    def replace(self, page: Page) -> None:
+        """Show a page in the place of the one that is shown, which is left for good."""
+        self.pages.pop().closed()
+        self.open(page)
+
+    def back(self) -> None:
+        """Leave the page that is shown, for the one below it; of the first page: close the window."""
+        if len(self.pages) == 1:
+            self.is_open = False
+            return
+        self.pages.pop().closed()
+        self._show()
+
+    def quit(self) -> None:
+        """Close the window after this turn."""
+        self.is_open = False
+
+    def _show(self) -> None:
+        self.page.stale = True
+        self.window.title = self.page.title
+        self.point()
+        self.page.shown()
+
+    def point(self) -> None:
+        """Show or hide the mouse pointer, as the page wants it."""
+        pygame.mouse.set_visible(not self.page.hides_mouse)
+
+    # --- events ---
+
+    def handle(self, event: pygame.event.Event) -> None:
+        """Handle one of Pygame's events: the window's own here, all others on the page that is shown."""
+        if event.type in (pygame.QUIT, pygame.WINDOWCLOSE):
+            self.quit()
+        elif event.type in (pygame.VIDEORESIZE, pygame.WINDOWSIZECHANGED):
+            self._resized()
+        elif event.type == pygame.WINDOWEXPOSED:
+            self.page.stale = True
+        elif event.type == pygame.KEYDOWN:
+            key = key_of(event)
+            self.keyboard.press(key)
+            if key.command == "f11" or (getattr(event, "mod", 0) & pygame.KMOD_ALT and key.command in ENTER):
+                self.keyboard.serve(key)
+                self.toggle_full_screen()
+                return
+        elif event.type == pygame.KEYUP:
+            self.keyboard.release(key_of(event))
+        elif event.type == pygame.KEYMAPCHANGED:
+            layout_of_keys.cache_clear()
+        elif event.type == pygame.WINDOWFOCUSLOST:
+            self.keyboard.clear()
+        elif event.type == pygame.MOUSEMOTION:
+            self.mouse = event.pos
+        self.page.handle(event)
+
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or return to a window."""
+        self.is_full_screen = not self.is_full_screen
+        if self.is_full_screen:
+            self.window.set_fullscreen(desktop=True)
+        else:
+            self.window.set_windowed()
+        self._resized()
+
+    def _resized(self) -> None:
+        """Take the window's new surface. Setting the size here would interfere with the user's resizing."""
+        self.surface = self.window.get_surface()
+        self.page.stale = True

@@ -1,0 +1,30 @@
+"""`Cast`: who plays a match, and the colours in which the pictures show them."""
+
+import dataclasses
+
+from games.core import ME, OTHER
+from games.engine.loader import Game
+from games.render.renderer import DARK, Theme
+from games.render.text import Colour
+from ui.seats import Seat
+
+
+def other_side(theme: Theme) -> Theme:
+    """The theme with the colours of `me` and `other` exchanged, for the rival's picture in a race."""
+    colours = list(theme.colours)
+    colours[ME : ME + 4], colours[OTHER : OTHER + 4] = colours[OTHER : OTHER + 4], colours[ME : ME + 4]
+    return dataclasses.replace(theme, colours=tuple(colours))
+
+
+class Cast:
+    """The participants of a match, by their numbers."""
+
+    def __init__(self, game: Game, seats: list[Seat]):
+        self.game, self.seats = game, seats
+        self.people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
+        self.pictures = 2 if game.players == 1 and len(seats) == 2 else 1
+
+    def colour(self, participant: int) -> Colour:
+        """The colour of a participant in the pictures."""
+        me = self.people[0] if len(self.people) == 1 else 0
+        return DARK.colour(ME if participant == me else OTHER)

@@ -1,0 +1,100 @@
+"""`KeyHints`: keys and what they do, in a line below the pictures."""
+
+import pygame
+
+from games.engine.keys import keys_of
+from ui.cast import Cast
+from ui.foot import PLAYING_FOOT, Rows
+from ui.keys import command_label, label
+from ui.layout import FOOTER, SOFT
+from ui.seats import action_numbers, key_map
+from ui.text import KeyCapRenderer
+
+
+def commands(rows: Rows) -> Rows:
+    """The window's own keys and their meanings, as the user's keyboard has them."""
+    return [([command_label(key) if len(key) == 1 else key for key in keys], meaning) for keys, meaning in rows]
+
+
+class KeyHints:
+    """Draws the line of keys, and lists those of people."""
+
+    def __init__(self, cast: Cast, text: KeyCapRenderer, plates: dict[tuple, pygame.Surface]):
+        """plates: painted parts, by what they show; whoever passes them clears them for a new window size."""
+        self.cast, self.text, self.plates = cast, text, plates
+
+    def draw(self, surface: pygame.Surface, boxes: list[pygame.Rect], rows: Rows | None) -> None:
+        """Draw the keys and their meanings below the pictures. rows: (keys, meaning) pairs; None: the keys of the game."""
+        side = boxes[0].w
+        key = ("foot", side, rows and tuple(meaning for _, meaning in rows))
+        if key not in self.plates:
+            strip = pygame.Surface((boxes[-1].right - boxes[0].x, round(FOOTER * side)), pygame.SRCALPHA, 32)
+            if rows:
+                rows, size = commands(rows), 0.024 * side
+                size *= min(1.0, strip.get_width() / self._caps_width(rows, size))
+                begin = 0.5 * (strip.get_width() - self._caps_width(rows, size))
+                self._caps_row(strip, rows, size, (begin, strip.get_height() / 2))
+            else:
+                self._fill_hints(strip, 0.021 * side)
+            self.plates[key] = strip
+        strip = self.plates[key]
+        centre = boxes[0].bottom + 0.5 * FOOTER * side
+        surface.blit(strip, (boxes[0].x, round(centre - strip.get_height() / 2)))
+
+    def _fill_hints(self, strip: pygame.Surface, size: float) -> None:
+        """Draw the keys of the people who play, a line for each of two people."""
+        centre, right = strip.get_height() / 2, strip.get_width() - self._caps_width(PLAYING_FOOT, size)
+        self._caps_row(strip, PLAYING_FOOT, size, (right, centre))
+        lines = self.lines()
+        size *= 1.0 if len(lines) == 1 else 0.92
+        for k, (person, rows) in enumerate(lines):
+            y = centre + (k - 0.5 * (len(lines) - 1)) * 1.75 * size
+            begin = self._whose(strip, person, size, y) if len(lines) > 1 else 0.0
+            fitting = size * min(1.0, (right - begin - size) / max(self._caps_width(rows, size), 1.0))
+            self._caps_row(strip, rows, fitting, (begin, y))
+
+    def _whose(self, strip: pygame.Surface, person: int, size: float, y: float) -> float:
+        """Draw the name before a person's keys; returns the x at which the keys begin, the same for both people."""
+        size *= 1.1
+        pygame.draw.aacircle(strip, self.cast.colour(person), (0.3 * size, y - 1), 0.26 * size)
+        self.text.put(
+            strip, self.text.shorten(self.cast.seats[person].name, size, 9 * size), size, SOFT, (0.9 * size, y), "midleft"
+        )
+        widest = max(self.text.width(self.cast.seats[k].name, size) for k in self.cast.people)
+        return 0.9 * size + min(widest, 9 * size) + 1.2 * size
+
+    def lines(self) -> list[tuple[int, Rows]]:
+        """Each person with their keys' meanings; a single line if two people share the same keys."""
+        lines = [(person, self.rows(person)) for person in self.cast.people]
+        return lines[:1] if len(lines) == 2 and lines[0][1] == lines[1][1] else lines
+
+    def rows(self, person: int) -> Rows:
+        """The meanings of a person's keys: (keys, action) pairs."""
+        names = {number: name for name, number in action_numbers(self.cast.game).items()}
+        seat = 0 if self.cast.game.players == 1 else person
+        rows: dict[str, list[str]] = {}
+        keys = key_map(self.cast.game, seat, len(self.cast.people) == 1)
+        for key, action in keys.items():
+            if len(keys_of(key)) > 1 and all(part in keys for part in keys_of(key)):
+                continue  # of "up" and "left" people know what both together do
+            rows.setdefault(names[action], []).append(key)
+        named = [action for action, keys in rows.items() if keys == [action] and len(action) == 1]  # key "3" for action "3"
+        telling = [
+            (["+".join(map(label, keys_of(key))) for key in keys], action.replace("_", " "))
+            for action, keys in rows.items()
+            if action not in named
+        ]
+        named = [label(key) for key in named]
+        return [*telling, (named, "choose")] if named else telling
+
+    def _caps_width(self, rows: Rows, size: float) -> float:
+        return self._caps_row(None, rows, size, (0.0, 0.0))
+
+    def _caps_row(self, surface: pygame.Surface | None, rows: Rows, size: float, at: tuple[float, float]) -> float:
+        """Draw keys and their meanings side by side; returns the x of the end. Without a surface: only measure."""
+        x, y = at
+        end = x
+        for keys, meaning in rows:
+            end = self.text.caps(surface, keys, meaning, size, (x, y))
+            x = end + 1.6 * size
+        return end

@@ -1,0 +1,345 @@
+"""The page of a match: loading, start, play, pause and result."""
+
+import secrets
+from collections.abc import Callable, Sequence
+
+import pygame
+
+from games.engine.levels import ANY, Levels
+from games.engine.loader import Game
+from ui.application import ENTER, Page
+from ui.eye import Eye
+from ui.foot import EYE, PACE, PAUSED_FOOT, READY_FOOT, STEP, Rows, watching_foot
+from ui.keys import Key, key_of
+from ui.layout import window_size
+from ui.loading import Loader
+from ui.match import Match, between, check_seats
+from ui.pointer import Pointer, pointer_at
+from ui.screen import Screen
+from ui.seats import Seat, with_distinct_names
+
+LOADING, READY, PLAYING, PAUSED, OVER = "loading", "ready", "playing", "paused", "over"
+BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
+A_MOMENT = 30  # ticks that the last picture is shown before the result
+SLOW = 4  # how many times slower slow motion is
+CALM = 30  # ticks that a key of the game, or the mouse, must have been at rest before it can end a result
+
+GO = (*ENTER, "space")  # keys that begin or continue
+
+
+class MatchPage(Page):
+    """A match and the pages before, between and after its games. `mode` is loading, ready, playing, paused or over."""
+
+    def __init__(
+        self,
+        game: Game,
+        seats: Sequence[Seat],
+        *,
+        seed: int | None = None,
+        levels: Levels = ANY,
+        games: int | None = None,
+        effects: bool = True,
+        ready: bool = True,
+        eye: bool = False,
+    ):
+        """seats: one participant for each seat of the game; for a game of one seat, one, or two who race.
+
+        seed: of the episodes; None: a random one.    levels: that are played.    games: leave after so many games.
+        effects: glow, bevels and shadows.    ready: if a person plays, begin with a page of rules and keys.
+        eye: begin with the agent's eye open.    Raises `UserError` if the seats do not fit the game.
+        """
+        check_seats(game, seats)
+        self.game, self.seats, self.games, self._greet = game, with_distinct_names(game, seats), games, ready
+        self.seed = secrets.randbelow(2**31) if seed is None else seed
+        self._loader = Loader(game, self.seats, self.seed, levels)  # compiling begins now, beside all that follows
+        self.screen = Screen(game, self.seats, effects)
+        self.title = f"{game.heading}: {f' {between(game)} '.join(seat.name for seat in self.seats)}"
+        self.eye = Eye(game, self.seats, eye)
+        self.mode = LOADING
+        self.match: Match | None = None
+        self.slow = False
+        self.ticks = 0  # since the mode changed
+        self._touched = 0  # the last tick of this mode in which a key of the game was down
+        self._stepped = False  # in this pause: the picture is shown instead of the page
+        self._commands: dict[str, Callable[[], None]] = {EYE: self.eye.cycle, PACE: self._change_pace}  # on every page
+
+    @property
+    def people(self) -> list[int]:
+        """The numbers of the participants that are people."""
+        return self.screen.cast.people
+
+    def size(self, desktop: tuple[int, int]) -> tuple[int, int]:
+        """The size of a window that opens with this page, pixels."""
+        return self.eye.widened(window_size(self.screen.cast.pictures, desktop), desktop)
+
+    def closed(self) -> None:
+        """Stop loading, as soon as possible."""
+        self._loader.cancel()
+
+    def joined(self) -> None:
+        """Wait for the loader's thread."""
+        self._loader.join()
+
+    def load(self, wait: bool = True) -> None:
+        """Compile the game and load the agents in a thread, so that the window stays responsive."""
+        self._loader.start(self._frame)
+        if wait:
+            self._loader.join()
+            self.before()
+
+    def before(self) -> None:
+        """Load after the first picture, and begin when everything is loaded."""
+        if self.mode != LOADING or self._loader.is_alive():
+            return
+        if self._loader.has_begun:
+            self.match = self._loader.match()
+            self.eye.follow(self.match)
+            self._become(READY if self._greet and self.people else PLAYING)
+        elif not self.stale:
+            self.load(wait=False)
+
+    def _frame(self, match: Match) -> None:
+        for board in match.boards:
+            self.screen.painter.frame(board.batch)  # compiles drawing now, not at the first picture
+
+    # --- ticks ---
+
+    def tick(self) -> None:
+        """Advance the match, or the page that is shown, by a tick."""
+        self.ticks += 1
+        if self.mode == PLAYING and self.match and self.slow and self.ticks % SLOW:
+            return
+        if self.mode == PLAYING and self.match:
+            playing = not self.match.person_is_out
+            self._advance(self.match)
+            if self._names_down() or playing:
+                self._touched = self.ticks
+            if self.match.result:
+                self._become(OVER)
+        elif self.mode == OVER and self.match:
+            if self._names_down():
+                self._touched = self.ticks
+            self.stale = self.stale or self.ticks == A_MOMENT
+            if self.ticks > BETWEEN_GAMES and (self._enough() or not self.people):
+                self.next()
+        elif self.mode == LOADING and self.ticks % 15 == 0:
+            self.stale = True
+
+    def _advance(self, match: Match) -> None:
+        """A tick of play, in a running game."""
+        match.tick()
+        self.stale = True
+
+    def _step(self) -> None:
+        """Advance a paused match by a single step; the game's keys that are down count as held."""
+        assert self.match
+        for person in self.match.inputs:
+            for name in self._names_down():
+                person.hold(name)
+        self.match.step()
+        self.stale = self._stepped = True
+        if self.match.result:
+            self._become(OVER)
+
+    def _become(self, mode: str) -> None:
+        """Change the mode. Keys that are down when a game begins or goes on count as held."""
+        self.mode, self.ticks, self._touched, self.stale, self._stepped = mode, 0, 0, True, False
+        self.hides_mouse = mode == PLAYING and not self.game.spots
+        self.app.point()
+        if self.match:
+            for person in self.match.inputs:
+                person.clear()
+                for name in self._names_down() if mode == PLAYING else ():
+                    person.hold(name)
+
+    def _enough(self) -> bool:
+        """Whether as many games have been played as were asked for."""
+        return self.match is not None and self.games is not None and self.match.played >= self.games
+
+    def next(self) -> None:
+        """After a game: begin another one, or leave after the last one."""
+        if self._enough():
+            self.app.back()
+        else:
+            self.restart()
+
+    def restart(self) -> None:
+        """Begin a new game; leave instead if a race counted as lost by that was the last of `games`."""
+        if not self.match:
+            return
+        lost = self.match.person_has_lost
+        self.match.restart()
+        for trail in self.screen.trails:
+            trail.clear()
+        if lost and self._enough():
+            self.app.back()
+        else:
+            self._become(PLAYING)
+
+    # --- drawing ---
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether anything has changed, in the match or in the agent's eye."""
+        return self.stale or bool(self.match and self.eye.is_busy)
+
+    def draw(self, surface: pygame.Surface) -> None:
+        """Draw the match, this mode's card or banner over it, and the agent's eye beside it."""
+        if self.match is None:
+            self.screen.loading(surface, self.ticks // 15)
+            return
+        if self.stale:
+            self._draw_match(self.eye.stage(surface), self.match)
+        self.eye.draw(surface, self.match)
+
+    def _draw_match(self, stage: pygame.Surface, match: Match) -> None:
+        """Draw the pictures, then over them what belongs to the mode."""
+        self.screen.draw(stage, match, self._spot(self.app.mouse), self._foot())
+        if self.mode == READY:
+            self.screen.card(stage, self.game.heading, READY_FOOT)
+        elif self.mode == PAUSED and not self._is_looking:
+            self.screen.card(stage, "Paused", PAUSED_FOOT)
+        elif self.mode == OVER and self.ticks >= A_MOMENT:
+            self.screen.banner(stage, match, last=self._enough())
+
+    @property
+    def _is_looking(self) -> bool:
+        """Whether a pause shows the picture and no page over it: with the eye open, or after a single step."""
+        return self.mode == PAUSED and (self.eye.page is not None or self._stepped)
+
+    def _foot(self) -> Rows | None:
+        """The window's keys that are shown below the picture; None: those of the game, if people play."""
+        watching = self.slow or (self.eye.page is not None and not self.people)
+        if self._is_looking or (self.mode == PLAYING and watching):
+            return watching_foot(self.slow, self._is_looking, self.eye.next_page)
+        return None
+
+    # --- events ---
+
+    def handle(self, event: pygame.event.Event) -> None:
+        """Handle one of Pygame's events."""
+        if event.type == pygame.KEYDOWN:
+            self._pressed(key_of(event))
+        elif event.type == pygame.KEYUP:
+            self._released(key_of(event))
+        elif event.type == pygame.KEYMAPCHANGED:
+            self.screen.forget_keys()
+            self.stale = True
+        elif event.type == pygame.WINDOWFOCUSLOST:
+            if self.mode == PLAYING and self.people:
+                self._become(PAUSED)
+        elif event.type == pygame.MOUSEMOTION:
+            self.stale = True
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+            self._click(event.pos)
+
+    def _released(self, key: Key) -> None:
+        name = self._name(key)
+        if self.match and name and name not in self._names_down():
+            for person in self.match.inputs:
+                person.release(name)
+
+    def _game_keys(self) -> set[str]:
+        """All keys with which people play."""
+        return {key for person in self.match.inputs for key in person.keys} if self.match else set()
+
+    def _name(self, key: Key) -> str:
+        """The name that the game has for a key; empty if nobody plays with it."""
+        return next((name for name in key.names if name in self._game_keys()), "")
+
+    def _names_down(self) -> list[str]:
+        """The game's names of the keys that are down, in the order in which they were pressed."""
+        return [name for key in self.app.keyboard.unserved if (name := self._name(key))]
+
+    def _pressed(self, key: Key) -> None:
+        """A key goes down: the window may take it, by the page that is shown; else it is the game's."""
+        command = next((command for command in self._commands if self._means(command, key)), None)
+        if command:
+            self.app.keyboard.serve(key)
+            self._commands[command]()
+            self.stale = True
+        elif self.mode == PLAYING:
+            self._key_in_play(key)
+        elif self.mode == OVER:
+            self._key_at_the_end(key)
+        else:
+            self._key_on_a_page(key)
+
+    def _change_pace(self) -> None:
+        self.slow = not self.slow
+
+    def _means(self, command: str, key: Key) -> bool:
+        """Whether a key is this command's, by its letter or its place; in play the game's own keys are not."""
+        if not self.match or (self.mode == PLAYING and self._name(key)):
+            return False
+        return command in (key.command, key.names[0])
+
+    def _key_in_play(self, key: Key) -> None:
+        assert self.match
+        name = self._name(key)
+        taken = [person.press(name) for person in self.match.inputs]  # in games of turns two people may share keys
+        if key.command in ("escape", "p") and not any(taken):
+            self._become(PAUSED)
+        elif self.match.person_is_out and self._at_rest(name) and key.command in (*GO, "r"):
+            self.app.keyboard.serve(key)
+            self.restart()
+
+    def _key_on_a_page(self, key: Key) -> None:
+        """A key on the page before a game or of a pause. A key of the game that begins it plays only as a held one."""
+        begins = self.mode != LOADING and key.command in GO
+        if begins or (self.mode == PAUSED and key.command in ("escape", "p")):
+            self.app.keyboard.serve(key)
+            self._become(PLAYING)
+        elif self.mode == READY and self._name(key):
+            self._become(PLAYING)
+        elif self.mode == PAUSED and key.command == "r":
+            self.app.keyboard.serve(key)
+            self.restart()
+        elif key.command == "q" or (key.command == "escape" and self.mode != PAUSED):
+            self.app.back()
+        elif self.mode == PAUSED and self._means(STEP, key):
+            self.app.keyboard.serve(key)
+            self._step()
+        elif self.mode == PAUSED and self.match and (name := self._name(key)):
+            for person in self.match.inputs:
+                person.press(name)  # for the next single step
+
+    def _key_at_the_end(self, key: Key) -> None:
+        """A key while the last picture or the result is shown; the first that would leave it brings the result at once."""
+        if not self._at_rest(self._name(key)):
+            return
+        shown = self.ticks >= A_MOMENT
+        if key.command == "q" or (key.command == "escape" and shown):
+            self.app.back()
+        elif key.command in (*GO, "r"):
+            self.app.keyboard.serve(key)
+            if shown:
+                self.next()
+            else:
+                self.ticks, self.stale = A_MOMENT, True
+
+    def _at_rest(self, name: str) -> bool:
+        """Whether a key may end a result: one of the game (`name`) only after a pause, as people may still be pressing it."""
+        at_rest = not name or self.ticks - self._touched >= CALM
+        if name:
+            self._touched = self.ticks
+        return at_rest
+
+    def _spot(self, position: tuple[int, int]) -> Pointer | None:
+        """The spot at a position in the window, if a person may choose it now."""
+        if not self.game.spots or self.mode != PLAYING or not self.match:
+            return None
+        return pointer_at(self.match, self.eye.stage(self.app.surface).get_size(), position)
+
+    def _click(self, position: tuple[int, int]) -> None:
+        if self.mode in (READY, PAUSED):
+            self._become(PLAYING)
+        elif self.mode == OVER:
+            if self.ticks >= A_MOMENT + CALM:
+                self.next()
+        elif (spot := self._spot(position)) and self.match:
+            board = self.match.boards[spot.board]
+            for seat, person in board.inputs.items():
+                if board.may(seat, spot.action):
+                    person.choose(spot.action)
+                    break
