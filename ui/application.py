@@ -12,6 +12,7 @@ from ui.display import icon, open_display
 from ui.keyboard import Keyboard
 from ui.keys import key_of
 from ui.keys import layout as layout_of_keys
+from ui.sound import Silence, Sounds
 
 SMALLEST = (200, 200)  # the window, pixels
 ENTER = ("return", "enter")  # the second is the keypad's
@@ -65,10 +66,11 @@ class App:
         page: Page,
         *,
         size: tuple[int, int] | None = None,
+        sounds: Sounds | None = None,
         clock: TickSource | None = None,
         events: Callable[[], Iterable[pygame.event.Event]] | None = None,
     ):
-        """page: the first.    size: of the window, pixels; None: the page's.
+        """page: the first.    size: of the window, pixels; None: the page's.    sounds: None: there are none.
         clock, events: for tests; by default 60 ticks a second, and Pygame's events.
         Raises `UserError` if there is no display.
         """
@@ -81,6 +83,7 @@ class App:
         self.surface = self.window.get_surface()
         self.clock = clock or Clock()
         self.events = events or pygame.event.get
+        self.sounds = sounds or Sounds(speaker=Silence())
         self.keyboard = Keyboard()
         self.mouse = (-1, -1)
         self.is_open = True
@@ -108,10 +111,12 @@ class App:
         if self.is_open:
             self.page.before()
         for _ in range(ticks):
+            self.sounds.tick()
             if self.is_open:
                 self.page.tick()
         if self.is_open:
             self.draw()
+            self.sounds.start()  # beside what follows the first picture
 
     def draw(self) -> None:
         """Draw the page, if anything has changed."""
@@ -127,6 +132,7 @@ class App:
         pygame.display.quit()
         for page in self.pages:
             page.closed()
+        self.sounds.close()
         for page in self.pages:
             page.joined()
 

@@ -19,6 +19,7 @@ HIT, BOUNCE, BREAK, POINT, LEFT, PLACED, WON, CUED = "hit", "bounce", "break", "
 
 TURNED = 0.966  # the cosine of 15°: a ball that turns by more was thrown back
 SLOWEST = 0.4  # world units per tick: below it a ball rolls, and does not turn
+STEADY = 0.05  # of its speed: a ball that changes by less in a tick flies straight on
 REACH = 0.8  # world units, beside a ball's radius and its way in a tick, within which a shape has hit it
 EDGE = 8.0  # world units from the picture's edge within which a ball that is suddenly elsewhere has left
 REST = 10  # ticks between two rewards of which the second is heard
@@ -59,6 +60,7 @@ class Ball:
     vx: float = 0.0
     vy: float = 0.0
     turned: bool = False  # in this tick: the next one shows the other half of the same turn
+    speed: float = 0.0  # world units per tick, as it last flew straight on; 0 while it rests
 
 
 class MomentFinder:
@@ -76,6 +78,7 @@ class MomentFinder:
         self._slowest = 0.0  # world units per tick
         self._returns: list[float] = []
         self._quiet = 0  # ticks since a reward
+        self._over = False  # the game had ended in the tick before
 
     def follow(self, frame: np.ndarray, board: Board) -> list[Moment]:
         """The moments of a tick. frame: of the board as it is shown, structured [1]. Nothing happens from game to game."""
@@ -90,13 +93,14 @@ class MomentFinder:
         broken = self._broken(before, f)
         balls = self._follow_balls(f, bool(broken))
         left = next((moment for moment in balls if moment.kind == LEFT), None)
-        if left is None and board.done:
+        ends, self._over = board.done and not self._over, board.done
+        if left is None and ends:
             left = self._outside(f)
             balls += [left] if left else []
         found = [*broken, *balls, *self._scored(board, left, bool(broken))]
         if self.game.turns:
             found += self._placed(before, f)
-            found += self._won(before, f) if board.done else []
+            found += self._won(before, f) if ends else []
         if asked := int(f["cues"]):
             found.append(Moment(CUED, cues=tuple(name for bit, name in enumerate(CUES) if asked >> bit & 1)))
         return found
@@ -121,20 +125,26 @@ class MomentFinder:
                 here[row] = Ball(x, y)
                 continue
             turned = not ball.turned and _turns(ball.vx, ball.vy, vx, vy)
-            speed = float(np.hypot(vx, vy))
-            if not turned and not ball.turned and speed > SLOWEST:  # a turn's own tick shows less than the way flown
-                self._slowest = min(self._slowest or speed, speed)
-            self.speed = max(self.speed, self._relative(float(np.hypot(ball.vx, ball.vy)) if turned or ball.turned else speed))
+            speed = self._steady(ball, vx, vy)
+            self.speed = max(self.speed, speed / self._slowest if speed else 0.0)
             if turned and not broken:
-                found.append(self._turn(f, row, (across, down, radius), (vx - ball.vx, vy - ball.vy), self.speed))
+                relative = speed / self._slowest if speed else 0.0
+                found.append(self._turn(f, row, (across, down, radius), (vx - ball.vx, vy - ball.vy), relative))
             if turned:
                 vx, vy = ball.vx, ball.vy  # half of it lies before the turn
-            here[row] = Ball(x, y, vx, vy, turned)
+            here[row] = Ball(x, y, vx, vy, turned, speed)
         self._balls = here
         return found
 
-    def _relative(self, speed: float) -> float:
-        return speed / self._slowest if self._slowest and speed > SLOWEST else 0.0
+    def _steady(self, ball: Ball, vx: float, vy: float) -> float:
+        """The speed of a ball that flies straight on; of one that turns the one before, since its way bends in the tick."""
+        speed = float(np.hypot(vx, vy))
+        if speed <= SLOWEST:
+            return 0.0 if speed == 0.0 else ball.speed
+        if float(np.hypot(vx - ball.vx, vy - ball.vy)) > STEADY * speed:
+            return ball.speed
+        self._slowest = min(self._slowest or speed, speed)
+        return speed
 
     def _turn(self, f: np.void, row: int, disc, impulse: tuple[float, float], speed: float) -> Moment:
         """The moment in which a ball is thrown back: by the nearest shape of a player that lies behind it, else by a wall."""
@@ -238,11 +248,27 @@ class MomentFinder:
             rows = np.flatnonzero(frame["kind"][: min(int(frame["count"]), len(frame["kind"]))] == LINE).tolist()
             return [(row, tuple(frame["xy"][row, : USED[LINE]].tolist())) for row in rows]
 
-        known = {xy for _, xy in lines(before)}
+        def colour_at(x: float, y: float, otherwise: int) -> int:
+            """The code of the player's shape at the beginning of a line."""
+            count = min(int(f["count"]), len(f["kind"]))
+            for row in np.flatnonzero(PLAYERS[f["code"][:count]] & (f["kind"][:count] == DISC)).tolist():
+                if float(np.hypot(f["xy"][row, 0] - x, f["xy"][row, 1] - y)) < f["xy"][row, 2]:
+                    return int(f["code"][row])
+            return otherwise
+
+        earlier = {xy for _, xy in lines(before)}
         return [
-            Moment(WON, 0.5 * (xy[0] + xy[2]), 0.5 * (xy[1] + xy[3]), int(f["code"][row]), row, box=bounds(LINE, xy), line=xy)
+            Moment(
+                WON,
+                0.5 * (xy[0] + xy[2]),
+                0.5 * (xy[1] + xy[3]),
+                colour_at(xy[0], xy[1], int(f["code"][row])),
+                row,
+                box=bounds(LINE, xy),
+                line=xy,
+            )
             for row, xy in lines(f)
-            if xy not in known
+            if xy not in earlier
         ]
 
 

@@ -70,6 +70,19 @@ class Mixer:
                 pygame.mixer.quit()
 
 
+class Silence:
+    """No device."""
+
+    def open(self, sounds: dict[tuple[str, int], np.ndarray]) -> None:
+        """Nothing is opened."""
+
+    def play(self, name: str, higher: int, left: float, right: float) -> None:
+        """Nothing is heard."""
+
+    def close(self) -> None:
+        """Nothing was open."""
+
+
 class Sounds:
     """The window's sounds: volume, mute, and which is played how."""
 
@@ -83,8 +96,13 @@ class Sounds:
 
     def start(self) -> None:
         """Make the sounds and open the device in a thread. Call it once the window is there; later calls do nothing."""
-        if self._thread.ident is None:
+        if self._thread.ident is None and self.is_heard:
             self._thread.start()
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether there are sounds in this window, muted or not."""
+        return not isinstance(self.speaker, Silence)
 
     def close(self) -> None:
         """Fall silent."""
@@ -106,7 +124,9 @@ class Sounds:
             return
         self._begun[key] = self._tick
         side = 0.6 * (min(max(across, 0.0), 1.0) - 0.5)
-        self.speaker.play(name, min(max(higher, 0), TONES[name].range), loud * min(1.0, 1.0 - side), loud * min(1.0, 1.0 + side))
+        self.speaker.play(
+            name, min(max(higher, 0), TONES[name].range), loud * min(1.0, 1.0 - side), loud * min(1.0, 1.0 + side)
+        )
 
     def toggle(self) -> None:
         """Mute all sounds, or let them be heard again."""

@@ -1,4 +1,4 @@
-"""The sounds of the window, made by code: short soft notes of one pentatonic scale, so that any two of them sound well together."""
+"""The sounds of the window, made by code: short soft notes of one pentatonic scale, so that any two sound well together."""
 
 from dataclasses import dataclass
 

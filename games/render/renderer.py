@@ -7,7 +7,7 @@ few dozen blits. It needs no display and does not initialise Pygame.
 
 import functools
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -320,15 +320,27 @@ class Painter:
         effects: round corners, bevels, glow and shadows; without them the shapes are exact. decor: False leaves it out.
         trail: paths of the balls, drawn with the effects.
         """
-        f = frame[0]
-        size = surface.get_width()
-        surface.blit(*self._ground(f, size, theme, effects))
+        surface.blit(*self._ground(frame[0], surface.get_width(), theme, effects))
+        self.paint_shapes(surface, frame, theme, effects, decor, trail)
+
+    def paint_shapes(
+        self,
+        surface: pygame.Surface,
+        frame: np.ndarray,
+        theme: Theme = DARK,
+        effects: bool = True,
+        decor: bool = True,
+        trail: Trail | None = None,
+        rows: Container[int] | None = None,
+    ) -> None:
+        """Paint a frame's shapes over what a square surface shows. rows: only these of the display list; None: all."""
+        f, size = frame[0], surface.get_width()
         count = min(int(f["count"]), len(f["kind"]))
         shapes = list(zip(f["kind"][:count].tolist(), f["code"][:count].tolist(), f["xy"][:count].tolist(), strict=True))
         scale = size / WORLD
         run: list[tuple[int, int, tuple[float, ...]]] = []  # consecutive shapes of one role
         for row, (kind, code, numbers) in enumerate(shapes):
-            if kind == GONE or (code >= DECOR and not decor):
+            if kind == GONE or (code >= DECOR and not decor) or (rows is not None and row not in rows):
                 continue
             if run and (run[-1][1] // 4 != code // 4 or kind == NUMBER):
                 self._run(surface, run, theme, effects, scale)

@@ -1,5 +1,6 @@
-"""The page of a match: loading, start, play, pause and result."""
+"""The page of a match: loading, start, countdown, play, pause and result."""
 
+import functools
 import secrets
 from collections.abc import Callable, Sequence
 
@@ -8,19 +9,20 @@ import pygame
 from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from ui.application import ENTER, Page
+from ui.countdown import Countdown
 from ui.eye import Eye
-from ui.foot import EYE, PACE, PAUSED_FOOT, READY_FOOT, STEP, Rows, watching_foot
+from ui.foot import EYE, LOUDER, LOUDER_TOO, MUTE, PACE, PAUSED_FOOT, QUIETER, READY_FOOT, STEP, Rows, watching_foot
 from ui.keys import Key, key_of
 from ui.layout import window_size
 from ui.loading import Loader
 from ui.match import Match, between, check_seats
 from ui.pointer import Pointer, pointer_at
+from ui.reactions import Reactions
 from ui.screen import Screen
 from ui.seats import Seat, with_distinct_names
 
-LOADING, READY, PLAYING, PAUSED, OVER = "loading", "ready", "playing", "paused", "over"
+LOADING, READY, COUNTING, PLAYING, PAUSED, OVER = "loading", "ready", "counting", "playing", "paused", "over"
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
-A_MOMENT = 30  # ticks that the last picture is shown before the result
 SLOW = 4  # how many times slower slow motion is
 CALM = 30  # ticks that a key of the game, or the mouse, must have been at rest before it can end a result
 
@@ -28,7 +30,7 @@ GO = (*ENTER, "space")  # keys that begin or continue
 
 
 class MatchPage(Page):
-    """A match and the pages before, between and after its games. `mode` is loading, ready, playing, paused or over."""
+    """A match and what is before, between and after its games; `mode`: loading, ready, counting, playing, paused or over."""
 
     def __init__(
         self,
@@ -40,12 +42,15 @@ class MatchPage(Page):
         games: int | None = None,
         effects: bool = True,
         ready: bool = True,
+        countdown: bool = False,
         eye: bool = False,
     ):
         """seats: one participant for each seat of the game; for a game of one seat, one, or two who race.
 
         seed: of the episodes; None: a random one.    levels: that are played.    games: leave after so many games.
-        effects: glow, bevels and shadows.    ready: if a person plays, begin with a page of rules and keys.
+        effects: glow, shadows and lights that answer what happens.
+        ready: if a person plays, begin with a page of rules and keys.
+        countdown: if a person plays, and the game does not wait for them, count 3, 2, 1 before play begins or goes on.
         eye: begin with the agent's eye open.    Raises `UserError` if the seats do not fit the game.
         """
         check_seats(game, seats)
@@ -56,6 +61,9 @@ class MatchPage(Page):
         self.title = f"{game.heading}: {f' {between(game)} '.join(seat.name for seat in self.seats)}"
         self.eye = Eye(game, self.seats, eye)
         self.mode = LOADING
+        self.countdown = Countdown()
+        self._counts_down = countdown and bool(self.people) and not game.turns
+        self.reactions: Reactions
         self.match: Match | None = None
         self.slow = False
         self.ticks = 0  # since the mode changed
@@ -71,6 +79,16 @@ class MatchPage(Page):
     def size(self, desktop: tuple[int, int]) -> tuple[int, int]:
         """The size of a window that opens with this page, pixels."""
         return self.eye.widened(window_size(self.screen.cast.pictures, desktop), desktop)
+
+    def shown(self) -> None:
+        """It comes to the front, in a window that has sounds or none."""
+        if not hasattr(self, "reactions"):
+            sounds = self.app.sounds
+            self.reactions = Reactions(self.screen, sounds)
+            if sounds.is_heard:
+                louder = functools.partial(sounds.louder, 1)
+                self._commands |= {MUTE: sounds.toggle, QUIETER: functools.partial(sounds.louder, -1)}
+                self._commands |= {LOUDER: louder, LOUDER_TOO: louder}
 
     def closed(self) -> None:
         """Stop loading, as soon as possible."""
@@ -94,7 +112,10 @@ class MatchPage(Page):
         if self._loader.has_begun:
             self.match = self._loader.match()
             self.eye.follow(self.match)
-            self._become(READY if self._greet and self.people else PLAYING)
+            if self._greet and self.people:
+                self._become(READY)
+            else:
+                self._begin()
         elif not self.stale:
             self.load(wait=False)
 
@@ -116,10 +137,12 @@ class MatchPage(Page):
                 self._touched = self.ticks
             if self.match.result:
                 self._become(OVER)
+        elif self.mode == COUNTING:
+            self._count()
         elif self.mode == OVER and self.match:
             if self._names_down():
                 self._touched = self.ticks
-            self.stale = self.stale or self.ticks == A_MOMENT
+            self.stale = self.reactions.follow(self.match) or self.stale or self.ticks == self.reactions.last_picture
             if self.ticks > BETWEEN_GAMES and (self._enough() or not self.people):
                 self.next()
         elif self.mode == LOADING and self.ticks % 15 == 0:
@@ -128,7 +151,24 @@ class MatchPage(Page):
     def _advance(self, match: Match) -> None:
         """A tick of play, in a running game."""
         match.tick()
+        self.reactions.follow(match)
         self.stale = True
+
+    def _begin(self) -> None:
+        """Let play begin or go on: after the countdown, if there is one. Keys that are held by then count as held."""
+        if self._counts_down:
+            self.countdown.begin()
+            self._become(COUNTING)
+        else:
+            self._become(PLAYING)
+
+    def _count(self) -> None:
+        """A tick of the countdown."""
+        if sound := self.countdown.tick():
+            self.app.sounds.play(sound)
+        self.stale = True
+        if not self.countdown.left:
+            self._become(PLAYING)
 
     def _step(self) -> None:
         """Advance a paused match by a single step; the game's keys that are down count as held."""
@@ -137,6 +177,7 @@ class MatchPage(Page):
             for name in self._names_down():
                 person.hold(name)
         self.match.step()
+        self.reactions.follow(self.match)
         self.stale = self._stepped = True
         if self.match.result:
             self._become(OVER)
@@ -144,7 +185,7 @@ class MatchPage(Page):
     def _become(self, mode: str) -> None:
         """Change the mode. Keys that are down when a game begins or goes on count as held."""
         self.mode, self.ticks, self._touched, self.stale, self._stepped = mode, 0, 0, True, False
-        self.hides_mouse = mode == PLAYING and not self.game.spots
+        self.hides_mouse = mode in (COUNTING, PLAYING) and not self.game.spots
         self.app.point()
         if self.match:
             for person in self.match.inputs:
@@ -169,12 +210,11 @@ class MatchPage(Page):
             return
         lost = self.match.person_has_lost
         self.match.restart()
-        for trail in self.screen.trails:
-            trail.clear()
+        self.reactions.begin()
         if lost and self._enough():
             self.app.back()
         else:
-            self._become(PLAYING)
+            self._begin()
 
     # --- drawing ---
 
@@ -194,13 +234,21 @@ class MatchPage(Page):
 
     def _draw_match(self, stage: pygame.Surface, match: Match) -> None:
         """Draw the pictures, then over them what belongs to the mode."""
-        self.screen.draw(stage, match, self._spot(self.app.mouse), self._foot())
+        rally = "" if match.result else self.reactions.highlights.rally_text
+        self.screen.draw(stage, match, self._spot(self.app.mouse), self._foot(), rally)
         if self.mode == READY:
-            self.screen.card(stage, self.game.heading, READY_FOOT)
+            self.screen.card(stage, self.game.heading, [*READY_FOOT, *self.reactions.sound_rows()])
+        elif self.mode == COUNTING:
+            self.countdown.draw(stage, self.screen.boxes(stage), self.screen.text)
         elif self.mode == PAUSED and not self._is_looking:
-            self.screen.card(stage, "Paused", PAUSED_FOOT)
-        elif self.mode == OVER and self.ticks >= A_MOMENT:
-            self.screen.banner(stage, match, last=self._enough())
+            self.screen.card(stage, "Paused", [*PAUSED_FOOT, *self.reactions.sound_rows()])
+        elif self._shows_result:
+            self.screen.banner(stage, match, self.reactions.highlights.lines(match), last=self._enough())
+
+    @property
+    def _shows_result(self) -> bool:
+        """Whether the result of a game is shown, after a moment of its last picture."""
+        return self.mode == OVER and self.ticks >= self.reactions.last_picture
 
     @property
     def _is_looking(self) -> bool:
@@ -226,7 +274,7 @@ class MatchPage(Page):
             self.screen.forget_keys()
             self.stale = True
         elif event.type == pygame.WINDOWFOCUSLOST:
-            if self.mode == PLAYING and self.people:
+            if self.mode in (COUNTING, PLAYING) and self.people:
                 self._become(PAUSED)
         elif event.type == pygame.MOUSEMOTION:
             self.stale = True
@@ -260,6 +308,9 @@ class MatchPage(Page):
             self.stale = True
         elif self.mode == PLAYING:
             self._key_in_play(key)
+        elif self.mode == COUNTING:
+            if key.command in ("escape", "p") and not self._name(key):
+                self._become(PAUSED)
         elif self.mode == OVER:
             self._key_at_the_end(key)
         else:
@@ -270,7 +321,7 @@ class MatchPage(Page):
 
     def _means(self, command: str, key: Key) -> bool:
         """Whether a key is this command's, by its letter or its place; in play the game's own keys are not."""
-        if not self.match or (self.mode == PLAYING and self._name(key)):
+        if not self.match or (self.mode in (COUNTING, PLAYING) and self._name(key)):
             return False
         return command in (key.command, key.names[0])
 
@@ -289,9 +340,9 @@ class MatchPage(Page):
         begins = self.mode != LOADING and key.command in GO
         if begins or (self.mode == PAUSED and key.command in ("escape", "p")):
             self.app.keyboard.serve(key)
-            self._become(PLAYING)
+            self._begin()
         elif self.mode == READY and self._name(key):
-            self._become(PLAYING)
+            self._begin()
         elif self.mode == PAUSED and key.command == "r":
             self.app.keyboard.serve(key)
             self.restart()
@@ -308,7 +359,7 @@ class MatchPage(Page):
         """A key while the last picture or the result is shown; the first that would leave it brings the result at once."""
         if not self._at_rest(self._name(key)):
             return
-        shown = self.ticks >= A_MOMENT
+        shown = self._shows_result
         if key.command == "q" or (key.command == "escape" and shown):
             self.app.back()
         elif key.command in (*GO, "r"):
@@ -316,7 +367,7 @@ class MatchPage(Page):
             if shown:
                 self.next()
             else:
-                self.ticks, self.stale = A_MOMENT, True
+                self.ticks, self.stale = max(self.ticks, self.reactions.last_picture), True
 
     def _at_rest(self, name: str) -> bool:
         """Whether a key may end a result: one of the game (`name`) only after a pause, as people may still be pressing it."""
@@ -333,9 +384,9 @@ class MatchPage(Page):
 
     def _click(self, position: tuple[int, int]) -> None:
         if self.mode in (READY, PAUSED):
-            self._become(PLAYING)
+            self._begin()
         elif self.mode == OVER:
-            if self.ticks >= A_MOMENT + CALM:
+            if self.ticks >= self.reactions.last_picture + CALM:
                 self.next()
         elif (spot := self._spot(position)) and self.match:
             board = self.match.boards[spot.board]
