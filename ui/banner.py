@@ -30,16 +30,18 @@ def _covered(frame: np.void, upper: float, lower: float) -> float:
     return hidden
 
 
-def band_place(frames: list[np.ndarray | None], band: float = BAND) -> float:
-    """The place at which a result's band hides the least of players and balls: its upper edge, in units of a picture.
+def band_places(band: float = BAND) -> tuple[float, ...]:
+    """The places of a result's band of some height, by its upper edge, in units of a picture: centred, above and below."""
+    return 0.5 - 0.5 * band, 0.06, 0.94 - band
 
-    band: its height, in the same units.
-    """
-    hidden, places = [], (0.5 - 0.5 * band, 0.06, 0.94 - band)  # centred, above or below
+
+def band_place(frames: list[np.ndarray | None], band: float = BAND) -> float:
+    """The place at which a result's band of some height hides the least of players and balls; if equal, the centre."""
+    hidden, places = [], band_places(band)
     for top in places:
         upper, lower = top * WORLD, (top + band) * WORLD
         hidden.append(sum(_covered(frame[0], upper, lower) for frame in frames if frame is not None))
-    return places[int(np.argmin(hidden))]  # if equal, the centre
+    return places[int(np.argmin(hidden))]
 
 
 class Banner:

@@ -38,7 +38,7 @@ class Effect:
 
     @property
     def left(self) -> float:
-        """What is left of it: 1 at first, 0 at the end."""
+        """The part that is still to come: 1 at first, 0 at the end."""
         return max(1.0 - self.age / self.lasts, 0.0)
 
 
@@ -158,14 +158,14 @@ class Effects:
             self._light(surface, moment.box, effect.colour, 0.5 * (1.0 - age / GLINT), scale)
         seed = round(moment.x * 7.0 + moment.y * 13.0)
         wide, high = moment.box[2] - moment.box[0], moment.box[3] - moment.box[1]
-        for piece in range(PIECES):
-            lot = (seed * 31 + piece * 97) % 64 / 63.0  # 0 to 1, the same for a tile each time
-            begin = (piece + 0.5) / PIECES - 0.5
+        for number in range(PIECES):
+            lot = (seed * 31 + number * 97) % 64 / 63.0  # 0 to 1, the same for a tile each time
+            begin = (number + 0.5) / PIECES - 0.5
             vx, vy = 1.1 * begin + 0.25 * (lot - 0.5), -0.15 - 0.35 * lot
             x = moment.x + begin * wide + vx * age
             y = moment.y + (lot - 0.5) * high * 0.6 + vy * age + 0.5 * GRAVITY * age * age
             size = max(round((0.9 + 0.7 * lot) * scale), 2)
-            turn = (piece + age // 4) % 6
+            turn = (number + age // 4) % 6
             sprite = self._kept(("shard", effect.colour, size, turn), partial(_shard, size, turn, effect.colour))
             sprite.set_alpha(round(255 * effect.left**0.6))
             surface.blit(sprite, (round(x * scale) - size, round(y * scale) - size))

@@ -56,7 +56,7 @@ class Highlights:
         return f"rally {self.rally}" if self.rally >= TOLD_RALLY else ""
 
     def lines(self, match: Match) -> list[str]:
-        """What the result of a game tells besides the score: at most two lines, the first about the opponent."""
+        """The lines that a result has besides the score: at most two lines, the first about the opponent."""
         winner, wins = self.streak
         told = []
         if self.longest_rally >= TOLD_RALLY:

@@ -47,7 +47,7 @@ class Moment:
     box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)  # of what broke, was placed or won: left, top, right, bottom
     line: tuple[float, ...] = ()  # that won: x, y, x, y, width
     seat: int = -1  # that scored
-    gain: float = 0.0  # the reward of a point
+    reward: float = 0.0  # the reward of a point
     cues: tuple[str, ...] = ()  # the names of the sounds that the game asks for
 
 
@@ -181,19 +181,19 @@ class MomentFinder:
     # --- rewards ---
 
     def _scored(self, board: Board, left: Moment | None, broken: bool) -> list[Moment]:
-        """Who scored in this tick. Rewards that come without a pause, or with what broke, are not told."""
-        earned = [now - then for now, then in zip(board.returns, self._returns, strict=True)]
+        """The point of this tick. Rewards that come without a pause, or with what broke, are not told."""
+        rewards = [now - then for now, then in zip(board.returns, self._returns, strict=True)]
         self._returns = board.returns
         self._quiet += 1
-        if not any(earned):
+        if not any(rewards):
             return []
         rested, self._quiet = self._quiet > REST, 0
         if not rested or broken or self.game.turns:
             return []
-        seat = int(np.argmax(earned))
+        seat = int(np.argmax(rewards))
         code = ME if seat == max(board.viewpoint, 0) else OTHER
         x, y = (left.x, left.y) if left else (0.5 * WORLD, 0.5 * WORLD)
-        return [Moment(POINT, x, y, code, left.row if left else -1, seat=seat, gain=earned[seat])]
+        return [Moment(POINT, x, y, code, left.row if left else -1, seat=seat, reward=rewards[seat])]
 
     # --- shapes and tiles that come and go ---
 

@@ -112,14 +112,14 @@ class Sounds:
         """Count a tick of the window."""
         self._tick += 1
 
-    def play(self, name: str, higher: int = 0, gain: float = 1.0, across: float = 0.5) -> None:
+    def play(self, name: str, higher: int = 0, loudness: float = 1.0, across: float = 0.5) -> None:
         """Begin a sound, unless it began a moment ago or all are muted.
 
-        higher: by so many steps of the scale.    gain: how loud beside the others, 0 to 1.
+        higher: by so many steps of the scale.    loudness: how loud beside the others, 0 to 1.
         across: where in the picture, 0 (left) to 1; a little of it is heard.
         """
-        loud = gain * self.volume**2  # ears hear the square of a volume as even steps
-        key = (name, gain)
+        loud = loudness * self.volume**2  # ears hear the square of a volume as even steps
+        key = (name, loudness)
         if self.muted or loud <= 0.0 or self._tick - self._begun.get(key, -AGAIN) < AGAIN:
             return
         self._begun[key] = self._tick

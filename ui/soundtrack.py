@@ -22,14 +22,14 @@ class Soundtrack:
     def follow(self, picture: int, moments: list[Moment]) -> None:
         """Play the sounds of a tick in one picture. Those that the game asks for by cues replace those found in the picture."""
         rival = self.cast.pictures == 2 and len(self.cast.people) == 1 and picture != self.cast.people[0]
-        gain = RIVAL if rival else 1.0
+        loudness = RIVAL if rival else 1.0
         cues = [name for moment in moments if moment.kind == CUED for name in moment.cues]
         for name in cues:
-            self.sounds.play(CUE_TONES.get(name, name), gain=gain)
+            self.sounds.play(CUE_TONES.get(name, name), loudness=loudness)
         for moment in () if cues else moments:
             name, higher = self._tone(picture, moment, moments)
             if name:
-                self.sounds.play(name, higher, gain, moment.x / WORLD)
+                self.sounds.play(name, higher, loudness, moment.x / WORLD)
 
     def result(self, match: Match) -> None:
         """Play the sound of a game's result, as a single person has it."""
@@ -59,5 +59,5 @@ class Soundtrack:
     def _is_good(self, moment: Moment) -> bool:
         """Whether a point is one for the only person; with none, or two, each point is."""
         if self.cast.game.players == 1 or len(self.cast.people) != 1 or not self.cast.game.competitive:
-            return moment.gain > 0.0
+            return moment.reward > 0.0
         return moment.seat == self.cast.people[0]

@@ -30,7 +30,7 @@ class Tone:
     steps: tuple[int, ...]  # of the scale, a note each
     timbre: Timbre
     seconds: float  # of a note
-    apart: float = 0.0  # seconds from one note to the next
+    interval: float = 0.0  # seconds from one note to the next
     loud: float = 1.0  # in units of PEAK
     range: int = 0
 
@@ -78,7 +78,7 @@ def synthesize(name: str, higher: int = 0) -> np.ndarray:
     """
     tone = TONES[name]
     higher = min(max(higher, 0), tone.range)
-    starts = [round(k * tone.apart * RATE) for k in range(len(tone.steps))]
+    starts = [round(k * tone.interval * RATE) for k in range(len(tone.steps))]
     wave = np.zeros(starts[-1] + round(tone.seconds * RATE))
     for start, step in zip(starts, tone.steps, strict=True):
         single = note(frequency(step + higher), tone.seconds, tone.timbre)
