@@ -10,10 +10,10 @@ from functools import partial
 import numpy as np
 import pygame
 
-from games.core import LINE, RECT, WORLD
-from games.render.renderer import ADD, Look, Theme, body_sprite, bounds, halo_sprite, shift
+from games.core import DISC, RECT, WORLD
+from games.render.renderer import ADD, USED, Look, Theme, body_sprite, bounds, halo_sprite
 from games.render.text import Colour
-from ui.moments import BREAK, HIT, LEFT, PLACED, POINT, WON, Moment
+from ui.moments import BREAK, HIT, LEFT, MOVED, PLACED, POINT, WON, Moment, seen_rows
 
 FLASH, GLINT, RING, SHARDS, LINE_GROWS = 14, 9, 34, 30, 20  # ticks that each lasts; the line stays
 LEVELS = 6  # of a light that fades: few, so that few sprites are kept
@@ -24,12 +24,12 @@ WIDEST = 17.0  # world units: the radius at which a ring is gone
 GRAVITY = 0.055  # of shards, world units per tick²
 SHADE = 120  # of 255: how dark all else is beside a line that has won
 BRIGHT = (255, 250, 238)  # that line
-LIGHT, LINE_LOOK = 6.0, Look(round=1.2, glow=0.5, reach=6.0)  # a flash's reach in world units
+LIGHT, LINE_REACH = 6.0, 6.0  # how far a flash and that line shine, world units
 
 
 @dataclass
 class Effect:
-    """A moment that is still seen. `follows`: the shape's row, where its light goes with it."""
+    """A moment that is still seen."""
 
     moment: Moment
     colour: Colour
@@ -53,7 +53,9 @@ class Effects:
         """Begin the effects of a tick's moments."""
         scored = any(moment.kind == POINT for moment in moments)
         for moment in moments:
-            lasts = {HIT: FLASH, PLACED: FLASH, BREAK: SHARDS, POINT: RING, LEFT: RING, WON: LINE_GROWS}.get(moment.kind, 0)
+            lasts = {HIT: FLASH, PLACED: FLASH, MOVED: FLASH, BREAK: SHARDS, POINT: RING, LEFT: RING, WON: LINE_GROWS}.get(
+                moment.kind, 0
+            )
             if lasts and not (moment.kind == LEFT and scored):  # the point has a ring at the same place
                 self.running.append(Effect(moment, theme.colour(moment.code), lasts))
         del self.running[:-MOST]
@@ -79,7 +81,7 @@ class Effects:
         """Paint all but the lines that have won over a square picture. frame: that the picture shows, structured [1]."""
         scale = surface.get_width() / WORLD
         for each in self.running:
-            if each.moment.kind in (HIT, PLACED):
+            if each.moment.kind in (HIT, PLACED, MOVED):
                 self._flash(surface, each, frame[0], scale)
             elif each.moment.kind in (POINT, LEFT):
                 self._ring(surface, each, scale)
@@ -95,22 +97,20 @@ class Effects:
             surface.blit(veil, (0, 0))
 
     def lines(self, surface: pygame.Surface) -> None:
-        """Paint the lines that have won, growing from their beginning."""
+        """Paint the lines that have won, growing from their beginning: rows of dots so close that they make a line."""
         scale = surface.get_width() / WORLD
         for each in self.won:
-            xy = tuple(v * scale for v in (*each.moment.line[:4], 0.7 * each.moment.line[4]))
-            reach = round(LINE_LOOK.reach * scale)
-            left, top, right, bottom = bounds(LINE, xy)
-            x, y = round(left) - reach, round(top) - reach
-            at = shift(LINE, xy, -x, -y)
-            wide, high = round(right - left) + 2 * reach, round(bottom - top) + 2 * reach
-            glow = self._kept(
-                ("won", each.colour, at), partial(halo_sprite, LINE, at, wide, high, each.colour, LINE_LOOK, scale)
-            )
-            line = self._kept(("line", at), partial(body_sprite, LINE, at, wide, high, BRIGHT, LINE_LOOK, scale))
-            area = _grown(at, 1.0 - each.left, wide, high, reach)
-            surface.blit(glow, (x + area.x, y + area.y), area, ADD)
-            surface.blit(line, (x + area.x, y + area.y), area)
+            x1, y1, x2, y2, width = (v * scale for v in each.moment.line)
+            radius, reach = max(0.36 * width, 2.0), LINE_REACH * scale
+            done = 1.0 - each.left
+            length = float(np.hypot(x2 - x1, y2 - y1)) * done * done * (3.0 - 2.0 * done)
+            glow = self._kept(("glow", each.colour, reach), partial(_glow_dot, reach, each.colour))
+            dot = self._kept(("dot", radius), partial(_dot, radius))
+            for sprite, step, blend in ((glow, 0.25 * reach, pygame.BLEND_RGB_MAX), (dot, 0.4 * radius, 0)):
+                for along in np.arange(0.0, length + 0.5 * step, step).tolist():
+                    way = min(along, length) / max(float(np.hypot(x2 - x1, y2 - y1)), 1e-9)
+                    place = sprite.get_rect(center=(round(x1 + way * (x2 - x1)), round(y1 + way * (y2 - y1))))
+                    surface.blit(sprite, place, None, blend)
 
     # --- each kind ---
 
@@ -118,9 +118,9 @@ class Effects:
         """Light on the shape that hit, wherever it is now."""
         moment = effect.moment
         box = moment.box
-        if 0 <= moment.row < min(int(f["count"]), len(f["kind"])) and int(f["kind"][moment.row]) in (RECT, 2):
-            kind = int(f["kind"][moment.row])
-            box = bounds(kind, tuple(f["xy"][moment.row, : 4 if kind == RECT else 3].tolist()))
+        rows = seen_rows(f)
+        if 0 <= moment.number < len(rows) and (kind := int(f["kind"][rows[moment.number]])) in (RECT, DISC):
+            box = bounds(kind, tuple(f["xy"][rows[moment.number], : USED[kind]].tolist()))
         if box[2] > box[0]:
             strongest = 0.75 if moment.kind == HIT else 0.2  # a disc has a large face
             self._light(surface, box, effect.colour, strongest * effect.left**2, scale)
@@ -164,7 +164,7 @@ class Effects:
             vx, vy = 1.1 * begin + 0.25 * (lot - 0.5), -0.15 - 0.35 * lot
             x = moment.x + begin * wide + vx * age
             y = moment.y + (lot - 0.5) * high * 0.6 + vy * age + 0.5 * GRAVITY * age * age
-            size = max(round((0.9 + 0.7 * lot) * scale), 2)
+            size = max(round((1.0 + 0.9 * lot) * scale), 2)
             turn = (number + age // 4) % 6
             sprite = self._kept(("shard", effect.colour, size, turn), partial(_shard, size, turn, effect.colour))
             sprite.set_alpha(round(255 * effect.left**0.6))
@@ -199,11 +199,14 @@ def _shard(size: int, turn: int, colour: Colour) -> pygame.Surface:
     return pygame.transform.smoothscale(big, (2 * size, 2 * size))
 
 
-def _grown(xy: tuple[float, ...], done: float, wide: int, high: int, reach: int) -> pygame.Rect:
-    """The part of a line's sprite that is seen while it grows from its first point to its second."""
-    done = done * done * (3.0 - 2.0 * done)
-    if done >= 1.0:
-        return pygame.Rect(0, 0, wide, high)
-    (x1, y1), (x2, y2) = xy[:2], (xy[0] + done * (xy[2] - xy[0]), xy[1] + done * (xy[3] - xy[1]))
-    left, top, right, bottom = min(x1, x2) - reach, min(y1, y2) - reach, max(x1, x2) + reach, max(y1, y2) + reach
-    return pygame.Rect(round(left), round(top), round(right - left), round(bottom - top)).clip((0, 0, wide, high))
+def _glow_dot(reach: float, colour: Colour) -> pygame.Surface:
+    """Light around a point that fades with the distance."""
+    side = 2 * round(reach) + 1
+    shape = DISC, (side / 2, side / 2, 0.0)
+    return halo_sprite(*shape, side, side, colour, Look(glow=0.8, reach=reach), 1.0)
+
+
+def _dot(radius: float) -> pygame.Surface:
+    """A dot of the line that has won."""
+    side = 2 * round(radius) + 3
+    return body_sprite(DISC, (side / 2, side / 2, radius), side, side, BRIGHT, Look(), 1.0)

@@ -7,11 +7,11 @@ import numpy as np
 from games.core import DECOR, GONE
 from games.engine.loader import Game
 from games.render.renderer import USED, bounds, shift
-from ui.moments import PLACED, WON, Moment
+from ui.moments import PLACED, WON, Moment, rows_of_line, seen_rows
 from ui.seats import spot_rect
 
 GRAVITY = 0.36  # world units per tick²
-BOUNCE = 0.24  # of the speed with which it lands
+BOUNCE = 0.18  # of the speed with which it lands
 TALL = 2.0  # a spot is a column where it is so many times as high as what was dropped into it
 
 
@@ -53,7 +53,7 @@ class Falls:
 
     def add(self, moments: list[Moment], frame: np.ndarray, flipped: bool) -> list[Moment]:
         """Let what was placed in a column fall; the moments that are left for now. frame: with all at its place."""
-        placed = [moment for moment in moments if moment.kind == PLACED and moment.row >= 0]
+        placed = [moment for moment in moments if moment.kind == PLACED and moment.number >= 0]
         falls = [fall for moment in placed if (fall := self._fall(moment, frame[0], flipped))]
         self.running += falls
         later = [fall.moment for fall in falls]
@@ -86,7 +86,7 @@ class Falls:
         frame = frame.copy()
         f = frame[0]
         for moment in self._waiting:
-            f["kind"][moment.row] = GONE
+            f["kind"][rows_of_line(f, moment.line)] = GONE
         for fall in self.running:
             for row, xy in fall.shapes.items():
                 f["xy"][row, : len(xy)] = shift(int(f["kind"][row]), xy, 0.0, -fall.above)
@@ -105,9 +105,10 @@ class Falls:
 def _falling(f: np.void, moment: Moment) -> dict[int, tuple[float, ...]]:
     """The shapes of a disc and of the decor that lies on it, by row."""
     found = {}
-    for row in range(moment.row, min(int(f["count"]), len(f["kind"]))):
+    disc = int(seen_rows(f)[moment.number])
+    for row in range(disc, min(int(f["count"]), len(f["kind"]))):
         kind = int(f["kind"][row])
-        if kind in USED and (row == moment.row or f["code"][row] >= DECOR):
+        if kind in USED and (row == disc or f["code"][row] >= DECOR):
             xy = tuple(f["xy"][row, : USED[kind]].tolist())
             left, top, right, bottom = bounds(kind, xy)
             if left >= moment.box[0] and top >= moment.box[1] and right <= moment.box[2] and bottom <= moment.box[3]:

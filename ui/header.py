@@ -2,7 +2,7 @@
 
 import pygame
 
-from ui.cast import Cast
+from ui.cast import Cast, dot
 from ui.layout import FAINT, SOFT, WHITE
 from ui.match import Board, Match
 from ui.text import KeyCapRenderer
@@ -57,14 +57,14 @@ class Header:
         size = 0.042 * side
         colour = self.cast.colour(participant)
         text = self.text.shorten(self.cast.seats[participant].name, size, width - 1.2 * size)
-        dot = 0.21 * size
+        radius = 0.21 * size
         step = 0.72 * size
         x, y = at
         if anchor == "midleft":
-            pygame.draw.aacircle(surface, colour, (x + dot + 1, y - 1), dot)
+            dot(surface, colour, (x + radius + 1, y - 1), radius)
             self.text.put(surface, text, size, SOFT, (x + step, y), anchor)
         else:
-            pygame.draw.aacircle(surface, colour, (x - dot - 1, y - 1), dot)
+            dot(surface, colour, (x - radius - 1, y - 1), radius)
             self.text.put(surface, text, size, SOFT, (x - step, y), anchor)
 
     def _tally(self, surface, number: str, label: str, at: tuple[float, float], side: int, anchor: str) -> None:

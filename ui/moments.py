@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from games.core import BALL, CUES, DANGER, DISC, GOAL, GONE, ITEM, LINE, ME, NUMBER, OTHER, WALL, WORLD
+from games.core import BALL, CUES, DANGER, DECOR, DISC, GOAL, GONE, ITEM, LINE, ME, NUMBER, OTHER, WALL, WORLD
 from games.engine.loader import Game
 from games.render.motion import JUMP
 from games.render.renderer import USED, bounds
 from ui.match import Board
 
-HIT, BOUNCE, BREAK, POINT, LEFT, PLACED, WON, CUED = "hit", "bounce", "break", "point", "left", "placed", "won", "cued"
+HIT, BOUNCE, BREAK, POINT, LEFT, PLACED = "hit", "bounce", "break", "point", "left", "placed"
+MOVED, WON, CUED = "moved", "won", "cued"
 
 TURNED = 0.966  # the cosine of 15°: a ball that turns by more was thrown back
 SLOWEST = 0.4  # world units per tick: below it a ball rolls, and does not turn
@@ -42,13 +43,45 @@ class Moment:
     x: float = 0.5 * WORLD
     y: float = 0.5 * WORLD
     code: int = 0  # of whom it is: the hitter's colour, the winner's of a point, the broken tile's
-    row: int = -1  # of the shape in the display list; -1: a tile, or none
+    number: int = -1  # of the shape among those that agents see (`seen_rows`); -1: a tile, or none
     speed: float = 0.0  # of a ball after it turned, in units of its slowest in this game
     box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)  # of what broke, was placed or won: left, top, right, bottom
     line: tuple[float, ...] = ()  # that won: x, y, x, y, width
     seat: int = -1  # that scored
     reward: float = 0.0  # the reward of a point
     cues: tuple[str, ...] = ()  # the names of the sounds that the game asks for
+
+
+def seen_rows(f: np.void) -> np.ndarray:
+    """The rows of a frame's shapes that agents see too: of these, number k is always the same thing; decor comes and goes."""
+    return np.flatnonzero(f["code"][: min(int(f["count"]), len(f["kind"]))] < DECOR)
+
+
+def rows_of_line(f: np.void, line: tuple[float, ...]) -> list[int]:
+    """The rows of the lines of a frame that lie exactly so."""
+    count = min(int(f["count"]), len(f["kind"]))
+    same = (f["kind"][:count] == LINE) & (f["xy"][:count, : USED[LINE]] == line).all(1)
+    return np.flatnonzero(same).tolist()
+
+
+@dataclass
+class Shapes:
+    """The shapes of a frame that agents see: arrays by their number."""
+
+    kind: np.ndarray
+    code: np.ndarray
+    xy: np.ndarray
+
+    @classmethod
+    def of(cls, f: np.void) -> "Shapes":
+        """Those of a frame."""
+        rows = seen_rows(f)
+        return cls(f["kind"][rows], f["code"][rows], f["xy"][rows])
+
+    def box(self, k: int) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of one."""
+        kind = int(self.kind[k])
+        return bounds(kind, tuple(self.xy[k, : USED[kind]].tolist()))
 
 
 @dataclass
@@ -70,7 +103,7 @@ class MomentFinder:
         self.game = game
         self.speed = 0.0  # of the fastest ball now, in units of the slowest in this game; 0 while none moves
         self._episode = -1
-        self._last: np.void | None = None  # the frame before
+        self._last: tuple[np.void, Shapes] | None = None  # the frame before
         self._begin()
 
     def _begin(self) -> None:
@@ -83,15 +116,18 @@ class MomentFinder:
     def follow(self, frame: np.ndarray, board: Board) -> list[Moment]:
         """The moments of a tick. frame: of the board as it is shown, structured [1]. Nothing happens from game to game."""
         f, episode = frame[0], int(board.batch.episode[0]) - int(board.done)
+        shapes = Shapes.of(f)
         if episode != self._episode or self._last is None:
-            self._episode, self._last = episode, f
+            self._episode, self._last = episode, (f, shapes)
             self._begin()
             self._returns = board.returns
-            self._follow_balls(f)
+            self._follow_balls(f, shapes)
             return []
-        before, self._last = self._last, f
-        broken = self._broken(before, f)
-        balls = self._follow_balls(f, bool(broken))
+        (before, earlier), self._last = self._last, (f, shapes)
+        broken = [*self._broken_tiles(before, f), *self._broken_shapes(before, earlier, f, shapes)]
+        broken = [each for each in broken if 0.0 < each.x < WORLD and 0.0 < each.y < WORLD]
+        broken = broken if len(broken) <= MANY else []
+        balls = self._follow_balls(f, shapes, bool(broken))
         left = next((moment for moment in balls if moment.kind == LEFT), None)
         ends, self._over = board.done and not self._over, board.done
         if left is None and ends:
@@ -99,40 +135,39 @@ class MomentFinder:
             balls += [left] if left else []
         found = [*broken, *balls, *self._scored(board, left, bool(broken))]
         if self.game.turns:
-            found += self._placed(before, f)
-            found += self._won(before, f) if ends else []
+            found += self._placed(before, earlier, f, shapes)
+            found += self._won(before, f, shapes) if ends else []
         if asked := int(f["cues"]):
             found.append(Moment(CUED, cues=tuple(name for bit, name in enumerate(CUES) if asked >> bit & 1)))
         return found
 
     # --- balls ---
 
-    def _follow_balls(self, f: np.void, broken: bool = False) -> list[Moment]:
+    def _follow_balls(self, f: np.void, shapes: Shapes, broken: bool = False) -> list[Moment]:
         """Move on with each ball; those that turned or left. broken: what turned one may be a tile that is gone by now."""
         found, here, self.speed = [], {}, 0.0
-        count = min(int(f["count"]), len(f["kind"]))
-        for row in np.flatnonzero(BALLS[f["code"][:count]] & (f["kind"][:count] == DISC)).tolist():
-            across, down, radius = f["xy"][row, :3].tolist()
-            x, y = across + float(f["tiles_left"]), down + float(f["tiles_top"])
-            ball = self._balls.get(row)
+        left, top = float(f["tiles_left"]), float(f["tiles_top"])
+        for k in np.flatnonzero(BALLS[shapes.code] & (shapes.kind == DISC)).tolist():
+            across, down, radius = shapes.xy[k, :3].tolist()
+            x, y = across + left, down + top
+            ball = self._balls.get(k)
             if ball is None:
-                here[row] = Ball(x, y)
+                here[k] = Ball(x, y)
                 continue
             vx, vy = x - ball.x, y - ball.y
-            if np.hypot(vx, vy) > JUMP:
-                if moment := self._left(ball.x - float(f["tiles_left"]), ball.y - float(f["tiles_top"]), row):
-                    found.append(moment)
-                here[row] = Ball(x, y)
+            if float(np.hypot(vx, vy)) > (min(1.6 * ball.speed + 2.0, JUMP) if ball.speed else JUMP):
+                found += [moment] if (moment := self._left(ball.x - left, ball.y - top)) else []
+                here[k] = Ball(x, y)
                 continue
             turned = not ball.turned and _turns(ball.vx, ball.vy, vx, vy)
             speed = self._steady(ball, vx, vy)
-            self.speed = max(self.speed, speed / self._slowest if speed else 0.0)
+            relative = speed / self._slowest if speed else 0.0
+            self.speed = max(self.speed, relative)
             if turned and not broken:
-                relative = speed / self._slowest if speed else 0.0
-                found.append(self._turn(f, row, (across, down, radius), (vx - ball.vx, vy - ball.vy), relative))
+                found.append(self._turn(shapes, (across, down, radius), (vx - ball.vx, vy - ball.vy), relative))
             if turned:
                 vx, vy = ball.vx, ball.vy  # half of it lies before the turn
-            here[row] = Ball(x, y, vx, vy, turned, speed)
+            here[k] = Ball(x, y, vx, vy, turned, speed)
         self._balls = here
         return found
 
@@ -146,36 +181,33 @@ class MomentFinder:
         self._slowest = min(self._slowest or speed, speed)
         return speed
 
-    def _turn(self, f: np.void, row: int, disc, impulse: tuple[float, float], speed: float) -> Moment:
+    def _turn(self, shapes: Shapes, disc: tuple[float, float, float], impulse: tuple[float, float], speed: float) -> Moment:
         """The moment in which a ball is thrown back: by the nearest shape of a player that lies behind it, else by a wall."""
         x, y, radius = disc
-        reach = radius + float(np.hypot(*impulse)) + REACH
-        best, hitter = reach, -1
-        count = min(int(f["count"]), len(f["kind"]))
-        for other in np.flatnonzero(PLAYERS[f["code"][:count]]).tolist():
-            kind = int(f["kind"][other])
-            if kind in USED and other != row:
-                box = bounds(kind, tuple(f["xy"][other, : USED[kind]].tolist()))
-                dx, dy = x - min(max(x, box[0]), box[2]), y - min(max(y, box[1]), box[3])  # away from the shape
-                away = float(np.hypot(dx, dy))
-                if away < best and dx * impulse[0] + dy * impulse[1] >= 0.3 * away * float(np.hypot(*impulse)):
-                    best, hitter = away, other
+        strength = float(np.hypot(*impulse))
+        nearest, hitter = radius + strength + REACH, -1
+        for k in np.flatnonzero(PLAYERS[shapes.code] & (shapes.kind != GONE) & (shapes.kind != NUMBER)).tolist():
+            left, top, right, bottom = shapes.box(k)
+            dx, dy = x - min(max(x, left), right), y - min(max(y, top), bottom)  # away from the shape
+            away = float(np.hypot(dx, dy))
+            if away < nearest and dx * impulse[0] + dy * impulse[1] >= 0.3 * away * strength:
+                nearest, hitter = away, k
         if hitter < 0:
-            return Moment(BOUNCE, x, y, BALL, row, speed)
-        return Moment(HIT, x, y, int(f["code"][hitter]), hitter, speed)
+            return Moment(BOUNCE, x, y, BALL, speed=speed)
+        return Moment(HIT, x, y, int(shapes.code[hitter]), hitter, speed, shapes.box(hitter))
 
-    def _left(self, x: float, y: float, row: int) -> Moment | None:
+    def _left(self, x: float, y: float) -> Moment | None:
         """The moment in which a ball is lost at a place of the picture's edge; None for one that is placed anew elsewhere."""
         if EDGE < x < WORLD - EDGE and EDGE < y < WORLD - EDGE:
             return None
-        return Moment(LEFT, min(max(x, 0.0), WORLD), min(max(y, 0.0), WORLD), BALL, row)
+        return Moment(LEFT, min(max(x, 0.0), WORLD), min(max(y, 0.0), WORLD), BALL)
 
     def _outside(self, f: np.void) -> Moment | None:
         """The moment of a ball that lies outside the picture in a game's last tick."""
-        for row, ball in self._balls.items():
+        for ball in self._balls.values():
             x, y = ball.x - float(f["tiles_left"]), ball.y - float(f["tiles_top"])
             if not (0.0 <= x <= WORLD and 0.0 <= y <= WORLD):
-                return self._left(x, y, row)
+                return self._left(x, y)
         return None
 
     # --- rewards ---
@@ -193,24 +225,21 @@ class MomentFinder:
         seat = int(np.argmax(rewards))
         code = ME if seat == max(board.viewpoint, 0) else OTHER
         x, y = (left.x, left.y) if left else (0.5 * WORLD, 0.5 * WORLD)
-        return [Moment(POINT, x, y, code, left.row if left else -1, seat=seat, reward=rewards[seat])]
+        return [Moment(POINT, x, y, code, seat=seat, reward=rewards[seat])]
 
     # --- shapes and tiles that come and go ---
 
-    def _broken(self, before: np.void, f: np.void) -> list[Moment]:
-        """Tiles that are empty now, and items that are gone or elsewhere."""
-        found = self._broken_tiles(before, f)
-        count = min(int(before["count"]), int(f["count"]), len(f["kind"]))
-        kinds = before["kind"][:count]
-        loose = TAKEN[before["code"][:count]] & (kinds != GONE) & (kinds != NUMBER)
-        for row in np.flatnonzero(loose).tolist():
-            kind, xy = int(before["kind"][row]), before["xy"][row]
-            moved = f["xy"][row, :2] + (f["tiles_left"], f["tiles_top"]) - xy[:2] - (before["tiles_left"], before["tiles_top"])
-            if f["kind"][row] == GONE or float(np.hypot(*moved)) > JUMP:
-                box = bounds(kind, tuple(xy[: USED[kind]].tolist()))
-                found.append(_of_box(BREAK, box, int(before["code"][row]), row))
-        found = [each for each in found if 0.0 < each.x < WORLD and 0.0 < each.y < WORLD]
-        return found if len(found) <= MANY else []
+    def _broken_shapes(self, before: np.void, earlier: Shapes, f: np.void, shapes: Shapes) -> list[Moment]:
+        """Items that are gone, or suddenly elsewhere."""
+        found = []
+        count = min(len(earlier.kind), len(shapes.kind))
+        scrolled = float(f["tiles_left"] - before["tiles_left"]), float(f["tiles_top"] - before["tiles_top"])
+        loose = TAKEN[earlier.code[:count]] & (earlier.kind[:count] != GONE) & (earlier.kind[:count] != NUMBER)
+        for k in np.flatnonzero(loose).tolist():
+            moved = shapes.xy[k, :2] - earlier.xy[k, :2] + scrolled
+            if shapes.kind[k] == GONE or float(np.hypot(*moved)) > JUMP:
+                found.append(_of_box(BREAK, earlier.box(k), int(earlier.code[k]), k))
+        return found
 
     def _broken_tiles(self, before: np.void, f: np.void) -> list[Moment]:
         if not self.game.grid:
@@ -225,51 +254,32 @@ class MomentFinder:
         x, y = column * wide - float(f["tiles_left"]), row * high - float(f["tiles_top"])
         return _of_box(kind, (x, y, x + wide, y + high), code, -1)
 
-    def _placed(self, before: np.void, f: np.void) -> list[Moment]:
+    def _placed(self, before: np.void, earlier: Shapes, f: np.void, shapes: Shapes) -> list[Moment]:
         """Shapes and tiles of the players that were not there, or that lie elsewhere now."""
         found = []
-        count = min(int(f["count"]), len(f["kind"]))
-        for row in np.flatnonzero(PLAYERS[f["code"][:count]]).tolist():
-            kind, xy = int(f["kind"][row]), f["xy"][row]
-            new = row >= int(before["count"]) or int(before["kind"][row]) == GONE
-            if kind in USED and kind != NUMBER and (new or float(np.abs(xy[:2] - before["xy"][row, :2]).max()) > 0.5):
-                box = bounds(kind, tuple(xy[: USED[kind]].tolist()))
-                found.append(_of_box(PLACED, box, int(f["code"][row]), row if new else -1))
+        for k in np.flatnonzero(PLAYERS[shapes.code] & (shapes.kind != GONE) & (shapes.kind != NUMBER)).tolist():
+            new = k >= len(earlier.kind) or earlier.kind[k] == GONE
+            if new or float(np.abs(shapes.xy[k, :2] - earlier.xy[k, :2]).max()) > 0.5:
+                found.append(_of_box(PLACED if new else MOVED, shapes.box(k), int(shapes.code[k]), k))
         if self.game.grid:
             changed = PLAYERS[f["grid"]] & (before["grid"] != f["grid"])
-            for r, c in np.argwhere(changed)[:MANY].tolist():
+            for r, c in np.argwhere(changed)[: MANY + 1].tolist():
                 found.append(self._tile(PLACED, f, r, c, int(f["grid"][r, c])))
         return found if len(found) <= MANY else []
 
-    def _won(self, before: np.void, f: np.void) -> list[Moment]:
-        """The lines that the game draws in its last picture and did not draw before."""
-
-        def lines(frame: np.void) -> list[tuple[int, tuple[float, ...]]]:
-            rows = np.flatnonzero(frame["kind"][: min(int(frame["count"]), len(frame["kind"]))] == LINE).tolist()
-            return [(row, tuple(frame["xy"][row, : USED[LINE]].tolist())) for row in rows]
-
-        def colour_at(x: float, y: float, otherwise: int) -> int:
-            """The code of the player's shape at the beginning of a line."""
-            count = min(int(f["count"]), len(f["kind"]))
-            for row in np.flatnonzero(PLAYERS[f["code"][:count]] & (f["kind"][:count] == DISC)).tolist():
-                if float(np.hypot(f["xy"][row, 0] - x, f["xy"][row, 1] - y)) < f["xy"][row, 2]:
-                    return int(f["code"][row])
-            return otherwise
-
-        earlier = {xy for _, xy in lines(before)}
-        return [
-            Moment(
-                WON,
-                0.5 * (xy[0] + xy[2]),
-                0.5 * (xy[1] + xy[3]),
-                colour_at(xy[0], xy[1], int(f["code"][row])),
-                row,
-                box=bounds(LINE, xy),
-                line=xy,
-            )
-            for row, xy in lines(f)
-            if xy not in earlier
-        ]
+    def _won(self, before: np.void, f: np.void, shapes: Shapes) -> list[Moment]:
+        """The lines that the game draws in its last picture and did not draw before, in the colour of what lies on them."""
+        found = []
+        count = min(int(f["count"]), len(f["kind"]))
+        for row in np.flatnonzero(f["kind"][:count] == LINE).tolist():
+            line = tuple(f["xy"][row, : USED[LINE]].tolist())
+            if not rows_of_line(before, line):
+                near = np.hypot(shapes.xy[:, 0] - line[0], shapes.xy[:, 1] - line[1]) < shapes.xy[:, 2]
+                on = np.flatnonzero(PLAYERS[shapes.code] & (shapes.kind == DISC) & near).tolist()
+                code = int(shapes.code[on[0]] if on else f["code"][row])
+                x, y = 0.5 * (line[0] + line[2]), 0.5 * (line[1] + line[3])
+                found.append(Moment(WON, x, y, code, box=bounds(LINE, line), line=line))
+        return found
 
 
 def _turns(ax: float, ay: float, bx: float, by: float) -> bool:
@@ -278,5 +288,5 @@ def _turns(ax: float, ay: float, bx: float, by: float) -> bool:
     return first > SLOWEST and (ax * bx + ay * by) < TURNED * first * second
 
 
-def _of_box(kind: str, box: tuple[float, float, float, float], code: int, row: int) -> Moment:
-    return Moment(kind, 0.5 * (box[0] + box[2]), 0.5 * (box[1] + box[3]), code, row, box=box)
+def _of_box(kind: str, box: tuple[float, float, float, float], code: int, number: int) -> Moment:
+    return Moment(kind, 0.5 * (box[0] + box[2]), 0.5 * (box[1] + box[3]), code, number, box=box)

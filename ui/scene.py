@@ -16,7 +16,7 @@ from games.render.text import Colour
 from ui.effects import Effects
 from ui.falling import Falls
 from ui.match import Board
-from ui.moments import Moment, MomentFinder
+from ui.moments import Moment, MomentFinder, rows_of_line
 
 WARMTHS = 8  # colours of a ball, from its slowest to its fastest
 HOT, HOT_AT = (255, 200, 104), 2.2  # the last of them, and at how many times its slowest speed
@@ -98,8 +98,8 @@ class Scene:
         if not self.with_effects:
             self.painter.paint(surface, self.frame, self.theme, effects=False)
             return
-        shown = self._without_lines(self._warm(self._falls.shown(self.frame)))
-        self.painter.paint(surface, shown, self.theme, trail=self._trail)
+        shown = self._without_lines(self._falls.shown(self.frame))
+        self.painter.paint(surface, self._warm(shown), self.theme, trail=self._trail)
         self.effects.paint(surface, shown)
         if self.has_won_line:
             self.effects.shade(surface)
@@ -125,7 +125,7 @@ class Scene:
             return frame
         frame = frame.copy()
         for effect in self.effects.won:
-            frame[0]["kind"][effect.moment.row] = GONE
+            frame[0]["kind"][rows_of_line(frame[0], effect.moment.line)] = GONE
         return frame
 
     def _winners(self, f: np.void) -> set[int]:

@@ -4,7 +4,7 @@ from games.core import WORLD
 from ui.cast import Cast
 from ui.highlights import Highlights
 from ui.match import Match
-from ui.moments import BOUNCE, BREAK, CUED, HIT, LEFT, PLACED, POINT, Moment
+from ui.moments import BOUNCE, BREAK, CUED, HIT, LEFT, MOVED, PLACED, POINT, Moment
 from ui.sound import Sounds
 
 RIVAL = 0.35  # how loud the picture of whom a person races is
@@ -47,8 +47,8 @@ class Soundtrack:
             by_speed = round(6 * (moment.speed - 1.0) / (FASTEST - 1.0)) if moment.speed else 0
             return "hit", max(by_speed, self.highlights.rally // 3)
         if moment.kind == BREAK:
-            return ("break", self.highlights.broken_in_a_row[picture] - 1) if moment.row < 0 else ("pick", 0)
-        if moment.kind == PLACED:
+            return ("break", self.highlights.broken_in_a_row[picture] - 1) if moment.number < 0 else ("pick", 0)
+        if moment.kind in (PLACED, MOVED):
             return "disc", round(6 * (1.0 - moment.y / WORLD))
         if moment.kind == POINT:
             return ("point" if self._is_good(moment) else "lost"), 0
