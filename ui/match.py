@@ -54,6 +54,11 @@ class Board:
         self._rest = TURN_PACE
         self.done = False
 
+    def change_keys(self, game: Game) -> None:
+        """Give the people the keys of the same game with other KEYS."""
+        for k, person in self.inputs.items():
+            person.change_keys(key_map(game, k, len(self.inputs) == 1))
+
     def restart(self, episode: int) -> None:
         """Begin the episode of this number."""
         for number, (k, _) in enumerate(self._players):

@@ -1,10 +1,13 @@
 """`Reactions`: the window's answers to what happens in a match, tick by tick: lights in the pictures, counts and sounds."""
 
-from ui.foot import LOUDER, MUTE, QUIETER, Rows
+from collections.abc import Callable
+from functools import partial
+
+from ui.application import App
+from ui.foot import LOUDER, LOUDER_TOO, MUTE, QUIETER, Rows
 from ui.highlights import Highlights
 from ui.match import Match
 from ui.screen import Screen
-from ui.sound import Sounds
 from ui.soundtrack import Soundtrack
 
 A_MOMENT = 30  # ticks that the last picture is shown before the result
@@ -14,11 +17,19 @@ LINE_MOMENT = 100  # the same where a line has won and is shown
 class Reactions:
     """Follows the match of a page."""
 
-    def __init__(self, screen: Screen, sounds: Sounds):
-        self.screen, self.sounds = screen, sounds
+    def __init__(self, screen: Screen, app: App):
+        self.screen, self.sounds = screen, app.sounds
         self.highlights = Highlights(screen.cast)
-        self.soundtrack = Soundtrack(sounds, screen.cast, self.highlights)
+        self.soundtrack = Soundtrack(self.sounds, screen.cast, self.highlights)
         self._announced = False
+        louder = partial(app.louder, 1)
+        keys: dict[str, Callable[[], None]] = {
+            MUTE: app.mute,
+            QUIETER: partial(app.louder, -1),
+            LOUDER: louder,
+            LOUDER_TOO: louder,
+        }
+        self.commands = keys if self.sounds.is_heard else {}  # keys of the sounds, and what they do
 
     def begin(self) -> None:
         """Another game begins."""

@@ -42,6 +42,11 @@ class Screen:
         """Draw all keys again: the user's layout has changed."""
         self.plates.clear()
 
+    def take_keys(self, game: Game) -> None:
+        """Show the keys of the same game with other KEYS."""
+        self.cast.game = game
+        self.forget_keys()
+
     @property
     def shown(self) -> list[np.ndarray | None]:
         """The frames that the pictures show."""

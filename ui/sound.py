@@ -86,10 +86,9 @@ class Silence:
 class Sounds:
     """The window's sounds: volume, mute, and which is played how."""
 
-    def __init__(self, volume: float = 0.7, muted: bool = False, speaker: Speaker | None = None):
-        """volume: 0 to 1.    speaker: for tests; by default Pygame's mixer."""
-        self.volume, self.muted = volume, muted
-        self.speaker = speaker or Mixer()
+    def __init__(self, volume: float, muted: bool, speaker: Speaker):
+        """volume: 0 to 1."""
+        self.volume, self.muted, self.speaker = volume, muted, speaker
         self._thread = threading.Thread(target=self._open, name="sound", daemon=True)
         self._begun: dict[tuple[str, float], int] = {}  # the tick of each sound's last beginning
         self._tick = 0
@@ -127,10 +126,6 @@ class Sounds:
         self.speaker.play(
             name, min(max(higher, 0), TONES[name].range), loud * min(1.0, 1.0 - side), loud * min(1.0, 1.0 + side)
         )
-
-    def toggle(self) -> None:
-        """Mute all sounds, or let them be heard again."""
-        self.muted = not self.muted
 
     def louder(self, times: int) -> None:
         """Raise the volume by so many presses of its key, or lower it; they are heard again."""

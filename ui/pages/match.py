@@ -1,6 +1,5 @@
 """The page of a match: loading, start, countdown, play, pause and result."""
 
-import functools
 import secrets
 from collections.abc import Callable, Sequence
 
@@ -11,12 +10,13 @@ from games.engine.loader import Game
 from ui.application import ENTER, Page
 from ui.countdown import Countdown
 from ui.eye import Eye
-from ui.foot import EYE, LOUDER, LOUDER_TOO, MUTE, PACE, PAUSED_FOOT, QUIETER, READY_FOOT, STEP, Rows, watching_foot
+from ui.foot import EYE, PACE, PAUSED_FOOT, READY_FOOT, STEP, Rows, watching_foot
+from ui.hands import Hands
 from ui.keys import Key, key_of
 from ui.layout import window_size
 from ui.loading import Loader
 from ui.match import Match, between, check_seats
-from ui.pointer import Pointer, pointer_at
+from ui.pointer import WAYS, Pointer, next_spot, pointer_at
 from ui.reactions import Reactions
 from ui.screen import Screen
 from ui.seats import Seat, with_distinct_names
@@ -65,6 +65,7 @@ class MatchPage(Page):
         self._counts_down = countdown and bool(self.people) and not game.turns
         self.reactions: Reactions
         self.match: Match | None = None
+        self.hands = Hands(game, self.screen)
         self.slow = False
         self.ticks = 0  # since the mode changed
         self._touched = 0  # the last tick of this mode in which a key of the game was down
@@ -81,14 +82,11 @@ class MatchPage(Page):
         return self.eye.widened(window_size(self.screen.cast.pictures, desktop), desktop)
 
     def shown(self) -> None:
-        """It comes to the front, in a window that has sounds or none."""
+        """It comes to the front: take the people's keys, which another page may have changed."""
+        self.hands.take_settings(self.app.settings_file)
         if not hasattr(self, "reactions"):
-            sounds = self.app.sounds
-            self.reactions = Reactions(self.screen, sounds)
-            if sounds.is_heard:
-                louder = functools.partial(sounds.louder, 1)
-                self._commands |= {MUTE: sounds.toggle, QUIETER: functools.partial(sounds.louder, -1)}
-                self._commands |= {LOUDER: louder, LOUDER_TOO: louder}
+            self.reactions = Reactions(self.screen, self.app)
+            self._commands |= self.reactions.commands
 
     def closed(self) -> None:
         """Stop loading, as soon as possible."""
@@ -111,6 +109,7 @@ class MatchPage(Page):
             return
         if self._loader.has_begun:
             self.match = self._loader.match()
+            self.hands.take_match(self.match)
             self.eye.follow(self.match)
             if self._greet and self.people:
                 self._become(READY)
@@ -133,14 +132,14 @@ class MatchPage(Page):
         if self.mode == PLAYING and self.match:
             playing = not self.match.person_is_out
             self._advance(self.match)
-            if self._names_down() or playing:
+            if self.hands.names_down(self.app.keyboard) or playing:
                 self._touched = self.ticks
             if self.match.result:
                 self._become(OVER)
         elif self.mode == COUNTING:
             self._count()
         elif self.mode == OVER and self.match:
-            if self._names_down():
+            if self.hands.names_down(self.app.keyboard):
                 self._touched = self.ticks
             self.stale = self.reactions.follow(self.match) or self.stale or self.ticks == self.reactions.last_picture
             if self.ticks > BETWEEN_GAMES and (self._enough() or not self.people):
@@ -150,6 +149,7 @@ class MatchPage(Page):
 
     def _advance(self, match: Match) -> None:
         """A tick of play, in a running game."""
+        self.hands.tick()
         match.tick()
         self.reactions.follow(match)
         self.stale = True
@@ -173,9 +173,7 @@ class MatchPage(Page):
     def _step(self) -> None:
         """Advance a paused match by a single step; the game's keys that are down count as held."""
         assert self.match
-        for person in self.match.inputs:
-            for name in self._names_down():
-                person.hold(name)
+        self.hands.hold(self.app.keyboard)
         self.match.step()
         self.reactions.follow(self.match)
         self.stale = self._stepped = True
@@ -185,13 +183,12 @@ class MatchPage(Page):
     def _become(self, mode: str) -> None:
         """Change the mode. Keys that are down when a game begins or goes on count as held."""
         self.mode, self.ticks, self._touched, self.stale, self._stepped = mode, 0, 0, True, False
-        self.hides_mouse = mode in (COUNTING, PLAYING) and not self.game.spots
+        self.is_playing = mode in (COUNTING, PLAYING)
+        self.hides_mouse = self.is_playing and not self.game.spots
         self.app.point()
-        if self.match:
-            for person in self.match.inputs:
-                person.clear()
-                for name in self._names_down() if mode == PLAYING else ():
-                    person.hold(name)
+        self.hands.release()
+        if mode == PLAYING:
+            self.hands.hold(self.app.keyboard)
 
     def _enough(self) -> bool:
         """Whether as many games have been played as were asked for."""
@@ -269,35 +266,28 @@ class MatchPage(Page):
         if event.type == pygame.KEYDOWN:
             self._pressed(key_of(event))
         elif event.type == pygame.KEYUP:
-            self._released(key_of(event))
+            self.hands.let_go(key_of(event), self.app.keyboard)
         elif event.type == pygame.KEYMAPCHANGED:
             self.screen.forget_keys()
             self.stale = True
         elif event.type == pygame.WINDOWFOCUSLOST:
-            if self.mode in (COUNTING, PLAYING) and self.people:
+            if self.is_playing and self.people:
                 self._become(PAUSED)
         elif event.type == pygame.MOUSEMOTION:
             self.stale = True
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._click(event.pos)
+        if self.mode == PLAYING:
+            self.hands.handle(event, self.app.surface.get_size(), self.eye.stage(self.app.surface).get_size())
 
-    def _released(self, key: Key) -> None:
-        name = self._name(key)
-        if self.match and name and name not in self._names_down():
-            for person in self.match.inputs:
-                person.release(name)
+    def pad_buttons(self, place: int) -> dict[str, str]:
+        """The game's key for each button of a gamepad."""
+        return self.hands.buttons(place)
 
-    def _game_keys(self) -> set[str]:
-        """All keys with which people play."""
-        return {key for person in self.match.inputs for key in person.keys} if self.match else set()
-
-    def _name(self, key: Key) -> str:
-        """The name that the game has for a key; empty if nobody plays with it."""
-        return next((name for name in key.names if name in self._game_keys()), "")
-
-    def _names_down(self) -> list[str]:
-        """The game's names of the keys that are down, in the order in which they were pressed."""
-        return [name for key in self.app.keyboard.unserved if (name := self._name(key))]
+    def pad_left(self) -> None:
+        """Whose gamepad leaves loses nothing: the match waits."""
+        if self.is_playing and self.people:
+            self._become(PAUSED)
 
     def _pressed(self, key: Key) -> None:
         """A key goes down: the window may take it, by the page that is shown; else it is the game's."""
@@ -309,7 +299,7 @@ class MatchPage(Page):
         elif self.mode == PLAYING:
             self._key_in_play(key)
         elif self.mode == COUNTING:
-            if key.command in ("escape", "p") and not self._name(key):
+            if key.command in ("escape", "p") and not self.hands.name(key):
                 self._become(PAUSED)
         elif self.mode == OVER:
             self._key_at_the_end(key)
@@ -321,16 +311,19 @@ class MatchPage(Page):
 
     def _means(self, command: str, key: Key) -> bool:
         """Whether a key is this command's, by its letter or its place; in play the game's own keys are not."""
-        if not self.match or (self.mode in (COUNTING, PLAYING) and self._name(key)):
+        if not self.match or (self.is_playing and self.hands.name(key)):
             return False
         return command in (key.command, key.names[0])
 
     def _key_in_play(self, key: Key) -> None:
         assert self.match
-        name = self._name(key)
+        name = self.hands.name(key)
         taken = [person.press(name) for person in self.match.inputs]  # in games of turns two people may share keys
         if key.command in ("escape", "p") and not any(taken):
             self._become(PAUSED)
+        elif self.game.spots and not any(taken) and key.command in (*WAYS, *GO):
+            self.app.keyboard.serve(key)
+            self._move_to_spot(key.command)
         elif self.match.person_is_out and self._at_rest(name) and key.command in (*GO, "r"):
             self.app.keyboard.serve(key)
             self.restart()
@@ -341,7 +334,7 @@ class MatchPage(Page):
         if begins or (self.mode == PAUSED and key.command in ("escape", "p")):
             self.app.keyboard.serve(key)
             self._begin()
-        elif self.mode == READY and self._name(key):
+        elif self.mode == READY and self.hands.name(key):
             self._begin()
         elif self.mode == PAUSED and key.command == "r":
             self.app.keyboard.serve(key)
@@ -351,13 +344,13 @@ class MatchPage(Page):
         elif self.mode == PAUSED and self._means(STEP, key):
             self.app.keyboard.serve(key)
             self._step()
-        elif self.mode == PAUSED and self.match and (name := self._name(key)):
+        elif self.mode == PAUSED and self.match and (name := self.hands.name(key)):
             for person in self.match.inputs:
                 person.press(name)  # for the next single step
 
     def _key_at_the_end(self, key: Key) -> None:
         """A key while the last picture or the result is shown; the first that would leave it brings the result at once."""
-        if not self._at_rest(self._name(key)):
+        if not self._at_rest(self.hands.name(key)):
             return
         shown = self._shows_result
         if key.command == "q" or (key.command == "escape" and shown):
@@ -381,6 +374,16 @@ class MatchPage(Page):
         if not self.game.spots or self.mode != PLAYING or not self.match:
             return None
         return pointer_at(self.match, self.eye.stage(self.app.surface).get_size(), position)
+
+    def _move_to_spot(self, command: str) -> None:
+        """Arrows go from spot to spot, as the mouse would, and return chooses the one that is lit."""
+        assert self.match
+        if command not in WAYS:
+            self._click(self.app.mouse)
+            return
+        stage = self.eye.stage(self.app.surface).get_size()
+        self.app.mouse = next_spot(self.match, stage, self.app.mouse, command) or self.app.mouse
+        self.stale = True
 
     def _click(self, position: tuple[int, int]) -> None:
         if self.mode in (READY, PAUSED):
