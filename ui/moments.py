@@ -72,16 +72,16 @@ class Shapes:
     code: np.ndarray
     xy: np.ndarray
 
-    @classmethod
-    def of(cls, f: np.void) -> "Shapes":
-        """Those of a frame."""
-        rows = seen_rows(f)
-        return cls(f["kind"][rows], f["code"][rows], f["xy"][rows])
-
     def box(self, k: int) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of one."""
         kind = int(self.kind[k])
         return bounds(kind, tuple(self.xy[k, : USED[kind]].tolist()))
+
+
+def seen_shapes(f: np.void) -> Shapes:
+    """A frame's shapes that agents see too."""
+    rows = seen_rows(f)
+    return Shapes(f["kind"][rows], f["code"][rows], f["xy"][rows])
 
 
 @dataclass
@@ -116,7 +116,7 @@ class MomentFinder:
     def follow(self, frame: np.ndarray, board: Board) -> list[Moment]:
         """The moments of a tick. frame: of the board as it is shown, structured [1]. Nothing happens from game to game."""
         f, episode = frame[0], int(board.batch.episode[0]) - int(board.done)
-        shapes = Shapes.of(f)
+        shapes = seen_shapes(f)
         if episode != self._episode or self._last is None:
             self._episode, self._last = episode, (f, shapes)
             self._begin()

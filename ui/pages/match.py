@@ -62,7 +62,7 @@ class MatchPage(Page):
         self.eye = Eye(game, self.seats, eye)
         self.mode = LOADING
         self.countdown = Countdown()
-        self._counts_down = countdown and bool(self.people) and not game.turns
+        self.counts_down = countdown and bool(self.people) and not game.turns
         self.reactions: Reactions
         self.match: Match | None = None
         self.hands = Hands(game, self.screen)
@@ -156,7 +156,7 @@ class MatchPage(Page):
 
     def _begin(self) -> None:
         """Let play begin or go on: after the countdown, if there is one. Keys that are held by then count as held."""
-        if self._counts_down:
+        if self.counts_down:
             self.countdown.begin()
             self._become(COUNTING)
         else:
