@@ -11,7 +11,7 @@ from games.render.text import Colour
 from ui.cast import Cast
 from ui.foot import LAST_FOOT, OVER_FOOT
 from ui.key_hints import KeyHints
-from ui.layout import SOFT
+from ui.layout import BAND_GROUND, SOFT
 from ui.match import Match
 from ui.text import KeyCapRenderer
 from ui.verdict import return_parts, verdict
@@ -77,7 +77,7 @@ class Banner:
             surface.blit(veil, box)
             surface.blit(self.outline(side), box)
         band = pygame.Surface((area.w, high), pygame.SRCALPHA, 32)
-        band.fill((8, 11, 24, 222))
+        band.fill((*BAND_GROUND, 222))
         for y in (0, high - 2):
             band.fill((*colour, 150), (0, y, area.w, 2))
         x, y = area.centerx, area.y + round(band_place(frames, tall) * side)

@@ -10,7 +10,7 @@ from games.render.renderer import USED, bounds, shift
 from ui.moments import PLACED, WON, Moment, rows_of_line, seen_rows
 from ui.seats import spot_rect
 
-GRAVITY = 0.36  # world units per tick²
+GRAVITY = 0.45  # world units per tick²
 BOUNCE = 0.18  # of the speed with which it lands
 TALL = 2.0  # a spot is a column where it is so many times as high as what was dropped into it
 

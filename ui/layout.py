@@ -6,6 +6,7 @@ GROUND_TOP, GROUND_BOTTOM = (9, 12, 24), (6, 8, 17)  # the window around the pic
 WHITE, SOFT, FAINT = (240, 244, 252), (176, 186, 210), (124, 136, 168)
 LINE = (48, 60, 96)  # around a picture
 CARD = (18, 24, 44)
+BAND_GROUND = (8, 11, 24)  # of a result
 
 # In units of a picture's side.
 MARGIN, GAP, HEADER, FOOTER, CORNER = 0.04, 0.06, 0.145, 0.075, 0.016

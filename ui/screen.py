@@ -14,7 +14,7 @@ from ui.cast import Cast, other_side
 from ui.foot import OUT_FOOT, Rows
 from ui.header import Header
 from ui.key_hints import KeyHints
-from ui.layout import CORNER, FAINT, GROUND_BOTTOM, GROUND_TOP, LINE, WHITE, layout
+from ui.layout import BAND_GROUND, CORNER, FAINT, GROUND_BOTTOM, GROUND_TOP, LINE, WHITE, layout
 from ui.match import Board, Match
 from ui.moments import Moment
 from ui.pointer import Pointer
@@ -147,7 +147,7 @@ class Screen:
         text = f"Finished with {'' if board.points else 'return '}{board.returns[0]:g}"
         pill = pygame.Surface((round(self.text.width(text, size) + 2.4 * size), round(2.4 * size)), pygame.SRCALPHA, 32)
         corner = pill.get_height() // 2
-        pygame.draw.rect(pill, (8, 11, 24, 225), pill.get_rect(), border_radius=corner)
+        pygame.draw.rect(pill, (*BAND_GROUND, 225), pill.get_rect(), border_radius=corner)
         pygame.draw.rect(pill, (*LINE, 255), pill.get_rect(), width=1, border_radius=corner)
         surface.blit(pill, pill.get_rect(center=box.center))
         self.text.put(surface, text, size, WHITE, box.center, "center")
