@@ -56,7 +56,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--size", metavar="WxH", help="of the window, as 1280x720")
     add("--trust-pickle", action="store_true", help=TRUST)
     add("--set", action="append", default=[], metavar="NAME=VALUE", help=SEEN)
-    add("--plain", action="store_true", help="no glow and shadows in the window")
+    add("--plain", action="store_true", help="no glow, shadows and other effects in the window")
     add("--eye", action="store_true", help="a window: begin with the agent's eye open (key V)")
     return parser
 
@@ -174,6 +174,7 @@ def window(options: argparse.Namespace) -> int:
     from ui.match import between
     from ui.seating import described, seat_of
     from ui.settings import SettingsFile, path_of
+    from ui.sound import Mixer
     from ui.watching import watching_seat
     from ui.window import play
 
@@ -198,7 +199,8 @@ def window(options: argparse.Namespace) -> int:
     kept = SettingsFile(path_of())
     effects = kept.settings.effects and not options.plain
     settings = {"seed": options.seed, "size": size_of(options.size), "games": options.games, "effects": effects, "kept": kept}
-    play(game, seats, levels=levels, eye=options.eye or watched, **settings)
+    settings |= {"countdown": True, "speaker": Mixer(), "eye": options.eye or watched}
+    play(game, seats, levels=levels, **settings)
     return 0
 
 
@@ -220,8 +222,9 @@ def menu(options: argparse.Namespace) -> int:
     if given:
         raise UserError(f"{given[0]} goes with a game.\nFor example: python play.py pong {given[0]}")
     from ui.menu import open_menu
+    from ui.sound import Mixer
 
-    open_menu(size=size_of(options.size), runs=options.runs, effects=not options.plain)
+    open_menu(size=size_of(options.size), runs=options.runs, effects=not options.plain, speaker=Mixer())
     return 0
 
 

@@ -40,6 +40,7 @@ class Watched(App):
         assert isinstance(page, MatchPage)
         if page.mode == READY and "ready" not in self.found:
             self.found["ready"] = time.time()
+            page.counts_down = False  # the seconds until one can play, without those that give people time
             post(pygame.K_RETURN, pygame.KSCAN_RETURN)
         elif page.mode == PLAYING and page.match and page.ticks:
             if "tick" not in self.found:

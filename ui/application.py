@@ -16,6 +16,7 @@ from ui.keys import layout as layout_of_keys
 from ui.notice import Notice
 from ui.pads import PadPress, Pads, key_event, pad_key
 from ui.settings import LEAST_SIDE, MOST_SIDE, Settings, SettingsFile
+from ui.sound import Silence, Sounds, Speaker
 
 SMALLEST = (200, 200)  # the window, pixels
 ENTER = ("return", "enter")  # the second is the keypad's
@@ -80,11 +81,13 @@ class App:
         page: Page,
         *,
         size: tuple[int, int] | None = None,
+        speaker: Speaker | None = None,
         settings: SettingsFile | None = None,
         clock: TickSource | None = None,
         events: Callable[[], Iterable[pygame.event.Event]] | None = None,
     ):
         """page: the first.    size: of the window, pixels; None: that of the settings, else the page's.
+        speaker: for sounds, as loud as the settings say; None: there are none.
         settings: that are kept, and the window's size among them; None: the defaults, which are not.
         clock, events: for tests; by default 60 ticks a second, and Pygame's events.
         Raises `UserError` if there is no display.
@@ -100,6 +103,7 @@ class App:
         self.surface = self.window.get_surface()
         self.clock = clock or Clock()
         self.events = events or pygame.event.get
+        self.sounds = Sounds(self.settings.volume, self.settings.mute, speaker or Silence())
         self.keyboard, self.pads = Keyboard(), Pads()
         self.notice = Notice()
         self._first_size = size
@@ -137,6 +141,7 @@ class App:
         if self.is_open:
             self.page.before()
         for _ in range(ticks):
+            self.sounds.tick()
             if self.is_open:
                 self.page.tick()
             self.notice.tick()
@@ -145,6 +150,7 @@ class App:
             self.settings_file.notice = ""
         if self.is_open:
             self.draw()
+            self.sounds.start()  # beside what follows the first picture
             if not self.pads.is_listening:
                 self.pads.start()
 
@@ -168,6 +174,7 @@ class App:
             self.settings_file.change(size=tuple(min(max(side, LEAST_SIDE), MOST_SIDE) for side in self.windowed_size))
         for page in self.pages:
             page.closed()
+        self.sounds.close()
         for page in self.pages:
             page.joined()
         self.settings_file.close()
@@ -242,6 +249,20 @@ class App:
     def _pad_pressed(self, press: PadPress) -> None:
         """A gamepad's button presses a key: the game's while people play, else the window's."""
         self.handle(key_event(press, pad_key(press, self.page.pad_buttons(press.place), self.page.is_playing)))
+
+    def mute(self) -> None:
+        """Mute the sounds, or let them be heard again; kept in the settings."""
+        self.sounds.muted = not self.sounds.muted
+        self._sounds_changed()
+
+    def louder(self, times: int) -> None:
+        """Raise the volume by so many steps, or lower it; the sounds are heard again. Kept in the settings."""
+        self.sounds.louder(times)
+        self._sounds_changed()
+
+    def _sounds_changed(self) -> None:
+        self.settings_file.change(volume=self.sounds.volume, mute=self.sounds.muted)
+        self.notice.show("Sound off" if self.sounds.muted else f"Sound on, volume {round(100 * self.sounds.volume)} %", 90)
 
     def toggle_full_screen(self) -> None:
         """Fill the screen, or return to a window."""

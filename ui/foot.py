@@ -4,6 +4,8 @@ Rows = list[tuple[list[str], str]]  # keys, and what they do
 
 STEP, PACE, EYE = ".", ",", "v"  # keys of a single step, of slow motion, of the agent's eye
 CONTROLS = "c"  # of the page that changes keys
+MUTE, QUIETER, LOUDER = "m", "-", "+"  # of the sounds
+LOUDER_TOO = "="  # which shares its key with + on many keyboards
 
 PLAYING_FOOT: Rows = [(["escape"], "pause")]
 OUT_FOOT: Rows = [(["return"], "begin again"), (["escape"], "pause")]  # a person is out of a race that goes on

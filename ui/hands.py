@@ -4,6 +4,8 @@ import pygame
 
 from games.engine.loader import Game
 from ui.controls import Controls
+from ui.keyboard import Keyboard
+from ui.keys import Key
 from ui.match import Match
 from ui.screen import Screen
 from ui.settings import SettingsFile
@@ -44,6 +46,28 @@ class Hands:
             return {}
         return self.controls.buttons(0 if self.game.players == 1 else people[place])
 
+    def name(self, key: Key) -> str:
+        """The name that the game has for a key; empty if nobody plays with it."""
+        keys = {each for person in self.match.inputs for each in person.keys} if self.match else set()
+        return next((name for name in key.names if name in keys), "")
+
+    def names_down(self, keyboard: Keyboard) -> list[str]:
+        """The game's names of the keys that are down, in the order in which they were pressed."""
+        return [name for key in keyboard.unserved if (name := self.name(key))]
+
+    def hold(self, keyboard: Keyboard) -> None:
+        """Count the keys that are down as held."""
+        for person in self.match.inputs if self.match else ():
+            for name in self.names_down(keyboard):
+                person.hold(name)
+
+    def let_go(self, key: Key, keyboard: Keyboard) -> None:
+        """A key goes up; the game loses it, unless another key of the same name is down."""
+        name = self.name(key)
+        if name and name not in self.names_down(keyboard):
+            for person in self.match.inputs if self.match else ():
+                person.release(name)
+
     def handle(self, event: pygame.event.Event, window: tuple[int, int], stage: tuple[int, int]) -> None:
         """An event while people play. window, stage: sizes, of the window and of the game's part of it."""
         if self.pointing:
@@ -55,6 +79,8 @@ class Hands:
             self.pointing.tick()
 
     def release(self) -> None:
-        """Another game begins, or the match pauses or goes on: no pointer steers until it moves again."""
+        """Another game begins, or the match pauses or goes on: no key plays, and no pointer steers until it moves again."""
+        for person in self.match.inputs if self.match else ():
+            person.clear()
         if self.pointing:
             self.pointing.release()

@@ -11,6 +11,7 @@ from ui.clock import TickSource
 from ui.library import Library
 from ui.pages.home import HomePage
 from ui.settings import SettingsFile, path_of
+from ui.sound import Speaker
 
 
 def menu(
@@ -19,18 +20,20 @@ def menu(
     runs: Path = Path("runs"),
     effects: bool = True,
     names: list[str] | None = None,
+    speaker: Speaker | None = None,
     clock: TickSource | None = None,
     events: Callable[[], Iterable[pygame.event.Event]] | None = None,
 ) -> App:
     """An application that shows the menu.
 
     size: of the window, pixels; None: that of the last time.    runs: the folder of the user's runs.
-    effects: glow and shadows in matches.    names: of the games; None: all that ship.    clock and events: as in `App`.
+    effects: glow and shadows in matches.    names: of the games; None: all that ship.
+    speaker, clock and events: as in `App`.
     Raises `UserError` if there is no display.
     """
     settings = SettingsFile(path_of())
     page = HomePage(Library(games.names() if names is None else names, settings, runs, effects and settings.settings.effects))
-    return App(page, size=size, settings=settings, clock=clock, events=events)
+    return App(page, size=size, speaker=speaker, settings=settings, clock=clock, events=events)
 
 
 def open_menu(**given: object) -> None:

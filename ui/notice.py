@@ -17,9 +17,9 @@ class Notice:
         self._changed = False
         self._renderer = TextRenderer()
 
-    def show(self, text: str) -> None:
-        """Show a line in the place of the one that is shown."""
-        self.text, self._left, self._changed = text, SHOWN, True
+    def show(self, text: str, ticks: int = SHOWN) -> None:
+        """Show a line for so many ticks, in the place of the one that is shown."""
+        self.text, self._left, self._changed = text, ticks, True
 
     def tick(self) -> None:
         """A tick of the clock has passed."""

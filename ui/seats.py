@@ -44,6 +44,7 @@ class Seat:
     load: Callable[[], object] | None = None  # agent: loads it, so that `make` need not; called first, in a thread
     observation: str = ""  # agent: what it sees (pixels, planes or objects), to be compiled while it loads; "": not known
     about: str = ""  # shown before the game: the agent's path and rating
+    caption: str = ""  # agent as it was early in its training: who a person has beaten, "the agent of 30 seconds"
     adaptive: Adaptive | None = None  # agent: hears of each result, after which `make` may seat another
     run: "RunWatcher | None" = None  # agent: the training whose newest agent it is
 

@@ -10,7 +10,7 @@ CAPS = {
     "space": "Space", "return": "Enter", "left shift": "Shift", "right shift": "Shift",
     "left ctrl": "Ctrl", "right ctrl": "Ctrl", "tab": "Tab", "escape": "Esc", "backspace": "Back",
 }  # fmt: skip
-CAP_TEXT, CAP_MEANING = (226, 232, 246), (168, 178, 204)
+CAP, CAP_TEXT, CAP_MEANING = (58, 70, 108), (226, 232, 246), (168, 178, 204)
 SMALL = (".", ",")  # signs that are hard to see at the size of letters
 ARROWS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 KEPT_GLOWS = 12  # headlines in the cache
@@ -35,7 +35,7 @@ class KeyCapRenderer(TextRenderer):
         corner = max(round(size * 0.28), 2)
         below = max(round(size * 0.12), 1)
         pygame.draw.rect(surface, (28, 36, 62), box.move(0, below), border_radius=corner)
-        pygame.draw.rect(surface, (58, 70, 108), box, border_radius=corner)
+        pygame.draw.rect(surface, CAP, box, border_radius=corner)
         pygame.draw.rect(surface, (84, 98, 142), box, width=1, border_radius=corner)
         if text:
             surface.blit(text, text.get_rect(center=box.center))

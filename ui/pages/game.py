@@ -209,7 +209,9 @@ class GamePage(MenuPage):
         settings.change(game=entry.name, opponents={**settings.settings.opponents, entry.name: opponent.seat})
         challenge = Challenge(entry.game, opponent, entry.opponents, entry.progress, self.library.runs)
         try:
-            page: Page = MatchPage(entry.game, challenge.seats(), effects=self.library.effects, challenge=challenge)
+            page: Page = MatchPage(
+                entry.game, challenge.seats(), effects=self.library.effects, countdown=True, challenge=challenge
+            )
         except UserError as error:
             page = NoticePage(f"{opponent.title} cannot play", str(error))
         self.app.open(page)
@@ -243,7 +245,7 @@ class GamePage(MenuPage):
         game, runs = self.entry.game, self.library.runs
         try:
             seats = [seat_for(each, game, runs) for each in (first, other)]
-            page: Page = MatchPage(game, seats, effects=self.library.effects)
+            page: Page = MatchPage(game, seats, effects=self.library.effects, countdown=True)
         except UserError as error:
             page = NoticePage("They cannot play", str(error))
         self.app.replace(page)

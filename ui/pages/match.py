@@ -1,4 +1,4 @@
-"""The page of a match: loading, start, play, pause and result."""
+"""The page of a match: loading, start, countdown, play, pause and result."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,12 +12,11 @@ from ui.foot import CONTROLS, EYE, PACE, STEP, Rows, paused_foot, ready_foot, wa
 from ui.keys import Key, key_of
 from ui.match import Match
 from ui.pages.controls import ControlsPage
-from ui.pages.match_flow import LOADING, OVER, PAUSED, PLAYING, READY, MatchFlow
+from ui.pages.match_flow import COUNTING, LOADING, OVER, PAUSED, PLAYING, READY, MatchFlow
 from ui.pointer import WAYS, Pointer, next_spot, pointer_at
 from ui.seats import Seat
 
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
-A_MOMENT = 30  # ticks that the last picture is shown before the result
 SLOW = 4  # how many times slower slow motion is
 CALM = 30  # ticks that a key of the game, or the mouse, must have been at rest before it can end a result
 
@@ -30,8 +29,13 @@ class MatchPage(MatchFlow):
     def __init__(self, game: Game, seats: Sequence[Seat], **settings: Any):
         super().__init__(game, seats, **settings)
         self._touched = 0  # the last tick of this mode in which a key of the game was down
-        self._stepped = False  # in this pause: the picture is shown instead of the page
+        self._stepped = False  # in this pause the picture is shown instead of the page
         self._commands: dict[str, Callable[[], None]] = {EYE: self._change_eye, PACE: self._change_pace}  # on every page
+
+    def shown(self) -> None:
+        """It comes to the front: take the keys of people and sounds."""
+        super().shown()
+        self._commands |= self.reactions.commands
 
     # --- ticks ---
 
@@ -43,14 +47,16 @@ class MatchPage(MatchFlow):
         if self.mode == PLAYING and self.match:
             playing = not self.match.person_is_out
             self._advance(self.match)
-            if self._names_down() or playing:
+            if self.hands.names_down(self.app.keyboard) or playing:
                 self._touched = self.ticks
             if self.match.result:
                 self._end(self.match)
+        elif self.mode == COUNTING:
+            self._count()
         elif self.mode == OVER and self.match:
-            if self._names_down():
+            if self.hands.names_down(self.app.keyboard):
                 self._touched = self.ticks
-            self.stale = self.stale or self.ticks == A_MOMENT
+            self.stale = self.reactions.follow(self.match) or self.stale or self.ticks == self.reactions.last_picture
             if self.ticks > BETWEEN_GAMES and (self._enough() or not self.people):
                 self.next()
         elif self.mode == LOADING and self.ticks % 15 == 0:
@@ -60,15 +66,15 @@ class MatchPage(MatchFlow):
         """A tick of play, in a running game."""
         self.hands.tick()
         match.tick()
+        self.reactions.follow(match)
         self.stale = True
 
     def _step(self) -> None:
         """Advance a paused match by a single step; the game's keys that are down count as held."""
         assert self.match
-        for person in self.match.inputs:
-            for name in self._names_down():
-                person.hold(name)
+        self.hands.hold(self.app.keyboard)
         self.match.step()
+        self.reactions.follow(self.match)
         self.stale = self._stepped = True
         if self.match.result:
             self._end(self.match)
@@ -76,15 +82,12 @@ class MatchPage(MatchFlow):
     def _become(self, mode: str) -> None:
         """Change the mode. Keys that are down when a game begins or goes on count as held."""
         self.mode, self.ticks, self._touched, self.stale, self._stepped = mode, 0, 0, True, False
-        self.is_playing = mode == PLAYING
+        self.is_playing = mode in (COUNTING, PLAYING)
         self.hides_mouse = self.is_playing and not self.game.spots
         self.app.point()
         self.hands.release()
-        if self.match:
-            for person in self.match.inputs:
-                person.clear()
-                for name in self._names_down() if mode == PLAYING else ():
-                    person.hold(name)
+        if mode == PLAYING:
+            self.hands.hold(self.app.keyboard)
 
     # --- drawing ---
 
@@ -104,15 +107,26 @@ class MatchPage(MatchFlow):
 
     def _draw_match(self, stage: pygame.Surface, match: Match) -> None:
         """Draw the pictures, then over them what belongs to the mode."""
-        self.screen.draw(stage, match, self._spot(self.app.mouse), self._foot())
+        rally = "" if match.result else self.reactions.highlights.rally_text
+        self.screen.draw(stage, match, self._spot(self.app.mouse), self._foot(), rally)
         if self.mode == READY:
-            self.screen.card(stage, self.game.heading, ready_foot(self.leave_word))
+            self.screen.card(stage, self.game.heading, [*ready_foot(self.leave_word), *self.reactions.sound_rows()])
+        elif self.mode == COUNTING:
+            self.countdown.draw(stage, self.screen.boxes(stage), self.screen.text)
         elif self.mode == PAUSED and not self._is_looking:
-            self.screen.card(stage, "Paused", paused_foot(self.leave_word))
-        elif self.mode == OVER and self.ticks >= A_MOMENT:
-            self.screen.banner(stage, match)
+            self.screen.card(stage, "Paused", self._paused_foot())
+        elif self._shows_result:
+            self.screen.banner(stage, match, self.reactions.highlights.lines(match))
             if self.people:
                 self.choices.draw(stage, self.screen.boxes(stage))
+
+    def _paused_foot(self) -> Rows:
+        return [*paused_foot(self.leave_word), *self.reactions.sound_rows()]
+
+    @property
+    def _shows_result(self) -> bool:
+        """Whether the result of a game is shown, after a moment of its last picture."""
+        return self.mode == OVER and self.ticks >= self.reactions.last_picture
 
     @property
     def _is_looking(self) -> bool:
@@ -133,12 +147,12 @@ class MatchPage(MatchFlow):
         if event.type == pygame.KEYDOWN:
             self._pressed(key_of(event))
         elif event.type == pygame.KEYUP:
-            self._released(key_of(event))
+            self.hands.let_go(key_of(event), self.app.keyboard)
         elif event.type == pygame.KEYMAPCHANGED:
             self.screen.forget_keys()
             self.stale = True
         elif event.type == pygame.WINDOWFOCUSLOST:
-            if self.mode == PLAYING and self.people:
+            if self.is_playing and self.people:
                 self._become(PAUSED)
         elif event.type == pygame.MOUSEMOTION:
             self._point(event.pos)
@@ -155,7 +169,7 @@ class MatchPage(MatchFlow):
 
     def pad_left(self) -> None:
         """Whose gamepad leaves loses nothing: the match waits."""
-        if self.mode == PLAYING and self.people:
+        if self.is_playing and self.people:
             self._become(PAUSED)
 
     def command(self, command: Command) -> None:
@@ -163,24 +177,6 @@ class MatchPage(MatchFlow):
         name = {"confirm": "return", "back": "escape"}.get(command, command)
         if command in ("confirm", "back") or self.mode == OVER:
             self._pressed(Key(0, (name,), name))
-
-    def _released(self, key: Key) -> None:
-        name = self._name(key)
-        if self.match and name and name not in self._names_down():
-            for person in self.match.inputs:
-                person.release(name)
-
-    def _game_keys(self) -> set[str]:
-        """All keys with which people play."""
-        return {key for person in self.match.inputs for key in person.keys} if self.match else set()
-
-    def _name(self, key: Key) -> str:
-        """The name that the game has for a key; empty if nobody plays with it."""
-        return next((name for name in key.names if name in self._game_keys()), "")
-
-    def _names_down(self) -> list[str]:
-        """The game's names of the keys that are down, in the order in which they were pressed."""
-        return [name for key in self.app.keyboard.unserved if (name := self._name(key))]
 
     def _pressed(self, key: Key) -> None:
         """A key goes down: the window may take it, by the page that is shown; else it is the game's."""
@@ -191,6 +187,9 @@ class MatchPage(MatchFlow):
             self.stale = True
         elif self.mode == PLAYING:
             self._key_in_play(key)
+        elif self.mode == COUNTING:
+            if key.command in ("escape", "p") and not self.hands.name(key):
+                self._become(PAUSED)
         elif self.mode == OVER:
             self._key_at_the_end(key)
         else:
@@ -204,13 +203,13 @@ class MatchPage(MatchFlow):
 
     def _means(self, command: str, key: Key) -> bool:
         """Whether a key is this command's, by its letter or its place; in play the game's own keys are not."""
-        if not self.match or (self.mode == PLAYING and self._name(key)):
+        if not self.match or (self.is_playing and self.hands.name(key)):
             return False
         return command in (key.command, key.names[0])
 
     def _key_in_play(self, key: Key) -> None:
         assert self.match
-        name = self._name(key)
+        name = self.hands.name(key)
         taken = [person.press(name) for person in self.match.inputs]  # in games of turns two people may share keys
         if key.command in ("escape", "p") and not any(taken):
             self._become(PAUSED)
@@ -226,12 +225,12 @@ class MatchPage(MatchFlow):
         begins = self.mode != LOADING and key.command in GO
         if begins or (self.mode == PAUSED and key.command in ("escape", "p")):
             self.app.keyboard.serve(key)
-            self._become(PLAYING)
-        elif self.mode in (READY, PAUSED) and self._means(CONTROLS, key) and not self._name(key):
+            self._begin()
+        elif self.mode in (READY, PAUSED) and self._means(CONTROLS, key) and not self.hands.name(key):
             self.app.keyboard.serve(key)
             self.app.open(ControlsPage(self.game))
-        elif self.mode == READY and self._name(key):
-            self._become(PLAYING)
+        elif self.mode == READY and self.hands.name(key):
+            self._begin()
         elif self.mode == PAUSED and key.command == "r":
             self.app.keyboard.serve(key)
             self.restart()
@@ -240,21 +239,21 @@ class MatchPage(MatchFlow):
         elif self.mode == PAUSED and self._means(STEP, key):
             self.app.keyboard.serve(key)
             self._step()
-        elif self.mode == PAUSED and self.match and (name := self._name(key)):
+        elif self.mode == PAUSED and self.match and (name := self.hands.name(key)):
             for person in self.match.inputs:
                 person.press(name)  # for the next single step
 
     def _key_at_the_end(self, key: Key) -> None:
         """A key while the last picture or the result is shown; the first that would leave it brings the result at once."""
-        if not self._at_rest(self._name(key)):
+        if not self._at_rest(self.hands.name(key)):
             return
-        shown = self.ticks >= A_MOMENT
+        shown = self._shows_result
         if key.command == "q" or (key.command == "escape" and shown):
             self.app.back()
         elif key.command in (*GO, "r"):
             self.app.keyboard.serve(key)
             if not shown:
-                self.ticks, self.stale = A_MOMENT, True
+                self.ticks, self.stale = max(self.ticks, self.reactions.last_picture), True
             elif key.command == "r" or not self.people:
                 self.next()
             else:
@@ -299,9 +298,9 @@ class MatchPage(MatchFlow):
         elif key and self.mode != OVER:
             self._pressed(Key(0, (key,), key))
         elif self.mode in (READY, PAUSED):
-            self._become(PLAYING)
+            self._begin()
         elif self.mode == OVER:
-            if self.ticks >= A_MOMENT + CALM:
+            if self.ticks >= self.reactions.last_picture + CALM:
                 self.choices.click(position)
         elif (spot := self._spot(position)) and self.match:
             board = self.match.boards[spot.board]

@@ -9,20 +9,22 @@ from games.errors import UserError
 from ui.application import Page
 from ui.challenge import Challenge
 from ui.choices import Choices
+from ui.countdown import Countdown
 from ui.eye import Eye
 from ui.hands import Hands
 from ui.layout import window_size
 from ui.loading import Loader
 from ui.match import Match, between, check_seats
 from ui.pages.notice import NoticePage
+from ui.reactions import Reactions
 from ui.screen import Screen
 from ui.seats import Seat, with_distinct_names
 
-LOADING, READY, PLAYING, PAUSED, OVER = "loading", "ready", "playing", "paused", "over"
+LOADING, READY, COUNTING, PLAYING, PAUSED, OVER = "loading", "ready", "counting", "playing", "paused", "over"
 
 
 class MatchFlow(Page):
-    """A match, and the pages before, between and after its games. `mode` is loading, ready, playing, paused or over."""
+    """A match and what is before, between and after its games; `mode`: loading, ready, counting, playing, paused or over."""
 
     def __init__(
         self,
@@ -34,24 +36,29 @@ class MatchFlow(Page):
         games: int | None = None,
         effects: bool = True,
         ready: bool = True,
+        countdown: bool = False,
         eye: bool = False,
         challenge: Challenge | None = None,
     ):
         """seats: one participant for each seat of the game; for a game of one seat, one, or two who race.
 
         seed: of the episodes; None: a random one.    levels: that are played.    games: leave after so many games.
-        effects: glow, bevels and shadows.    ready: if a person plays, begin with a page of rules and keys.
+        effects: glow, shadows and lights that answer what happens.
+        ready: if a person plays, begin with a page of rules and keys.
+        countdown: if a person plays, and the game does not wait for them, count 3, 2, 1 before play begins or goes on.
         eye: begin with the agent's eye open.    challenge: hears of results, and knows the next opponent.
         Raises `UserError` if the seats do not fit the game.
         """
         check_seats(game, seats)
         self.game, self.games, self.effects, self.challenge, self._greet = game, games, effects, challenge, ready
         self.seed = secrets.randbelow(2**31) if seed is None else seed
+        self.countdown, self.counts_down = Countdown(), countdown and not game.turns
         self._sit(seats, eye)
         self._loader = Loader(game, self.seats, self.seed, levels)  # compiling begins now
         self.choices = Choices(self.screen.text)
         self.mode = LOADING
         self.match: Match | None = None
+        self.reactions: Reactions  # once the page is shown: sounds are the application's
         self.slow = False
         self.ticks = 0  # since the mode changed
 
@@ -85,6 +92,8 @@ class MatchFlow(Page):
     def shown(self) -> None:
         """Take the people's keys, which another page may have changed."""
         self.hands.take_settings(self.app.settings_file)
+        if not hasattr(self, "reactions"):
+            self.reactions = Reactions(self.screen, self.app)
 
     def closed(self) -> None:
         """Stop loading, as soon as possible."""
@@ -102,6 +111,22 @@ class MatchFlow(Page):
         raise NotImplementedError
 
     # --- before a game ---
+
+    def _begin(self) -> None:
+        """Let play begin or go on: after the countdown, if there is one. Keys that are held by then count as held."""
+        if self.counts_down and self.people:
+            self.countdown.begin()
+            self._become(COUNTING)
+        else:
+            self._become(PLAYING)
+
+    def _count(self) -> None:
+        """A tick of the countdown."""
+        if sound := self.countdown.tick():
+            self.app.sounds.play(sound)
+        self.stale = True
+        if not self.countdown.left:
+            self._become(PLAYING)
 
     def load(self, wait: bool = True) -> None:
         """Compile the game and load the agents in a thread, so that the window stays responsive."""
@@ -124,7 +149,10 @@ class MatchFlow(Page):
                 return
             self.hands.take_match(self.match)
             self.eye.follow(self.match)
-            self._become(READY if self._greet and self.people else PLAYING)
+            if self._greet and self.people:
+                self._become(READY)
+            else:
+                self._begin()
         elif not self.stale:
             self.load(wait=False)
 
@@ -156,10 +184,16 @@ class MatchFlow(Page):
             offers = {**further, **offers} if has_won else {**offers, **further}
         return {**offers, **leave}
 
+    def _with(self, challenge: Challenge) -> Page:
+        """A page of the match with another opponent."""
+        return type(self)(
+            self.game, challenge.seats(), effects=self.effects, countdown=self.counts_down, challenge=challenge
+        )
+
     def _go_on(self, challenge: Challenge) -> None:
         """Meet the next opponent of the row."""
         try:
-            page: Page = type(self)(self.game, challenge.seats(), effects=self.effects, challenge=challenge)
+            page = self._with(challenge)
         except UserError as error:
             page = NoticePage(f"{challenge.opponent.title} cannot play", str(error))
         self.app.replace(page)
@@ -181,12 +215,11 @@ class MatchFlow(Page):
             return
         lost = self.match.person_has_lost
         self.match.restart()
-        for trail in self.screen.trails:
-            trail.clear()
+        self.reactions.begin()
         if lost and self._enough():
             self.app.back()
         else:
-            self._become(PLAYING)
+            self._begin()
 
     def swap(self) -> None:
         """Begin a new game in which the two have changed their places; the score goes on."""
@@ -200,5 +233,6 @@ class MatchFlow(Page):
         self.hands.take_settings(self.app.settings_file)
         self.hands.take_match(self.match)
         self.eye.follow(self.match)
+        self.reactions = Reactions(self.screen, self.app)
         self.app.window.title = self.title
-        self._become(PLAYING)
+        self._begin()
