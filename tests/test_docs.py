@@ -27,6 +27,7 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from agents.play.ladder import is_level
@@ -126,7 +127,7 @@ RULES = [
     (r": python train\.py ", SHORT),
     (r": python play\.py \./my_maze\.py .*--headless", Run(("--games", "10"), slow=True)),
     (r": python play\.py .*--headless", Run(("--games", "10"))),
-    (r": python play\.py ", Run()),
+    (r": python play\.py( |$)", Run()),
     (r": python -m agents\.export ", Run(slow=True)),
     (r": python -m agents\.plot ", Run()),
     (FIGURES + r"python -m agents\.ratings ", Not("takes a minute; tests/agents/play/test_tournament.py plays fewer games")),
@@ -264,6 +265,8 @@ def called_here(words: list[str], folder: Path) -> tuple[int, str, str]:
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", [words[1], *rest])
         patch.setattr(App, "run", closed_soon)
+        for kind in ("data", "config"):
+            patch.setattr(platformdirs, f"user_{kind}_dir", lambda *names, kind=kind, **more: str(folder / f"user_{kind}"))
         patch.syspath_prepend(str(folder))
         module = importlib.import_module(name)
         main = importlib.import_module(f"{name}.__main__") if hasattr(module, "__path__") else module
@@ -278,7 +281,17 @@ def closed_soon(app) -> None:
     """In place of `App.run`: the game is loaded, begins, and after some turns somebody closes the window."""
     import pygame
 
+    from ui.pages.home import HomePage
+
     try:
+        if isinstance(app.page, HomePage):
+            app.turn(1)  # the first picture, after which the games load
+            app.turn(1)
+            app.page.library.join()
+            app.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RETURN))
+            app.turn(1)
+            assert len(app.pages) == 2
+            return
         app.page.load()
         app.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RETURN))
         for _ in range(5):
