@@ -1,6 +1,7 @@
 """A match: games between participants, one after another, advanced tick by tick. No drawing and no reading of keys."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,14 @@ from games.engine.constants import REWARDS
 from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from games.engine.players import People, SeatPlayer
+from games.engine.snapshot import copied, put_back
 from games.engine.view import check_shapes
 from games.errors import UserError
+from games.replay.format import Change
+from games.replay.recorder import Recorder
+from ui.history import BoardMoment, History
 from ui.seats import PlayerInput, Seat, key_map
+from ui.stand_in import BotPlayer, Relieved
 
 TURN_PACE = 24  # ticks before a machine's move in games of turns, so that people can follow
 
@@ -53,6 +59,9 @@ class Board:
         self._actions = np.zeros((1, game.players), np.int64)
         self._rest = TURN_PACE
         self.done = False
+        self.recorder = Recorder(self.batch)
+        self._relieved: dict[int, Relieved] = {}  # machines, by the seats that people have taken over
+        self._states: tuple | None = None  # of the players, since they last decided
 
     def restart(self, episode: int) -> None:
         """Begin the episode of this number."""
@@ -61,7 +70,8 @@ class Board:
             if seat.adaptive and seat.make:
                 self._players[number] = (k, seat.make(self.batch, [(0, k)]))
         self.batch.reset(episode)
-        self._rest = TURN_PACE
+        self.recorder.begin()
+        self._rest, self._states = TURN_PACE, None
         self.done = False
         for person in self.inputs.values():
             person.clear()
@@ -73,9 +83,15 @@ class Board:
         for seat, player in self._players:
             if self.batch.asked[0, seat]:
                 player.act(self._actions)
+                self._states = None
+        for seat, relieved in self._relieved.items():
+            if self.batch.asked[0, seat]:
+                relieved.watch(self._actions)
+                self._states = None
         before = self.batch.slots["decisions"][0].copy()
-        self.batch.step(self._actions, max_ticks=1)
+        self.batch.step(self._actions, max_ticks=0)
         self.done = self.batch.end[0] != RUNNING
+        self.recorder.add()
         machines = [k for k in range(self.game.players) if k not in self.inputs]
         decided = self.batch.slots["decisions"][0] != before
         self._rest = TURN_PACE if any(decided[k] or self.batch.asked[0, k] for k in machines) else 0
@@ -121,6 +137,56 @@ class Board:
         masks = np.zeros((1, self.game.num_actions), np.uint8)
         self.batch.kernel.mask_slice(0, 1, self.batch.states, self.batch.slots, np.array([0]), np.array([seat]), masks)
         return bool(masks[0, self._to_world[action]])
+
+    # --- moments ---
+
+    def moment(self) -> BoardMoment:
+        """The board as it is, for `put_back`."""
+        if self._states is None:
+            players = [player for _, player in self._players] + [each.player for each in self._relieved.values()]
+            self._states = tuple(player.state() if hasattr(player, "state") else None for player in players)
+        batch, actions = copied(self.batch.arrays()), self._actions.tobytes()
+        return BoardMoment(batch, actions, self._states, self._rest, self.done, self.recorder.ticks)
+
+    def put_back(self, moment: BoardMoment) -> None:
+        """Go on as from a moment of this game, with those who sat here then. Keys that people hold stay held."""
+        put_back(self.batch.arrays(), moment.batch)
+        self._actions[0] = np.frombuffer(moment.actions, self._actions.dtype)
+        players = [player for _, player in self._players] + [each.player for each in self._relieved.values()]
+        for player, state in zip(players, moment.players, strict=True):
+            if state is not None:
+                player.restore(state)  # type: ignore[attr-defined]
+        self._states, self._rest, self.done = moment.players, moment.rest, moment.done
+        self.recorder.cut(moment.ticks)
+        for person in self.inputs.values():
+            person.presses.clear()
+
+    # --- who sits where ---
+
+    def seat_person(self, seat: int, back: PlayerInput | None = None) -> None:
+        """Let a person play a machine's seat, who goes on watching.
+
+        back: the input of the person whose seat it was from the start; the machine has played for them, and leaves.
+        """
+        player = self.player(seat) or BotPlayer(self.batch, seat, float(self.batch.bots[0, seat]))
+        if back is None:
+            delay = int(self.batch.delay[0, seat])
+            self._relieved[seat] = Relieved(player, int(self.batch.frame_skip[0, seat]), delay)
+        self._players = [(k, each) for k, each in self._players if k != seat]
+        alone = not self.inputs
+        self.inputs[seat] = back or PlayerInput(key_map(self.game, seat, alone), waits=self.game.has_asks)
+        self.batch.bots[0, seat], self.batch.frame_skip[0, seat], self.batch.delay[0, seat] = EXTERNAL, 1, 0
+        self._states = None
+
+    def seat_machine(self, seat: int, player: SeatPlayer | None = None) -> PlayerInput:
+        """Let a machine play a person's seat: by default the one that was relieved there. Returns the person's input."""
+        if player is None:
+            relieved = self._relieved.pop(seat)
+            player = relieved.player
+            self.batch.frame_skip[0, seat], self.batch.delay[0, seat] = relieved.frame_skip, relieved.delay
+        self._players.append((seat, player))
+        self._states = None
+        return self.inputs.pop(seat)
 
     @property
     def waits_for_person(self) -> bool:
@@ -187,7 +253,15 @@ class Match:
         self.best: list[float] = []  # where nobody can win: the best return so far of each seat; empty before the first
         self.points = True  # whether the last game's returns are its scores (`Board.points`)
         self.result: MatchOutcome | None = None
-        self._episode = 0
+        self.episode = 0
+        self.begun = time.time()
+        self.history = History()
+        self.rewound = False  # in this game
+        self.changes: list[Change] = []  # of those who play, in this game
+        self.when_left: Callable[[Match], None] | None = None  # called where a game is over, or left
+        self.guests: dict[int, str] = {}  # by participant whose seat somebody else has taken (`ui.take_over`): their name
+        self.names = [seat.name for seat in self.seats]  # at the beginning of this game
+        self.history.add(self.moment())
 
     @property
     def inputs(self) -> list[PlayerInput]:
@@ -219,10 +293,40 @@ class Match:
         """Advance every board by a tick; count the game when all are done."""
         if self.result:
             return
+        before = self.ticks
         for board in self.boards:
             board.tick()
+        if self.ticks != before:
+            self.history.add(self.moment())
         if all(board.done for board in self.boards):
             self._count()
+
+    @property
+    def ticks(self) -> int:
+        """Ticks that this game has lasted: of games of turns, moves."""
+        return max(board.recorder.ticks for board in self.boards)
+
+    # --- rewinding ---
+
+    def moment(self) -> list[BoardMoment]:
+        """All boards as they are."""
+        return [board.moment() for board in self.boards]
+
+    def rewind(self, ticks: int) -> bool:
+        """Go back by so many ticks, or as far as the history goes; False where it ends. Then the game counts for no rating."""
+        if self.result or not len(self.history):
+            return False
+        moment = self.history.back(ticks)
+        assert moment
+        for board, each in zip(self.boards, moment, strict=True):
+            board.put_back(each)
+        self.rewound = True
+        return True
+
+    @property
+    def is_rated(self) -> bool:
+        """Whether this game tells how strong the person is: nobody has rewound it, or played another's seat."""
+        return not self.rewound and not self.changes and not self.guests
 
     @property
     def person_has_lost(self) -> bool:
@@ -236,13 +340,22 @@ class Match:
         """Begin a new game. An unfinished one does not count, except for a race that a person has lost (`person_has_lost`)."""
         if self.person_has_lost:
             self._count()
-        self._episode += 1
-        self.result = None
-        for seat in self.seats:
-            if seat.adaptive:
+        self.leave()
+        self.episode += 1
+        self.result, self.rewound, self.changes, self.begun = None, False, [], time.time()
+        for k, seat in enumerate(self.seats):
+            if seat.adaptive and k not in self.guests:
                 seat.name = seat.adaptive.name
+        self.names = [seat.name for seat in self.seats]
         for board in self.boards:
-            board.restart(self._episode)
+            board.restart(self.episode)
+        self.history.clear()
+        self.history.add(self.moment())
+
+    def leave(self) -> None:
+        """An unfinished game is left: whoever keeps games is told."""
+        if self.when_left and not self.result:
+            self.when_left(self)
 
     def _count(self) -> None:
         """Add the finished game to the counts."""
@@ -259,8 +372,10 @@ class Match:
         else:
             self.best = [max(pair) for pair in zip(self.best or returns, returns, strict=True)]
         self.result = MatchOutcome(winner, returns, any(board.out_of_time for board in self.boards))
+        if self.when_left:
+            self.when_left(self)
         for k, seat in enumerate(self.seats):
-            if seat.adaptive:
+            if seat.adaptive and self.is_rated:
                 seat.adaptive.learn_of(returns[1 - k])
 
 

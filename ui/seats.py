@@ -42,6 +42,7 @@ class Seat:
     observation: str = ""  # agent: what it sees (pixels, planes or objects), to be compiled while it loads; "": not known
     about: str = ""  # shown before the game: the agent's path and rating
     adaptive: Adaptive | None = None  # agent: hears of each result, after which `make` may seat another
+    source: str = ""  # the participant's name on the command line, by which a replay finds them again
 
     def __post_init__(self) -> None:
         if self.kind == "agent" and self.make is None:

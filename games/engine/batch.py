@@ -145,7 +145,8 @@ class Batch:
         """Advance every environment until a seat of the caller's is asked again or the episode ends.
 
         actions: int64 [N, P] world actions; read where a seat was asked. An impossible action has no effect.
-        max_ticks: stop after so many ticks at the latest (the window uses 1).
+        max_ticks: stop after so many ticks at the latest. The window uses 0: a single tick, and after an end none of the next
+            episode, so that `slots["acting"]` still has the actions that were in effect in the last one.
         """
         actions = np.ascontiguousarray(actions, np.int64).reshape(self.num_envs, self.game.players)
         self._run(actions, self.game.max_ticks if max_ticks is None else max_ticks, begin=False)
