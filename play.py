@@ -56,7 +56,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--size", metavar="WxH", help="of the window, as 1280x720")
     add("--trust-pickle", action="store_true", help=TRUST)
     add("--set", action="append", default=[], metavar="NAME=VALUE", help=SEEN)
-    add("--plain", action="store_true", help="no glow and shadows in the window")
+    add("--plain", action="store_true", help="no glow, shadows and other effects in the window")
     add("--eye", action="store_true", help="a window: begin with the agent's eye open (key V)")
     return parser
 
@@ -171,6 +171,8 @@ def window(options: argparse.Namespace) -> int:
     """Play in a window; returns the exit code."""
     from agents.play.ladder import is_level
     from ui.match import between
+    from ui.settings import SettingsFile, path_of
+    from ui.sound import Mixer
     from ui.window import play
 
     if options.json:
@@ -194,8 +196,10 @@ def window(options: argparse.Namespace) -> int:
     print(f"{game.heading}: {f' {between(game)} '.join(map(described, seats))}{played}", flush=True)
     if levels.skipped:
         print(levels.note(), flush=True)
-    settings = {"seed": options.seed, "size": size_of(options.size), "games": options.games, "effects": not options.plain}
-    play(game, seats, levels=levels, eye=options.eye, **settings)
+    kept = SettingsFile(path_of())
+    settings = {"seed": options.seed, "size": size_of(options.size), "games": options.games}
+    settings |= {"effects": kept.settings.effects and not options.plain, "countdown": True, "eye": options.eye}
+    play(game, seats, levels=levels, kept=kept, speaker=Mixer(), **settings)
     return 0
 
 
@@ -297,6 +301,7 @@ def ladder_seat(name: str, game, runs: Path):
         load=agent,
         observation=peek(found.folder / rung.file).settings.observation,
         about=ladder.described(rung, game, number),
+        caption="" if isinstance(rung, ladder.Rung) else f"the agent of {rung.seconds:.0f} seconds",
     )
 
 

@@ -12,6 +12,10 @@ from ui.display import icon, open_display
 from ui.keyboard import Keyboard
 from ui.keys import key_of
 from ui.keys import layout as layout_of_keys
+from ui.notice import Notice
+from ui.pads import PadPress, Pads, key_event, pad_key
+from ui.settings import LEAST_SIDE, MOST_SIDE, Settings, SettingsFile
+from ui.sound import Silence, Sounds, Speaker
 
 SMALLEST = (200, 200)  # the window, pixels
 ENTER = ("return", "enter")  # the second is the keypad's
@@ -24,6 +28,7 @@ class Page:
     title = "Sparring"  # of the window
     stale = True  # whether it must be drawn again
     hides_mouse = False
+    is_playing = False  # whether a gamepad's buttons are those of a game
 
     def size(self, desktop: tuple[int, int]) -> tuple[int, int]:
         """The size of a window that opens with this page, pixels. desktop: the screen's size."""
@@ -37,6 +42,13 @@ class Page:
 
     def joined(self) -> None:
         """The window has closed: wait for threads of this page that still run."""
+
+    def pad_buttons(self, place: int) -> dict[str, str]:
+        """The key of a game for each button of a gamepad. place: 0 for the first pad."""
+        return {}
+
+    def pad_left(self) -> None:
+        """A gamepad has been pulled out, or its battery is empty."""
 
     def before(self) -> None:
         """The events of a turn are handled, its ticks follow: for what does not depend on ticks."""
@@ -65,28 +77,44 @@ class App:
         page: Page,
         *,
         size: tuple[int, int] | None = None,
+        speaker: Speaker | None = None,
+        settings: SettingsFile | None = None,
         clock: TickSource | None = None,
         events: Callable[[], Iterable[pygame.event.Event]] | None = None,
     ):
-        """page: the first.    size: of the window, pixels; None: the page's.
+        """page: the first.    size: of the window, pixels; None: that of the settings, else the page's.
+        speaker: for sounds, as loud as the settings say; None: there are none.
+        settings: that are kept, and the window's size among them; None: the defaults, which are not.
         clock, events: for tests; by default 60 ticks a second, and Pygame's events.
         Raises `UserError` if there is no display.
         """
         open_display()
         desktop = (pygame.display.get_desktop_sizes() or [(1280, 800)])[0]
-        size = size or page.size(desktop)
+        self.settings_file = settings or SettingsFile()
+        fills = self.settings.full_screen and not size
+        size = size or _fitting(self.settings.size, desktop) or page.size(desktop)
         self.window = pygame.Window(page.title, size, resizable=True)
         self.window.minimum_size = min(size[0], SMALLEST[0]), min(size[1], SMALLEST[1])
         self.window.set_icon(icon())
         self.surface = self.window.get_surface()
         self.clock = clock or Clock()
         self.events = events or pygame.event.get
-        self.keyboard = Keyboard()
+        self.sounds = Sounds(self.settings.volume, self.settings.mute, speaker or Silence())
+        self.keyboard, self.pads = Keyboard(), Pads()
+        self.notice = Notice()
+        self._first_size = self._size = size  # of the window when it is none that fills the screen
         self.mouse = (-1, -1)
         self.is_open = True
         self.is_full_screen = False
         self.pages: list[Page] = []
         self.open(page)
+        if fills:
+            self.toggle_full_screen()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self.settings_file.settings
 
     @property
     def page(self) -> Page:
@@ -108,15 +136,26 @@ class App:
         if self.is_open:
             self.page.before()
         for _ in range(ticks):
+            self.sounds.tick()
             if self.is_open:
                 self.page.tick()
+            self.notice.tick()
+        if self.settings_file.notice:
+            self.notice.show(self.settings_file.notice)
+            self.settings_file.notice = ""
         if self.is_open:
             self.draw()
+            self.sounds.start()  # beside what follows the first picture
+            if not self.pads.is_listening:
+                self.pads.start()
 
     def draw(self) -> None:
-        """Draw the page, if anything has changed."""
+        """Draw the page, if anything has changed, and a notice over it."""
+        if self.notice.has_changed():
+            self.page.stale = True
         if self.page.is_stale:
             self.page.draw(self.surface)
+            self.notice.draw(self.surface)
             self.page.stale = False
             self.window.flip()
 
@@ -124,11 +163,16 @@ class App:
         """Close the window and Pygame's display, then wait for what the pages have begun."""
         self.is_open = False
         self.window.destroy()
+        self.pads.close()
         pygame.display.quit()
+        if self._size != self._first_size:
+            self.settings_file.change(size=tuple(min(max(side, LEAST_SIDE), MOST_SIDE) for side in self._size))
         for page in self.pages:
             page.closed()
+        self.sounds.close()
         for page in self.pages:
             page.joined()
+        self.settings_file.close()
 
     # --- pages ---
 
@@ -169,6 +213,8 @@ class App:
 
     def handle(self, event: pygame.event.Event) -> None:
         """Handle one of Pygame's events: the window's own here, all others on the page that is shown."""
+        for press in self.pads.handle(event):
+            self._pad_pressed(press)
         if event.type in (pygame.QUIT, pygame.WINDOWCLOSE):
             self.quit()
         elif event.type in (pygame.VIDEORESIZE, pygame.WINDOWSIZECHANGED):
@@ -190,7 +236,28 @@ class App:
             self.keyboard.clear()
         elif event.type == pygame.MOUSEMOTION:
             self.mouse = event.pos
+        elif event.type == pygame.CONTROLLERDEVICEREMOVED:
+            self.notice.show("A gamepad is gone")
+            self.page.pad_left()
         self.page.handle(event)
+
+    def _pad_pressed(self, press: PadPress) -> None:
+        """A gamepad's button presses a key: the game's while people play, else the window's."""
+        self.handle(key_event(press, pad_key(press, self.page.pad_buttons(press.place), self.page.is_playing)))
+
+    def mute(self) -> None:
+        """Mute the sounds, or let them be heard again; kept in the settings."""
+        self.sounds.muted = not self.sounds.muted
+        self._sounds_changed()
+
+    def louder(self, times: int) -> None:
+        """Raise the volume by so many steps, or lower it; the sounds are heard again. Kept in the settings."""
+        self.sounds.louder(times)
+        self._sounds_changed()
+
+    def _sounds_changed(self) -> None:
+        self.settings_file.change(volume=self.sounds.volume, mute=self.sounds.muted)
+        self.notice.show("Sound off" if self.sounds.muted else f"Sound on, volume {round(100 * self.sounds.volume)} %", 90)
 
     def toggle_full_screen(self) -> None:
         """Fill the screen, or return to a window."""
@@ -200,8 +267,16 @@ class App:
         else:
             self.window.set_windowed()
         self._resized()
+        self.settings_file.change(full_screen=self.is_full_screen)
 
     def _resized(self) -> None:
         """Take the window's new surface. Setting the size here would interfere with the user's resizing."""
         self.surface = self.window.get_surface()
         self.page.stale = True
+        if not self.is_full_screen:
+            self._size = self.window.size
+
+
+def _fitting(size: tuple[int, int] | None, desktop: tuple[int, int]) -> tuple[int, int] | None:
+    """A window's size, or as much of it as the screen has."""
+    return size and (min(size[0], desktop[0]), min(size[1], desktop[1]))

@@ -1,6 +1,6 @@
 """`Banner`: a game's result across the pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pygame
@@ -16,8 +16,7 @@ from ui.match import Match
 from ui.text import KeyCapRenderer
 from ui.verdict import return_parts, verdict
 
-BAND = 0.26  # height of a result's band, in units of a picture's side
-BAND_PLACES = (0.5 - 0.5 * BAND, 0.06, 0.94 - BAND)  # of its upper edge: centred, above or below
+BAND, LINE_HIGH = 0.26, 0.06  # height of a result's band and of each further line, in units of a picture's side
 
 
 def _covered(frame: np.void, upper: float, lower: float) -> float:
@@ -31,13 +30,18 @@ def _covered(frame: np.void, upper: float, lower: float) -> float:
     return hidden
 
 
-def band_place(frames: list[np.ndarray | None]) -> float:
-    """The place at which a result's band hides the least of players and balls: its upper edge, in units of a picture."""
-    hidden = []
-    for top in BAND_PLACES:
-        upper, lower = top * WORLD, (top + BAND) * WORLD
+def band_places(band: float = BAND) -> tuple[float, ...]:
+    """The places of a result's band of some height, by its upper edge, in units of a picture: centred, above and below."""
+    return 0.5 - 0.5 * band, 0.06, 0.94 - band
+
+
+def band_place(frames: list[np.ndarray | None], band: float = BAND) -> float:
+    """The place at which a result's band of some height hides the least of players and balls; if equal, the centre."""
+    hidden, places = [], band_places(band)
+    for top in places:
+        upper, lower = top * WORLD, (top + band) * WORLD
         hidden.append(sum(_covered(frame[0], upper, lower) for frame in frames if frame is not None))
-    return BAND_PLACES[int(np.argmin(hidden))]  # if equal, the centre
+    return places[int(np.argmin(hidden))]
 
 
 class Banner:
@@ -48,14 +52,24 @@ class Banner:
         self.cast, self.text, self.hints, self.outline = cast, text, hints, outline
 
     def draw(
-        self, surface: pygame.Surface, boxes: list[pygame.Rect], frames: list[np.ndarray | None], match: Match, last: bool
+        self,
+        surface: pygame.Surface,
+        boxes: list[pygame.Rect],
+        frames: list[np.ndarray | None],
+        match: Match,
+        lines: Sequence[str],
+        last: bool,
     ) -> None:
-        """Draw the game's result across the pictures. frames: that the pictures show. last: no game follows."""
+        """Draw the game's result across the pictures.
+
+        frames: that the pictures show.    lines: that it has besides the score.    last: no game follows.
+        """
         result = match.result
         assert result
         area = boxes[0].unionall(boxes[1:])
         side = boxes[0].w
-        high = round(BAND * side)
+        tall = BAND + LINE_HIGH * len(lines)
+        high = round(tall * side)
         colour = SOFT if result.winner is None else self.cast.colour(result.winner)
         veil = pygame.Surface((side, side), pygame.SRCALPHA, 32)
         veil.fill((6, 8, 18, 90))
@@ -66,7 +80,7 @@ class Banner:
         band.fill((8, 11, 24, 222))
         for y in (0, high - 2):
             band.fill((*colour, 150), (0, y, area.w, 2))
-        x, y = area.centerx, area.y + round(band_place(frames) * side)
+        x, y = area.centerx, area.y + round(band_place(frames, tall) * side)
         surface.blit(band, (area.x, y))
         headline, detail = verdict(match, self.cast)
         size = self.text.fit(headline, 0.15 * side, 0.9 * area.w)
@@ -76,6 +90,9 @@ class Banner:
             self._put_parts(surface, parts, size, below)
         else:
             self.text.put(surface, detail, size, SOFT, below, "center")
+        for k, line in enumerate(lines):
+            at = x, y + (0.205 + LINE_HIGH * (k + 0.85)) * side
+            self.text.put(surface, line, self.text.fit(line, 0.04 * side, 0.9 * area.w), SOFT, at, "center")
         if self.cast.people:
             self.hints.draw(surface, boxes, LAST_FOOT if last else OVER_FOOT)
 

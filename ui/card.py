@@ -2,7 +2,7 @@
 
 import pygame
 
-from ui.cast import Cast
+from ui.cast import Cast, dot
 from ui.foot import Rows
 from ui.key_hints import KeyHints, commands
 from ui.layout import CARD, FAINT, LINE, SOFT, WHITE
@@ -78,7 +78,7 @@ class Card:
         for k, seat in enumerate(self.cast.seats):
             if k:
                 x = self.text.put(page, between(self.cast.game), 1.3 * unit, FAINT, (x, centre), "midleft").right + 0.6 * unit
-            pygame.draw.aacircle(page, self.cast.colour(k), (x + 0.32 * unit, centre - 1), 0.32 * unit)
+            dot(page, self.cast.colour(k), (x + 0.32 * unit, centre - 1), 0.32 * unit)
             x = self.text.put(page, seat.name, 1.35 * unit, SOFT, (x + 0.95 * unit, centre), "midleft").right + 0.6 * unit
         return y + 1.4 * unit
 

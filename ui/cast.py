@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pygame
+
 from games.core import ME, OTHER
 from games.engine.loader import Game
 from games.render.renderer import DARK, Theme
@@ -10,10 +12,17 @@ from ui.seats import Seat
 
 
 def other_side(theme: Theme) -> Theme:
-    """The theme with the colours of `me` and `other` exchanged, for the rival's picture in a race."""
-    colours = list(theme.colours)
+    """The theme with the colours and looks of `me` and `other` exchanged, for the rival's picture in a race."""
+    colours, looks = list(theme.colours), list(theme.looks)
     colours[ME : ME + 4], colours[OTHER : OTHER + 4] = colours[OTHER : OTHER + 4], colours[ME : ME + 4]
-    return dataclasses.replace(theme, colours=tuple(colours))
+    looks[ME // 4], looks[OTHER // 4] = looks[OTHER // 4], looks[ME // 4]
+    return dataclasses.replace(theme, colours=tuple(colours), looks=tuple(looks))
+
+
+def dot(surface: pygame.Surface, colour: Colour, centre: tuple[float, float], radius: float) -> None:
+    """Draw a participant's dot beside their name: full for `me`, a ring for `other`, so that no colour need be seen."""
+    width = max(round(0.45 * radius), 1) if colour == DARK.colour(OTHER) else 0
+    pygame.draw.aacircle(surface, colour, centre, radius, width)
 
 
 class Cast:

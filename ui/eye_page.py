@@ -9,7 +9,7 @@ from games.core import BALL, DECOR, ME
 from games.engine.loader import Game
 from games.render.renderer import DARK, Theme, surface_of
 from games.render.text import Colour, TextRenderer
-from ui.cast import other_side
+from ui.cast import dot, other_side
 from ui.eye_words import LOOKS, MOST_BARS, NO_NETWORK, NOT_YET, OTHER_KIND, habit, reaction, value_words
 from ui.layout import FAINT, LINE, SOFT, WHITE
 
@@ -47,7 +47,7 @@ class EyePage:
         across, down = (15.0, 44.0) if shape <= TALL else (24.0, 32.0) if shape <= WIDE else (34.0, 23.0)
         unit = max(min(card.w / across, card.h / down), 3.0)
         box = card.inflate(-2.4 * unit, -2.4 * unit)
-        pygame.draw.aacircle(panel, colour, (box.x + 0.45 * unit, box.y + 0.9 * unit), 0.42 * unit)
+        dot(panel, colour, (box.x + 0.45 * unit, box.y + 0.9 * unit), 0.42 * unit)
         title = self.text.shorten(f"Inside {name}", 1.7 * unit, box.w - 1.4 * unit)
         self.text.put(panel, title, 1.7 * unit, WHITE, (box.x + 1.4 * unit, box.y + 0.9 * unit), "midleft")
         box = _below(box, 2.4 * unit)

@@ -3,6 +3,8 @@
 Rows = list[tuple[list[str], str]]  # keys, and what they do
 
 STEP, PACE, EYE = ".", ",", "v"  # keys of a single step, of slow motion, of the agent's eye
+MUTE, QUIETER, LOUDER = "m", "-", "+"  # of the sounds
+LOUDER_TOO = "="  # which shares its key with + on many keyboards
 
 READY_FOOT: Rows = [(["return"], "play"), (["escape"], "quit"), ([EYE], "agent's eye"), (["f11"], "full screen")]
 PAUSED_FOOT: Rows = [

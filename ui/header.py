@@ -2,7 +2,7 @@
 
 import pygame
 
-from ui.cast import Cast
+from ui.cast import Cast, dot
 from ui.layout import FAINT, SOFT, WHITE
 from ui.match import Board, Match
 from ui.text import KeyCapRenderer
@@ -15,8 +15,8 @@ class Header:
     def __init__(self, cast: Cast, text: KeyCapRenderer):
         self.cast, self.text = cast, text
 
-    def draw(self, surface: pygame.Surface, box: pygame.Rect, match: Match, board: Board, k: int) -> None:
-        """Draw the names, the games won so far between them, and the game's own texts below."""
+    def draw(self, surface: pygame.Surface, box: pygame.Rect, match: Match, board: Board, k: int, rally: str = "") -> None:
+        """Draw the names, the games won so far between them, and the game's own texts below, or the rally in their centre."""
         side = box.w
         row1, row2 = box.y - 0.103 * side, box.y - 0.046 * side
         left, centre, right = board.texts()
@@ -37,10 +37,13 @@ class Header:
                 self._tally(surface, *told, (box.centerx, row1), side, "center")
         if not centre and board.waits_for_person:
             centre = self.whose_turn(board, told=bool(left or right))
+        centre = rally or centre
         for text, anchor, x in ((left, "midleft", box.x), (centre, "center", box.centerx), (right, "midright", box.right)):
             short = len(text) <= 3
             size = self.text.fit(text, (0.088 if short else 0.05) * side, 0.4 * side)
-            bright = anchor != "center" or (self.cast.game.rewards == "shared" and text == f"{board.returns[0]:g}")
+            bright = (
+                anchor != "center" or bool(rally) or (self.cast.game.rewards == "shared" and text == f"{board.returns[0]:g}")
+            )
             self.text.put(surface, text, size, WHITE if bright else SOFT, (x, row2), anchor)
 
     def whose_turn(self, board: Board, told: bool) -> str:
@@ -54,14 +57,14 @@ class Header:
         size = 0.042 * side
         colour = self.cast.colour(participant)
         text = self.text.shorten(self.cast.seats[participant].name, size, width - 1.2 * size)
-        dot = 0.21 * size
+        radius = 0.21 * size
         step = 0.72 * size
         x, y = at
         if anchor == "midleft":
-            pygame.draw.aacircle(surface, colour, (x + dot + 1, y - 1), dot)
+            dot(surface, colour, (x + radius + 1, y - 1), radius)
             self.text.put(surface, text, size, SOFT, (x + step, y), anchor)
         else:
-            pygame.draw.aacircle(surface, colour, (x - dot - 1, y - 1), dot)
+            dot(surface, colour, (x - radius - 1, y - 1), radius)
             self.text.put(surface, text, size, SOFT, (x - step, y), anchor)
 
     def _tally(self, surface, number: str, label: str, at: tuple[float, float], side: int, anchor: str) -> None:

@@ -3,7 +3,7 @@
 import pygame
 
 from games.engine.keys import keys_of
-from ui.cast import Cast
+from ui.cast import Cast, dot
 from ui.foot import PLAYING_FOOT, Rows
 from ui.keys import command_label, label
 from ui.layout import FOOTER, SOFT
@@ -56,7 +56,7 @@ class KeyHints:
     def _whose(self, strip: pygame.Surface, person: int, size: float, y: float) -> float:
         """Draw the name before a person's keys; returns the x at which the keys begin, the same for both people."""
         size *= 1.1
-        pygame.draw.aacircle(strip, self.cast.colour(person), (0.3 * size, y - 1), 0.26 * size)
+        dot(strip, self.cast.colour(person), (0.3 * size, y - 1), 0.26 * size)
         self.text.put(
             strip, self.text.shorten(self.cast.seats[person].name, size, 9 * size), size, SOFT, (0.9 * size, y), "midleft"
         )

@@ -30,7 +30,12 @@ class Key:
 
 
 def key_of(event: pygame.event.Event) -> Key:
-    """The key of a KEYDOWN or KEYUP event. A key whose place is not known, as an on-screen keyboard's, goes by its letter."""
+    """The key of a KEYDOWN or KEYUP event. A key whose place is not known, as an on-screen keyboard's, goes by its letter.
+
+    A button of a gamepad comes as such an event too, with the key that it presses (`ui.pads.key_event`).
+    """
+    if isinstance(pressed := getattr(event, "pad_key", None), Key):
+        return pressed
     letter = pygame.key.name(event.key)
     scancode = getattr(event, "scancode", 0)
     place = us_names().get(scancode, "")

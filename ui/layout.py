@@ -3,7 +3,7 @@
 import pygame
 
 GROUND_TOP, GROUND_BOTTOM = (9, 12, 24), (6, 8, 17)  # the window around the pictures
-WHITE, SOFT, FAINT = (240, 244, 252), (176, 186, 210), (104, 116, 148)
+WHITE, SOFT, FAINT = (240, 244, 252), (176, 186, 210), (124, 136, 168)
 LINE = (48, 60, 96)  # around a picture
 CARD = (18, 24, 44)
 

@@ -63,6 +63,11 @@ class Board:
         self._relieved: dict[int, Relieved] = {}  # machines, by the seats that people have taken over
         self._states: tuple | None = None  # of the players, since they last decided
 
+    def change_keys(self, game: Game) -> None:
+        """Give the people the keys of the same game with other KEYS."""
+        for k, person in self.inputs.items():
+            person.change_keys(key_map(game, k, len(self.inputs) == 1))
+
     def restart(self, episode: int) -> None:
         """Begin the episode of this number."""
         for number, (k, _) in enumerate(self._players):

@@ -1,11 +1,12 @@
 """The content of a match's page: pictures, score, and the cards over them. It draws a match and changes nothing in it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pygame
 
 from games.core import WORLD
 from games.engine.loader import Game
-from games.render.motion import Glide, Trail
 from games.render.renderer import DARK, Painter, backdrop
 from ui.banner import Banner
 from ui.card import Card
@@ -15,7 +16,9 @@ from ui.header import Header
 from ui.key_hints import KeyHints
 from ui.layout import CORNER, FAINT, GROUND_BOTTOM, GROUND_TOP, LINE, WHITE, layout
 from ui.match import Board, Match
+from ui.moments import Moment
 from ui.pointer import Pointer
+from ui.scene import Scene
 from ui.seats import Seat, spot_rect
 from ui.text import KeyCapRenderer
 
@@ -24,7 +27,7 @@ class Screen:
     """Draws a match into a window of any size."""
 
     def __init__(self, game: Game, seats: list[Seat], effects: bool = True):
-        self.game, self.effects = game, effects
+        self.game = game
         self.cast = Cast(game, seats)
         self.painter = Painter(game)
         self.text = KeyCapRenderer()
@@ -32,14 +35,27 @@ class Screen:
         self.header, self.hints = Header(self.cast, self.text), KeyHints(self.cast, self.text, self.plates)
         self._card = Card(self.cast, self.text, self.hints)
         self._banner = Banner(self.cast, self.text, self.hints, self._outline)
-        self.themes = [DARK, other_side(DARK)]
-        self.trails = [Trail() for _ in range(self.cast.pictures)]
-        self.glides = [Glide() for _ in range(self.cast.pictures)]
-        self.shown: list[np.ndarray | None] = [None] * self.cast.pictures  # the frames that the window shows
+        themes = [DARK, other_side(DARK)][: self.cast.pictures]
+        self.scenes = [Scene(game, self.painter, theme, effects) for theme in themes]
 
     def forget_keys(self) -> None:
         """Draw all keys again: the user's layout has changed."""
         self.plates.clear()
+
+    def take_keys(self, game: Game) -> None:
+        """Show the keys of the same game with other KEYS."""
+        self.cast.game = game
+        self.forget_keys()
+
+    @property
+    def shown(self) -> list[np.ndarray | None]:
+        """The frames that the pictures show."""
+        return [scene.frame for scene in self.scenes]
+
+    def follow(self, match: Match) -> tuple[list[list[Moment]], bool]:
+        """Go on by a tick: what happens in each picture, and whether any has changed."""
+        followed = [scene.follow(board) for scene, board in zip(self.scenes, match.boards, strict=True)]
+        return [moments for moments, _ in followed], any(changed for _, changed in followed)
 
     def boxes(self, surface: pygame.Surface) -> list[pygame.Rect]:
         """The places of the pictures."""
@@ -49,17 +65,24 @@ class Screen:
         """Draw a page over the dimmed match: title, participants, the game's rules, everybody's keys, and the window's keys."""
         self._card.draw(surface, title, foot)
 
-    def banner(self, surface: pygame.Surface, match: Match, last: bool = False) -> None:
-        """Draw the game's result across the pictures. last: no game follows."""
-        self._banner.draw(surface, self.boxes(surface), self.shown, match, last)
+    def banner(self, surface: pygame.Surface, match: Match, lines: Sequence[str] = (), last: bool = False) -> None:
+        """Draw the game's result across the pictures. lines: that it has besides the score. last: no game follows."""
+        self._banner.draw(surface, self.boxes(surface), self.shown, match, lines, last)
 
-    def draw(self, surface: pygame.Surface, match: Match, pointer: Pointer | None = None, foot: Rows | None = None) -> None:
-        """Draw the pictures and the score. foot: the keys below them, in place of those of the game."""
+    def draw(
+        self,
+        surface: pygame.Surface,
+        match: Match,
+        pointer: Pointer | None = None,
+        foot: Rows | None = None,
+        rally: str = "",
+    ) -> None:
+        """Draw the pictures and the score. foot: the keys below them, in place of those of the game. rally: its length."""
         self._card.match_changed()
         surface.blit(self._ground(surface.get_size()), (0, 0))
         for k, (box, board) in enumerate(zip(self.boxes(surface), match.boards, strict=True)):
             self._picture(surface, box, board, k, pointer)
-            self.header.draw(surface, box, match, board, k)
+            self.header.draw(surface, box, match, board, k, rally)
             if match.race and board.done and not match.result:
                 self._finished(surface, box, board)
         if foot or (self.cast.people and not match.result):
@@ -76,12 +99,7 @@ class Screen:
         visible = box.clip(surface.get_rect())
         if visible != box:  # the window is smaller than the smallest picture
             return
-        frame = self.painter.frame(board.batch, 0, board.viewpoint, final=board.done)
-        if self.game.turns:
-            frame = self.glides[k].between(frame, int(board.batch.episode[0]) - int(board.done))
-        self.trails[k].add(frame)
-        self.shown[k] = frame
-        self.painter.paint(surface.subsurface(box), frame, self.themes[k], self.effects, trail=self.trails[k])
+        self.scenes[k].paint(surface.subsurface(box), board)
         if pointer and pointer.board == k:
             self._highlight(surface, box, board, pointer.action)
         surface.blit(self._outline(box.w), box)

@@ -41,6 +41,7 @@ class Seat:
     load: Callable[[], object] | None = None  # agent: loads it, so that `make` need not; called first, in a thread
     observation: str = ""  # agent: what it sees (pixels, planes or objects), to be compiled while it loads; "": not known
     about: str = ""  # shown before the game: the agent's path and rating
+    caption: str = ""  # agent as it was early in its training: who a person has beaten, "the agent of 30 seconds"
     adaptive: Adaptive | None = None  # agent: hears of each result, after which `make` may seat another
     source: str = ""  # the participant's name on the command line, by which a replay finds them again
 
@@ -102,11 +103,18 @@ class PlayerInput:
 
     def __init__(self, keys: dict[str, int], waits: bool = False):
         """keys: name in KEYS → action number. waits: a press counts once, so that one that may begin a chord waits a moment."""
-        self.actions = {frozenset(keys_of(name)): action for name, action in keys.items()}  # by the keys that are down
-        self.keys = list(dict.fromkeys(key for name in keys for key in keys_of(name)))
+        self._waits = waits
         self.held: list[str] = []  # in the order in which they went down
         self.presses: deque[Press] = deque(maxlen=QUEUED)
-        self._in_chords = {key for chord in self.actions if len(chord) > 1 for key in chord} if waits else set()
+        self.steered: int | None = None  # the action with which a pointer steers in this tick, if no key acts
+        self.change_keys(keys)
+
+    def change_keys(self, keys: dict[str, int]) -> None:
+        """Take other keys, of which none is down. keys: as for a new input."""
+        self.actions = {frozenset(keys_of(name)): action for name, action in keys.items()}  # by the keys that are down
+        self.keys = list(dict.fromkeys(key for name in keys for key in keys_of(name)))
+        self._in_chords = {key for chord in self.actions if len(chord) > 1 for key in chord} if self._waits else set()
+        self.clear()
 
     def press(self, key: str) -> bool:
         """A key goes down; True if it is one of this person's."""
@@ -145,6 +153,7 @@ class PlayerInput:
         """Drop all presses and held keys: when a game begins or is paused. Keys that are still down are held again."""
         self.held.clear()
         self.presses.clear()
+        self.steered = None
 
     def next_press(self) -> int | None:
         """Remove and return the oldest waiting press; None if there is none. Called once a tick."""
@@ -154,14 +163,14 @@ class PlayerInput:
         return self.presses.popleft().action if self.presses else None
 
     def current(self) -> int | None:
-        """The action of this tick: the oldest waiting press, which is removed, else that of the held keys, else None.
+        """The action of this tick: the oldest waiting press, which is removed, else that of the held keys or the pointer's.
 
         So each press acts for at least one tick.
         """
         if self.presses:
             return self.presses.popleft().action
         chord = self._acting()
-        return None if chord is None else self.actions[chord]
+        return self.steered if chord is None else self.actions[chord]
 
     def _acting(self) -> frozenset[str] | None:
         """The keys, of those held, that act: the last one that went down, with the last others that make a chord with it."""

@@ -12,6 +12,8 @@ from ui.display import open_display
 from ui.match import Match, check_seats
 from ui.pages.match import MatchPage
 from ui.seats import Seat
+from ui.settings import SettingsFile
+from ui.sound import Speaker
 
 
 def open_match(
@@ -19,18 +21,21 @@ def open_match(
     seats: Sequence[Seat],
     *,
     size: tuple[int, int] | None = None,
+    speaker: Speaker | None = None,
+    kept: SettingsFile | None = None,
     clock: TickSource | None = None,
     events: Callable[[], Iterable[pygame.event.Event]] | None = None,
     **settings: Any,
 ) -> App:
     """An application that shows a match and ends with it.
 
-    seats and settings: as in `MatchPage`.    size, clock and events: as in `App`.
+    seats and settings: as in `MatchPage`.    size, speaker, clock and events: as in `App`, and `kept`: its settings.
     Raises `UserError` if there is no display or the seats do not fit the game.
     """
     check_seats(game, seats)
     open_display()
-    return App(MatchPage(game, seats, **settings), size=size, clock=clock, events=events)
+    page = MatchPage(game, seats, **settings)
+    return App(page, size=size, speaker=speaker, settings=kept, clock=clock, events=events)
 
 
 def play(game: Game, seats: Sequence[Seat], **settings: Any) -> Match | None:

@@ -7,7 +7,7 @@ few dozen blits. It needs no display and does not initialise Pygame.
 
 import functools
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +28,7 @@ GREY_SCALE = 8  # `grey_picture` paints so many times larger and averages
 
 ADD = pygame.BLEND_RGB_ADD
 
+GROOVE = 0.5, 0.07  # of a disc: the radius of its groove and half its width, in units of the disc's radius
 LARGEST_COIN = 12.0  # radius, world units: a larger disc is a zone and gets no coin's ring
 
 PLAIN_NUMBERS = (176, 186, 210)  # the colour of numbers that are decor
@@ -44,6 +45,7 @@ class Look:
     glow: float = 0.0  # strength of the light around it, 0 to 1
     reach: float = 4.0  # how far that light is seen
     shadow: float = 0.0  # strength of the shadow below it, 0 to 1
+    groove: float = 0.0  # depth of a ring in discs, 0 to 1: tells two kinds of them apart without their colours
 
 
 FLAT = Look()
@@ -62,12 +64,13 @@ class Theme:
         return self.colours[min(code, len(self.colours) - 1)]
 
 
-# Blue against orange stays apart for every kind of colour blindness; the other roles differ in lightness as well.
+# Blue against orange stays apart for every kind of colour blindness, and the blue is twice as light, so that a grey picture
+# tells them apart too; a disc of `other` has a groove besides.
 DARK = Theme(
     colours=(
         *((0, 0, 0),) * 4,
-        (62, 190, 255), (34, 146, 224), (138, 216, 255), (24, 104, 176),  # me
-        (255, 146, 64), (226, 108, 36), (255, 188, 128), (176, 82, 28),  # other
+        (122, 216, 255), (70, 172, 238), (180, 234, 255), (40, 126, 198),  # me
+        (228, 106, 26), (196, 84, 16), (246, 146, 74), (162, 70, 16),  # other
         (255, 252, 240), (255, 226, 150), (200, 220, 255), (176, 180, 196),  # ball
         (86, 98, 138), (66, 76, 112), (112, 126, 170), (48, 56, 86),  # wall
         (255, 209, 84), (126, 214, 148), (176, 148, 255), (255, 166, 201),  # item
@@ -80,7 +83,7 @@ DARK = Theme(
     looks=(
         FLAT,
         Look(round=0.9, bevel=0.35, glow=0.34, reach=5.0),  # me
-        Look(round=0.9, bevel=0.35, glow=0.34, reach=5.0),  # other
+        Look(round=0.9, bevel=0.35, glow=0.34, reach=5.0, groove=0.55),  # other
         Look(round=0.9, glow=0.55, reach=5.5),  # ball
         Look(round=0.6, gap=0.14, bevel=0.3, shadow=0.45, reach=1.2),  # wall
         Look(round=0.7, gap=0.18, bevel=0.4, glow=0.18, reach=3.0),  # item
@@ -238,6 +241,10 @@ def body_sprite(kind: int, xy: tuple[float, ...], w: int, h: int, colour: Colour
         face = np.clip(0.5 - edge - 0.26 * xy[2], 0.0, 1.0)
         coin = np.clip((LARGEST_COIN - xy[2] / scale) / 4.0, 0.0, 1.0)  # fades out gradually, since a disc may grow or shrink
         light = light * (1.0 - 0.35 * look.bevel * coin * face)
+        if look.groove:
+            width = max(GROOVE[1] * xy[2], 0.6)
+            ring = np.clip(0.5 + width - np.abs(edge + (1.0 - GROOVE[0]) * xy[2]), 0.0, 1.0)
+            light = light * (1.0 - look.groove * ring)
     shade = np.asarray(colour, np.float32) * light[..., None]
     glare = np.clip(light - 1.0, 0.0, 1.0)[..., None]
     return surface_of(shade + (255.0 - shade) * 0.5 * glare, cover)
@@ -320,15 +327,27 @@ class Painter:
         effects: round corners, bevels, glow and shadows; without them the shapes are exact. decor: False leaves it out.
         trail: paths of the balls, drawn with the effects.
         """
-        f = frame[0]
-        size = surface.get_width()
-        surface.blit(*self._ground(f, size, theme, effects))
+        surface.blit(*self._ground(frame[0], surface.get_width(), theme, effects))
+        self.paint_shapes(surface, frame, theme, effects, decor, trail)
+
+    def paint_shapes(
+        self,
+        surface: pygame.Surface,
+        frame: np.ndarray,
+        theme: Theme = DARK,
+        effects: bool = True,
+        decor: bool = True,
+        trail: Trail | None = None,
+        rows: Container[int] | None = None,
+    ) -> None:
+        """Paint a frame's shapes over what a square surface shows. rows: only these of the display list; None: all."""
+        f, size = frame[0], surface.get_width()
         count = min(int(f["count"]), len(f["kind"]))
         shapes = list(zip(f["kind"][:count].tolist(), f["code"][:count].tolist(), f["xy"][:count].tolist(), strict=True))
         scale = size / WORLD
         run: list[tuple[int, int, tuple[float, ...]]] = []  # consecutive shapes of one role
         for row, (kind, code, numbers) in enumerate(shapes):
-            if kind == GONE or (code >= DECOR and not decor):
+            if kind == GONE or (code >= DECOR and not decor) or (rows is not None and row not in rows):
                 continue
             if run and (run[-1][1] // 4 != code // 4 or kind == NUMBER):
                 self._run(surface, run, theme, effects, scale)

@@ -16,9 +16,10 @@ from games.engine.loader import COMPILING
 from games.errors import UserError
 from ui import application, keys, loading, window
 from ui.application import App
-from ui.banner import BAND_PLACES, band_place
+from ui.banner import band_place, band_places
 from ui.layout import layout
-from ui.pages.match import A_MOMENT, CALM, LOADING, OVER, PAUSED, PLAYING, READY
+from ui.pages.match import CALM, LOADING, OVER, PAUSED, PLAYING, READY
+from ui.reactions import A_MOMENT
 from ui.seats import Seat, with_distinct_names
 from ui.text import KeyCapRenderer
 from ui.verdict import drawn, verdict
@@ -741,7 +742,7 @@ def test_the_result_leaves_those_who_played_in_sight(start):
     turns(app, 1)
     frame = app.page.screen.shown[0]
     played = np.flatnonzero(frame["kind"][0] >= 0)
-    for middle, hidden_in in ((42.0, BAND_PLACES[0]), (15.0, BAND_PLACES[1]), (70.0, BAND_PLACES[2])):
+    for middle, hidden_in in zip((42.0, 15.0, 70.0), band_places(), strict=True):
         frame["xy"][0, played, 1] = middle
         assert band_place(app.page.screen.shown) != hidden_in
 

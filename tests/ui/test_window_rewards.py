@@ -11,7 +11,8 @@ from ui.application import App
 from ui.banner import band_place
 from ui.layout import WHITE, layout
 from ui.match import Match
-from ui.pages.match import A_MOMENT, OVER
+from ui.pages.match import OVER
+from ui.reactions import A_MOMENT
 from ui.seats import Seat
 from ui.verdict import best_so_far, return_parts, verdict
 from ui.window import open_match

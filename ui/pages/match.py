@@ -1,4 +1,4 @@
-"""The page of a match: loading, start, play, pause and result."""
+"""The page of a match: loading, start, countdown, play, pause and result."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -8,19 +8,21 @@ import pygame
 from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
 from ui.application import ENTER, Page
+from ui.countdown import Countdown
 from ui.eye import Eye
 from ui.foot import EYE, PACE, PAUSED_FOOT, READY_FOOT, STEP, Rows, watching_foot
+from ui.hands import Hands
 from ui.keys import Key, key_of
 from ui.layout import window_size
 from ui.loading import Loader
 from ui.match import Match, between, check_seats
-from ui.pointer import Pointer, pointer_at
+from ui.pointer import WAYS, Pointer, next_spot, pointer_at
+from ui.reactions import Reactions
 from ui.screen import Screen
 from ui.seats import Seat, with_distinct_names
 
-LOADING, READY, PLAYING, PAUSED, OVER = "loading", "ready", "playing", "paused", "over"
+LOADING, READY, COUNTING, PLAYING, PAUSED, OVER = "loading", "ready", "counting", "playing", "paused", "over"
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
-A_MOMENT = 30  # ticks that the last picture is shown before the result
 SLOW = 4  # how many times slower slow motion is
 CALM = 30  # ticks that a key of the game, or the mouse, must have been at rest before it can end a result
 
@@ -28,7 +30,7 @@ GO = (*ENTER, "space")  # keys that begin or continue
 
 
 class MatchPage(Page):
-    """A match and the pages before, between and after its games. `mode` is loading, ready, playing, paused or over."""
+    """A match and what is before, between and after its games; `mode`: loading, ready, counting, playing, paused or over."""
 
     def __init__(
         self,
@@ -40,12 +42,15 @@ class MatchPage(Page):
         games: int | None = None,
         effects: bool = True,
         ready: bool = True,
+        countdown: bool = False,
         eye: bool = False,
     ):
         """seats: one participant for each seat of the game; for a game of one seat, one, or two who race.
 
         seed: of the episodes; None: a random one.    levels: that are played.    games: leave after so many games.
-        effects: glow, bevels and shadows.    ready: if a person plays, begin with a page of rules and keys.
+        effects: glow, shadows and lights that answer what happens.
+        ready: if a person plays, begin with a page of rules and keys.
+        countdown: if a person plays, and the game does not wait for them, count 3, 2, 1 before play begins or goes on.
         eye: begin with the agent's eye open.    Raises `UserError` if the seats do not fit the game.
         """
         check_seats(game, seats)
@@ -56,7 +61,11 @@ class MatchPage(Page):
         self.title = f"{game.heading}: {f' {between(game)} '.join(seat.name for seat in self.seats)}"
         self.eye = Eye(game, self.seats, eye)
         self.mode = LOADING
+        self.countdown = Countdown()
+        self._counts_down = countdown and bool(self.people) and not game.turns
+        self.reactions: Reactions
         self.match: Match | None = None
+        self.hands = Hands(game, self.screen)
         self.slow = False
         self.ticks = 0  # since the mode changed
         self._touched = 0  # the last tick of this mode in which a key of the game was down
@@ -71,6 +80,13 @@ class MatchPage(Page):
     def size(self, desktop: tuple[int, int]) -> tuple[int, int]:
         """The size of a window that opens with this page, pixels."""
         return self.eye.widened(window_size(self.screen.cast.pictures, desktop), desktop)
+
+    def shown(self) -> None:
+        """It comes to the front: take the people's keys, which another page may have changed."""
+        self.hands.take_settings(self.app.settings_file)
+        if not hasattr(self, "reactions"):
+            self.reactions = Reactions(self.screen, self.app)
+            self._commands |= self.reactions.commands
 
     def closed(self) -> None:
         """Stop loading, as soon as possible."""
@@ -93,8 +109,12 @@ class MatchPage(Page):
             return
         if self._loader.has_begun:
             self.match = self._loader.match()
+            self.hands.take_match(self.match)
             self.eye.follow(self.match)
-            self._become(READY if self._greet and self.people else PLAYING)
+            if self._greet and self.people:
+                self._become(READY)
+            else:
+                self._begin()
         elif not self.stale:
             self.load(wait=False)
 
@@ -112,14 +132,16 @@ class MatchPage(Page):
         if self.mode == PLAYING and self.match:
             playing = not self.match.person_is_out
             self._advance(self.match)
-            if self._names_down() or playing:
+            if self.hands.names_down(self.app.keyboard) or playing:
                 self._touched = self.ticks
             if self.match.result:
                 self._become(OVER)
+        elif self.mode == COUNTING:
+            self._count()
         elif self.mode == OVER and self.match:
-            if self._names_down():
+            if self.hands.names_down(self.app.keyboard):
                 self._touched = self.ticks
-            self.stale = self.stale or self.ticks == A_MOMENT
+            self.stale = self.reactions.follow(self.match) or self.stale or self.ticks == self.reactions.last_picture
             if self.ticks > BETWEEN_GAMES and (self._enough() or not self.people):
                 self.next()
         elif self.mode == LOADING and self.ticks % 15 == 0:
@@ -127,16 +149,33 @@ class MatchPage(Page):
 
     def _advance(self, match: Match) -> None:
         """A tick of play, in a running game."""
+        self.hands.tick()
         match.tick()
+        self.reactions.follow(match)
         self.stale = True
+
+    def _begin(self) -> None:
+        """Let play begin or go on: after the countdown, if there is one. Keys that are held by then count as held."""
+        if self._counts_down:
+            self.countdown.begin()
+            self._become(COUNTING)
+        else:
+            self._become(PLAYING)
+
+    def _count(self) -> None:
+        """A tick of the countdown."""
+        if sound := self.countdown.tick():
+            self.app.sounds.play(sound)
+        self.stale = True
+        if not self.countdown.left:
+            self._become(PLAYING)
 
     def _step(self) -> None:
         """Advance a paused match by a single step; the game's keys that are down count as held."""
         assert self.match
-        for person in self.match.inputs:
-            for name in self._names_down():
-                person.hold(name)
+        self.hands.hold(self.app.keyboard)
         self.match.step()
+        self.reactions.follow(self.match)
         self.stale = self._stepped = True
         if self.match.result:
             self._become(OVER)
@@ -144,13 +183,12 @@ class MatchPage(Page):
     def _become(self, mode: str) -> None:
         """Change the mode. Keys that are down when a game begins or goes on count as held."""
         self.mode, self.ticks, self._touched, self.stale, self._stepped = mode, 0, 0, True, False
-        self.hides_mouse = mode == PLAYING and not self.game.spots
+        self.is_playing = mode in (COUNTING, PLAYING)
+        self.hides_mouse = self.is_playing and not self.game.spots
         self.app.point()
-        if self.match:
-            for person in self.match.inputs:
-                person.clear()
-                for name in self._names_down() if mode == PLAYING else ():
-                    person.hold(name)
+        self.hands.release()
+        if mode == PLAYING:
+            self.hands.hold(self.app.keyboard)
 
     def _enough(self) -> bool:
         """Whether as many games have been played as were asked for."""
@@ -169,12 +207,11 @@ class MatchPage(Page):
             return
         lost = self.match.person_has_lost
         self.match.restart()
-        for trail in self.screen.trails:
-            trail.clear()
+        self.reactions.begin()
         if lost and self._enough():
             self.app.back()
         else:
-            self._become(PLAYING)
+            self._begin()
 
     # --- drawing ---
 
@@ -194,13 +231,21 @@ class MatchPage(Page):
 
     def _draw_match(self, stage: pygame.Surface, match: Match) -> None:
         """Draw the pictures, then over them what belongs to the mode."""
-        self.screen.draw(stage, match, self._spot(self.app.mouse), self._foot())
+        rally = "" if match.result else self.reactions.highlights.rally_text
+        self.screen.draw(stage, match, self._spot(self.app.mouse), self._foot(), rally)
         if self.mode == READY:
-            self.screen.card(stage, self.game.heading, READY_FOOT)
+            self.screen.card(stage, self.game.heading, [*READY_FOOT, *self.reactions.sound_rows()])
+        elif self.mode == COUNTING:
+            self.countdown.draw(stage, self.screen.boxes(stage), self.screen.text)
         elif self.mode == PAUSED and not self._is_looking:
-            self.screen.card(stage, "Paused", PAUSED_FOOT)
-        elif self.mode == OVER and self.ticks >= A_MOMENT:
-            self.screen.banner(stage, match, last=self._enough())
+            self.screen.card(stage, "Paused", [*PAUSED_FOOT, *self.reactions.sound_rows()])
+        elif self._shows_result:
+            self.screen.banner(stage, match, self.reactions.highlights.lines(match), last=self._enough())
+
+    @property
+    def _shows_result(self) -> bool:
+        """Whether the result of a game is shown, after a moment of its last picture."""
+        return self.mode == OVER and self.ticks >= self.reactions.last_picture
 
     @property
     def _is_looking(self) -> bool:
@@ -221,35 +266,28 @@ class MatchPage(Page):
         if event.type == pygame.KEYDOWN:
             self._pressed(key_of(event))
         elif event.type == pygame.KEYUP:
-            self._released(key_of(event))
+            self.hands.let_go(key_of(event), self.app.keyboard)
         elif event.type == pygame.KEYMAPCHANGED:
             self.screen.forget_keys()
             self.stale = True
         elif event.type == pygame.WINDOWFOCUSLOST:
-            if self.mode == PLAYING and self.people:
+            if self.is_playing and self.people:
                 self._become(PAUSED)
         elif event.type == pygame.MOUSEMOTION:
             self.stale = True
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._click(event.pos)
+        if self.mode == PLAYING:
+            self.hands.handle(event, self.app.surface.get_size(), self.eye.stage(self.app.surface).get_size())
 
-    def _released(self, key: Key) -> None:
-        name = self._name(key)
-        if self.match and name and name not in self._names_down():
-            for person in self.match.inputs:
-                person.release(name)
+    def pad_buttons(self, place: int) -> dict[str, str]:
+        """The game's key for each button of a gamepad."""
+        return self.hands.buttons(place)
 
-    def _game_keys(self) -> set[str]:
-        """All keys with which people play."""
-        return {key for person in self.match.inputs for key in person.keys} if self.match else set()
-
-    def _name(self, key: Key) -> str:
-        """The name that the game has for a key; empty if nobody plays with it."""
-        return next((name for name in key.names if name in self._game_keys()), "")
-
-    def _names_down(self) -> list[str]:
-        """The game's names of the keys that are down, in the order in which they were pressed."""
-        return [name for key in self.app.keyboard.unserved if (name := self._name(key))]
+    def pad_left(self) -> None:
+        """Whose gamepad leaves loses nothing: the match waits."""
+        if self.is_playing and self.people:
+            self._become(PAUSED)
 
     def _pressed(self, key: Key) -> None:
         """A key goes down: the window may take it, by the page that is shown; else it is the game's."""
@@ -260,6 +298,9 @@ class MatchPage(Page):
             self.stale = True
         elif self.mode == PLAYING:
             self._key_in_play(key)
+        elif self.mode == COUNTING:
+            if key.command in ("escape", "p") and not self.hands.name(key):
+                self._become(PAUSED)
         elif self.mode == OVER:
             self._key_at_the_end(key)
         else:
@@ -270,16 +311,19 @@ class MatchPage(Page):
 
     def _means(self, command: str, key: Key) -> bool:
         """Whether a key is this command's, by its letter or its place; in play the game's own keys are not."""
-        if not self.match or (self.mode == PLAYING and self._name(key)):
+        if not self.match or (self.is_playing and self.hands.name(key)):
             return False
         return command in (key.command, key.names[0])
 
     def _key_in_play(self, key: Key) -> None:
         assert self.match
-        name = self._name(key)
+        name = self.hands.name(key)
         taken = [person.press(name) for person in self.match.inputs]  # in games of turns two people may share keys
         if key.command in ("escape", "p") and not any(taken):
             self._become(PAUSED)
+        elif self.game.spots and not any(taken) and key.command in (*WAYS, *GO):
+            self.app.keyboard.serve(key)
+            self._move_to_spot(key.command)
         elif self.match.person_is_out and self._at_rest(name) and key.command in (*GO, "r"):
             self.app.keyboard.serve(key)
             self.restart()
@@ -289,9 +333,9 @@ class MatchPage(Page):
         begins = self.mode != LOADING and key.command in GO
         if begins or (self.mode == PAUSED and key.command in ("escape", "p")):
             self.app.keyboard.serve(key)
-            self._become(PLAYING)
-        elif self.mode == READY and self._name(key):
-            self._become(PLAYING)
+            self._begin()
+        elif self.mode == READY and self.hands.name(key):
+            self._begin()
         elif self.mode == PAUSED and key.command == "r":
             self.app.keyboard.serve(key)
             self.restart()
@@ -300,15 +344,15 @@ class MatchPage(Page):
         elif self.mode == PAUSED and self._means(STEP, key):
             self.app.keyboard.serve(key)
             self._step()
-        elif self.mode == PAUSED and self.match and (name := self._name(key)):
+        elif self.mode == PAUSED and self.match and (name := self.hands.name(key)):
             for person in self.match.inputs:
                 person.press(name)  # for the next single step
 
     def _key_at_the_end(self, key: Key) -> None:
         """A key while the last picture or the result is shown; the first that would leave it brings the result at once."""
-        if not self._at_rest(self._name(key)):
+        if not self._at_rest(self.hands.name(key)):
             return
-        shown = self.ticks >= A_MOMENT
+        shown = self._shows_result
         if key.command == "q" or (key.command == "escape" and shown):
             self.app.back()
         elif key.command in (*GO, "r"):
@@ -316,7 +360,7 @@ class MatchPage(Page):
             if shown:
                 self.next()
             else:
-                self.ticks, self.stale = A_MOMENT, True
+                self.ticks, self.stale = max(self.ticks, self.reactions.last_picture), True
 
     def _at_rest(self, name: str) -> bool:
         """Whether a key may end a result: one of the game (`name`) only after a pause, as people may still be pressing it."""
@@ -331,11 +375,21 @@ class MatchPage(Page):
             return None
         return pointer_at(self.match, self.eye.stage(self.app.surface).get_size(), position)
 
+    def _move_to_spot(self, command: str) -> None:
+        """Arrows go from spot to spot, as the mouse would, and return chooses the one that is lit."""
+        assert self.match
+        if command not in WAYS:
+            self._click(self.app.mouse)
+            return
+        stage = self.eye.stage(self.app.surface).get_size()
+        self.app.mouse = next_spot(self.match, stage, self.app.mouse, command) or self.app.mouse
+        self.stale = True
+
     def _click(self, position: tuple[int, int]) -> None:
         if self.mode in (READY, PAUSED):
-            self._become(PLAYING)
+            self._begin()
         elif self.mode == OVER:
-            if self.ticks >= A_MOMENT + CALM:
+            if self.ticks >= self.reactions.last_picture + CALM:
                 self.next()
         elif (spot := self._spot(position)) and self.match:
             board = self.match.boards[spot.board]
