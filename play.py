@@ -15,6 +15,7 @@ from agents.core.game_names import is_gym
 from agents.core.json_output import only_json, print_json
 from games import command
 from games.errors import UserError
+from ui import replay_command
 
 EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, level:1 to level:7 or a level's name (newcomer to master),
 moment:1 (an agent early in its training), fit (becomes as strong as you are), person:NAME (a simulated one),
@@ -29,7 +30,9 @@ examples:
   python play.py pong runs/pong/NAME bot               watch
   python play.py pong runs/pong/NAME bot --headless --games 1000
   python play.py breakout                              a race: you and the agent side by side
-  python play.py ./my_game.py human bot"""
+  python play.py ./my_game.py human bot
+  python play.py --replays                             the games that were played, and their files
+  python play.py --replay FILE"""
 
 HERE = Path(__file__).parent
 FIT = "fit"
@@ -58,12 +61,15 @@ def arguments() -> argparse.ArgumentParser:
     add("--set", action="append", default=[], metavar="NAME=VALUE", help=SEEN)
     add("--plain", action="store_true", help="no glow, shadows and other effects in the window")
     add("--eye", action="store_true", help="a window: begin with the agent's eye open (key V)")
+    replay_command.add_arguments(parser)
     return parser
 
 
 def main() -> int:
     options = arguments().parse_intermixed_args()  # seats may stand behind options
     try:
+        if replay_command.is_asked(options):
+            return replay_command.run(options, functools.partial(found_seat, options), size_of(options.size))
         if not options.game:
             raise UserError(f"Which game?\nKnown: {', '.join(games.names())}.\nFor example: python play.py pong")
         if options.games is not None and options.games < 1:
@@ -171,6 +177,7 @@ def window(options: argparse.Namespace) -> int:
     """Play in a window; returns the exit code."""
     from agents.play.ladder import is_level
     from ui.match import between
+    from ui.replays import folder_of
     from ui.settings import SettingsFile, path_of
     from ui.sound import Mixer
     from ui.window import play
@@ -191,6 +198,8 @@ def window(options: argparse.Namespace) -> int:
         else seat_of(name, game, trusted, unless_named(options, name))
         for name in names
     ]
+    for seat, name in zip(seats, names, strict=True):
+        seat.source = name
     levels = levels_of(options, game, names)
     played = "" if options.levels is None else f", on {levels.name}"
     print(f"{game.heading}: {f' {between(game)} '.join(map(described, seats))}{played}", flush=True)
@@ -199,8 +208,15 @@ def window(options: argparse.Namespace) -> int:
     kept = SettingsFile(path_of())
     settings = {"seed": options.seed, "size": size_of(options.size), "games": options.games}
     settings |= {"effects": kept.settings.effects and not options.plain, "countdown": True, "eye": options.eye}
-    play(game, seats, levels=levels, kept=kept, speaker=Mixer(), **settings)
+    play(game, seats, levels=levels, kept=kept, speaker=Mixer(), replays=folder_of(), **settings)
     return 0
+
+
+def found_seat(options: argparse.Namespace, name: str, game):
+    """The seat of a replay's participant, by the name that they had on the command line."""
+    from agents.play.ladder import is_level
+
+    return ladder_seat(name, game, options.runs) if name == FIT or is_level(name) else seat_of(name, game)
 
 
 def levels_of(options: argparse.Namespace, game, names: list[str]):

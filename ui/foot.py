@@ -5,12 +5,14 @@ Rows = list[tuple[list[str], str]]  # keys, and what they do
 STEP, PACE, EYE = ".", ",", "v"  # keys of a single step, of slow motion, of the agent's eye
 MUTE, QUIETER, LOUDER = "m", "-", "+"  # of the sounds
 LOUDER_TOO = "="  # which shares its key with + on many keyboards
+REWIND, TAKE_OVER, PICTURE, CLIP = "backspace", "tab", "f12", "f10"
 
 READY_FOOT: Rows = [(["return"], "play"), (["escape"], "quit"), ([EYE], "agent's eye"), (["f11"], "full screen")]
 PAUSED_FOOT: Rows = [
     (["escape"], "go on"), (["r"], "restart"), (["q"], "quit"), ([EYE], "agent's eye"), ([STEP], "one step"),
     ([PACE], "slow motion"), (["f11"], "full screen"),
 ]  # fmt: skip
+KEPT_FOOT: Rows = [([REWIND], "rewind"), ([TAKE_OVER], "take over"), ([PICTURE], "picture"), ([CLIP], "clip")]
 PLAYING_FOOT: Rows = [(["escape"], "pause")]
 OUT_FOOT: Rows = [(["return"], "begin again"), (["escape"], "pause")]  # a person is out of a race that goes on
 OVER_FOOT: Rows = [(["return"], "again"), (["escape"], "quit"), (["f11"], "full screen")]

@@ -102,6 +102,11 @@ class Keeper:
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
         thread.start()
 
+    def news(self) -> str:
+        """The problem that has come up since this was last asked, in words; empty if there is none."""
+        problem, self.problem = self.problem, ""
+        return problem
+
     def close(self) -> None:
         """Wait until all is written."""
         for thread in self._threads:

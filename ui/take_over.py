@@ -1,7 +1,8 @@
 """`TakeOver`: a person plays another's seat for a while, or lets a machine play theirs, in the middle of a game."""
 
 from games.replay.format import Change
-from ui.match import Board, Match
+from ui.board import Board
+from ui.match import Match
 from ui.seats import PlayerInput
 from ui.stand_in import BotPlayer
 
@@ -15,8 +16,13 @@ class TakeOver:
 
     def next_participant(self) -> int:
         """The participant whose seat changes hands: one that did before, else the first person, else the first of all."""
-        people = [k for k in range(len(self.match.seats)) if self._place(k)[1] in self._place(k)[0].inputs]
+        people = [k for k in range(len(self.match.seats)) if self.is_person(k)]
         return next(iter(self.match.guests), people[0] if people else 0)
+
+    def is_person(self, participant: int) -> bool:
+        """Whether a person plays a participant's seat now."""
+        board, place = self._place(participant)
+        return place in board.inputs
 
     def exchange(self, participant: int) -> None:
         """Let the person play a participant's seat, or give it back; a person's seat goes to a machine, and back.

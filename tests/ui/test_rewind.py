@@ -7,7 +7,8 @@ import games
 from agents.core.settings import AgentSettings
 from agents.play.agent import Agent, build_network, describe_agent
 from ui import history
-from ui.match import Board, Match
+from ui.board import Board
+from ui.match import Match
 from ui.seats import Seat
 from ui.take_over import TakeOver
 

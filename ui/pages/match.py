@@ -25,7 +25,6 @@ LOADING, READY, COUNTING, PLAYING, PAUSED, OVER = "loading", "ready", "counting"
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
 SLOW = 4  # how many times slower slow motion is
 CALM = 30  # ticks that a key of the game, or the mouse, must have been at rest before it can end a result
-
 GO = (*ENTER, "space")  # keys that begin or continue
 
 
@@ -69,7 +68,7 @@ class MatchPage(Page):
         self.slow = False
         self.ticks = 0  # since the mode changed
         self._touched = 0  # the last tick of this mode in which a key of the game was down
-        self._stepped = False  # in this pause: the picture is shown instead of the page
+        self._stepped = False  # in this pause the picture is shown instead of the page
         self._commands: dict[str, Callable[[], None]] = {EYE: self.eye.cycle, PACE: self._change_pace}  # on every page
 
     @property
@@ -231,16 +230,19 @@ class MatchPage(Page):
 
     def _draw_match(self, stage: pygame.Surface, match: Match) -> None:
         """Draw the pictures, then over them what belongs to the mode."""
-        rally = "" if match.result else self.reactions.highlights.rally_text
+        rally = self.reactions.highlights.rally_text * (not match.result)
         self.screen.draw(stage, match, self._spot(self.app.mouse), self._foot(), rally)
         if self.mode == READY:
             self.screen.card(stage, self.game.heading, [*READY_FOOT, *self.reactions.sound_rows()])
         elif self.mode == COUNTING:
             self.countdown.draw(stage, self.screen.boxes(stage), self.screen.text)
         elif self.mode == PAUSED and not self._is_looking:
-            self.screen.card(stage, "Paused", [*PAUSED_FOOT, *self.reactions.sound_rows()])
+            self.screen.card(stage, "Paused", self._paused_foot())
         elif self._shows_result:
             self.screen.banner(stage, match, self.reactions.highlights.lines(match), last=self._enough())
+
+    def _paused_foot(self) -> Rows:
+        return [*PAUSED_FOOT, *self.reactions.sound_rows()]
 
     @property
     def _shows_result(self) -> bool:
@@ -377,8 +379,7 @@ class MatchPage(Page):
 
     def _move_to_spot(self, command: str) -> None:
         """Arrows go from spot to spot, as the mouse would, and return chooses the one that is lit."""
-        assert self.match
-        if command not in WAYS:
+        if not self.match or command not in WAYS:
             self._click(self.app.mouse)
             return
         stage = self.eye.stage(self.app.surface).get_size()

@@ -118,9 +118,7 @@ def test_another_version_is_told_with_the_tick(make_game):
     slower = text.replace(speed, speed.replace("= ", "= 0.5 * ", 1))
     told = str(Playback(make_game(slower, "my_pong"), replay).verify())
     assert told == "differs at tick 60: the game's file has changed since"
-    newer = slower.replace(f"VERSION = {pong.version}", f"VERSION = {pong.version + 1}").replace(
-        f", VERSION, ", f", VERSION, "
-    )
+    newer = slower.replace(f"VERSION = {pong.version}", f"VERSION = {pong.version + 1}").replace(", VERSION, ", ", VERSION, ")
     other = make_game(newer, "my_pong")
     if other.version == game.version:
         pytest.skip("VERSION is written otherwise")
@@ -134,7 +132,7 @@ def test_damage_is_told_in_words():
     for place in (3, 9, 50, len(data) - 1):
         broken = bytearray(data)
         broken[place] ^= 0x55
-        with pytest.raises(UserError, match="damaged|no replay"):
+        with pytest.raises(UserError, match=r"damaged|no replay"):
             unpack(bytes(broken), game, PATH)
     with pytest.raises(UserError, match="damaged"):
         unpack(data[:-5], game, PATH)
