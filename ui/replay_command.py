@@ -4,13 +4,14 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import games
-from games.engine.loader import Game
 from games.errors import UserError
-from games.replay.playback import Playback
-from ui import replays
-from ui.branch import SeatFinder
+
+if TYPE_CHECKING:  # they take half a second, which --help does not wait for
+    from games.engine.loader import Game
+    from ui.branch import SeatFinder
 
 BAR = 30  # characters of the progress on a terminal
 
@@ -29,11 +30,13 @@ def is_asked(options: argparse.Namespace) -> bool:
     return bool(options.replays or options.replay or options.verify or options.export)
 
 
-def run(options: argparse.Namespace, find: SeatFinder, size: tuple[int, int] | None) -> int:
+def run(options: argparse.Namespace, find: "SeatFinder", size: tuple[int, int] | None) -> int:
     """Do what the options ask for; the exit code. find, size: for the window.
 
     Raises `UserError` for a file that is damaged, of another game, or no replay.
     """
+    from ui import replays
+
     if options.replays:
         found = replays.listed(replays.folder_of())
         print("\n".join(replays.table(found)) if found else f"No replays yet in {replays.folder_of()}")
@@ -51,15 +54,19 @@ def run(options: argparse.Namespace, find: SeatFinder, size: tuple[int, int] | N
     return 0
 
 
-def _game(options: argparse.Namespace) -> Game:
+def _game(options: argparse.Namespace) -> "Game":
     """The game that the replay is of, or the file that the user names."""
+    from ui import replays
     from ui.pages.replay import game_of
 
     return games.load(options.game) if options.game else game_of(replays.load_header(options.replay).game, options.replay)
 
 
-def verify(path: Path, game: Game) -> int:
+def verify(path: Path, game: "Game") -> int:
     """Play a replay without a window and print whether each hash is the same; 0 if so, else 1."""
+    from games.replay.playback import Playback
+    from ui import replays
+
     replay = replays.load(path, game)
     difference = Playback(game, replay).verify()
     count = sum(len(track.hashes) for track in replay.tracks)
@@ -67,9 +74,10 @@ def verify(path: Path, game: Game) -> int:
     return 1 if difference else 0
 
 
-def export(path: Path, game: Game, video: Path, effects: bool) -> int:
+def export(path: Path, game: "Game", video: Path, effects: bool) -> int:
     """Write a replay as a video, with the progress on the terminal."""
     os.environ["SDL_VIDEODRIVER"] = "dummy"  # nothing is shown
+    from ui import replays
     from ui.export import export as write
 
     replay, terminal = replays.load(path, game), sys.stderr.isatty()
@@ -86,7 +94,8 @@ def export(path: Path, game: Game, video: Path, effects: bool) -> int:
     return 0
 
 
-def _window(options: argparse.Namespace, game: Game, find: SeatFinder, size: tuple[int, int] | None) -> None:
+def _window(options: argparse.Namespace, game: "Game", find: "SeatFinder", size: tuple[int, int] | None) -> None:
+    from ui import replays
     from ui.application import App
     from ui.display import open_display
     from ui.pages.replay import ReplayPage

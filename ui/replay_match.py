@@ -50,12 +50,13 @@ class ReplayMatch(Match):
         before = None
         for tick in range(self.last + 1):
             self.playback.seek(tick)
-            earned = [float(batch.slots["returns"][0].sum() if not batch.end[0] else batch.returns[0].sum())
-                      for batch in self.playback.batches]  # fmt: skip
-            both = [*earned, *(batch.slots["returns"][0].tolist() for batch in self.playback.batches)]
-            if before is not None and both != before:
+            now = [
+                (batch.returns if self.playback.done(k) else batch.slots["returns"]).tolist()
+                for k, batch in enumerate(self.playback.batches)
+            ]
+            if tick and now != before:
                 self.points_at.append(tick)
-            before = both
+            before = now
         self.seek(0)
 
     def seek(self, tick: int) -> None:

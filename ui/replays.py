@@ -136,11 +136,11 @@ def save(replay: Replay, folder: Path) -> Path:
 
 
 def _drop_oldest(folder: Path) -> None:
-    room = KEPT_BYTES
+    left = KEPT_BYTES
     for number, path in enumerate(files(folder)):
         with contextlib.suppress(OSError):
-            room -= path.stat().st_size
-            if number >= KEPT or room < 0:
+            left -= path.stat().st_size
+            if number >= KEPT or left < 0:
                 path.unlink()
 
 

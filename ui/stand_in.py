@@ -1,4 +1,4 @@
-"""Who plays a seat while a person has taken it over, or has handed it on."""
+"""Machines in seats that change hands: the one that plays for a person, and the one whose seat a person has taken over."""
 
 from dataclasses import dataclass
 

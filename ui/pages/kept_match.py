@@ -58,7 +58,7 @@ class KeptMatchPage(MatchPage):
             self.guests = TakeOver(self.match)
             self.match.when_left = self.keeper.keep if self.keeper else None
         if notice := self.keepsakes.news() or (self.keeper.news() if self.keeper else ""):
-            self.app.notice.show(notice)
+            self.app.notice.show(notice, 200)
 
     def closed(self) -> None:
         """Keep an unfinished game too."""
@@ -131,7 +131,7 @@ class KeptMatchPage(MatchPage):
         self.screen.cast.people[:] = [k for k in range(len(self.seats)) if self.guests.is_person(k)]
         self.hands.take_match(self.match)  # the new person's keys, and their pointer
         self.hands.hold(self.app.keyboard)
-        self.app.notice.show(self._told(participant))
+        self.app.notice.show(self._told(participant), 150)
 
     def _told(self, participant: int) -> str:
         name = self.seats[participant].name
@@ -142,7 +142,7 @@ class KeptMatchPage(MatchPage):
     def _clip(self) -> None:
         if self.match and self.match.ticks:
             self.keepsakes.clip(self.match, self.screen.scenes[0].with_effects)
-            self.app.notice.show("The last 30 seconds are made into a clip …")
+            self.app.notice.show("The last 30 seconds are made into a clip …", 150)
 
     # --- drawing ---
 

@@ -92,15 +92,14 @@ class ReplayPage(Page):
             self.screen.cast.seats = self.match.seats
             self.screen.cast.people.clear()  # nobody plays: the keys are those of the page
             self.timeline = Timeline(self.match, self.screen.text)
-            notes = [str(self.match.difference or ""), self.match.note]
-            if told := [note[0].upper() + note[1:] for note in notes if note]:
-                self.app.notice.show("This replay " + notes[0] if notes[0] else told[0])
+            if self.match.difference:
+                self.app.notice.show(f"This replay {self.match.difference}")
             self.stale = True
         if self._job and not self._job.is_running:
             self.app.notice.show(self._job.problem or f"Video: {short(self._job.path)}")
             self._job, self.stale = None, True
         if notice := self.keepsakes.news():
-            self.app.notice.show(notice)
+            self.app.notice.show(notice, 200)
 
     def closed(self) -> None:
         """End a video that is being made."""
@@ -150,9 +149,9 @@ class ReplayPage(Page):
     def _backwards(self, match: ReplayMatch) -> None:
         self._pace += 1
         if match.pace == 1 or self._pace % (match.pace // 4) == 0:
-            self.go(match.at - (BACKWARDS if match.pace == 1 else 1))
+            self.seek(match.at - (BACKWARDS if match.pace == 1 else 1))
 
-    def go(self, tick: int) -> None:
+    def seek(self, tick: int) -> None:
         """Show another tick."""
         assert self.match
         self.match.seek(tick)
@@ -188,10 +187,9 @@ class ReplayPage(Page):
         self.timeline.draw(surface, box, self.playing, self._rows(), progress)
 
     def _rows(self) -> Rows:
-        seats = self.header.seats
-        branch = [([str(k + 1)], f"play on as {seat.name}") for k, seat in enumerate(seats)]
-        if self.match and self.match.at == self.match.last and self.match.result:
-            branch = []
+        over = self.match is not None and self.match.result is not None
+        numbers = [str(k + 1) for k in range(len(self.header.seats))]
+        branch: Rows = [] if over else [(numbers, "play on from here")]
         pace = ([PACE], "full speed" if self.slow else "slow")
         return [
             (["space"], "pause" if self.playing else "play"), (["left", "right"], "5 s"), (["up", "down"], "points"),
@@ -212,15 +210,15 @@ class ReplayPage(Page):
             tick = self.timeline.tick_at(event.pos)
             self._dragging = tick is not None
             if tick is not None:
-                self.go(tick)
+                self.seek(tick)
             else:
                 self._toggle()
         elif event.type == pygame.MOUSEMOTION and self._dragging:
-            self.go(self.timeline.tick_across(event.pos[0]))
+            self.seek(self.timeline.tick_across(event.pos[0]))
         elif event.type == pygame.MOUSEBUTTONUP:
             self._dragging = False
         elif event.type == pygame.MOUSEWHEEL:
-            self.go(self.match.at + event.y * TICKS_PER_SECOND)
+            self.seek(self.match.at + event.y * TICKS_PER_SECOND)
 
     def _pressed(self, key: Key) -> None:
         command = key.command
@@ -232,14 +230,14 @@ class ReplayPage(Page):
         if command in (*ENTER, "space"):
             self._toggle()
         elif command in WAYS:
-            self.go(match.at + (jump if command == "right" else -jump))
+            self.seek(match.at + (jump if command == "right" else -jump))
         elif command in ("up", "down"):
-            self.go(match.next_point(1 if command == "up" else -1))
+            self.seek(match.next_point(1 if command == "up" else -1))
         elif command in ("home", "end"):
-            self.go(0 if command == "home" else match.last)
+            self.seek(0 if command == "home" else match.last)
         elif STEP in (command, key.names[0]):
             self.playing = False
-            self.go(match.at + 1)
+            self.seek(match.at + 1)
         elif PACE in (command, key.names[0]):
             self.slow, self.stale = not self.slow, True
         elif command == PICTURE:
@@ -252,7 +250,7 @@ class ReplayPage(Page):
     def _toggle(self) -> None:
         assert self.match
         if not self.playing and self.match.at == self.match.last:
-            self.go(0)
+            self.seek(0)
         self.playing, self.stale = not self.playing, True
 
     def _make_video(self) -> None:

@@ -1,19 +1,22 @@
 """Replays: a game's file plays again as it was, wherever one begins; damaged and foreign ones are told in words."""
 
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import games
+from games.engine import levels
 from games.engine.batch import RANDOM, RUNNING, Batch
 from games.errors import UserError
 from games.replay import format as replay_format
 from games.replay.format import Header, Replay, ReplaySeat, pack, unpack, unpack_header
 from games.replay.playback import Playback
 from games.replay.recorder import Recorder, state_hash
+from tests.games import gates_as_data
 
-PATH = "it.replay"
+PATH = Path("it.replay")
+RACE = (Path(__file__).parents[1] / "race.py").read_text("utf-8") + gates_as_data.TEXT
 
 
 def recorded(game, bots, seed=4, ticks=400, levels=None, delay=3, episode=2):
@@ -66,14 +69,8 @@ def test_games_of_all_kinds_play_again(toy, toy_name):
     assert len({tuple(row) for row in replay.tracks[0].actions.tolist()}) > 1
 
 
-def test_a_level_of_a_bank_is_in_the_file(toy):
-    from games.engine import levels
-
-    game = toy("maze_chase")
-    if game.level is None:
-        game = toy("fog")
-    if game.level is None:
-        pytest.skip("no toy has LEVEL")
+def test_a_level_of_a_bank_is_in_the_file(make_game):
+    game = make_game(RACE, "race")
     bank = levels.records(game, levels.Levels("five", np.arange(5)))
     replay, _ = recorded(game, [RANDOM] * game.players, levels=bank, ticks=100)
     assert replay.header.bank and Playback(game, unpack(pack(replay), game, PATH)).verify() is None
@@ -118,10 +115,8 @@ def test_another_version_is_told_with_the_tick(make_game):
     slower = text.replace(speed, speed.replace("= ", "= 0.5 * ", 1))
     told = str(Playback(make_game(slower, "my_pong"), replay).verify())
     assert told == "differs at tick 60: the game's file has changed since"
-    newer = slower.replace(f"VERSION = {pong.version}", f"VERSION = {pong.version + 1}").replace(", VERSION, ", ", VERSION, ")
+    newer = slower.replace(f"VERSION = {pong.version}\n", f"VERSION = {pong.version + 1}\n")
     other = make_game(newer, "my_pong")
-    if other.version == game.version:
-        pytest.skip("VERSION is written otherwise")
     assert f"VERSION is {game.version + 1} now, and was {game.version}" in str(Playback(other, replay).verify())
 
 
@@ -174,4 +169,3 @@ def test_a_game_that_ends_earlier_than_it_did_differs():
     more.header.ticks = [len(longer)]
     found = Playback(game, more).verify()
     assert found and found.tick == len(track.actions)
-    assert replace(found, version=99).version == 99
