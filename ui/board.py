@@ -33,6 +33,7 @@ class Board:
             levels=levels,
             frame_skip=[[1 if seat.kind == "human" else game.frame_skip for seat in seats]],
         )
+        self.batch.reset(max_ticks=0)
         people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
         check_shapes(self.batch)
         self.viewpoint = people[0] if len(people) == 1 else -1  # the seat of a single person, else -1: a spectator
@@ -61,7 +62,7 @@ class Board:
             seat = self.seats[k]
             if seat.adaptive and seat.make:
                 self._players[number] = (k, seat.make(self.batch, [(0, k)]))
-        self.batch.reset(episode)
+        self.batch.reset(episode, max_ticks=0)
         self.recorder.begin()
         self._rest, self._states = TURN_PACE, None
         self.done = False

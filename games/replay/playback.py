@@ -65,7 +65,7 @@ class Playback:
         levels = level_of(game, header)
         self.batches = [Batch(game, 1, header.seed, levels=levels) for _ in replay.tracks]
         for batch in self.batches:
-            batch.reset(header.episode)
+            batch.reset(header.episode, max_ticks=0)
             if header.bank:
                 batch.states["level"] = header.level  # its number in the bank of then
         self.tick = 0

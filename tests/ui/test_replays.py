@@ -121,6 +121,16 @@ def test_a_kept_game_equals_a_run_without_a_window_hash_by_hash(game):
             assert state_hash(batch) == hashes[k][min(tick, len(hashes[k]) - 1)]
 
 
+def test_the_last_move_of_a_game_is_kept_whoever_begins_the_next_one():
+    for seed in range(6):
+        match = Match(games.load("connect_four"), [HUMAN, BOT], seed)
+        random = np.random.default_rng(seed)
+        while not match.result:
+            match.inputs[0].choose(int(random.integers(7)))
+            match.tick()
+        assert Playback(match.game, replays.replay_of(match)).verify() is None
+
+
 def test_a_window_keeps_finished_games_and_those_that_are_left(show):
     app = started(show, HUMAN, BOT)
     while app.page.mode != OVER:

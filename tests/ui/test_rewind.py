@@ -49,18 +49,27 @@ def play(match, ticks, seed):
     return seen
 
 
+def minds_of(match):
+    """All that the agents keep, as bytes: frames, memories, random numbers."""
+    states = [state for board in match.boards for state in board.moment().players]
+    return [{name: np.asarray(array).tobytes() for name, array in state.items()} for state in states]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_put_back_goes_on_as_it_did(kind):
     match = match_of(kind)
     play(match, 90, seed=1)
     moment = match.moment()
     held = [list(person.held) for person in match.inputs]
-    first = play(match, 60, seed=2)
+    first, minds = play(match, 6, seed=2), minds_of(match)
+    first += play(match, 54, seed=3)
     for board, each in zip(match.boards, moment, strict=True):
         board.put_back(each)
     for person, keys in zip(match.inputs, held, strict=True):
         person.held[:] = keys
-    assert play(match, 60, seed=2) == first
+    again = play(match, 6, seed=2)
+    assert minds_of(match) == minds
+    assert again + play(match, 54, seed=3) == first
 
 
 def test_a_match_is_rewound_tick_by_tick_to_thirty_seconds_ago_at_most(monkeypatch):
