@@ -33,7 +33,6 @@ class Board:
             levels=levels,
             frame_skip=[[1 if seat.kind == "human" else game.frame_skip for seat in seats]],
         )
-        self.batch.reset(max_ticks=0)
         people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
         check_shapes(self.batch)
         self.viewpoint = people[0] if len(people) == 1 else -1  # the seat of a single person, else -1: a spectator
@@ -48,6 +47,7 @@ class Board:
         self._rest = TURN_PACE
         self.done = False
         self.recorder = Recorder(self.batch)
+        self._begin(0)
         self._relieved: dict[int, Relieved] = {}  # machines, by the seats that people have taken over
         self._states: tuple | None = None  # of the players, since they last decided
 
@@ -62,12 +62,20 @@ class Board:
             seat = self.seats[k]
             if seat.adaptive and seat.make:
                 self._players[number] = (k, seat.make(self.batch, [(0, k)]))
-        self.batch.reset(episode, max_ticks=0)
-        self.recorder.begin()
+        self._begin(episode)
         self._rest, self._states = TURN_PACE, None
         self.done = False
         for person in self.inputs.values():
             person.clear()
+
+    def _begin(self, episode: int) -> None:
+        """Begin an episode, and go on to where a seat that is not the batch's to decide for is asked: a bot may move first."""
+        self.batch.reset(episode, max_ticks=0)
+        self.recorder.begin()
+        waits = bool((self.batch.bots == EXTERNAL).any())
+        while waits and not self.batch.asked.any() and self.batch.end[0] == RUNNING:
+            self.batch.step(self._actions, max_ticks=0)
+            self.recorder.add()
 
     def tick(self) -> None:
         """Advance by one tick, unless the episode is over or a game of turns waits."""
@@ -154,8 +162,15 @@ class Board:
         for person in self.inputs.values():
             person.presses.clear()
 
-    def follow(self, actions: np.ndarray) -> None:
-        """Go through ticks of a recording, int [T, P]: machines see them, and decide to no effect."""
+    def follow(self, episode: int, level: int, actions: np.ndarray) -> None:
+        """Begin an episode and go through the first ticks of its recording, int [T, P].
+
+        Machines see them, and decide to no effect. level: its number, which is another than here where it was one of a bank.
+        """
+        self.restart(episode)
+        self.batch.reset(episode, max_ticks=0)
+        self.batch.states["level"] = level
+        self.recorder.begin()
         for row in actions:
             if self.done:
                 return

@@ -32,11 +32,7 @@ class Branch:
         header = self.replay.header
         match.episode, match.begun = header.episode, header.begun
         for board, track in zip(match.boards, self.replay.tracks, strict=True):
-            board.restart(header.episode)
-            if header.bank:
-                board.batch.states["level"] = header.level
-                board.recorder.begin()
-            board.follow(track.actions[: self.tick])
+            board.follow(header.episode, header.level, track.actions[: self.tick])
         match.history.clear()
         match.history.add(match.moment())
 

@@ -128,7 +128,15 @@ def test_the_last_move_of_a_game_is_kept_whoever_begins_the_next_one():
         while not match.result:
             match.inputs[0].choose(int(random.integers(7)))
             match.tick()
-        assert Playback(match.game, replays.replay_of(match)).verify() is None
+        replay = replays.replay_of(match)
+        playback, tick = Playback(match.game, replay), match.ticks - 1
+        assert playback.verify() is None
+        playback.seek(tick)
+        branch = Branch(replay, tick)
+        settings = branch.settings(match.game)
+        live = Match(match.game, [HUMAN, BOT], settings["seed"], settings["levels"])
+        branch.begin(live)
+        assert live.boards[0].batch.states.tobytes() == playback.batches[0].states.tobytes()
 
 
 def test_a_window_keeps_finished_games_and_those_that_are_left(show):

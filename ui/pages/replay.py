@@ -191,9 +191,10 @@ class ReplayPage(Page):
         numbers = [str(k + 1) for k in range(len(self.header.seats))]
         branch: Rows = [] if over else [(numbers, "play on from here")]
         pace = ([PACE], "full speed" if self.slow else "slow")
+        points: Rows = [] if self.game.turns else [(["up", "down"], "points")]
         return [
-            (["space"], "pause" if self.playing else "play"), (["left", "right"], "5 s"), (["up", "down"], "points"),
-            ([STEP], "step"), pace, *branch, (["e"], "video"), (["escape"], "leave"),
+            (["space"], "pause" if self.playing else "play"), (["left", "right"], "move" if self.game.turns else "5 s"),
+            *points, ([STEP], "step"), pace, *branch, (["e"], "video"), (["escape"], "leave"),
         ]  # fmt: skip
 
     # --- events ---
