@@ -6,6 +6,7 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from agents.core.game_names import is_gym
 from agents.core.json_output import only_json, print_json
 from games import command
 from games.errors import UserError
+from ui import replay_command
 
 EPILOG = """seats: human, bot, bot:0.8 (a skill from 0 to 1), random, level:1 to level:7 or a level's name (newcomer to master),
 moment:1 (an agent early in its training), fit (becomes as strong as you are), person:NAME (a simulated one),
@@ -30,7 +32,9 @@ examples:
   python play.py pong watch runs/pong/NAME             watch a training: always its newest agent
   python play.py pong runs/pong/NAME bot --headless --games 1000
   python play.py breakout                              a race: you and the agent side by side
-  python play.py ./my_game.py human bot"""
+  python play.py ./my_game.py human bot
+  python play.py --replays                             the games that were played, and their files
+  python play.py --replay FILE"""
 
 FIT, WATCH = "fit", "watch"
 
@@ -58,12 +62,15 @@ def arguments() -> argparse.ArgumentParser:
     add("--set", action="append", default=[], metavar="NAME=VALUE", help=SEEN)
     add("--plain", action="store_true", help="no glow, shadows and other effects in the window")
     add("--eye", action="store_true", help="a window: begin with the agent's eye open (key V)")
+    replay_command.add_arguments(parser)
     return parser
 
 
 def main() -> int:
     options = arguments().parse_intermixed_args()  # seats may stand behind options
     try:
+        if replay_command.is_asked(options):
+            return replay_command.run(options, functools.partial(found_seat, options), size_of(options.size))
         if not options.game:
             return menu(options)
         if options.games is not None and options.games < 1:
@@ -172,6 +179,7 @@ def returns_in_words(names: list[str], summary: dict) -> list[str]:
 def window(options: argparse.Namespace) -> int:
     """Play in a window; returns the exit code."""
     from ui.match import between
+    from ui.replays import folder_of
     from ui.seating import described, seat_of
     from ui.settings import SettingsFile, path_of
     from ui.sound import Mixer
@@ -199,9 +207,16 @@ def window(options: argparse.Namespace) -> int:
     kept = SettingsFile(path_of())
     effects = kept.settings.effects and not options.plain
     settings = {"seed": options.seed, "size": size_of(options.size), "games": options.games, "effects": effects, "kept": kept}
-    settings |= {"countdown": True, "speaker": Mixer(), "eye": options.eye or watched}
+    settings |= {"countdown": True, "speaker": Mixer(), "replays": folder_of(), "eye": options.eye or watched}
     play(game, seats, levels=levels, **settings)
     return 0
+
+
+def found_seat(options: argparse.Namespace, name: str, game):
+    """The seat of a replay's participant, by the name that they had on the command line."""
+    from ui.seating import seat_of
+
+    return seat_of(name, game, runs=options.runs)
 
 
 def watched_seats(options: argparse.Namespace) -> list[str]:

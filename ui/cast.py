@@ -31,9 +31,9 @@ class Cast:
     def __init__(self, game: Game, seats: list[Seat]):
         self.game, self.seats = game, seats
         self.people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
+        self.me = self.people[0] if len(self.people) == 1 else 0  # whose colour is `me`, also when seats change hands
         self.pictures = 2 if game.players == 1 and len(seats) == 2 else 1
 
     def colour(self, participant: int) -> Colour:
         """The colour of a participant in the pictures."""
-        me = self.people[0] if len(self.people) == 1 else 0
-        return DARK.colour(ME if participant == me else OTHER)
+        return DARK.colour(ME if participant == self.me else OTHER)

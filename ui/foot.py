@@ -6,7 +6,9 @@ STEP, PACE, EYE = ".", ",", "v"  # keys of a single step, of slow motion, of the
 CONTROLS = "c"  # of the page that changes keys
 MUTE, QUIETER, LOUDER = "m", "-", "+"  # of the sounds
 LOUDER_TOO = "="  # which shares its key with + on many keyboards
+REWIND, TAKE_OVER, PICTURE, CLIP = "backspace", "tab", "f12", "f10"
 
+KEPT_FOOT: Rows = [([REWIND], "rewind"), ([TAKE_OVER], "take over"), ([PICTURE], "picture"), ([CLIP], "clip")]
 PLAYING_FOOT: Rows = [(["escape"], "pause")]
 OUT_FOOT: Rows = [(["return"], "begin again"), (["escape"], "pause")]  # a person is out of a race that goes on
 

@@ -2,9 +2,10 @@
 
 import pygame
 
+from ui.board import Board
 from ui.cast import Cast, dot
 from ui.layout import FAINT, SOFT, WHITE
-from ui.match import Board, Match
+from ui.match import Match
 from ui.text import KeyCapRenderer
 from ui.verdict import best_so_far, drawn
 

@@ -2,7 +2,7 @@
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import games
 from ui.settings import SettingsFile
@@ -44,6 +44,13 @@ class Library:
         self.changed = False  # something has loaded since a page looked
         self._cancelled = False
         self._thread = threading.Thread(target=self._load, name="library")
+
+    @property
+    def match_settings(self) -> dict[str, Any]:
+        """The settings of the pages of matches (`KeptMatchPage`)."""
+        from ui.replays import folder_of  # late: it imports numba
+
+        return {"effects": self.effects, "countdown": True, "replays": folder_of()}
 
     @property
     def notice(self) -> str:

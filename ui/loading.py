@@ -19,6 +19,7 @@ class Loader:
 
     def __init__(self, game: Game, seats: Sequence[Seat], seed: int, levels: Levels = ANY):
         self.game, self.seats, self.seed, self.levels = game, list(seats), seed, levels
+        self.begin: Callable[[Match], Any] | None = None  # called with the match before it is shown
         self._match: Match | None = None
         self._failure: BaseException | None = None
         self._cancelled = False
@@ -76,6 +77,8 @@ class Loader:
         match = Match(self.game, self.seats, self.seed, self.levels)
         self._check()
         rehearse(self.game, self.seats, self.seed, self._check, self.levels)
+        if self.begin:
+            self.begin(match)
         self._frame(match)
         self._match = match
 

@@ -1,20 +1,17 @@
 """A match: games between participants, one after another, advanced tick by tick. No drawing and no reading of keys."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from games.engine.batch import EXTERNAL, OUT_OF_TIME, RANDOM, RUNNING, Batch
 from games.engine.constants import REWARDS
 from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
-from games.engine.players import People, SeatPlayer
-from games.engine.view import check_shapes
 from games.errors import UserError
-from ui.seats import PlayerInput, Seat, key_map
-
-TURN_PACE = 24  # ticks before a machine's move in games of turns, so that people can follow
+from games.replay.format import Change
+from ui.board import TURN_PACE, Board
+from ui.history import BoardMoment, History
+from ui.seats import PlayerInput, Seat
 
 
 @dataclass
@@ -24,157 +21,6 @@ class MatchOutcome:
     winner: int | None
     returns: list[float]  # of each participant
     out_of_time: bool
-
-
-class Board:
-    """One environment of a match, its players, and the seat whose view is shown."""
-
-    def __init__(self, game: Game, seats: Sequence[Seat], seed: int, levels: Levels = ANY):
-        """seats: one for each seat of the game."""
-        self.game, self.seats = game, list(seats)
-        self.batch = Batch(
-            game,
-            1,
-            seed,
-            bots=[[_bot(seat) for seat in seats]],
-            levels=levels,
-            frame_skip=[[1 if seat.kind == "human" else game.frame_skip for seat in seats]],
-        )
-        people = [k for k, seat in enumerate(seats) if seat.kind == "human"]
-        check_shapes(self.batch)
-        self.viewpoint = people[0] if len(people) == 1 else -1  # the seat of a single person, else -1: a spectator
-        self.flipped = self.viewpoint == 1 and game.mirror is not None
-        self.inputs = {k: PlayerInput(key_map(game, k, len(people) == 1), waits=game.has_asks) for k in people}
-        swap = [*game.swap.tolist(), *range(game.num_actions, game.num_actions + len(game.hands))]
-        self._to_world = swap if self.flipped else list(range(len(swap)))  # from the actions a person sees to world actions
-        self._players: list[tuple[int, SeatPlayer]] = [
-            (k, seat.make(self.batch, [(0, k)])) for k, seat in enumerate(seats) if seat.kind == "agent" and seat.make
-        ]
-        self._actions = np.zeros((1, game.players), np.int64)
-        self._rest = TURN_PACE
-        self.done = False
-
-    def change_keys(self, game: Game) -> None:
-        """Give the people the keys of the same game with other KEYS."""
-        for k, person in self.inputs.items():
-            person.change_keys(key_map(game, k, len(self.inputs) == 1))
-
-    def restart(self, episode: int) -> None:
-        """Begin the episode of this number."""
-        for number, (k, _) in enumerate(self._players):
-            seat = self.seats[k]
-            if seat.adaptive and seat.make:
-                self._players[number] = (k, seat.make(self.batch, [(0, k)]))
-        self.batch.reset(episode)
-        self._rest = TURN_PACE
-        self.done = False
-        for person in self.inputs.values():
-            person.clear()
-
-    def tick(self) -> None:
-        """Advance by one tick, unless the episode is over or a game of turns waits."""
-        if self.done or not self._people_decide() or self._resting():
-            return
-        for seat, player in self._players:
-            if self.batch.asked[0, seat]:
-                player.act(self._actions)
-        before = self.batch.slots["decisions"][0].copy()
-        self.batch.step(self._actions, max_ticks=1)
-        self.done = self.batch.end[0] != RUNNING
-        machines = [k for k in range(self.game.players) if k not in self.inputs]
-        decided = self.batch.slots["decisions"][0] != before
-        self._rest = TURN_PACE if any(decided[k] or self.batch.asked[0, k] for k in machines) else 0
-
-    def _resting(self) -> bool:
-        """Count down the pause before a machine's move; True while it lasts."""
-        if not self.game.turns or self._rest == 0 or self.waits_for_person:
-            return False
-        self._rest -= 1
-        return True
-
-    def _people_decide(self) -> bool:
-        """Write the people's actions; False if the game waits for one of them."""
-        asked = [(seat, person) for seat, person in self.inputs.items() if self.batch.asked[0, seat]]
-        if self.game.turns:
-            for seat, person in self.inputs.items():
-                if not self.batch.asked[0, seat]:
-                    person.presses.clear()  # pressed out of turn
-        for seat, person in asked:
-            if self.game.turns:
-                action = self._legal_press(seat, person)
-                if action is None:
-                    return False
-            elif self.game.has_asks:
-                action = person.next_press()
-            else:
-                action = person.current()
-            nothing = -1 if self.game.has_asks else 0
-            self._actions[0, seat] = nothing if action is None else self._to_world[action]
-        return True
-
-    def _legal_press(self, seat: int, person: PlayerInput) -> int | None:
-        """The next press with a legal action; illegal ones are dropped."""
-        while (action := person.next_press()) is not None:
-            if self.may(seat, action):
-                return action
-        return None
-
-    def may(self, seat: int, action: int) -> bool:
-        """Whether an action, numbered as the seat's person sees it, is legal now."""
-        if action >= self.game.num_actions:
-            return bool(self.batch.asked[0, seat])
-        masks = np.zeros((1, self.game.num_actions), np.uint8)
-        self.batch.kernel.mask_slice(0, 1, self.batch.states, self.batch.slots, np.array([0]), np.array([seat]), masks)
-        return bool(masks[0, self._to_world[action]])
-
-    @property
-    def waits_for_person(self) -> bool:
-        """Whether it is a person's turn, in a game of turns."""
-        return self.game.turns and not self.done and any(self.batch.asked[0, k] for k in self.inputs)
-
-    def player(self, seat: int) -> SeatPlayer | None:
-        """The player of a seat that is an agent's; None for people and bots."""
-        return next((player for k, player in self._players if k == seat), None)
-
-    def decided(self, seat: int) -> bool:
-        """Whether a seat has decided in this episode."""
-        return bool(self.batch.slots["decisions"][0, seat])
-
-    @property
-    def returns(self) -> list[float]:
-        """The sum of each seat's rewards in this episode."""
-        return (self.batch.returns[0] if self.done else self.batch.slots["returns"][0]).tolist()
-
-    def _people(self) -> People:
-        persons = tuple(seat in self.inputs for seat in range(self.game.players))
-        asked = tuple(bool(asked) and not self.done for asked in self.batch.asked[0])
-        return People(persons, asked)
-
-    @property
-    def points(self) -> bool:
-        """Whether the returns are the scores for people: False if the game's `hud` shows other numbers."""
-        texts = self.game.hud(self.batch.record(0, final=self.done), self._people())
-        scores = [f"{each:g}" for each in self.returns]
-        if self.game.rewards == "shared" and any(texts):
-            return scores[0] in texts
-        return not any(texts) or (texts[0], texts[2])[: len(scores)] == (*scores,)
-
-    @property
-    def out_of_time(self) -> bool:
-        """Whether the episode ended because time ran out."""
-        return self.done and self.batch.end[0] == OUT_OF_TIME
-
-    def texts(self) -> tuple[str, str, str]:
-        """The texts above the picture, from the game's `hud` or the returns (`Game.texts`): left, centre, right."""
-        left, centre, right = self.game.texts(self.batch.record(0, final=self.done), self.returns, self._people())
-        return (right, centre, left) if self.flipped else (left, centre, right)
-
-
-def _bot(seat: Seat) -> float:
-    """The value of a seat in `Batch.bots`."""
-    if seat.kind != "scripted":
-        return EXTERNAL
-    return RANDOM if seat.skill is None else seat.skill
 
 
 class Match:
@@ -192,7 +38,15 @@ class Match:
         self.best: list[float] = []  # where nobody can win: the best return so far of each seat; empty before the first
         self.points = True  # whether the last game's returns are its scores (`Board.points`)
         self.result: MatchOutcome | None = None
-        self._episode = 0
+        self.episode = 0
+        self.begun = time.time()
+        self.history = History()
+        self.rewound = False  # in this game
+        self.changes: list[Change] = []  # of those who play, in this game
+        self.when_left: Callable[[Match], None] | None = None  # called where a game is over, or left
+        self.guests: dict[int, str] = {}  # by participant whose seat somebody else has taken (`ui.take_over`): their name
+        self.names = [seat.name for seat in self.seats]  # at the beginning of this game
+        self.history.add(self.moment())
 
     @property
     def inputs(self) -> list[PlayerInput]:
@@ -224,10 +78,40 @@ class Match:
         """Advance every board by a tick; count the game when all are done."""
         if self.result:
             return
+        before = self.ticks
         for board in self.boards:
             board.tick()
+        if self.ticks != before:
+            self.history.add(self.moment())
         if all(board.done for board in self.boards):
             self._count()
+
+    @property
+    def ticks(self) -> int:
+        """Ticks that this game has lasted: of games of turns, moves."""
+        return max(board.recorder.ticks for board in self.boards)
+
+    # --- rewinding ---
+
+    def moment(self) -> list[BoardMoment]:
+        """All boards as they are."""
+        return [board.moment() for board in self.boards]
+
+    def rewind(self, ticks: int) -> bool:
+        """Go back by so many ticks, or as far as the history goes; False where it ends. Then the game counts for no rating."""
+        if self.result or not len(self.history):
+            return False
+        moment = self.history.back(ticks)
+        assert moment
+        for board, each in zip(self.boards, moment, strict=True):
+            board.put_back(each)
+        self.rewound = True
+        return True
+
+    @property
+    def is_rated(self) -> bool:
+        """Whether this game tells how strong the person is: nobody has rewound it, or played another's seat."""
+        return not self.rewound and not self.changes and not self.guests
 
     @property
     def person_has_lost(self) -> bool:
@@ -241,13 +125,22 @@ class Match:
         """Begin a new game. An unfinished one does not count, except for a race that a person has lost (`person_has_lost`)."""
         if self.person_has_lost:
             self._count()
-        self._episode += 1
-        self.result = None
-        for seat in self.seats:
-            if seat.adaptive:
+        self.leave()
+        self.episode += 1
+        self.result, self.rewound, self.changes, self.begun = None, False, [], time.time()
+        for k, seat in enumerate(self.seats):
+            if seat.adaptive and k not in self.guests:
                 seat.name = seat.adaptive.name
+        self.names = [seat.name for seat in self.seats]
         for board in self.boards:
-            board.restart(self._episode)
+            board.restart(self.episode)
+        self.history.clear()
+        self.history.add(self.moment())
+
+    def leave(self) -> None:
+        """An unfinished game is left: whoever keeps games is told."""
+        if self.when_left and not self.result:
+            self.when_left(self)
 
     def _count(self) -> None:
         """Add the finished game to the counts."""
@@ -264,8 +157,10 @@ class Match:
         else:
             self.best = [max(pair) for pair in zip(self.best or returns, returns, strict=True)]
         self.result = MatchOutcome(winner, returns, any(board.out_of_time for board in self.boards))
+        if self.when_left:
+            self.when_left(self)
         for k, seat in enumerate(self.seats):
-            if seat.adaptive:
+            if seat.adaptive and self.is_rated:
                 seat.adaptive.learn_of(returns[1 - k])
 
 

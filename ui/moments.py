@@ -13,7 +13,7 @@ from games.core import BALL, CUES, DANGER, DECOR, DISC, GOAL, GONE, ITEM, LINE, 
 from games.engine.loader import Game
 from games.render.motion import JUMP
 from games.render.renderer import USED, bounds
-from ui.match import Board
+from ui.board import Board
 
 HIT, BOUNCE, BREAK, POINT, LEFT, PLACED = "hit", "bounce", "break", "point", "left", "placed"
 MOVED, WON, CUED = "moved", "won", "cued"

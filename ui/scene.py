@@ -13,9 +13,9 @@ from games.engine.loader import Game
 from games.render.motion import Glide, Trail
 from games.render.renderer import DARK, Painter, Theme
 from games.render.text import Colour
+from ui.board import Board
 from ui.effects import Effects
 from ui.falling import Falls
-from ui.match import Board
 from ui.moments import Moment, MomentFinder, rows_of_line
 
 WARMTHS = 8  # colours of a ball, from its slowest to its fastest

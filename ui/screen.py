@@ -10,13 +10,14 @@ from games.engine.loader import Game
 from games.render.renderer import DARK, Painter
 from games.render.surfaces import backdrop
 from ui.banner import Banner
+from ui.board import Board
 from ui.card import Card
 from ui.cast import Cast, other_side
 from ui.foot import OUT_FOOT, Rows
 from ui.header import Header
 from ui.key_hints import KeyHints
 from ui.layout import CORNER, DARKEST, FAINT, GROUND_BOTTOM, GROUND_TOP, LINE, WHITE, layout
-from ui.match import Board, Match
+from ui.match import Match
 from ui.moments import Moment
 from ui.pointer import Pointer
 from ui.scene import Scene

@@ -1,6 +1,7 @@
 """Turns the name of a participant, as the command line has it, into a seat of the window. Needs no torch until one loads."""
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 from agents import participants
@@ -31,6 +32,10 @@ def seat_of(
     instead: where the next best agent is found if this one cannot be loaded; None: then there is an error.
     Raises `UserError` for a name that means nobody, and for a file that is damaged or of another game.
     """
+    return replace(_seat_of(name, game, trusted, instead, runs), source=name)
+
+
+def _seat_of(name: str, game: Game, trusted: dict[str, str] | None, instead: Path | None, runs: Path) -> Seat:
     if name == "human":
         return Seat("human", "You")
     if name == FIT or ladder.is_level(name):

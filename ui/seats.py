@@ -47,6 +47,7 @@ class Seat:
     caption: str = ""  # agent as it was early in its training: who a person has beaten, "the agent of 30 seconds"
     adaptive: Adaptive | None = None  # agent: hears of each result, after which `make` may seat another
     run: "RunWatcher | None" = None  # agent: the training whose newest agent it is
+    source: str = ""  # the participant's name on the command line, by which a replay finds them again
 
     def __post_init__(self) -> None:
         if self.kind == "agent" and self.make is None:

@@ -5,6 +5,8 @@ from ui.cast import Cast
 from ui.layout import SOFT, WHITE
 from ui.match import Match
 
+NOT_RATED = "just for practice: your rating stays"  # of a game that was rewound, or in which seats changed hands
+
 
 def drawn(match: Match) -> str:
     """The words beside the games won that count those which nobody won; empty if there are none."""
@@ -33,7 +35,7 @@ def verdict(match: Match, cast: Cast) -> tuple[str, str]:
         left, _, right = match.boards[0].texts()
         numbers = f"{left} – {right}" if left and right and len(left + right) < 8 else ""
     late = "time is up" if result.out_of_time else ""
-    rated = [seat.adaptive.about_person for seat in cast.seats if seat.adaptive]
+    rated = [seat.adaptive.about_person if match.is_rated else NOT_RATED for seat in cast.seats if seat.adaptive]
     detail = "   ".join(part for part in (numbers, late, *rated) if part)
     if result.winner is None:
         return "Draw", detail

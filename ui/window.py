@@ -10,7 +10,7 @@ from ui.application import App
 from ui.clock import TickSource
 from ui.display import open_display
 from ui.match import Match, check_seats
-from ui.pages.match import MatchPage
+from ui.pages.kept_match import KeptMatchPage
 from ui.seats import Seat
 from ui.settings import SettingsFile
 from ui.sound import Speaker
@@ -29,12 +29,12 @@ def open_match(
 ) -> App:
     """An application that shows a match and ends with it.
 
-    seats and settings: as in `MatchPage`.    size, speaker, clock and events: as in `App`, and `kept`: its settings.
+    seats and settings: as in `KeptMatchPage`.    size, speaker, clock and events: as in `App`, and `kept`: its settings.
     Raises `UserError` if there is no display or the seats do not fit the game.
     """
     check_seats(game, seats)
     open_display()
-    page = MatchPage(game, seats, **settings)
+    page = KeptMatchPage(game, seats, **settings)
     return App(page, size=size, speaker=speaker, settings=kept, clock=clock, events=events)
 
 
@@ -45,6 +45,6 @@ def play(game: Game, seats: Sequence[Seat], **settings: Any) -> Match | None:
     """
     app = open_match(game, seats, **settings)
     page = app.page
-    assert isinstance(page, MatchPage)
+    assert isinstance(page, KeptMatchPage)
     app.run()
     return page.match

@@ -136,16 +136,21 @@ class Batch:
         """int64 [N]: number of the running episode."""
         return self.slots["episode"]
 
-    def reset(self, episode: int | None = None) -> None:
-        """Start every environment at the beginning of episode `episode` (0 by default)."""
+    def reset(self, episode: int | None = None, max_ticks: int | None = None) -> None:
+        """Start every environment at the beginning of episode `episode` (0 by default).
+
+        max_ticks: that pass until a seat of the caller's is asked, as in `step`; the window uses 0, and sees all of them.
+        """
         self.slots["episode"] = 0 if episode is None else episode
-        self._run(np.zeros((self.num_envs, self.game.players), np.int64), self.game.max_ticks, begin=True)
+        limit = self.game.max_ticks if max_ticks is None else max_ticks
+        self._run(np.zeros((self.num_envs, self.game.players), np.int64), limit, begin=True)
 
     def step(self, actions: np.ndarray, max_ticks: int | None = None) -> None:
         """Advance every environment until a seat of the caller's is asked again or the episode ends.
 
         actions: int64 [N, P] world actions; read where a seat was asked. An impossible action has no effect.
-        max_ticks: stop after so many ticks at the latest (the window uses 1).
+        max_ticks: stop after so many ticks at the latest. The window uses 0: a single tick, and after an end none of the next
+            episode, so that `slots["acting"]` still has the actions that were in effect in the last one.
         """
         actions = np.ascontiguousarray(actions, np.int64).reshape(self.num_envs, self.game.players)
         self._run(actions, self.game.max_ticks if max_ticks is None else max_ticks, begin=False)

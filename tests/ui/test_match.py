@@ -3,7 +3,7 @@
 import pytest
 
 import games
-from ui.match import Board
+from ui.board import Board
 from ui.seats import Seat
 
 

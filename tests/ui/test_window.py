@@ -326,17 +326,17 @@ def lose(app: App) -> None:
 def test_who_is_out_of_a_race_may_begin_again_while_the_other_plays_on(start, monkeypatch):
     app = start("breakout", HUMAN, Seat("scripted", "Bot", skill=1.0))
     for again in ("return", "r"):
-        episode = app.page.match._episode
+        episode = app.page.match.episode
         assert "begin again" not in shown_caps(app, monkeypatch)
         tap("r")
         turns(app, 1)
-        assert app.page.match._episode == episode, "not by accident, while one plays"
+        assert app.page.match.episode == episode, "not by accident, while one plays"
         lose(app)
         assert shown_caps(app, monkeypatch) == ["begin again", "pause"]
         assert mode_of(app) == PLAYING
         tap(again)
         turns(app, 2)
-        assert app.page.match._episode == episode + 1
+        assert app.page.match.episode == episode + 1
         assert not app.page.match.boards[0].done
     assert app.page.match.played == 0
 

@@ -18,7 +18,7 @@ from ui.library import Entry, Library
 from ui.opponents import Opponent
 from ui.pages.choice import ChoicePage
 from ui.pages.controls import ControlsPage
-from ui.pages.match import MatchPage
+from ui.pages.kept_match import KeptMatchPage
 from ui.pages.menu import MenuPage
 from ui.pages.notice import NoticePage
 from ui.pages.statistics import StatisticsPage
@@ -209,9 +209,7 @@ class GamePage(MenuPage):
         settings.change(game=entry.name, opponents={**settings.settings.opponents, entry.name: opponent.seat})
         challenge = Challenge(entry.game, opponent, entry.opponents, entry.progress, self.library.runs)
         try:
-            page: Page = MatchPage(
-                entry.game, challenge.seats(), effects=self.library.effects, countdown=True, challenge=challenge
-            )
+            page: Page = KeptMatchPage(entry.game, challenge.seats(), challenge=challenge, **self.library.match_settings)
         except UserError as error:
             page = NoticePage(f"{opponent.title} cannot play", str(error))
         self.app.open(page)
@@ -245,7 +243,7 @@ class GamePage(MenuPage):
         game, runs = self.entry.game, self.library.runs
         try:
             seats = [seat_for(each, game, runs) for each in (first, other)]
-            page: Page = MatchPage(game, seats, effects=self.library.effects, countdown=True)
+            page: Page = KeptMatchPage(game, seats, **self.library.match_settings)
         except UserError as error:
             page = NoticePage("They cannot play", str(error))
         self.app.replace(page)

@@ -19,7 +19,6 @@ from ui.seats import Seat
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
 SLOW = 4  # how many times slower slow motion is
 CALM = 30  # ticks that a key of the game, or the mouse, must have been at rest before it can end a result
-
 GO = (*ENTER, "space")  # keys that begin or continue
 
 
@@ -107,7 +106,7 @@ class MatchPage(MatchFlow):
 
     def _draw_match(self, stage: pygame.Surface, match: Match) -> None:
         """Draw the pictures, then over them what belongs to the mode."""
-        rally = "" if match.result else self.reactions.highlights.rally_text
+        rally = self.reactions.highlights.rally_text * (not match.result)
         self.screen.draw(stage, match, self._spot(self.app.mouse), self._foot(), rally)
         if self.mode == READY:
             self.screen.card(stage, self.game.heading, [*ready_foot(self.leave_word), *self.reactions.sound_rows()])
@@ -277,8 +276,7 @@ class MatchPage(MatchFlow):
 
     def _move_to_spot(self, command: str) -> None:
         """Arrows go from spot to spot, as the mouse would, and return chooses the one that is lit."""
-        assert self.match
-        if command not in WAYS:
+        if not self.match or command not in WAYS:
             self._click(self.app.mouse)
             return
         stage = self.eye.stage(self.app.surface).get_size()

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from games.engine.levels import ANY, Levels
 from games.engine.loader import Game
@@ -186,9 +187,11 @@ class MatchFlow(Page):
 
     def _with(self, challenge: Challenge) -> Page:
         """A page of the match with another opponent."""
-        return type(self)(
-            self.game, challenge.seats(), effects=self.effects, countdown=self.counts_down, challenge=challenge
-        )
+        return type(self)(self.game, challenge.seats(), challenge=challenge, **self._passed_on())
+
+    def _passed_on(self) -> dict[str, Any]:
+        """The settings that a match with another opponent keeps."""
+        return {"effects": self.effects, "countdown": self.counts_down}
 
     def _go_on(self, challenge: Challenge) -> None:
         """Meet the next opponent of the row."""

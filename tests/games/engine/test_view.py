@@ -12,7 +12,7 @@ from agents.play.arena import GameArena
 from games.engine.batch import EXTERNAL, RANDOM, RUNNING, Batch, Workers
 from games.engine.view import OBSERVATIONS, View, check_shapes
 from games.errors import UserError
-from ui.match import Board
+from ui.board import Board
 from ui.seats import Seat
 
 STAY, LEFT, RIGHT = 0, 1, 2

@@ -1,0 +1,178 @@
+"""The page of a match that can be rewound and taken over, and whose games, pictures and clips are kept."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pygame
+
+from games.core import TICKS_PER_SECOND
+from games.engine.loader import Game
+from ui.foot import CLIP, KEPT_FOOT, PICTURE, REWIND, TAKE_OVER, Rows
+from ui.keepsakes import Keepsakes
+from ui.layout import WHITE
+from ui.match import Match
+from ui.pages.match import PAUSED, PLAYING, MatchPage
+from ui.replays import Keeper
+from ui.seats import Seat
+from ui.take_over import TakeOver
+from ui.verdict import NOT_RATED
+
+REWIND_PACE = 3  # ticks of the game that one tick goes back
+MOVE_PACE = 18  # ticks in which one move goes back, in games of turns
+
+
+class KeptMatchPage(MatchPage):
+    """A match as on `MatchPage`, with keys to rewind it, to take a seat over, and to keep a picture or the last seconds."""
+
+    def __init__(
+        self,
+        game: Game,
+        seats: Sequence[Seat],
+        *,
+        replays: Path | None = None,
+        begin: Callable[[Match], None] | None = None,
+        **settings: Any,
+    ):
+        """seats and settings: as in `MatchPage`.    replays: the folder in which games are kept; None: they are not.
+
+        begin: called with the match, in the loader's thread, before it is shown.
+        """
+        super().__init__(game, seats, **settings)
+        self._loader.begin = begin
+        self._replays, self.keeper = replays, Keeper(replays) if replays else None
+        self.keepsakes = Keepsakes()
+        self.guests: TakeOver | None = None
+        self._rewinding = 0  # ticks for which the key has been held
+        self._commands |= {
+            REWIND: self._rewind_key,
+            TAKE_OVER: self._take_over,
+            PICTURE: lambda: self.keepsakes.picture(self.app.surface, self.game.name),
+            CLIP: self._clip,
+        }
+
+    def before(self) -> None:
+        """As soon as the match is there, keep its games."""
+        super().before()
+        if self.match and self.guests is None:
+            self.guests = TakeOver(self.match)
+            self.match.when_left = self.keeper.keep if self.keeper else None
+        if notice := self.keepsakes.news() or (self.keeper.news() if self.keeper else ""):
+            self.app.notice.show(notice, 200)
+
+    def closed(self) -> None:
+        """Keep an unfinished game too."""
+        if self.match:
+            self.match.leave()
+            self.match.when_left = None
+        super().closed()
+
+    def joined(self) -> None:
+        """Wait for the loader, and until all is written."""
+        super().joined()
+        if self.keeper:
+            self.keeper.close()
+        self.keepsakes.close()
+
+    def swap(self) -> None:
+        """Begin a new game with the sides exchanged; the last one has been kept."""
+        if self.match:
+            self.match.leave()
+            self.match.when_left = None
+        self.guests = None
+        super().swap()
+
+    def _passed_on(self) -> dict[str, Any]:
+        return {**super()._passed_on(), "replays": self._replays}
+
+    # --- rewinding ---
+
+    @property
+    def is_rewinding(self) -> bool:
+        """Whether the pictures run backwards."""
+        return self._rewinding > 0
+
+    def _rewind_key(self) -> None:
+        """In play the key is held; in a pause it goes back by a single step."""
+        if self.mode == PLAYING:
+            self._rewinding = 1
+            self.reactions.highlights.begin()
+            self._back(1)
+        elif self.mode == PAUSED:
+            self._back(1)
+            self._stepped = True
+
+    def _back(self, ticks: int) -> bool:
+        """Go back, with pictures and no lights; False where it ends."""
+        assert self.match
+        went = self.match.rewind(ticks)
+        self.screen.follow(self.match)
+        for scene in self.screen.scenes:
+            scene.clear()
+        self.stale = True
+        return went
+
+    def _advance(self, match: Match) -> None:
+        """A tick of play, or of rewinding."""
+        if not self._rewinding:
+            super()._advance(match)
+        elif any(key.command == REWIND for key in self.app.keyboard.down.values()):
+            self._rewinding += 1
+            if not self.game.turns:
+                self._back(REWIND_PACE)
+            elif self._rewinding % MOVE_PACE == 0:
+                self._back(1)
+            self.stale = True
+        else:
+            self._rewinding = 0
+            while match.inputs and self.game.turns and not match.boards[0].waits_for_person and self._back(1):
+                pass  # to a person's move: a machine would make its move again at once
+
+    def _become(self, mode: str) -> None:
+        self._rewinding = 0
+        super()._become(mode)
+
+    # --- taking over, keeping ---
+
+    def _take_over(self) -> None:
+        if self.mode != PLAYING or not self.match or not self.guests:
+            return
+        participant = self.guests.next_participant()
+        self.guests.exchange(participant)
+        self.screen.cast.people[:] = [k for k in range(len(self.seats)) if self.guests.is_person(k)]
+        self.hands.take_match(self.match)  # the new person's keys, and their pointer
+        self.hands.hold(self.app.keyboard)
+        self.app.notice.show(self._told(participant), 150)
+
+    def _told(self, participant: int) -> str:
+        name = self.seats[participant].name
+        if name == "You":
+            return "You play. Tab gives the seat back"
+        return f"{name} plays. Tab takes the seat over"
+
+    def _clip(self) -> None:
+        if self.match and self.match.ticks:
+            self.keepsakes.clip(self.match, self.screen.scenes[0].with_effects)
+            self.app.notice.show("The last 30 seconds are made into a clip …", 150)
+
+    # --- drawing ---
+
+    def _draw_match(self, stage: pygame.Surface, match: Match) -> None:
+        super()._draw_match(stage, match)
+        if self.is_rewinding:
+            self._label(stage, match)
+
+    def _label(self, stage: pygame.Surface, match: Match) -> None:
+        """Say that time runs backwards, and what that means for a rating."""
+        box = self.screen.boxes(stage)[0].unionall(self.screen.boxes(stage)[1:])
+        side, left = self.screen.boxes(stage)[0].w, len(match.history)
+        text = f"{left} moves left" if self.game.turns else f"{left / TICKS_PER_SECOND:.1f} s left"
+        self.screen.text.glowing(stage, "Rewind", 0.09 * side, WHITE, (box.centerx, box.y + 0.1 * side))
+        lines = [text if left else "this is as far as it goes"]
+        if any(seat.adaptive for seat in self.seats):
+            lines.append(NOT_RATED)
+        for k, line in enumerate(lines):
+            self.screen.text.put(stage, line, 0.034 * side, WHITE, (box.centerx, box.y + (0.17 + 0.05 * k) * side), "center")
+
+    def _paused_foot(self) -> Rows:
+        return [*super()._paused_foot(), *KEPT_FOOT]

@@ -1,0 +1,161 @@
+"""The page that lists the replays that are kept, the newest first: one is played, or deleted."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pygame
+
+import games
+from games.errors import UserError
+from games.render.renderer import backdrop
+from games.render.text import Colour
+from ui import replays
+from ui.application import ENTER, Page
+from ui.foot import Rows
+from ui.key_hints import commands
+from ui.keys import Key, key_of
+from ui.layout import CARD, FAINT, GROUND_BOTTOM, GROUND_TOP, LINE, SOFT, WHITE
+from ui.pages.replay import ReplayPage
+from ui.replays import Listed
+from ui.text import KeyCapRenderer
+
+COLUMNS = (0.0, 0.17, 0.37, 0.67, 0.99)  # where game, time, participants and result begin, and the length ends
+FOOT: Rows = [(["return"], "play"), (["up", "down"], "choose"), (["delete"], "delete"), (["escape"], "back")]
+SURE = "Press delete again to delete this replay for good"
+
+
+class ReplaysPage(Page):
+    """The list."""
+
+    title = "Replays"
+
+    def __init__(self, folder: Path | None = None, **settings: Any):
+        """folder: of the replays; None: the user's.    settings: of each replay's page, as in `ReplayPage`."""
+        self.folder, self.settings = folder or replays.folder_of(), settings
+        self.rows: list[Listed] = []
+        self.chosen = 0
+        self.sure = False  # the next press of delete deletes
+        self.text = KeyCapRenderer()
+        self._first = 0  # the row that is shown at the top
+        self._boxes: list[tuple[int, pygame.Rect]] = []  # rows that are shown, in the window
+        self._ground: pygame.Surface | None = None
+
+    def shown(self) -> None:
+        """Look into the folder."""
+        self.rows = replays.listed(self.folder)
+        self.chosen, self.sure, self.stale = min(self.chosen, max(len(self.rows) - 1, 0)), False, True
+
+    # --- events ---
+
+    def handle(self, event: pygame.event.Event) -> None:
+        """Handle one of Pygame's events."""
+        if event.type == pygame.KEYDOWN:
+            self._pressed(key_of(event))
+        elif event.type == pygame.MOUSEWHEEL:
+            self._choose(self.chosen - event.y)
+        elif event.type in (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN):
+            row = next((number for number, box in self._boxes if box.collidepoint(event.pos)), None)
+            if row is not None:
+                self._choose(row)
+                if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+                    self._play()
+
+    def _pressed(self, key: Key) -> None:
+        moves = {"up": -1, "down": 1, "page up": -10, "page down": 10, "home": -len(self.rows), "end": len(self.rows)}
+        if key.command in ("escape", "q"):
+            self.app.back()
+        elif key.command in moves:
+            self._choose(self.chosen + moves[key.command])
+        elif key.command in (*ENTER, "space"):
+            self._play()
+        elif key.command in ("delete", "backspace") and self.rows:
+            self._delete()
+
+    def _choose(self, row: int) -> None:
+        row = min(max(row, 0), max(len(self.rows) - 1, 0))
+        if row != self.chosen:
+            self.chosen, self.sure, self.stale = row, False, True
+
+    def _play(self) -> None:
+        if not self.rows:
+            return
+        try:
+            page = ReplayPage(self.rows[self.chosen].path, **self.settings)
+        except UserError as error:
+            self.app.notice.show(str(error).splitlines()[0].removeprefix(f"{self.rows[self.chosen].path} ").capitalize())
+        else:
+            self.app.open(page)
+
+    def _delete(self) -> None:
+        if self.sure:
+            with contextlib.suppress(OSError):  # it has gone already
+                self.rows[self.chosen].path.unlink()
+            self.shown()
+        else:
+            self.sure, self.stale = True, True
+
+    # --- drawing ---
+
+    def draw(self, surface: pygame.Surface) -> None:
+        """Draw the list."""
+        width, height = surface.get_size()
+        if self._ground is None or self._ground.get_size() != (width, height):
+            self._ground = backdrop((width, height), GROUND_TOP, GROUND_BOTTOM)
+        surface.blit(self._ground, (0, 0))
+        unit = max(min(width / 46.0, height / 30.0, 26.0), 7.0)
+        left = max(round((width - 44 * unit) / 2), round(unit))
+        wide = width - 2 * left
+        self.text.put(surface, "Replays", 2.6 * unit, WHITE, (left, 2.4 * unit), "midleft")
+        told = f"the newest {replays.KEPT} games are kept" if self.rows else ""
+        self.text.put(surface, told, unit, FAINT, (left + wide, 2.6 * unit), "midright")
+        high, top = round(2.1 * unit), round(4.6 * unit)
+        count = max(int((height - top - 3.6 * unit) // high), 1)
+        self._first = min(max(self._first, self.chosen - count + 1), self.chosen)
+        self._boxes = []
+        for place, row in enumerate(range(self._first, min(self._first + count, len(self.rows)))):
+            box = pygame.Rect(left, top + place * high, wide, high)
+            self._boxes.append((row, box))
+            self._row(surface, box, self.rows[row], row == self.chosen, unit)
+        if not self.rows:
+            line = "No games yet: each one that you play is kept here"
+            self.text.put(surface, line, 1.4 * unit, SOFT, (width // 2, height // 2), "center")
+        self._keys(surface, unit)
+
+    def _row(self, surface: pygame.Surface, box: pygame.Rect, listed: Listed, chosen: bool, unit: float) -> None:
+        if chosen:
+            plate = box.inflate(round(1.2 * unit), -2)
+            pygame.draw.rect(surface, CARD, plate, border_radius=round(0.5 * unit))
+            pygame.draw.rect(surface, LINE, plate, width=1, border_radius=round(0.5 * unit))
+        bright, size = (WHITE if chosen else SOFT), 1.15 * unit
+        if listed.header is None:
+            self._cell(surface, box, f"{listed.path.name}: {listed.problem}", size, FAINT, (COLUMNS[0], COLUMNS[4]))
+            return
+        header = listed.header
+        cells: list[tuple[str, Colour]] = [
+            (games.heading(header.game), bright),
+            (replays.when(header), FAINT),
+            (replays.participants_of(header), bright),
+            (replays.result_of(header), SOFT),
+        ]
+        for k, (text, colour) in enumerate(cells):
+            self._cell(surface, box, text, size, colour, (COLUMNS[k], COLUMNS[k + 1] - (0.1 if k == 3 else 0.015)))
+        length = replays.length(header, turns=header.every == 1)
+        self.text.put(surface, length, size, FAINT, (box.x + COLUMNS[4] * box.w, box.centery), "midright")
+
+    def _cell(
+        self, surface: pygame.Surface, box: pygame.Rect, text: str, size: float, colour: Colour, place: tuple[float, float]
+    ) -> None:
+        text = self.text.shorten(text, size, (place[1] - place[0]) * box.w)
+        self.text.put(surface, text, size, colour, (box.x + place[0] * box.w, box.centery), "midleft")
+
+    def _keys(self, surface: pygame.Surface, unit: float) -> None:
+        width, height = surface.get_size()
+        if self.sure:
+            self.text.put(surface, SURE, 1.1 * unit, WHITE, (width // 2, height - 1.8 * unit), "center")
+            return
+        rows = commands(FOOT if self.rows else FOOT[-1:])
+        wide = sum(self.text.caps(None, keys, meaning, unit, (0, 0)) + 1.5 * unit for keys, meaning in rows) - 1.5 * unit
+        x = (width - wide) / 2
+        for keys, meaning in rows:
+            x = self.text.caps(surface, keys, meaning, unit, (x, height - 1.8 * unit)) + 1.5 * unit
