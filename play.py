@@ -150,6 +150,8 @@ def headless(options: argparse.Namespace) -> int:
     print(f"{game.heading}, {result.games} games{played}, {summary['steps_per_second']:,} decisions a second")
     if levels.skipped:
         print(f"  {levels.note()}")
+    for text in result.repeats:
+        print(f"  {text}")
     if game.players == 1:
         print(f"  {names[0]}: {verdict(summary)}" + (f"\n  {result.note}" if result.note else ""))
         return 0

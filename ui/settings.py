@@ -92,7 +92,7 @@ class SettingsFile:
                 self._writer = threading.Thread(target=self._write_pending, args=(self.path,), name="settings")
                 self._writer.start()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Take the defaults, and write nothing: the file has been deleted."""
         self.close()
         self.settings, self._unknown = Settings(), {}

@@ -18,7 +18,7 @@ from games.engine.batch import Batch
 from games.engine.loader import Game
 from games.engine.raster import BARS, GREYS
 from games.render.motion import TRAIL, Trail
-from games.render.surfaces import backdrop, surface_of
+from games.render.surfaces import BLUE, ORANGE, backdrop, surface_of
 from games.render.text import Colour, TextRenderer
 
 STEPS = 8  # a sprite's place inside its pixel is kept in eighths
@@ -63,13 +63,12 @@ class Theme:
         return self.colours[min(code, len(self.colours) - 1)]
 
 
-# Blue against orange stays apart for every kind of colour blindness, and the blue is twice as light, so that a grey picture
-# tells them apart too; a disc of `other` has a groove besides.
+# `me` and `other` differ in lightness too; a disc of `other` has a groove besides.
 DARK = Theme(
     colours=(
         *((0, 0, 0),) * 4,
-        (122, 216, 255), (70, 172, 238), (180, 234, 255), (40, 126, 198),  # me
-        (228, 106, 26), (196, 84, 16), (246, 146, 74), (162, 70, 16),  # other
+        BLUE, (70, 172, 238), (180, 234, 255), (40, 126, 198),  # me
+        ORANGE, (196, 84, 16), (246, 146, 74), (162, 70, 16),  # other
         (255, 252, 240), (255, 226, 150), (200, 220, 255), (176, 180, 196),  # ball
         (86, 98, 138), (66, 76, 112), (112, 126, 170), (48, 56, 86),  # wall
         (255, 209, 84), (126, 214, 148), (176, 148, 255), (255, 166, 201),  # item

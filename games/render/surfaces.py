@@ -5,6 +5,10 @@ import pygame
 
 from games.render.text import Colour
 
+# Blue against orange stays apart for every kind of colour blindness, and the blue is twice as light, so that a grey picture
+# tells them apart too.
+BLUE, ORANGE = (122, 216, 255), (228, 106, 26)
+
 
 def surface_of(colour: np.ndarray, alpha: np.ndarray) -> pygame.Surface:
     """A surface with per-pixel alpha. colour: [h, w, 3] or [3], 0-255. alpha: [h, w], 0-1."""

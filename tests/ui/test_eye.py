@@ -14,7 +14,7 @@ from agents.play import insight as insight_module
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.insight import Insight
 from tests.ui.test_window import BOT, HUMAN, ROOT, SPEED, key, mode_of, start, state, tap, turns  # noqa: F401 - a fixture
-from ui import eye_page, eye_words
+from ui import eye, eye_page, eye_words
 from ui.eye import Eye
 from ui.layout import layout
 from ui.match import Match
@@ -408,6 +408,7 @@ def test_a_pause_lets_the_eye_look_to_the_end_and_then_rests(start, monkeypatch)
     app = start("pong", seat_of(agent_of("pong", **PIXELS)), BOT, eye=True)
     turns(app, 10)
     tap("p")
+    monkeypatch.setattr(eye, "LOOKING", 0.5)  # however busy the machine is
     turns(app, 60)
     assert app.page.eye.insight.has_looked
     painted = []

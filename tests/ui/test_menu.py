@@ -23,7 +23,7 @@ from ui.menu import menu, open_menu
 from ui.pages.choice import ChoicePage
 from ui.pages.game import GamePage
 from ui.pages.home import HomePage, cards
-from ui.pages.match import A_MOMENT, CALM, MatchPage
+from ui.pages.match import CALM, MatchPage
 from ui.pages.match_flow import OVER, PAUSED, PLAYING, READY
 from ui.pages.notice import NoticePage
 from ui.seats import Seat
@@ -87,6 +87,7 @@ def load(app) -> None:
     """Until the match that was opened has loaded."""
     app.turn(1)
     page = app.page
+    page.counts_down = False
     app.turn(1)
     page._loader.join()
     app.turn(1)
@@ -104,7 +105,7 @@ def to_the_result(app) -> None:
     while app.page.mode != OVER and turns_until_over:
         app.turn(1)
         turns_until_over -= 1
-    app.turn(A_MOMENT + CALM)
+    app.turn(app.page.reactions.last_picture + CALM)
     assert app.page.mode == OVER
 
 
@@ -167,7 +168,7 @@ def test_by_the_mouse_alone_from_the_menu_to_a_rematch_with_sides_swapped(start)
         app.turn(10)
         if app.page.mode == OVER:
             break
-    app.turn(A_MOMENT + CALM)
+    app.turn(app.page.reactions.last_picture + CALM)
     click(app, "Swap sides")
     assert app.page.mode == PLAYING and [seat.kind for seat in app.page.seats] == ["scripted", "human"]
     pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(400, 250), button=3))
@@ -235,13 +236,13 @@ def test_hammering_keys_brings_no_result_to_its_end(start):
         tap("w")
         tap("s")
         app.turn(3)
-    assert app.page is page and page.mode == OVER and page.ticks > A_MOMENT
+    assert app.page is page and page.mode == OVER and page.ticks > page.reactions.last_picture
 
 
 def test_two_are_watched_after_both_are_chosen(start):
     app = start()
     press(app, "return")
-    click(app, "watch")
+    click(app, "Watch")
     press(app, "return")
     press(app, "down", "return")
     load(app)

@@ -74,6 +74,6 @@ class StoredPage(MenuPage):
             self._notice = str(error)
             return
         if self.app.settings_file.path in row.files:
-            self.app.settings_file.forget()
+            self.app.settings_file.reset()
         self._notice = f"Deleted: {row.title}"
         self.rows = stored()
