@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pygame
 
+FAR = 1e6  # pixels: no window is as wide
 ASIDE = 2.5  # how much further something to the side counts than something straight ahead
 
 
@@ -66,6 +67,8 @@ def _distance(here: pygame.Rect, there: pygame.Rect, direction: tuple[int, int])
     between, aside = (across, down) if dx else (down, across)
     if ahead <= 0 or between < -0.5 * (min(here.w, there.w) if dx else min(here.h, there.h)):
         return None
+    if dx and aside < 0:
+        return ahead / FAR  # what lies in the same row comes before all else
     return ahead + ASIDE * max(aside, 0.0)
 
 

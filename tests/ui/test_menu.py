@@ -26,6 +26,8 @@ from ui.pages.home import HomePage, cards
 from ui.pages.match import CALM, MatchPage
 from ui.pages.match_flow import OVER, PAUSED, PLAYING, READY
 from ui.pages.notice import NoticePage
+from ui.pages.replays import ReplaysPage
+from ui.pages.stored import StoredPage
 from ui.seats import Seat
 from ui.settings import SettingsFile
 
@@ -250,6 +252,23 @@ def test_two_are_watched_after_both_are_chosen(start):
     assert len({seat.name for seat in app.page.seats}) == 2
     press(app, "p", "q")
     assert isinstance(app.page, GamePage)
+
+
+def test_the_home_page_leads_to_replays_and_to_what_is_stored(start):
+    app = start()
+    home_page = app.page
+    for name, page in (("replays", ReplaysPage), ("stored", StoredPage)):
+        click(app, name)
+        assert isinstance(app.page, page)
+        press(app, "escape")
+        assert app.page is home_page
+
+
+def test_the_menu_is_heard(start):
+    app, heard = start(), []
+    app.sounds.play = heard.append
+    press(app, "right", "return")
+    assert heard == ["move", "confirm"]
 
 
 # --- troubles ---

@@ -1,5 +1,7 @@
 """The first page: all games, played by their bots behind glass."""
 
+from typing import TYPE_CHECKING
+
 import pygame
 
 from ui.canvas import Canvas
@@ -8,8 +10,13 @@ from ui.library import Entry, Library
 from ui.pages.menu import MenuPage
 from ui.pages.notice import NoticePage
 
+if TYPE_CHECKING:  # they need numba
+    from games.engine.loader import Game
+    from ui.seats import Seat
+
 EVERY = 2  # frames between two paintings of a miniature: there are several
 CAPTION = 3.6  # height of the texts below a picture, units
+CORNER = ("quit", "full screen", "stored", "replays")
 HINTS = [(["left", "right"], "choose"), (["return"], "open"), (["escape"], "quit"), (["f11"], "full screen")]
 
 
@@ -58,7 +65,7 @@ class HomePage(MenuPage):
         if notice := self.library.notice:
             canvas.notice(notice, bottom + 0.2 * unit)
         canvas.hints(HINTS)
-        canvas.items.sort(key=lambda item: item.name in ("quit", "full screen", "stored"))  # the focus begins on a game
+        canvas.items.sort(key=lambda item: item.name in CORNER)  # the focus begins on a game
 
     def _corner(self, canvas: Canvas) -> None:
         """Draw the window's own buttons, which a mouse needs."""
@@ -66,7 +73,8 @@ class HomePage(MenuPage):
         for name, text, act in (
             ("quit", "Quit", self.app.quit),
             ("full screen", "Window" if self.app.is_full_screen else "Full screen", self.app.toggle_full_screen),
-            ("stored", "Stored", self._open_stored),
+            ("stored", "Your data", self._open_stored),
+            ("replays", "Replays", self._open_replays),
         ):
             wide = canvas.button_width(text, high)
             canvas.button(name, pygame.Rect(right - wide, canvas.area.y, wide, high), text, act)
@@ -98,6 +106,16 @@ class HomePage(MenuPage):
         from ui.pages.stored import StoredPage
 
         self.app.open(StoredPage())
+
+    def _open_replays(self) -> None:
+        from ui.pages.replays import ReplaysPage
+        from ui.replays import folder_of
+        from ui.seating import seat_of
+
+        def find(name: str, game: "Game") -> "Seat":
+            return seat_of(name, game, runs=self.library.runs)
+
+        self.app.open(ReplaysPage(find=find, replay_folder=folder_of(), effects=self.library.effects))
 
     def choose(self, entry: Entry) -> None:
         """Open a game's page, or say why that is not possible."""

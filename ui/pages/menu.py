@@ -58,6 +58,7 @@ class MenuPage(Page):
 
     def command(self, command: Command) -> None:
         """Move the focus, choose what has it, or go back."""
+        self.app.sounds.play("confirm" if command == "confirm" else "move")
         if command == "back":
             self.back()
         elif command == "confirm":
