@@ -1,5 +1,6 @@
 """For all tests: no screen and no sound needed, compiled games kept between runs, nothing left behind elsewhere."""
 
+import itertools
 import os
 import signal
 from pathlib import Path
@@ -19,6 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 import pytest  # noqa: E402
 
+NUMBERS = itertools.count()  # of folders
 TOYS = ("maze_chase", "fog", "placements", "passes", "morra")
 
 
@@ -34,6 +36,14 @@ def pytest_collection_modifyitems(config, items):
             found.add(name)
     if config.args == config.getini("testpaths") and lines - found:
         raise pytest.UsageError(f"tests/slow_variants.txt names no test that there is: {sorted(lines - found)}")
+
+
+@pytest.fixture(autouse=True)
+def user_folders(tmp_path_factory, monkeypatch):
+    """A test reads and writes no settings, ratings and results of the user's, but in folders of its own."""
+    folder = tmp_path_factory.getbasetemp() / f"user-{next(NUMBERS)}"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
 
 
 @pytest.fixture(scope="session")

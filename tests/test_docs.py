@@ -126,6 +126,7 @@ RULES = [
     (r": python train\.py ", SHORT),
     (r": python play\.py \./my_maze\.py .*--headless", Run(("--games", "10"), slow=True)),
     (r": python play\.py .*--headless", Run(("--games", "10"))),
+    (r": python play\.py .*--replay FILE", Not("needs a game that somebody played; tests/ui/test_replays.py plays them")),
     (r": python play\.py ", Run()),
     (r": python -m agents\.export ", Run(slow=True)),
     (r": python -m agents\.plot ", Run()),

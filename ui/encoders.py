@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import IO, Protocol
-
-from PIL import Image
+from typing import IO, TYPE_CHECKING, Protocol
 
 from games.errors import UserError
+
+if TYPE_CHECKING:  # it loads with the first video, not before a window opens
+    from PIL import Image
 
 SUFFIXES = (".mp4", ".gif")
 GIF_RATE, MP4_RATE = 20, 30  # frames a second: divisors of 60, and a GIF's frame lasts whole hundredths of a second
@@ -74,6 +75,8 @@ class GifWriter:
         if frame == self._last:
             self._lasts[-1] += 1000 // self.rate
             return
+        from PIL import Image
+
         self._last = frame
         picture = Image.frombytes("RGB", self.size, frame)
         self._frames.append(picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))

@@ -122,17 +122,21 @@ class Keepsakes:
 
     def picture(self, surface: pygame.Surface, game: str) -> None:
         """Keep a picture of the window."""
-        thread = threading.Thread(target=self._write_picture, args=(surface.copy(), game), name="picture")
+        thread = threading.Thread(
+            target=self._write_picture, args=(surface.get_size(), pygame.image.tobytes(surface, "RGB"), game)
+        )
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
         thread.start()
 
-    def _write_picture(self, picture: pygame.Surface, game: str) -> None:
+    def _write_picture(self, size: tuple[int, int], pixels: bytes, game: str) -> None:
+        from PIL import Image  # which leaves other threads their time; Pygame's PNG does not
+
         try:
             path = free_path(pictures_folder(), game, ".png")
-            pygame.image.save(picture, path)
+            Image.frombytes("RGB", size, pixels).save(path)
             self._news.append(f"Picture: {short(path)}")
-        except (OSError, pygame.error) as error:
-            self._news.append(f"The picture cannot be written: {error}")
+        except OSError as error:
+            self._news.append(f"The picture cannot be written: {error.strerror}")
 
     def clip(self, match: Match, effects: bool = True) -> None:
         """Make a video of the last seconds of a match's game; one at a time."""
