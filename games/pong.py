@@ -17,9 +17,10 @@ VERSION = 1
 MARK = ("bot", 0.95)
 PEOPLE = {"kind": "axis"}
 RECIPE = {
-    "ppo": {"steps": 2.8e6, "eval_every": 700_000, "ent_coef": 0.08, "gamma": 0.98},
+    "ppo": {"steps": 2.8e6, "opponents": ["bot"], "eval_every": 700_000, "ent_coef": 0.08, "gamma": 0.98},
     "dqn": {
         "steps": 3.2e6,
+        "opponents": ["bot"],
         "eval_every": 1_600_000,
         "checkpoint_every": 1_600_000,
         "n_envs": 512,

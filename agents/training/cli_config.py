@@ -115,9 +115,18 @@ def new_config(options: argparse.Namespace) -> tuple[AnyGame, Config]:
     return game, config
 
 
+def default_opponents(game: AnyGame) -> list[str]:
+    """The opponents where nobody names any: beside the bot some whom a beginner beats, since a reward that never comes teaches
+    nothing. Where nobody wins the bot is a partner.
+    """
+    if game.players == 1:
+        return []
+    return ["self", "bot", "random"] if game.competitive else ["bot"]
+
+
 def opponents_named(options: argparse.Namespace, game: AnyGame, algorithm: str, n_envs: int) -> list[str]:
-    """The opponents it learns against: those the user named, else the recipe's, else the bot."""
-    recipe = list(game.recipe.get(algorithm, {}).get("opponents", ["bot"] if game.players == 2 else []))
+    """The opponents it learns against: those the user named, else the recipe's, else some of whom one can be beaten."""
+    recipe = list(game.recipe.get(algorithm, {}).get("opponents", default_opponents(game)))
     if options.trainer != "sb3":
         return options.opponent or recipe
     from agents.training.sb3.settings import opponents

@@ -8,6 +8,7 @@ import pytest
 import games
 from agents.algorithms import learner
 from agents.play.agent import Agent
+from agents.training import cli_config
 from agents.training import config as configs
 from games.errors import UserError
 from tests.short_runs import PONG, REPEAT, folder_of
@@ -195,6 +196,13 @@ def test_a_person_is_no_training_opponent_and_one_seat_has_none(repeat):
         configs.opponents_of(["human"], games.load("pong"), "cpu")
     with pytest.raises(UserError, match="one seat"):
         configs.opponents_of(["bot"], repeat, "cpu")
+
+
+def test_a_game_for_two_is_learned_against_somebody_who_can_be_beaten_unless_its_recipe_says_otherwise(repeat):
+    assert cli_config.default_opponents(games.load("tests/toys/passes.py")) == ["self", "bot", "random"]
+    assert cli_config.default_opponents(games.load("tests/toys/plates.py")) == ["bot"]  # a partner
+    assert cli_config.default_opponents(repeat) == []
+    assert games.load("pong").recipe["ppo"]["opponents"] == games.load("pong").recipe["dqn"]["opponents"] == ["bot"]
 
 
 def test_a_run_with_an_agent_as_opponent_goes_on_from_any_folder(tmp_path, monkeypatch):
