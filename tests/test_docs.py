@@ -127,8 +127,8 @@ RULES = [
     (r": python train\.py ", SHORT),
     (r": python play\.py \./my_maze\.py .*--headless", Run(("--games", "10"), slow=True)),
     (r": python play\.py .*--headless", Run(("--games", "10"))),
-    (r": python play\.py .*--replay FILE", Not("needs a game that somebody played; tests/ui/test_replays.py plays them")),
     (r": python play\.py( |$)", Run()),
+    (FIGURES + r"python -m agents\.perfect ", Not("takes half a minute; tests/games/solvers solves fewer positions")),
     (r": python -m agents\.export ", Run(slow=True)),
     (r": python -m agents\.plot ", Run()),
     (FIGURES + r"python -m agents\.ratings ", Not("takes a minute; tests/agents/play/test_tournament.py plays fewer games")),
@@ -297,7 +297,7 @@ def closed_soon(app) -> None:
         app.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RETURN))
         for _ in range(5):
             app.turn(2)
-        assert app.page.mode == "playing"
+        assert app.page.mode in ("counting", "playing")
         app.handle(pygame.event.Event(pygame.QUIT))
         assert not app.is_open
     finally:
