@@ -288,7 +288,7 @@ def closed_soon(app) -> None:
         if isinstance(app.page, HomePage):
             app.turn(1)  # the first picture, after which the games load
             app.turn(1)
-            app.page.library.join()
+            app.page.catalogue.join()
             app.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RETURN))
             app.turn(1)
             assert len(app.pages) == 2

@@ -7,8 +7,8 @@ import pygame
 
 import games
 from ui.application import App
+from ui.catalogue import Catalogue
 from ui.clock import TickSource
-from ui.library import Library
 from ui.pages.home import HomePage
 from ui.settings import SettingsFile, path_of
 from ui.sound import Speaker
@@ -32,7 +32,7 @@ def menu(
     Raises `UserError` if there is no display.
     """
     settings = SettingsFile(path_of())
-    page = HomePage(Library(games.names() if names is None else names, settings, runs, effects and settings.settings.effects))
+    page = HomePage(Catalogue(games.names() if names is None else names, settings, runs, effects and settings.settings.effects))
     return App(page, size=size, speaker=speaker, settings=settings, clock=clock, events=events)
 
 

@@ -16,7 +16,7 @@ from agents import participants
 from games.errors import UserError
 from tests.agents.play.ladders import small_ladder
 from tests.ui.test_window import ROOT, Still, key, tap, turns
-from ui import library, progress
+from ui import catalogue, progress
 from ui.choices import Choices
 from ui.focus import Focus, Item
 from ui.menu import menu, open_menu
@@ -53,7 +53,7 @@ def start(home):
         opened.append(app)
         app.turn(1)
         app.turn(1)
-        app.page.library.join()
+        app.page.catalogue.join()
         app.turn(1)
         return app
 
@@ -308,7 +308,7 @@ def test_a_game_that_does_not_load_says_so_and_the_menu_goes_on(start, monkeypat
             raise UserError("broken.py has no PLAYERS.")
         return real(name)
 
-    monkeypatch.setattr(library.games, "load", load_game)
+    monkeypatch.setattr(catalogue.games, "load", load_game)
     app = start("broken", "pong")
     press(app, "return")
     assert isinstance(app.page, NoticePage) and app.page.text == "broken.py has no PLAYERS."
@@ -321,9 +321,9 @@ def test_a_damaged_file_of_results_is_set_aside_with_a_notice(start, home):
     path.parent.mkdir(parents=True)
     path.write_text('{"written_by": "0.2.0", "game_version": 1, "opponents": {"level:1": {"won": -3}}}')
     app = start()
-    assert "Your results in Pong begin anew" in app.page.library.notice
+    assert "Your results in Pong begin anew" in app.page.catalogue.notice
     assert not path.exists() and path.with_suffix(".damaged.json").exists()
-    assert app.page.library.entries[0].beaten == 0
+    assert app.page.catalogue.entries[0].beaten == 0
 
 
 def test_results_of_another_version_of_the_game_do_not_count(home):
@@ -387,7 +387,7 @@ def test_size_full_screen_and_choices_are_remembered(home, monkeypatch):
 
         def __call__(self):
             app = apps[-1]
-            app.page.library.join() if isinstance(app.page, HomePage) else None
+            app.page.catalogue.join() if isinstance(app.page, HomePage) else None
             if self.steps:
                 self.steps.pop(0)(app)
             return pygame.event.get()

@@ -10,11 +10,11 @@ from games.errors import UserError
 from ui.application import Page
 from ui.canvas import RAISED, Canvas
 from ui.cast import Cast
+from ui.catalogue import Catalogue, Entry
 from ui.challenge import Challenge, seat_for
 from ui.controls import Controls
 from ui.key_hints import KeyHints
 from ui.layout import ACCENT, CARD, DARKEST, LINE, SOFT, WHITE
-from ui.library import Entry, Library
 from ui.opponents import Opponent
 from ui.pages.choice import ChoicePage
 from ui.pages.controls import ControlsPage
@@ -38,18 +38,18 @@ HINTS = [(["left", "right", "up", "down"], "choose"), (["return"], "play"), (["e
 class GamePage(MenuPage):
     """A game that was chosen."""
 
-    def __init__(self, library: Library, entry: Entry):
+    def __init__(self, catalogue: Catalogue, entry: Entry):
         super().__init__()
-        self.library, self.entry = library, entry
+        self.catalogue, self.entry = catalogue, entry
         self.heading = entry.heading
         self.title = f"Sparring: {entry.heading}"
         self._focused_for: tuple[str | None, Opponent] | None = None  # whom one played last, and whom to beat
 
     def shown(self) -> None:
         """The focus begins at the lowest opponent that is not beaten, or at the kind of whom one played last."""
-        game = Controls(self.entry.game, self.library.settings).game  # with the user's keys
+        game = Controls(self.entry.game, self.catalogue.settings).game  # with the user's keys
         self._keys = KeyHints(Cast(game, [Seat("human"), Seat("scripted")][: game.players]), self._canvas.text, {})
-        last = self.library.settings.settings.opponents.get(self.entry.name)
+        last = self.catalogue.settings.settings.opponents.get(self.entry.name)
         if (last, self.to_beat) == self._focused_for:
             return  # nobody has played since
         self._focused_for = last, self.to_beat
@@ -205,11 +205,11 @@ class GamePage(MenuPage):
 
     def play(self, opponent: Opponent) -> None:
         """Open a match of the person's against an opponent, or say why that is not possible."""
-        settings, entry = self.library.settings, self.entry
+        settings, entry = self.catalogue.settings, self.entry
         settings.change(game=entry.name, opponents={**settings.settings.opponents, entry.name: opponent.seat})
-        challenge = Challenge(entry.game, opponent, entry.opponents, entry.progress, self.library.runs)
+        challenge = Challenge(entry.game, opponent, entry.opponents, entry.progress, self.catalogue.runs)
         try:
-            page: Page = KeptMatchPage(entry.game, challenge.seats(), challenge=challenge, **self.library.match_settings)
+            page: Page = KeptMatchPage(entry.game, challenge.seats(), challenge=challenge, **self.catalogue.match_settings)
         except UserError as error:
             page = NoticePage(f"{opponent.title} cannot play", str(error))
         self.app.open(page)
@@ -217,7 +217,7 @@ class GamePage(MenuPage):
     def _open_statistics(self) -> None:
         entry, ladder = self.entry, None
         with contextlib.suppress(UserError):  # a game without one
-            ladder = participants.ladder_of(entry.game, self.library.runs).file
+            ladder = participants.ladder_of(entry.game, self.catalogue.runs).file
 
         def title_of(seat: str) -> str:
             opponent = entry.opponents.named(seat)
@@ -240,10 +240,10 @@ class GamePage(MenuPage):
         self.app.open(ChoicePage(f"{heading}: watch …", machines, progress, second))
 
     def _watch(self, first: Opponent, other: Opponent) -> None:
-        game, runs = self.entry.game, self.library.runs
+        game, runs = self.entry.game, self.catalogue.runs
         try:
             seats = [seat_for(each, game, runs) for each in (first, other)]
-            page: Page = KeptMatchPage(game, seats, **self.library.match_settings)
+            page: Page = KeptMatchPage(game, seats, **self.catalogue.match_settings)
         except UserError as error:
             page = NoticePage("They cannot play", str(error))
         self.app.replace(page)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pygame
 
 from ui.canvas import Canvas
+from ui.catalogue import Catalogue, Entry
 from ui.layout import CARD, FAINT, GROUND_TOP, LINE, SOFT, WHITE
-from ui.library import Entry, Library
 from ui.pages.menu import MenuPage
 from ui.pages.notice import NoticePage
 
@@ -23,33 +23,33 @@ HINTS = [(["left", "right"], "choose"), (["return"], "open"), (["escape"], "quit
 class HomePage(MenuPage):
     """A card for each game."""
 
-    def __init__(self, library: Library):
+    def __init__(self, catalogue: Catalogue):
         super().__init__()
-        self.library = library
-        self.focus.name = library.settings.settings.game
+        self.catalogue = catalogue
+        self.focus.name = catalogue.settings.settings.game
 
     def before(self) -> None:
         """Load the games after the first picture."""
         if not self.stale:
-            self.library.start()
+            self.catalogue.start()
 
     def closed(self) -> None:
         """Stop loading."""
-        self.library.cancel()
+        self.catalogue.cancel()
 
     def joined(self) -> None:
-        """Wait for the library's thread, and for settings that are being written."""
-        self.library.join()
-        self.library.settings.close()
+        """Wait for the catalogue's thread, and for settings that are being written."""
+        self.catalogue.join()
+        self.catalogue.settings.close()
 
     def tick(self) -> None:
         """Play on, in the miniatures."""
-        for entry in self.library.entries:
+        for entry in self.catalogue.entries:
             if entry.miniature:
                 entry.miniature.tick()
                 self.stale = True
-        self.stale = self.stale or self.library.changed
-        self.library.changed = False
+        self.stale = self.stale or self.catalogue.changed
+        self.catalogue.changed = False
 
     # --- drawing ---
 
@@ -59,10 +59,10 @@ class HomePage(MenuPage):
         canvas.put("Sparring", 3.4, WHITE, (area.x, area.y - 0.2 * unit))
         self._corner(canvas)
         top, bottom = round(area.y + 4.4 * unit), round(area.bottom - 2.2 * unit)
-        boxes = cards(len(self.library.entries), pygame.Rect(area.x, top, area.w, max(bottom - top, 1)), unit)
-        for entry, box in zip(self.library.entries, boxes, strict=True):
+        boxes = cards(len(self.catalogue.entries), pygame.Rect(area.x, top, area.w, max(bottom - top, 1)), unit)
+        for entry, box in zip(self.catalogue.entries, boxes, strict=True):
             self._card(canvas, entry, box)
-        if notice := self.library.notice:
+        if notice := self.catalogue.notice:
             canvas.notice(notice, bottom + 0.2 * unit)
         canvas.hints(HINTS)
         canvas.items.sort(key=lambda item: item.name in CORNER)  # the focus begins on a game
@@ -113,9 +113,9 @@ class HomePage(MenuPage):
         from ui.seating import seat_of
 
         def find(name: str, game: "Game") -> "Seat":
-            return seat_of(name, game, runs=self.library.runs)
+            return seat_of(name, game, runs=self.catalogue.runs)
 
-        self.app.open(ReplaysPage(find=find, replay_folder=folder_of(), effects=self.library.effects))
+        self.app.open(ReplaysPage(find=find, replay_folder=folder_of(), effects=self.catalogue.effects))
 
     def choose(self, entry: Entry) -> None:
         """Open a game's page, or say why that is not possible."""
@@ -124,7 +124,7 @@ class HomePage(MenuPage):
         elif entry.is_ready:
             from ui.pages.game import GamePage  # it imports numba, which loads behind the first picture
 
-            self.app.open(GamePage(self.library, entry))
+            self.app.open(GamePage(self.catalogue, entry))
 
 
 def progress_of(entry: Entry) -> str:

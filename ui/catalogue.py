@@ -1,4 +1,4 @@
-"""`Library`: the games of the menu, loaded one after another in a thread, so that the first picture waits for none of them."""
+"""`Catalogue`: the games of the menu and all that it shows of them, loaded in a thread beside the first picture."""
 
 import threading
 from pathlib import Path
@@ -34,7 +34,7 @@ class Entry:
         return sum(self.progress.has_beaten(each.seat) for each in self.opponents.steps)
 
 
-class Library:
+class Catalogue:
     """The menu's games, the user's settings and the folder of their runs."""
 
     def __init__(self, names: list[str], settings: SettingsFile, runs: Path = Path("runs"), effects: bool = True):
@@ -43,7 +43,7 @@ class Library:
         self.entries = [Entry(name) for name in names]
         self.changed = False  # something has loaded since a page looked
         self._cancelled = False
-        self._thread = threading.Thread(target=self._load, name="library")
+        self._thread = threading.Thread(target=self._load, name="catalogue")
 
     @property
     def match_settings(self) -> dict[str, Any]:
