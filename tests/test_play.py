@@ -188,6 +188,24 @@ def test_the_agents_eye_is_open_from_the_start_if_that_is_asked_for(run, monkeyp
     assert "leave out --headless" in call("pong", "bot", run, "--eye", "--headless")[2]
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["pong", "watch"], "needs a run's folder"),
+        (["pong", "watch", "tests"], "holds no run"),
+        (["pong", "watch", "none"], "holds no run"),
+        (["pong", "watch", "tests", "--headless"], "leave out --headless"),
+    ],
+    ids=["nothing", "no run", "no folder", "headless"],
+)
+def test_a_run_that_cannot_be_watched_gets_one_clear_message(words, says, monkeypatch):
+    monkeypatch.setattr("ui.window.open_display", lambda: pytest.fail("a window opened"))
+    code, _, err = call(*words)
+    assert code == 2
+    assert says in err
+    assert "Traceback" not in err
+
+
 def test_an_agent_that_cannot_sit_here_is_refused_before_a_window_opens(run, monkeypatch):
     monkeypatch.setattr("ui.window.open_display", lambda: pytest.fail("a window opened"))
     assert "plays pong, not connect_four" in call("connect_four", "human", run)[2]

@@ -6,7 +6,7 @@ from pathlib import Path
 from games.engine.loader import Game
 from ui.match import Match
 from ui.opponents import Opponent, Opponents
-from ui.progress import Progress
+from ui.progress import Progress, in_words
 from ui.seating import seat_of
 from ui.seats import Seat
 
@@ -35,6 +35,12 @@ class Challenge:
         if match.result and match.contest and len(people) == 1:
             winner = match.result.winner
             self.progress.count(self.opponent.seat, 0.0 if winner is None else 1.0 if winner == people[0] else -1.0)
+
+    @property
+    def told(self) -> str:
+        """The results against the opponent so far, in words; empty if there are none."""
+        results = in_words(self.progress.against(self.opponent.seat))
+        return f"{self.opponent.title}: {results}" if results else ""
 
     @property
     def following(self) -> "Challenge | None":

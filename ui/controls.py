@@ -13,7 +13,7 @@ import msgspec
 
 from games.engine.keys import keys_of
 from games.engine.loader import Game
-from ui.foot import EYE, PACE, STEP
+from ui.foot import CLIP, EYE, LOUDER_TOO, MUTE, PACE, PICTURE, QUIETER, REWIND, STEP, TAKE_OVER
 from ui.keys import label
 from ui.pads import BUTTONS
 from ui.settings import PersonControls, SettingsFile
@@ -21,7 +21,8 @@ from ui.settings import PersonControls, SettingsFile
 # Keys that the window has while people play, and what they do; a game's own KEYS may have them, people's changes may not.
 WINDOW_KEYS = {
     "escape": "pauses", "p": "pauses", EYE: "opens the agent's eye", PACE: "plays in slow motion", STEP: "is a single step",
-    "f11": "fills the screen", "f12": "keeps a picture", "tab": "takes a seat over", "backspace": "rewinds",
+    "f11": "fills the screen", PICTURE: "keeps a picture", CLIP: "keeps a clip", TAKE_OVER: "takes a seat over",
+    REWIND: "rewinds", MUTE: "mutes the sounds", QUIETER: "makes the sounds quieter", LOUDER_TOO: "makes the sounds louder",
     "+": "joins keys in a chord", "[+]": "joins keys in a chord",
 }  # fmt: skip
 

@@ -10,6 +10,7 @@ from ui.tones import RATE, TONES, synthesize
 LOUDER = 0.1  # of the volume, a press of its key
 CHANNELS = 12  # sounds at once; the oldest makes way for one more
 BUFFER = 512  # samples that the device asks for at once: 12 ms
+DEVICE = threading.Lock()  # Pygame has one mixer for all windows of a process, the last of which may still be opening it
 AGAIN = 3  # ticks within which the same sound is not begun once more
 
 
@@ -38,17 +39,21 @@ class Mixer:
         """Open the device; it may take a second. Leaves the speaker silent if there is none."""
         import pygame
 
-        try:
-            pygame.mixer.init(RATE, -16, 2, BUFFER, allowedchanges=0)
-            pygame.mixer.set_num_channels(CHANNELS)
-            ready = {key: pygame.mixer.Sound(buffer=wave.tobytes()) for key, wave in sounds.items()}
-        except (pygame.error, NotImplementedError):  # no device, or a Pygame without a mixer
-            return
-        with self._lock:
+        with DEVICE:
             if self._closed:
-                pygame.mixer.quit()
-            else:
-                self._sounds = ready
+                return
+            try:
+                pygame.mixer.init(RATE, -16, 2, BUFFER, allowedchanges=0)
+                pygame.mixer.set_num_channels(CHANNELS)
+                ready = {key: pygame.mixer.Sound(buffer=wave.tobytes()) for key, wave in sounds.items()}
+            except (pygame.error, NotImplementedError):  # no device, or a Pygame without a mixer
+                return
+            with self._lock:
+                if self._closed:
+                    del ready  # before the mixer, whose memory they use
+                    pygame.mixer.quit()
+                else:
+                    self._sounds = ready
 
     def play(self, name: str, higher: int, left: float, right: float) -> None:
         """Begin a sound, if the device is open."""
@@ -67,7 +72,8 @@ class Mixer:
             self._closed = True
             if self._sounds:
                 self._sounds = {}
-                pygame.mixer.quit()
+                with DEVICE:
+                    pygame.mixer.quit()
 
 
 class Silence:

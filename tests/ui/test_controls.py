@@ -62,7 +62,7 @@ def test_a_key_that_is_taken_is_named_and_exchanged_when_it_is_meant(file):
     assert controls.game.keys == ({"down": "up", "s": "down"}, {"up": "up", "w": "down"})
 
 
-@pytest.mark.parametrize("key", ["escape", "p", "v", ",", ".", "f11", "tab", "backspace", "+"])
+@pytest.mark.parametrize("key", ["escape", "p", "v", ",", ".", "f11", "f10", "f12", "tab", "backspace", "m", "-", "=", "+"])
 def test_the_windows_own_keys_cannot_be_had(file, key):
     controls = Controls(games.load("pong"), file)
     conflict = controls.conflict(slot(controls, 0, "w"), key)

@@ -114,7 +114,8 @@ def to_the_result(app) -> None:
 # --- from the menu to a rematch ---
 
 
-def test_by_keys_alone_from_the_menu_to_a_rematch_with_sides_swapped(start):
+def test_by_keys_alone_from_the_menu_to_a_rematch_with_sides_swapped(start, monkeypatch):
+    monkeypatch.setattr("secrets.randbelow", lambda most: 5)  # of some seeds the newcomer loses to nobody
     app = start()
     press(app, "return")
     assert isinstance(app.page, GamePage) and app.page.focus.name == "level:1"
@@ -222,6 +223,20 @@ def test_who_wins_meets_the_next_opponent_first_and_the_level_is_beaten(start):
     win_a_point(app, 1)
     to_the_result(app)
     assert app.page.choices.focus.name == "Rematch" and not app.page.challenge.progress.has_beaten("level:2")
+
+
+def test_a_result_tells_how_one_did_against_that_opponent_so_far(start, monkeypatch):
+    app = start()
+    press(app, "return", "return")
+    load(app)
+    press(app, "return")
+    monkeypatch.setattr(app.page.screen, "banner", lambda surface, match, lines: told.append(lines[-1]))
+    told = []
+    for seat in (1, 0):
+        win_a_point(app, seat)
+        to_the_result(app)
+        app.page.restart()
+    assert list(dict.fromkeys(told)) == ["Newcomer: 1 lost", "Newcomer: 1 won, 1 lost"]
 
 
 def test_hammering_keys_brings_no_result_to_its_end(start):

@@ -92,6 +92,16 @@ def test_who_leaves_lets_go_and_the_next_takes_the_place(pads, plug):
     assert (0, "x", True) in presses(pads)
 
 
+def test_a_pad_that_leaves_without_a_word_lets_go_too(pads, plug):
+    pad = plug()
+    pad.press("a")
+    pad.push(0.0, -1.0)
+    presses(pads)
+    (instance,) = pads._pads
+    released = pads.handle(pygame.event.Event(pygame.CONTROLLERDEVICEREMOVED, instance_id=instance))
+    assert [(press.button, press.down) for press in released] == [("a", False), ("dpup", False)]
+
+
 def test_a_button_is_the_games_in_play_and_the_windows_on_a_page():
     up = pad_key(PadPress(0, "dpup", True), {"dpup": "w"}, playing=True)
     assert (up.names, up.command) == (("w",), "up")

@@ -321,3 +321,21 @@ def test_a_mixer_closed_while_it_opens_is_given_back(monkeypatch):
     gate.set()
     opening.join(10)
     assert quits == [1]
+
+
+def test_windows_that_close_while_the_device_opens_end_in_peace():
+    code = """
+import random, time, pygame
+from ui.sound import Mixer, Sounds
+random.seed(1)
+pygame.display.init()
+for _ in range(30):
+    sounds = Sounds(0.5, False, Mixer())
+    sounds.start()
+    time.sleep(random.choice([0.0, 0.02, 0.05, 0.1]))
+    sounds.close()
+sounds._thread.join()
+print("in peace")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.endswith("in peace\n"), done.stderr[:300]

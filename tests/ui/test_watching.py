@@ -7,6 +7,7 @@ import time
 import pytest
 
 import games
+import play
 from games.errors import UserError
 from tests.ui.test_eye import agent_of
 from ui.curve_page import CurvePage
@@ -124,6 +125,16 @@ def test_folders_without_a_run_or_an_agent_are_refused(run, tmp_path):
         file.unlink()
     with pytest.raises(UserError, match="no agent to watch yet"):
         RunWatcher(games.load("pong"), run)
+
+
+def test_the_command_shows_the_curve_and_names_the_bot_unless_another_is_named(run, monkeypatch):
+    opened = []
+    monkeypatch.setattr("ui.window.play", lambda game, seats, **settings: opened.append((seats, settings["eye"])))
+    for further in ([], ["human"]):
+        monkeypatch.setattr("sys.argv", ["play.py", "pong", "watch", str(run), *further])
+        assert play.main() == 0
+    assert [[seat.kind for seat in seats] for seats, _ in opened] == [["agent", "scripted"], ["agent", "human"]]
+    assert all(seats[0].run.folder == run and eye for seats, eye in opened)
 
 
 def test_the_key_goes_from_the_curve_to_the_agents_eye(run):

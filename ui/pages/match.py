@@ -115,7 +115,9 @@ class MatchPage(MatchFlow):
         elif self.mode == PAUSED and not self._is_looking:
             self.screen.card(stage, "Paused", self._paused_foot())
         elif self._shows_result:
-            self.screen.banner(stage, match, self.reactions.highlights.lines(match))
+            lines = self.reactions.highlights.lines(match)
+            told = self.challenge.told if self.challenge else ""
+            self.screen.banner(stage, match, [*lines, told] if told else lines)
             if self.people:
                 self.choices.draw(stage, self.screen.boxes(stage))
 
