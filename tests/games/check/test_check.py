@@ -383,7 +383,7 @@ def test_a_recipe_is_not_looked_at_without_torch(make_game, monkeypatch):
 
 
 def test_the_keys_that_games_leave_alone_are_those_of_the_window():
-    window = (ROOT / "ui" / "window.py").read_text("utf-8")
+    window = "".join((ROOT / "ui" / name).read_text("utf-8") for name in ("application.py", "pages/match.py"))
     for key in contract.RESERVED_KEYS:
         assert re.search(f'key.command (== |in .*)"{key}"', window), key
 
