@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 import pygame
 
 from ui.clock import Clock, TickSource
-from ui.commands import Command
 from ui.display import icon, open_display
 from ui.keyboard import Keyboard
 from ui.keys import key_of
@@ -56,9 +55,6 @@ class Page:
 
     def handle(self, event: pygame.event.Event) -> None:
         """Handle one of Pygame's events. Keys that are down are in `app.keyboard`, the pointer's place in `app.mouse`."""
-
-    def command(self, command: Command) -> None:
-        """A command of a menu, from a device without keys."""
 
     def tick(self) -> None:
         """A tick of the clock has passed."""

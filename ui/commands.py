@@ -1,4 +1,4 @@
-"""The commands with which menus are used: a keyboard's keys mean them here, and a gamepad may send them as they are."""
+"""The commands with which menus are used: the keys that mean them, which a gamepad's buttons send too."""
 
 from typing import Literal
 

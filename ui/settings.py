@@ -4,7 +4,6 @@ Names that this version does not know, as a newer one's, stay in the file: who g
 nothing. A file that cannot be used is set aside, and a notice says so. No play waits for the disk: a thread writes.
 """
 
-import contextlib
 import threading
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,11 +12,10 @@ import msgspec
 import platformdirs
 from msgspec import Meta
 
-from agents.core import schema, tensor_file
+from agents.core import kept_file, schema, tensor_file
 from agents.core.version import VERSION
 from games.errors import UserError
 
-LONGEST = 1_000_000  # bytes
 MOST_GAMES = 1000  # in the file
 LEAST_SIDE, MOST_SIDE = 200, 8000  # of a window, pixels
 
@@ -49,9 +47,7 @@ class Settings(schema.Written, kw_only=True):
     volume: Fraction = 0.7
     mute: bool = False
     # By game, of the first and the second person.
-    controls: Annotated[
-        dict[schema.Name, Annotated[list[PersonControls], Meta(max_length=2)]], Meta(max_length=MOST_GAMES)
-    ] = {}
+    controls: Annotated[dict[schema.Name, People], Meta(max_length=MOST_GAMES)] = {}
 
 
 def path_of() -> Path:
@@ -110,24 +106,19 @@ class SettingsFile:
                     self._writer = None
                     return
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                tensor_file.make_folder(path.parent)
                 tensor_file.write_bytes(path, data)
-            except (UserError, OSError):
+            except UserError:
                 self.notice = f"Settings are not kept: {path} cannot be written."
 
     def _read(self, path: Path) -> None:
         try:
             if not path.exists():
                 return
-            values = schema.decode(path, tensor_file.read_bytes(path, LONGEST), dict)
+            values = schema.decode(path, tensor_file.read_bytes(path, kept_file.LONGEST), dict)
             self.settings = schema.check(path, values, Settings)
             self._unknown = {name: each for name, each in values.items() if name not in Settings.__struct_fields__}
         except (UserError, OSError) as error:
-            self._set_aside(path, str(error).splitlines()[0])
-
-    def _set_aside(self, path: Path, problem: str) -> None:
-        aside = path.with_suffix(".damaged.json")
-        with contextlib.suppress(OSError):
-            path.replace(aside)
-        kept = f"; the file is now {aside.name}" if not path.exists() else ""
-        self.notice = f"Settings begin anew{kept}. {problem}"
+            aside = kept_file.set_aside(path)
+            told = f"; the file is now {aside.name}" if aside != path else ""
+            self.notice = f"Settings begin anew{told}. {str(error).splitlines()[0]}"

@@ -24,16 +24,18 @@ def read(path: Path, kind: type[Kind]) -> tuple[Kind | None, str]:
         values = schema.decode(path, tensor_file.read_bytes(path, LONGEST), dict)
         return schema.check(path, values, kind), ""
     except (UserError, OSError) as error:
-        aside = path.with_suffix(".damaged.json")
-        with contextlib.suppress(OSError):
-            path.replace(aside)
-        return None, f"{str(error).splitlines()[0]} The file is {path if path.exists() else aside}."
+        return None, f"{str(error).splitlines()[0]} The file is {set_aside(path)}."
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file that cannot be used to `….damaged.json`, if that is possible; where it is now."""
+    aside = path.with_suffix(".damaged.json")
+    with contextlib.suppress(OSError):
+        path.replace(aside)
+    return path if path.exists() else aside
 
 
 def write(path: Path, values: dict[str, Any]) -> None:
     """Write a file and its folder, atomically; `UserError` where that is not possible."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path.parent} cannot be made: {error.strerror}.") from error
+    tensor_file.make_folder(path.parent)
     tensor_file.write_bytes(path, schema.encode({"written_by": VERSION, **values}).encode())

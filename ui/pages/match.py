@@ -7,7 +7,7 @@ import pygame
 
 from games.engine.loader import Game
 from ui.application import ENTER
-from ui.commands import Command, command_of
+from ui.commands import command_of
 from ui.foot import CONTROLS, EYE, PACE, STEP, Rows, paused_foot, ready_foot, watching_foot
 from ui.keys import Key, key_of
 from ui.match import Match
@@ -172,12 +172,6 @@ class MatchPage(MatchFlow):
         """Whose gamepad leaves loses nothing: the match waits."""
         if self.is_playing and self.people:
             self._become(PAUSED)
-
-    def command(self, command: Command) -> None:
-        """A command from a device without keys: as the keys that mean it on the page that is shown."""
-        name = {"confirm": "return", "back": "escape"}.get(command, command)
-        if command in ("confirm", "back") or self.mode == OVER:
-            self._pressed(Key(0, (name,), name))
 
     def _pressed(self, key: Key) -> None:
         """A key goes down: the window may take it, by the page that is shown; else it is the game's."""
