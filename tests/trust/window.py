@@ -74,26 +74,32 @@ def _session(chance: random.Random, count: int, counted: Counter, beat: Callable
     counted["windows"] += 1
     size = (chance.randint(200, 900), chance.randint(150, 700))
     app = open_match(game, _seats(game, chance), seed=chance.randrange(1000), size=size, ready=chance.random() < 0.5)
+    page = app.page
     try:
-        app.page.load(wait=chance.random() < 0.8)  # else events come while it loads
+        page.load(wait=chance.random() < 0.8)  # else events come while it loads
         for _ in range(count):
             beat()
-            _event(app, chance)
+            _event(app, game, chance)
             counted["events"] += 1
             app.turn(chance.choice((0, 1, 1, 1, 2, 5, 60)))
-            counted[app.page.mode if app.is_open else "closed"] += 1
+            counted[_place(app) if app.is_open else "closed"] += 1
             if not app.is_open:
                 break
-            if app.page.mode == PLAYING and chance.random() < 0.01:  # a game that is over soon
-                for board in app.page.match.boards:
+            if _place(app) == PLAYING and chance.random() < 0.01:  # a game that is over soon
+                for board in page.match.boards:
                     board.batch.states["tick"] = game.max_ticks - 2
         if app.is_open:
             pygame.event.post(pygame.event.Event(pygame.QUIT))
             app.turn(1)
         assert not app.is_open
-        app.page._loader.join()
+        page._loader.join()
     finally:
         app.close()
+
+
+def _place(app) -> str:
+    """The page that is shown, of a match how far it is."""
+    return getattr(app.page, "mode", "elsewhere")
 
 
 def _seats(game, chance: random.Random) -> list:
@@ -109,7 +115,7 @@ def _seats(game, chance: random.Random) -> list:
     return [seat_of(name, game) for name in seated]
 
 
-def _event(app, chance: random.Random) -> None:
+def _event(app, game, chance: random.Random) -> None:
     """Post something that a person or a desktop may do."""
     import pygame
 
@@ -122,8 +128,8 @@ def _event(app, chance: random.Random) -> None:
         ("press", "tap", "release", "motion", "click", "size", "focus", "exposed", "other", "quit"),
         (20, 30, 15, 10, 15, 4, 3, 2, 3, 0.3),
     )[0]
-    own = [name for keys in app.page.game.keys for name in keys]
-    name = chance.choice([*own, *KEYS]) if what != "tap" or app.page.mode == "playing" else chance.choice(KEYS)
+    own = [name for keys in game.keys for name in keys]
+    name = chance.choice([*own, *KEYS]) if what != "tap" or _place(app) == "playing" else chance.choice(KEYS)
     if name == "q" and chance.random() < 0.9:
         name = "return"  # else most windows would close at once
     key = pygame.key.key_code(name)
