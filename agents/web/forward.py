@@ -96,11 +96,11 @@ def sigmoid(x):
 def lstm(gates, hidden, cell, size, numbers):
     """An LSTM's new hidden and cell state [size], from the sums before its gates [4 * size]: input, forget, cell, output."""
     for k in range(size):
-        inner = float(numbers[gates + 2 * size + k])
-        kept = sigmoid(float(numbers[gates + size + k])) * numbers[cell + k]
-        numbers[cell + k] = kept + sigmoid(float(numbers[gates + k])) * math.tanh(inner)
-        out = sigmoid(float(numbers[gates + 3 * size + k]))
-        numbers[hidden + k] = out * math.tanh(float(numbers[cell + k]))
+        inner = np.float64(numbers[gates + 2 * size + k])
+        kept = sigmoid(np.float64(numbers[gates + size + k])) * numbers[cell + k]
+        numbers[cell + k] = kept + sigmoid(np.float64(numbers[gates + k])) * math.tanh(inner)
+        out = sigmoid(np.float64(numbers[gates + 3 * size + k]))
+        numbers[hidden + k] = out * math.tanh(np.float64(numbers[cell + k]))
 
 
 @engine_jit
@@ -120,7 +120,7 @@ def elementwise(row, weights, numbers):
             if row[3] != NO_LIMIT:
                 x = min(x, np.float32(row[3]))
         elif kind == TANH:
-            x = np.float32(math.tanh(float(x)))
+            x = np.float32(math.tanh(np.float64(x)))
         elif kind == ADD:
             x = x + numbers[row[3] + k]
         elif kind == AFFINE:
