@@ -87,7 +87,7 @@ def _agent(game: Game, name: str, runs: Path) -> CastAgent:
         if not isinstance(loaded, Agent):
             raise UserError(f"{name} is no agent of ours, whose network a page could run.\nName an agent's file or a run.")
         agent, path = loaded, Path(name)
-        title = path.name if path.is_dir() else "Agent" if path.stem == "agent" else path.stem
+        title = "Agent" if path.is_relative_to(participants.ZOO) else path.name if path.is_dir() else path.stem
         about = in_words(agent.info.score) or "not evaluated yet"
     shape = (agent.info.settings.stack, *frame_shape_of(game, agent.info.settings))
     return CastAgent(title, about, name, agent, program_of(agent.network, shape, name))

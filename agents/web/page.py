@@ -15,6 +15,7 @@ import numpy as np
 from agents.core.version import VERSION
 from agents.web import forward as op
 from agents.web.cast import CastAgent
+from games.engine import cache
 from games.engine.loader import Game
 from games.errors import UserError
 from games.web.description import describe, look
@@ -85,7 +86,8 @@ def compile_networks(cast: Sequence[CastAgent]) -> bytes:
         "weights": np.zeros(max(len(each.program.weights) for each in cast), np.float32),
         "numbers": np.zeros(max(each.program.numbers for each in cast), np.float32),
     }
-    return compile_module([Entry("forward", op.forward, tuple(arrays))], arrays, "The network").code
+    folder = cache.versioned("loops-web", [Path(op.__file__)])
+    return compile_module([Entry("forward", op.forward, tuple(arrays))], arrays, "The network", folder).code
 
 
 def _described(program: Any) -> dict[str, Any]:

@@ -85,4 +85,4 @@ def entries_of(game: Game, sights: Iterable[Sight] = ()) -> list[Entry]:
 def compile_game(game: Game, sights: Iterable[Sight] = ()) -> WebModule:
     """A game's module; `UserError` where it cannot be made. sights: the observations of the agents that play it."""
     chosen = sorted(set(sights))
-    return compile_module(entries_of(game, chosen), arrays_of(game, chosen), game.shown)
+    return compile_module(entries_of(game, chosen), arrays_of(game, chosen), game.shown, game.cache_folder())

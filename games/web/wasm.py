@@ -5,6 +5,8 @@ know of that, each entry of a module is a function without parameters: it calls 
 memory at fixed places. Whoever calls it writes its inputs there and reads its outputs there.
 """
 
+import contextlib
+import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -48,22 +50,45 @@ class WebModule:
     """A linked module. It exports `memory`, a function for each entry, and the address of each array, in bytes."""
 
     code: bytes
-    imports: tuple[str, ...]  # functions that it needs of its `env`, all of them of IMPORTED
+
+    @property
+    def imports(self) -> list[str]:
+        """The functions that it needs of its `env`, all of them of IMPORTED."""
+        return imports_of(self.code)
 
 
-def compile_module(entries: Sequence[Entry], arrays: Mapping[str, np.ndarray], whose: str) -> WebModule:
-    """Compile entries and link them.
+def compile_module(entries: Sequence[Entry], arrays: Mapping[str, np.ndarray], whose: str, folder: Path) -> WebModule:
+    """Compile entries and link them, or take the module of an earlier time.
 
     arrays: by name, for their shapes and dtypes alone; all are zeros in the beginning.
     An entry returns 0, or another number where the loop raised an error.
-    whose: the game, for messages. `UserError` for code that no browser can run, and where there is no linker.
+    whose: the game, for messages. folder: of compiled code of these loops as they are now (`games.engine.cache`).
+    `UserError` for code that no browser can run, and where there is no linker.
     """
     linker = find_linker()
     if PLAIN:
         raise UserError("NUMBA_DISABLE_JIT is set, so nothing is compiled.\nUnset it to make a page.")
+    kept = folder / f"{_digest(entries, arrays)}.wasm"
+    if code := _read_kept(kept):
+        return WebModule(code)
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     machine = llvm.Target.from_triple(TRIPLE).create_target_machine(features=FEATURES, opt=2)
+    exports = [*(entry.name for entry in entries), *arrays]
+    module = _linked_code(entries, arrays, machine)
+    _optimise(module, machine, exports)
+    with tempfile.TemporaryDirectory() as place:
+        compiled, out = Path(place) / "module.o", Path(place) / "module.wasm"
+        compiled.write_bytes(machine.emit_object(module))
+        link(linker, compiled, out, exports)
+        code = out.read_bytes()
+    _check_imports(imports_of(code), whose)
+    _keep(kept, code)
+    return WebModule(code)
+
+
+def _linked_code(entries: Sequence[Entry], arrays: Mapping[str, np.ndarray], machine: Any) -> Any:
+    """The LLVM code of all entries, their loops and their arrays, not optimised yet."""
     module = _aimed("\n".join(_place(name, array) for name, array in arrays.items()), machine)
     symbols: dict[Any, str] = {}  # of the loops that are in the module, by loop and signature
     for entry in entries:
@@ -74,16 +99,30 @@ def compile_module(entries: Sequence[Entry], arrays: Mapping[str, np.ndarray], w
             module.link_in(_aimed(_portable(found.library.get_llvm_str()), machine))
         types = [str(argument.type) for argument in module.get_function(symbols[key]).arguments]
         module.link_in(_aimed(_call(entry, symbols[key], types, arrays), machine))
-    exports = [*(entry.name for entry in entries), *arrays]
-    _optimise(module, machine, exports)
-    with tempfile.TemporaryDirectory() as folder:
-        compiled, out = Path(folder) / "module.o", Path(folder) / "module.wasm"
-        compiled.write_bytes(machine.emit_object(module))
-        link(linker, compiled, out, exports)
-        code = out.read_bytes()
-    imports = imports_of(code)
-    _check_imports(imports, whose)
-    return WebModule(code, tuple(sorted(imports)))
+    return module
+
+
+def _digest(entries: Sequence[Entry], arrays: Mapping[str, np.ndarray]) -> str:
+    """The name of a module among those of the same loops: by its entries, its arrays, and the files that make it."""
+    files = [(Path(__file__).parent / name).read_bytes() for name in ("wasm.py", "linker.py")]
+    called = [(entry.name, entry.loop.__name__, entry.arguments) for entry in entries]
+    shapes = [(name, array.dtype.str, array.dtype.descr, array.shape) for name, array in arrays.items()]
+    return hashlib.sha256(b"".join(files) + repr((called, shapes)).encode()).hexdigest()[:16]
+
+
+def _read_kept(file: Path) -> bytes | None:
+    """The module in a file; None if there is none, or it is damaged."""
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return None
+    return data[32:] if hashlib.sha256(data[32:]).digest() == data[:32] else None
+
+
+def _keep(file: Path, code: bytes) -> None:
+    """Keep a module, with its checksum, where there is room."""
+    with contextlib.suppress(OSError):
+        file.write_bytes(hashlib.sha256(code).digest() + code)
 
 
 def _compiled(loop: Any, signature: tuple[Any, ...]) -> Any:

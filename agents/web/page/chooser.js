@@ -10,7 +10,7 @@ class Chooser {
     ];
     this.you = { name: "You", kind: "human" };
     this.first = -1; // the machine that plays for you; -1: you
-    this.second = Math.min(DATA.agents.length ? 1 : 2, this.machines.length - 1); // -1: alone, or a second person
+    this.second = DATA.agents.length ? Math.min(1, DATA.agents.length - 1) : 2; // -1: alone, or a second person
     this.side = 0; // the seat of the first
     one("#title").textContent = game.heading;
     one("#rules").replaceChildren(...game.rules.map((text) => Object.assign(document.createElement("p"), { textContent: text })));

@@ -4,6 +4,9 @@
 const COUNT = 3, COUNT_TICKS = 30; // before play begins, where time does not wait: how many numbers, and the ticks of each
 const EYE_EVERY = 4; // frames between two paintings of the agent's eye
 
+const TOUCHES = { spots: "tap where it shall go", across: "touch left or right", upright: "touch above or below the middle",
+  stick: "touch and drag", none: "" }; // what fingers do
+
 const one = (selector) => document.querySelector(selector);
 const rgb = (colour) => `rgb(${colour})`;
 
@@ -54,6 +57,7 @@ class App {
     this.pointers = new Pointers(this.match, this.canvases);
     this.pads = new Pads(this.match);
     this.agentOf = this.agentOf === null ? null : this.nextAgent(null);
+    document.body.classList.toggle("single", this.game.players === 1);
     this.buttons();
     this.resize();
     this.drawAll(true);
@@ -70,6 +74,7 @@ class App {
   /** Buttons for fingers, of actions that are no directions. */
   buttons() {
     const person = this.match.people[0];
+    one("#touch").textContent = person ? TOUCHES[this.pointers.mode] : "";
     const found = person && !this.game.spots ? layoutOf(this.game, person).buttons.slice(0, 8) : [];
     one("#buttons").replaceChildren(...found.map(({ name, key }) => {
       const button = document.createElement("button");
@@ -194,7 +199,9 @@ class App {
     if (header.dataset.shown === key) return;
     header.dataset.shown = key;
     [".name.left", ".name.right", "b.left", "b.centre", "b.right", ".tally"].forEach((place, n) => {
-      header.querySelector(place).textContent = values[n];
+      const each = header.querySelector(place);
+      each.textContent = values[n];
+      each.classList.toggle("long", values[n].length > 3);
     });
     names.forEach((each, n) => {
       header.querySelector(["span.left", "span.right"][n]).dataset.who = each === null ? "" : each === this.me ? "me" : "other";
