@@ -8,7 +8,8 @@ from typing import Any
 from agents import participants
 from agents.play import ladder
 from agents.play.agent import Agent, frame_shape_of
-from agents.play.agent_info import in_words
+from agents.play.agent_files import agent_file
+from agents.play.agent_info import in_words, peek
 from agents.web.program import Program, program_of
 from games.engine.loader import Game
 from games.engine.players import bot_skill
@@ -83,11 +84,16 @@ def _agent(game: Game, name: str, runs: Path) -> CastAgent:
         about = ladder.described(rung, game)
         about = about.partition(", ")[2] if about.startswith(f"{title}, ") else about
     else:
-        loaded = participants.participant(name, game, runs=runs).agent
-        if not isinstance(loaded, Agent):
-            raise UserError(f"{name} is no agent of ours, whose network a page could run.\nName an agent's file or a run.")
-        agent, path = loaded, Path(name)
-        title = "Agent" if path.is_relative_to(participants.ZOO) else path.name if path.is_dir() else path.stem
+        path = Path(name)
+        file = agent_file(name)
+        settings = peek(file).settings
+        if settings.network_digest:
+            raise UserError(
+                f"{name} has a network that cannot go into a page: {settings.network}, a file of somebody's own.\n"
+                "Train an agent with one that ships: --network patch, tiny, small, nature, impala, mobile or mlp."
+            )
+        agent = Agent.load(file, game)
+        title = "Agent" if path.resolve().is_relative_to(participants.ZOO) else path.name if path.is_dir() else path.stem
         about = in_words(agent.info.score) or "not evaluated yet"
     shape = (agent.info.settings.stack, *frame_shape_of(game, agent.info.settings))
     return CastAgent(title, about, name, agent, program_of(agent.network, shape, name))

@@ -81,7 +81,7 @@ def game_script(game: Game, cast: Sequence[CastAgent]) -> str:
 
 def compile_networks(cast: Sequence[CastAgent]) -> bytes:
     """The module that runs networks, with memory for the largest of a page's."""
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "program": np.zeros((max(len(each.program.rows) for each in cast), op.WIDTH), np.int64),
         "weights": np.zeros(max(len(each.program.weights) for each in cast), np.float32),
         "numbers": np.zeros(max(each.program.numbers for each in cast), np.float32),

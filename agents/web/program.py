@@ -1,6 +1,7 @@
 """A network of torch as a program for `agents.web.forward`: its operations, and its weights as one array."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -132,15 +133,17 @@ def _encoder(writer: Writer, encoder: Encoder, at: int, count: int, whose: str) 
         writer.add(op.BYTES, at, count)
     if type(encoder) is Mlp:
         return _mlp(writer, encoder, at, count)
-    write = {Patch: _patch, Impala: _impala, Mobile: _mobile}.get(type(encoder))
-    if write is None and isinstance(encoder, Convolutions):
-        write = _convolutions
-    if write is None:
+    image = Image(at, *encoder.image)
+    if type(encoder) is Patch:
+        return _patch(writer, encoder, image)
+    if isinstance(encoder, Convolutions):
+        return _convolutions(writer, encoder, image)
+    if type(encoder) not in (Impala, Mobile):
         raise UserError(
             f"{whose} has a network that cannot go into a page: {type(encoder).__name__} is none of those that ship.\n"
             "Train an agent with one of these: --network patch, tiny, small, nature, impala, mobile or mlp."
         )
-    return write(writer, encoder, Image(at, *encoder.image))
+    return (_impala if type(encoder) is Impala else _mobile)(writer, encoder, image)
 
 
 def _patch(writer: Writer, encoder: Patch, image: Image) -> int:
@@ -186,7 +189,7 @@ def _clipped_copy(writer: Writer, image: Image) -> Image:
     return copy
 
 
-def _impala(writer: Writer, encoder: Impala, image: Image) -> int:
+def _impala(writer: Writer, encoder: Any, image: Image) -> int:
     for stage in encoder.stages:
         wide = writer.convolve(image, stage.widen)
         high, across = -(-wide.height // 2), -(-wide.width // 2)
@@ -202,7 +205,7 @@ def _impala(writer: Writer, encoder: Impala, image: Image) -> int:
     return _hidden(writer, image.at, encoder.hidden)
 
 
-def _mobile(writer: Writer, encoder: Mobile, image: Image) -> int:
+def _mobile(writer: Writer, encoder: Any, image: Image) -> int:
     image = writer.convolve(image, encoder.first)
     writer.clip(image.at, image.count, 6)
     for block in encoder.inner:

@@ -73,9 +73,8 @@ def fields_of(dtype: np.dtype) -> Fields:
     >>> fields_of(np.dtype([("rng", "u8"), ("paddle", "f8", (2,))]))
     {'rng': (0, 'u8', 1), 'paddle': (8, 'f8', 2)}
     """
-    found = {}
-    for name in dtype.names or ():
-        kind, offset = (dtype.fields or {})[name][:2]
+    found: Fields = {}
+    for name, (kind, offset, *_) in (dtype.fields or {}).items():
         found[name] = (offset, kind.base.str[1:], int(np.prod(kind.shape, dtype=int)))
     return found
 

@@ -155,7 +155,9 @@ class Translator:
                 return ascii_text(text)
             case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
                 return self.text(self.value(value))
-            case ast.FormattedValue(value=value, conversion=-1, format_spec=ast.JoinedStr(values=[ast.Constant(value=spec)])):
+            case ast.FormattedValue(
+                value=value, conversion=-1, format_spec=ast.JoinedStr(values=[ast.Constant(value=str() as spec)])
+            ):
                 found = self.value(value)
                 if found.kind in (INT, FLOAT):
                     return f'py.format({found.code}, {ascii_text(spec)}, "{found.kind}")'
@@ -177,10 +179,10 @@ class Translator:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return f"!({self.truth(operand)})"
             case ast.Compare(left=left, ops=operators, comparators=rights) if all(type(each) in COMPARED for each in operators):
-                values = [self.value(each) for each in (left, *rights)]
-                if any(value.kind in (NUMBERS, LIST) for value in values):
+                compared = [self.value(each) for each in (left, *rights)]
+                if any(each.kind in (NUMBERS, LIST) for each in compared):
                     raise Untranslatable(ast.unparse(node))
-                codes = [f"Number({value.code})" if value.kind == TRUTH else value.code for value in values]
+                codes = [f"Number({each.code})" if each.kind == TRUTH else each.code for each in compared]
                 pairs = zip(codes, operators, codes[1:], strict=False)
                 return f"({' && '.join(f'{a} {COMPARED[type(operator)]} {b}' for a, operator, b in pairs)})"
         value = self.value(node)
