@@ -2,12 +2,12 @@
 
 import pygame
 
+from games.render.rules import rules
 from ui.cast import Cast, dot
 from ui.foot import Rows
 from ui.key_hints import KeyHints, commands
 from ui.layout import CARD, FAINT, LINE, SOFT, WHITE
 from ui.match import between
-from ui.rules import rules
 from ui.text import KeyCapRenderer
 
 

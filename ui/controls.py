@@ -5,13 +5,12 @@ since keeps those that people have not touched.
 """
 
 import dataclasses
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
-from games.engine.keys import keys_of
+from games.engine.keys import direction_of, keys_of
 from games.engine.loader import Game
 from ui.foot import CLIP, EYE, LOUDER_TOO, MUTE, PACE, PICTURE, QUIETER, REWIND, STEP, TAKE_OVER
 from ui.keys import label
@@ -26,7 +25,6 @@ WINDOW_KEYS = {
     "+": "joins keys in a chord", "[+]": "joins keys in a chord",
 }  # fmt: skip
 
-DIRECTIONS = ("up", "down", "left", "right")
 IN_PLAY = ("a", "x", "y", "b", "rightshoulder", "leftshoulder")  # for the actions that are no directions, in this order
 WINDOW_BUTTONS = {"start": "pauses"}  # as WINDOW_KEYS
 
@@ -149,16 +147,6 @@ def shown(kind: str, value: str) -> str:
 def in_words(slot: Slot) -> str:
     """The words for what a slot does."""
     return slot.action.replace("_", " ") or "part of a chord"
-
-
-def direction_of(action: str) -> str:
-    """The direction in an action's name; empty if there is none, or more than one.
-
-    >>> direction_of("up"), direction_of("move_left"), direction_of("up-left"), direction_of("fire")
-    ('up', 'left', '', '')
-    """
-    found = [word for word in re.split(r"[\W_]+", action.lower()) if word in DIRECTIONS]
-    return found[0] if len(found) == 1 else ""
 
 
 def default_buttons(game: Game, seat: int) -> dict[str, str]:

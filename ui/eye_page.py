@@ -7,6 +7,7 @@ import pygame
 
 from games.core import BALL, DECOR, ME
 from games.engine.loader import Game
+from games.render.palette import BAR, WELL
 from games.render.renderer import DARK, Theme
 from games.render.surfaces import surface_of
 from games.render.text import Colour, TextRenderer
@@ -18,8 +19,6 @@ if TYPE_CHECKING:  # it imports torch, which loads with the first agent
     from agents.play.insight import Insight, Outlook
 
 LIGHT = (204, 112, 255)  # where it looks: purple, which no role has
-WELL = (11, 15, 30)  # behind pictures, bars and the line
-BAR = (62, 82, 132)  # of an action that was not chosen
 TALL, WIDE = 0.62, 0.95  # a card's width to height: below the first all stands in a column, above the second beside the view
 EARLIER = 6  # frames of a stack that are shown beside the newest, at most
 LEAST_VALUE = 0.5  # the scale of the value where one of two wins, at least: a win is about 1

@@ -2,12 +2,12 @@
 
 import pygame
 
-GROUND_TOP, GROUND_BOTTOM = (9, 12, 24), (6, 8, 17)  # the window around the pictures
-WHITE, SOFT, FAINT = (240, 244, 252), (176, 186, 210), (124, 136, 168)
-LINE = (48, 60, 96)  # around a picture
-CARD = (18, 24, 44)
-ACCENT = (62, 190, 255)  # progress, as the icon's paddle
-DARKEST = (8, 11, 24)  # the ground of a result, and texts on a light ground
+from games.render.palette import ACCENT, CARD, DARKEST, FAINT, GROUND_BOTTOM, GROUND_TOP, LINE, SOFT, WHITE
+
+__all__ = [
+    "ACCENT", "CARD", "CORNER", "DARKEST", "FAINT", "FOOTER", "GAP", "GROUND_BOTTOM", "GROUND_TOP", "HEADER", "LINE", "MARGIN",
+    "SOFT", "WHITE", "layout", "window_size",
+]  # fmt: skip
 
 # In units of a picture's side.
 MARGIN, GAP, HEADER, FOOTER, CORNER = 0.04, 0.06, 0.145, 0.075, 0.016

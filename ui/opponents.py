@@ -8,12 +8,10 @@ from agents import participants
 from agents.play import ladder
 from agents.play.agent_info import in_words, peek
 from games.engine.loader import Game
+from games.engine.players import BOTS
 from games.errors import UserError
 from games.people.person import people_of
 from ui.seating import FIT, ROOT
-
-# Skills of the bot from 0 to 1, and names for people.
-BOTS = ((0.0, "Gentle bot"), (0.25, "Easy bot"), (0.5, "Fair bot"), (0.75, "Hard bot"), (1.0, "Best bot"))
 
 
 @dataclass(frozen=True)

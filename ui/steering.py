@@ -10,10 +10,10 @@ import numpy as np
 import pygame
 
 from games.core import ME, WORLD
+from games.engine.keys import direction_of
 from games.engine.loader import Game
 from games.render.renderer import USED, Painter, bounds
 from ui.board import Board
-from ui.controls import direction_of
 from ui.layout import layout
 from ui.match import Match
 from ui.seats import PlayerInput, action_numbers

@@ -1,4 +1,8 @@
-"""Names of keys in a game's KEYS: single keys, and chords, keys that are held together."""
+"""Names of keys in a game's KEYS: single keys, and chords, keys that are held together; and directions in names of actions."""
+
+import re
+
+DIRECTIONS = ("up", "down", "left", "right")
 
 
 def keys_of(name: str) -> tuple[str, ...]:
@@ -8,3 +12,13 @@ def keys_of(name: str) -> tuple[str, ...]:
     (('w',), ('w', 'a'), ('left shift', 'up'), ('+',), ('[+]',))
     """
     return (name,) if name in ("+", "[+]") else tuple(name.split("+"))
+
+
+def direction_of(action: str) -> str:
+    """The direction in an action's name; empty if there is none, or more than one.
+
+    >>> direction_of("up"), direction_of("move_left"), direction_of("up-left"), direction_of("fire")
+    ('up', 'left', '', '')
+    """
+    found = [word for word in re.split(r"[\W_]+", action.lower()) if word in DIRECTIONS]
+    return found[0] if len(found) == 1 else ""

@@ -185,6 +185,10 @@ class Game:
         with LOCK:
             return _load_kernel(self)
 
+    def cache_folder(self) -> Path:
+        """The folder of this game's compiled code, as its file and the engine's are now."""
+        return _cache_folder(self)
+
     def is_compiled(self, *loops: str) -> bool:
         """Whether the cache holds these loops of the kernel (as "step_slice"); compiling one takes seconds."""
         folder = _cache_folder(self)

@@ -7,6 +7,9 @@ import numpy as np
 from games.engine.constants import RANDOM
 from games.errors import UserError
 
+# Skills of the bot from 0 to 1, and names for people.
+BOTS = ((0.0, "Gentle bot"), (0.25, "Easy bot"), (0.5, "Fair bot"), (0.75, "Hard bot"), (1.0, "Best bot"))
+
 
 class People(NamedTuple):
     """The seats as a game's `hud` may know them: which are persons', and whose decision the game waits for."""

@@ -7,6 +7,7 @@ import pygame
 
 from agents import participants
 from games.errors import UserError
+from games.render.rules import rules
 from ui.application import Page
 from ui.canvas import RAISED, Canvas
 from ui.cast import Cast
@@ -23,7 +24,6 @@ from ui.pages.menu import MenuPage
 from ui.pages.notice import NoticePage
 from ui.pages.statistics import StatisticsPage
 from ui.progress import in_words
-from ui.rules import rules
 from ui.seats import Seat
 
 WIDE = 1.1  # a window's width to height from which the rules stand beside the picture

@@ -1,0 +1,1 @@
+"""Pages on which people play agents in a browser: python -m agents.web pong --single"""
