@@ -4,7 +4,7 @@ import pygame
 
 from ui.cast import Cast, dot
 from ui.foot import Rows
-from ui.key_hints import KeyHints, commands
+from ui.key_hints import KeyHints
 from ui.layout import CARD, FAINT, LINE, SOFT, WHITE
 from ui.match import between
 from ui.rules import rules
@@ -69,11 +69,11 @@ class Card:
         page.fill((*LINE, 255), (pad, y + 0.4 * unit, inner, 1))
         y += 1.9 * unit
         x, self.caps = pad, []
-        for (keys, meaning), (names, _) in zip(commands(foot), foot, strict=True):
+        for keys, meaning, name in self.hints.commands(foot):
             if x > pad and self.text.caps(None, keys, meaning, 0.92 * unit, (x, y)) > pad + inner:
                 x, y = pad, y + 2.0 * unit
             end = self.text.caps(page, keys, meaning, 0.92 * unit, (x, y))
-            self.caps.append((pygame.Rect(x, y - unit, end - x, 2.0 * unit), names[0]))
+            self.caps.append((pygame.Rect(x, y - unit, end - x, 2.0 * unit), name))
             x = end + 1.3 * unit
         return y + 0.75 * unit + 0.6 * pad
 
@@ -111,7 +111,7 @@ class Card:
         right = page.get_width() - x
         for person in self.cast.people:
             rows = self.hints.rows(person)
-            if self.cast.game.spots:
+            if self.cast.game.spots and not self.hints.pads:
                 rows = [*rows, (["Mouse"], "click")] if person == self.cast.people[0] else rows
             at = x
             if len(self.cast.people) > 1:

@@ -208,10 +208,10 @@ class EyePage:
 
     def _value(self, panel, box: pygame.Rect, unit: float, insight: "Insight", colour: Colour) -> None:
         """Draw the value over the last seconds as a line."""
-        if box.h < 5 * unit:
+        if box.h < 5 * unit or not insight.values:
             return
         wins = self.game.competitive
-        least = min(value for _, value in insight.values)
+        least = min(each.value for each in insight.values)
         title, top, bottom = value_words(wins, loses=least < 0.0)
         box = _below(self._paragraph(panel, title, 1.1 * unit, WHITE, box), 0.3 * unit)
         chart = pygame.Rect(box.x, box.y, box.w, min(box.h - round(1.5 * unit), round(10 * unit)))
@@ -247,10 +247,10 @@ def _line(insight: "Insight", chart: pygame.Rect, low: float, high: float, turns
     """The values as points in a chart, now at its right edge."""
     from agents.play.insight import SECONDS, TURNS
 
-    now, reach = insight.values[-1][0], TURNS if turns else SECONDS
+    now, reach = insight.values[-1].time, TURNS if turns else SECONDS
     return [
-        (chart.right - chart.w * (now - time) / reach, chart.bottom - chart.h * (value - low) / (high - low))
-        for time, value in insight.values
+        (chart.right - chart.w * (now - each.time) / reach, chart.bottom - chart.h * (each.value - low) / (high - low))
+        for each in insight.values
     ]
 
 

@@ -44,6 +44,12 @@ class Screen:
         """Draw all keys again: the user's layout has changed."""
         self.plates.clear()
 
+    def take_pads(self, pads: dict[int, dict[str, str]], playing: bool) -> None:
+        """Show gamepads' buttons in the place of keys, or keys again where there are none, as in `KeyHints`."""
+        if pads != self.hints.pads:
+            self.forget_keys()
+        self.hints.pads, self.hints.playing = pads, playing
+
     def take_keys(self, game: Game) -> None:
         """Show the keys of the same game with other KEYS."""
         self.cast.game = game

@@ -51,7 +51,7 @@ class ControlsPage(MenuPage):
         for seat in range(self.game.players):
             self._column(canvas, seat, pygame.Rect(round(area.x + seat * (wide + 2 * unit)), top, round(wide), 0), high)
         self._below(canvas, area, unit)
-        canvas.hints([*HINTS[:1], (["return"], "change"), HINTS[-1]])
+        self.hints(canvas, [*HINTS[:1], (["return"], "change"), HINTS[-1]])
         self.title_row(canvas, f"Controls of {self.game.heading}")
         if self.slot:  # nothing else can be chosen meanwhile
             kept = {item.name for item in canvas.items} - {"back", "reset"} - set(map(str, self.controls.slots))

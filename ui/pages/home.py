@@ -33,6 +33,10 @@ class HomePage(MenuPage):
         if not self.stale:
             self.catalogue.start()
 
+    def shown(self) -> None:
+        """After a match levels play the miniatures, for then torch is there."""
+        self.catalogue.seat_levels()
+
     def closed(self) -> None:
         """Stop loading."""
         self.catalogue.cancel()
@@ -64,7 +68,7 @@ class HomePage(MenuPage):
             self._card(canvas, entry, box)
         if notice := self.catalogue.notice:
             canvas.notice(notice, bottom + 0.2 * unit)
-        canvas.hints(HINTS)
+        self.hints(canvas, HINTS)
         canvas.items.sort(key=lambda item: item.name in CORNER)  # the focus begins on a game
 
     def _corner(self, canvas: Canvas) -> None:

@@ -12,7 +12,7 @@ from games.errors import UserError
 from ui import encoders, replays
 from ui.application import ENTER, Page
 from ui.branch import Branch, SeatFinder, seats_for
-from ui.foot import PACE, PICTURE, REWIND, STEP, Rows
+from ui.foot import PACE, PICTURE, REWIND, STEP, Rows, commands
 from ui.keepsakes import Keepsakes, VideoJob, free_path, short, videos_folder
 from ui.keys import Key, key_of
 from ui.layout import SOFT, WHITE, window_size
@@ -184,7 +184,7 @@ class ReplayPage(Page):
             self.screen.text.glowing(stage, "Rewind", 0.07 * side, WHITE, (stage.get_width() // 2, boxes[0].y + 0.08 * side))
         box = pygame.Rect(0, height - strip, width, strip)
         progress = Progress(f"{self._job.path.name}", self._job.part) if self._job else None
-        self.timeline.draw(surface, box, self.playing, self._rows(), progress)
+        self.timeline.draw(surface, box, self.playing, commands(self._rows(), self.app.button_labels), progress)
 
     def _rows(self) -> Rows:
         over = self.match is not None and self.match.result is not None

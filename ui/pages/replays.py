@@ -12,8 +12,7 @@ from games.render.renderer import backdrop
 from games.render.text import Colour
 from ui import replays
 from ui.application import ENTER, Page
-from ui.foot import Rows
-from ui.key_hints import commands
+from ui.foot import Rows, commands
 from ui.keys import Key, key_of
 from ui.layout import CARD, FAINT, GROUND_BOTTOM, GROUND_TOP, LINE, SOFT, WHITE
 from ui.pages.replay import ReplayPage
@@ -154,7 +153,7 @@ class ReplaysPage(Page):
         if self.sure:
             self.text.put(surface, SURE, 1.1 * unit, WHITE, (width // 2, height - 1.8 * unit), "center")
             return
-        rows = commands(FOOT if self.rows else FOOT[-1:])
+        rows = commands(FOOT if self.rows else FOOT[-1:], self.app.button_labels)
         wide = sum(self.text.caps(None, keys, meaning, unit, (0, 0)) + 1.5 * unit for keys, meaning in rows) - 1.5 * unit
         x = (width - wide) / 2
         for keys, meaning in rows:

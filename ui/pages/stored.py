@@ -47,7 +47,7 @@ class StoredPage(MenuPage):
         if not self.rows:
             canvas.put("Nothing is stored.", 1.3, SOFT, (area.x, top))
         canvas.fitted(self._notice or f"In {data_folder()}", 1.0, FAINT, (area.x, area.bottom - 2.6 * unit), "midleft", area.w)
-        canvas.hints([*HINTS[:1], (["return"], "delete"), *HINTS[-1:]])
+        self.hints(canvas, [*HINTS[:1], (["return"], "delete"), *HINTS[-1:]])
         self.title_row(canvas, "What is stored")
 
     def _row(self, canvas: Canvas, row: Stored, box: pygame.Rect) -> None:
