@@ -27,6 +27,7 @@ from agents import participants
 from agents.play import person_file
 from agents.play.fit import Played
 from agents.play.ladder import LadderFile, Rung
+from games.replay.format import Replay
 from ui import replays
 from ui.application import App, Page
 from ui.match import Match
@@ -83,13 +84,22 @@ def _play_before() -> None:
         for result in results:
             progress.count(opponent, result)
     person_file.write(games.load("pong"), [Played(1000.0 + 40.0 * k, float(k % 3 - 0.8)) for k in range(14)])
-    for name, seats in (("connect_four", [HUMAN, BOT]), ("pong", [Seat("scripted", "Bot 1", skill=1.0), BOT])):
-        match = Match(games.load(name), [Seat("scripted", seat.name, skill=0.5, source="bot") for seat in seats], 5)
+    for seconds, replay in enumerate(_replays()):
+        path = replays.save(replay, replays.folder_of())
+        os.utime(path, (BEGUN + seconds, BEGUN + seconds))
+
+
+@functools.cache
+def _replays() -> list[Replay]:
+    """A game of Connect Four and one of Pong."""
+    found = []
+    for name, first in (("connect_four", "You"), ("pong", "Bot 1")):
+        match = Match(games.load(name), [Seat("scripted", each, skill=0.5, source="bot") for each in (first, "Bot")], 5)
         match.begun = BEGUN
         while not match.result:
             match.tick()
-        path = replays.save(replays.replay_of(match), replays.folder_of())
-        os.utime(path, (BEGUN + (name == "pong"), BEGUN + (name == "pong")))
+        found.append(replays.replay_of(match))
+    return found
 
 
 # --- pages ---
@@ -173,8 +183,8 @@ def match(*seats: Seat, name: str = "pong", ticks: int = 0, **settings) -> App:
     app = App(page, size=DRAWN, settings=SettingsFile())
     app.turn(1)
     page.load()
-    for _ in range(ticks):
-        app.turn(1)
+    for left in range(ticks, 0, -10):
+        app.turn(min(left, 10))
     return app
 
 
