@@ -27,7 +27,7 @@ class Card:
         """Draw a page over the dimmed match: title, participants, the game's rules, everybody's keys, and the window's keys."""
         self._dim(surface)
         width, height = surface.get_size()
-        unit = min(width / 34.0, height / 30.0, 26.0)
+        unit = min(width / 34.0, height / 30.0, 52.0)
         for _ in range(12):  # until it fits
             page = pygame.Surface((round(min(width - 2 * unit, 31 * unit)), height * 2), pygame.SRCALPHA, 32)
             used = self._page(page, unit, title, foot)

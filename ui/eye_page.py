@@ -37,7 +37,7 @@ class EyePage:
 
     def paint_empty(self, panel: pygame.Surface, card: pygame.Rect) -> None:
         """Say that nobody here has a network."""
-        unit = max(min(card.w / 15.0, card.h / 12.0, 30.0), 3.0)
+        unit = max(min(card.w / 15.0, card.h / 12.0, 52.0), 3.0)
         box = self._paragraph(panel, "The agent's eye", 1.7 * unit, WHITE, card.inflate(-2.4 * unit, -2.4 * unit))
         self._paragraph(panel, NO_NETWORK, 1.15 * unit, SOFT, _below(box, 0.9 * unit))
 

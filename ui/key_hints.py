@@ -11,6 +11,8 @@ from ui.pads import BUTTONS, labels_of, with_buttons
 from ui.seats import action_numbers, key_map
 from ui.text import KeyCapRenderer
 
+ONE_LINE, TWO_LINES = 0.027, 0.0195  # size of caps below a picture, in units of its side
+
 
 class KeyHints:
     """Draws the line of keys, and lists those of people: with a gamepad in the hand, its buttons.
@@ -33,9 +35,7 @@ class KeyHints:
         key = ("foot", side, self.playing, rows and tuple(meaning for _, meaning in rows))
         if key not in self.plates:
             strip = pygame.Surface((boxes[-1].right - boxes[0].x, round(FOOTER * side)), pygame.SRCALPHA, 32)
-            self._places[key] = (
-                self._fill_commands(strip, rows, 0.024 * side) if rows else self._fill_hints(strip, 0.021 * side)
-            )
+            self._places[key] = self._fill_commands(strip, rows, 0.027 * side) if rows else self._fill_hints(strip, side)
             self.plates[key] = strip
         strip = self.plates[key]
         centre = boxes[0].bottom + 0.5 * FOOTER * side
@@ -62,14 +62,14 @@ class KeyHints:
             x = end + 1.6 * size
         return places
 
-    def _fill_hints(self, strip: pygame.Surface, size: float) -> list[tuple[pygame.Rect, str]]:
+    def _fill_hints(self, strip: pygame.Surface, side: int) -> list[tuple[pygame.Rect, str]]:
         """Draw the keys of the people who play, a line for each of two people; returns where the window's own are."""
+        lines = self.lines()
+        size = (ONE_LINE if len(lines) == 1 else TWO_LINES) * side
         pause = [(caps, meaning) for caps, meaning, _ in self.commands(PLAYING_FOOT)]
         centre, right = strip.get_height() / 2, strip.get_width() - self._caps_width(pause, size)
         self._caps_row(strip, pause, size, (right, centre))
         places = [(pygame.Rect(right, 0, strip.get_width() - right, strip.get_height()), PLAYING_FOOT[0][0][0])]
-        lines = self.lines()
-        size *= 1.0 if len(lines) == 1 else 0.92
         for k, (person, rows) in enumerate(lines):
             y = centre + (k - 0.5 * (len(lines) - 1)) * 1.75 * size
             begin = self._whose(strip, person, size, y) if len(lines) > 1 else 0.0

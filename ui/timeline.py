@@ -32,7 +32,7 @@ class Timeline:
     @staticmethod
     def height(window: tuple[int, int]) -> int:
         """The height of the strip in a window, pixels."""
-        return max(min(round(0.15 * window[1]), 120), 56)
+        return max(min(round(0.15 * window[1]), 220), 56)
 
     def tick_at(self, position: tuple[int, int]) -> int | None:
         """The tick at a place in the window; None where that is not on the strip."""

@@ -51,6 +51,7 @@ from ui.settings import SettingsFile
 
 FOLDER = Path(__file__).parent / "golden"
 DRAWN, KEPT = (800, 500), (320, 200)  # sizes of the window, and of the pictures
+LEVELS = 8  # grey levels that become one: the pictures get small
 BLOCK = 8  # pixels of a side: so large are the parts that are compared
 ALIKE = 6.0  # grey levels by which a part may differ in the mean of its pixels: fonts and scaling of other versions
 HUMAN, BOT = Seat("human"), Seat("scripted", "Bot", skill=0.5, source="bot:0.5")
@@ -273,6 +274,9 @@ def opened(name: str) -> tuple[pygame.Surface, float]:
         app.page.stale = True
         app.draw()
         picture = pygame.transform.smoothscale(app.surface.convert(24), KEPT)
+        pixels = pygame.surfarray.pixels3d(picture)
+        pixels[:] = (pixels.astype(int) + LEVELS // 2) // LEVELS * LEVELS - (pixels > 255 - LEVELS // 2)
+        del pixels  # it locks the picture
         begun = time.perf_counter()
         app.handle(pygame.event.Event(pygame.QUIT))
         app.turn(1)

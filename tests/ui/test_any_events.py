@@ -22,10 +22,11 @@ from games.replay.playback import Playback
 from tests.ui.test_window import key
 from ui import replays
 from ui.application import App
+from ui.display import open_display
 from ui.menu import menu
 from ui.pads import BUTTONS, PadPress
 from ui.pages.home import HomePage
-from ui.pages.match_flow import LOADING, MatchFlow
+from ui.pages.match_flow import LOADING, PLAYING, MatchFlow
 from ui.pages.replay import ReplayPage
 
 KEYS = [
@@ -47,16 +48,21 @@ class Window(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.around = contextlib.ExitStack()
+        self.down: set[str] = set()  # keys
+
+    @initialize()
+    def begin(self) -> None:
         self.folder = Path(self.around.enter_context(tempfile.TemporaryDirectory()))
         for kind in ("data", "config", "pictures", "videos"):
             path = str(self.folder / kind)
             self.around.enter_context(patch.object(platformdirs, f"user_{kind}_dir", lambda *a, path=path, **k: path))
         self.around.enter_context(patch.object(participants, "ZOO", self.folder / "zoo"))
         self.around.enter_context(patch("secrets.randbelow", lambda most: 5))
-        self.down: set[str] = set()  # keys
+        self.open()
 
-    @initialize()
     def open(self) -> None:
+        open_display()
+        pygame.event.clear()
         self.app = menu(size=SIZES[0], names=["connect_four", "breakout", "pong"], runs=self.folder / "runs")
         self.turn(1)
 
@@ -187,8 +193,29 @@ class Window(RuleBasedStateMachine):
     @rule()
     def open_again(self) -> None:
         self.app.close()
-        pygame.event.clear()
         self.open()
+
+    @precondition(is_open.fget)
+    @rule()
+    def begin_a_match(self) -> None:
+        """From wherever one is: on with what has the focus, until people play."""
+        for _ in range(6):
+            if getattr(self.app.page, "mode", "") == PLAYING or not self.app.is_open:
+                return
+            key("return")
+            key("return", down=False)
+            self.turn(100)  # a countdown
+
+    @precondition(lambda self: self.is_open and getattr(self.app.page, "mode", "") == PLAYING)
+    @rule()
+    def play_to_the_end(self) -> None:
+        for k in range(60):
+            if getattr(self.app.page, "mode", "") != PLAYING or not self.app.is_open:
+                return
+            for name in (str(k % 7 + 1), "return"):
+                key(name)
+                key(name, down=False)
+            self.turn(60)
 
     # --- what always holds ---
 
@@ -208,7 +235,6 @@ class Window(RuleBasedStateMachine):
                 self.app.close()
                 self.games_are_reproduced()
         finally:
-            pygame.event.clear()
             self.around.close()
 
     def leave(self) -> None:
@@ -233,7 +259,7 @@ class Window(RuleBasedStateMachine):
             assert Playback(games.load(replay.header.game), replay).verify() is None
 
 
-QUICK = settings(max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=15, stateful_step_count=18, deadline=None, suppress_health_check=list(HealthCheck))
 THOUSAND = settings(QUICK, max_examples=1000, stateful_step_count=50)
 
 

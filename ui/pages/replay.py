@@ -18,6 +18,7 @@ from ui.keys import Key, key_of
 from ui.layout import SOFT, WHITE, window_size
 from ui.match import between
 from ui.pages.kept_match import KeptMatchPage
+from ui.pages.menu import BACK_BUTTONS
 from ui.replay_match import ReplayMatch, seats_of
 from ui.screen import Screen
 from ui.seats import Seat
@@ -205,6 +206,8 @@ class ReplayPage(Page):
             self._pressed(key_of(event))
         elif event.type == pygame.KEYMAPCHANGED:
             self.stale = True
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button in BACK_BUTTONS:
+            self.app.back()
         elif not self.match or not self.timeline:
             return
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:

@@ -38,7 +38,8 @@ class StoredPage(MenuPage):
         at = next((k for k, row in enumerate(self.rows) if row.title == self.focus.name), 0)
         self._first = min(max(self._first, at - fitting + 1), at, max(len(self.rows) - fitting, 0))
         for k, row in enumerate(self.rows):
-            box = pygame.Rect(area.x, top + (k - self._first) * high, area.w, high)
+            wide = min(area.w, round(60 * unit))
+            box = pygame.Rect(area.centerx - wide // 2, top + (k - self._first) * high, wide, high)
             is_shown = self._first <= k < self._first + fitting
             if is_shown:
                 self._row(canvas, row, box)
