@@ -25,8 +25,9 @@ EPILOG = """what is measured:
           network and settings; --only "dqn small" or --only lstm measures the rows with these words
   usual   seconds until Pong's mark, of `train.py pong` and of Stable-Baselines3's PPO and DQN the usual way: an environment
           drawn by Pygame in each of eight processes (up to an hour for each side of each; `usual ppo`, `usual dqn`: one)
-  play    seconds until the window plays, compiled and not, and from a key to its picture; how long an agent takes to decide,
-          beside Stable-Baselines3's predict; how steady the clock is
+  play    seconds until the window plays, compiled and not, and from a key to its picture; a frame's work, with effects and
+          without, and memory over an hour of matches; how long an agent takes to decide, beside Stable-Baselines3's
+          predict; how steady the clock is
   since   today's tree beside an older commit's (`since HEAD~3`): learning, environments, start-up, memory, and whether learners
           come to the same weights (an hour or more; --only "train ppo patch" some minutes, --only weights a few)
 Ours and the peer take turns within one run, so that whatever else the machine does hits both.

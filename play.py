@@ -180,6 +180,7 @@ def returns_in_words(names: list[str], summary: dict) -> list[str]:
 
 def window(options: argparse.Namespace) -> int:
     """Play in a window; returns the exit code."""
+    from ui.challenge import challenge_of
     from ui.match import between
     from ui.replays import folder_of
     from ui.seating import described, seat_of
@@ -210,6 +211,7 @@ def window(options: argparse.Namespace) -> int:
     effects = kept.settings.effects and not options.plain
     settings = {"seed": options.seed, "size": size_of(options.size), "games": options.games, "effects": effects, "kept": kept}
     settings |= {"countdown": True, "speaker": Mixer(), "replays": folder_of(), "eye": options.eye or watched}
+    settings["challenge"] = challenge_of(game, seats, options.runs)
     play(game, seats, levels=levels, **settings)
     return 0
 

@@ -1,4 +1,4 @@
-"""Starts of the window, an agent's decisions beside Stable-Baselines3's `predict`, and the jitter of the window's clock."""
+"""Starts, frames and memory of the window, an agent's decisions beside Stable-Baselines3's `predict`, the clock's jitter."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -56,8 +56,9 @@ class AgentGame:
 
 
 def measure(named: list[Game], seconds: float, quick: bool) -> Iterator[Row]:
-    """Starts of the window; the latency of a decision in a batch of one; rate and jitter of the clock during such a game."""
+    """The window's starts and frames; the latency of a decision in a batch of one; the clock's jitter during such a game."""
     yield from window.rows(named[0], quick)
+    yield from window.frame_rows(named[0], seconds, quick)
     torch.set_num_threads(1)  # as in the window: a batch of one cannot use more
     game = named[0]
     agent, what = an_agent(game)

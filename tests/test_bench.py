@@ -93,6 +93,10 @@ def test_play_gives_the_latency_of_a_decision_and_the_rate_of_the_clock(rows):
     assert found["start warm"]["ours"] > 0
     assert 0 < found["key to picture"]["ours"] < found["start warm"]["ours"] * 1000
     assert found["clock"]["ours"] == pytest.approx(60.0, abs=3.0)
+    assert found["window"]["ours"] == pytest.approx(60.0, abs=3.0)
+    assert found["frame, --plain p99"]["ours"] > 0 and "1280x720" in found["frame, the agent's eye open p99"]["note"]
+    assert found["frame p99"]["ours"] > 0 and "decisions late" in found["frame p99"]["note"]
+    assert "minutes of matches" in found["memory"]["note"]
 
 
 def test_what_is_wrong_names_what_is_right(capsys):

@@ -13,7 +13,7 @@ from ui.keyboard import Keyboard
 from ui.keys import key_of
 from ui.keys import layout as layout_of_keys
 from ui.notice import Notice
-from ui.pads import PadPress, Pads, key_event, pad_key
+from ui.pads import PadPress, Pads, key_event, labels_of, pad_key
 from ui.settings import LEAST_SIDE, MOST_SIDE, Settings, SettingsFile
 from ui.sound import Silence, Sounds, Speaker
 
@@ -104,6 +104,7 @@ class App:
         self.notice = Notice()
         self._first_size = size
         self.mouse = (-1, -1)
+        self.pad_in_use = False  # a gamepad's button was pressed later than any key
         self.is_open = True
         self.is_full_screen = False
         self.windowed_size = size  # while it does not fill the screen, pixels
@@ -223,6 +224,7 @@ class App:
         elif event.type == pygame.WINDOWEXPOSED:
             self.page.stale = True
         elif event.type == pygame.KEYDOWN:
+            self._use_pad(hasattr(event, "pad_key"))
             key = key_of(event)
             self.keyboard.press(key)
             if key.command == "f11" or (getattr(event, "mod", 0) & pygame.KMOD_ALT and key.command in ENTER):
@@ -245,6 +247,16 @@ class App:
     def _pad_pressed(self, press: PadPress) -> None:
         """A gamepad's button presses a key: the game's while people play, else the window's."""
         self.handle(key_event(press, pad_key(press, self.page.pad_buttons(press.place), self.page.is_playing)))
+
+    def _use_pad(self, in_use: bool) -> None:
+        """A gamepad is in the hand, or the keyboard: pages show what can be pressed there."""
+        if in_use != self.pad_in_use:
+            self.pad_in_use, self.page.stale = in_use, True
+
+    @property
+    def button_labels(self) -> dict[str, str] | None:
+        """The labels of a gamepad's buttons on pages, by the key that they press; None while keys are used."""
+        return labels_of(playing=False) if self.pad_in_use else None
 
     def mute(self) -> None:
         """Mute the sounds, or let them be heard again; kept in the settings."""

@@ -14,7 +14,8 @@ from games.replay.playback import advance
 from games.replay.recorder import Recorder
 from ui.history import BoardMoment
 from ui.seats import PlayerInput, Seat, key_map
-from ui.stand_in import BotPlayer, Relieved
+from ui.stand_in import Relieved, bot_player
+from ui.threaded_player import ThreadedPlayer
 
 TURN_PACE = 24  # ticks before a machine's move in games of turns, so that people can follow
 
@@ -22,9 +23,9 @@ TURN_PACE = 24  # ticks before a machine's move in games of turns, so that peopl
 class Board:
     """One environment of a match, its players, and the seat whose view is shown."""
 
-    def __init__(self, game: Game, seats: Sequence[Seat], seed: int, levels: Levels = ANY):
-        """seats: one for each seat of the game."""
-        self.game, self.seats = game, list(seats)
+    def __init__(self, game: Game, seats: Sequence[Seat], seed: int, levels: Levels = ANY, patient: bool = True):
+        """seats: one for each seat of the game.    patient: wait for every decision of a machine, however long it takes."""
+        self.game, self.seats, self.patient = game, list(seats), patient
         self.batch = Batch(
             game,
             1,
@@ -40,11 +41,11 @@ class Board:
         self.inputs = {k: PlayerInput(key_map(game, k, len(people) == 1), waits=game.has_asks) for k in people}
         swap = [*game.swap.tolist(), *range(game.num_actions, game.num_actions + len(game.hands))]
         self._to_world = swap if self.flipped else list(range(len(swap)))  # from the actions a person sees to world actions
-        self._players: list[tuple[int, SeatPlayer]] = [
-            (k, seat.make(self.batch, [(0, k)])) for k, seat in enumerate(seats) if seat.kind == "agent" and seat.make
-        ]
+        self._players = [ThreadedPlayer(self.batch, k, seat.make, seat.thread) for k, seat in enumerate(seats) if seat.make]
         self._actions = np.zeros((1, game.players), np.int64)
         self._rest = TURN_PACE
+        self.waited = 0  # ticks that a game of turns has waited for a machine
+        self._answered: set[int] = set()  # seats of machines that have decided, while it waits for another
         self.done = False
         self.recorder = Recorder(self.batch)
         self._begin(0)
@@ -58,12 +59,15 @@ class Board:
 
     def restart(self, episode: int) -> None:
         """Begin the episode of this number."""
-        for number, (k, _) in enumerate(self._players):
-            seat = self.seats[k]
+        for number, player in enumerate(self._players):
+            player.drop()
+            player.late = 0
+            seat = self.seats[player.seat]
             if seat.adaptive and seat.make:
-                self._players[number] = (k, seat.make(self.batch, [(0, k)]))
+                self._players[number] = ThreadedPlayer(self.batch, player.seat, seat.make, seat.thread)
         self._begin(episode)
         self._rest, self._states = TURN_PACE, None
+        self._end_wait()
         self.done = False
         for person in self.inputs.values():
             person.clear()
@@ -79,23 +83,49 @@ class Board:
 
     def tick(self) -> None:
         """Advance by one tick, unless the episode is over or a game of turns waits."""
-        if self.done or not self._people_decide() or self._resting():
+        if self.done:
             return
-        for seat, player in self._players:
-            if self.batch.asked[0, seat]:
-                player.act(self._actions)
-                self._states = None
-        for seat, relieved in self._relieved.items():
-            if self.batch.asked[0, seat]:
-                relieved.watch(self._actions)
-                self._states = None
+        if not self.waited and (not self._people_decide() or self._resting()):
+            return
+        if not self._machines_decide():
+            return
         before = self.batch.slots["decisions"][0].copy()
         self.batch.step(self._actions, max_ticks=0)
+        for player in self._players:
+            player.sit()
         self.done = self.batch.end[0] != RUNNING
         self.recorder.add()
         machines = [k for k in range(self.game.players) if k not in self.inputs]
         decided = self.batch.slots["decisions"][0] != before
         self._rest = TURN_PACE if any(decided[k] or self.batch.asked[0, k] for k in machines) else 0
+
+    def _machines_decide(self) -> bool:
+        """Write the machines' actions; False if a game of turns waits for one. Else the last action of the late goes on."""
+        batch, asked = self.batch, self.batch.asked[0].astype(bool)
+        for player in self._players:
+            seat = player.seat
+            if seat in self._answered or not (asked[seat] or player.is_busy):
+                continue
+            action = player.decide(bool(asked[seat]), self.patient)
+            if action is None and self.game.turns:
+                self.waited += 1
+                for person in self.inputs.values():
+                    person.presses.clear()  # pressed out of turn
+                return False
+            batch.asked[0, seat] = action is not None and (asked[seat] or not self.game.has_asks)
+            if action is not None:
+                self._actions[0, seat], batch.delay[0, seat], self._states = action, player.left, None
+                self._answered.add(seat)
+        for relieved in self._relieved.values():
+            if asked[relieved.player.seat]:
+                relieved.watch(self.patient)
+                self._states = None
+        self._end_wait()
+        return True
+
+    def _end_wait(self) -> None:
+        self.waited = 0
+        self._answered.clear()
 
     def _resting(self) -> bool:
         """Count down the pause before a machine's move; True while it lasts."""
@@ -144,8 +174,7 @@ class Board:
     def moment(self) -> BoardMoment:
         """The board as it is, for `put_back`."""
         if self._states is None:
-            players = [player for _, player in self._players] + [each.player for each in self._relieved.values()]
-            self._states = tuple(player.state() if hasattr(player, "state") else None for player in players)
+            self._states = tuple(player.state() for player in self._machines)
         batch, actions = copied(self.batch.arrays()), self._actions.tobytes()
         return BoardMoment(batch, actions, self._states, self._rest, self.done, self.recorder.ticks)
 
@@ -153,11 +182,10 @@ class Board:
         """Go on as from a moment of this game, with those who sat here then. Keys that people hold stay held."""
         put_back(self.batch.arrays(), moment.batch)
         self._actions[0] = np.frombuffer(moment.actions, self._actions.dtype)
-        players = [player for _, player in self._players] + [each.player for each in self._relieved.values()]
-        for player, state in zip(players, moment.players, strict=True):
-            if state is not None:
-                player.restore(state)  # type: ignore[attr-defined]
+        for player, state in zip(self._machines, moment.players, strict=True):
+            player.restore(state)
         self._states, self._rest, self.done = moment.players, moment.rest, moment.done
+        self._end_wait()
         self.recorder.cut(moment.ticks)
         for person in self.inputs.values():
             person.presses.clear()
@@ -174,9 +202,9 @@ class Board:
         for row in actions:
             if self.done:
                 return
-            for seat, player in self._players:
-                if self.batch.asked[0, seat]:
-                    player.act(self._actions)
+            for player in self._players:
+                if self.batch.asked[0, player.seat]:
+                    player.decide(asked=True, patient=True)
             advance(self.batch, row)
             self.done = self.batch.end[0] != RUNNING
             self.recorder.add()
@@ -189,24 +217,24 @@ class Board:
 
         back: the input of the person whose seat it was from the start; the machine has played for them, and leaves.
         """
-        player = self.player(seat) or BotPlayer(self.batch, seat, float(self.batch.bots[0, seat]))
+        player = self._machine(seat) or bot_player(self.batch, seat, float(self.batch.bots[0, seat]))
         if back is None:
-            delay = int(self.batch.delay[0, seat])
-            self._relieved[seat] = Relieved(player, int(self.batch.frame_skip[0, seat]), delay)
-        self._players = [(k, each) for k, each in self._players if k != seat]
+            self._relieved[seat] = Relieved(player)
+        self._players = [each for each in self._players if each is not player]
         alone = not self.inputs
         self.inputs[seat] = back or PlayerInput(key_map(self.game, seat, alone), waits=self.game.has_asks)
         self.batch.bots[0, seat], self.batch.frame_skip[0, seat], self.batch.delay[0, seat] = EXTERNAL, 1, 0
         self._states = None
+        self._end_wait()
 
-    def seat_machine(self, seat: int, player: SeatPlayer | None = None) -> PlayerInput:
+    def seat_machine(self, seat: int, player: ThreadedPlayer | None = None) -> PlayerInput:
         """Let a machine play a person's seat: by default the one that was relieved there. Returns the person's input."""
-        if player is None:
-            relieved = self._relieved.pop(seat)
-            player = relieved.player
-            self.batch.frame_skip[0, seat], self.batch.delay[0, seat] = relieved.frame_skip, relieved.delay
-        self._players.append((seat, player))
+        player = player or self._relieved.pop(seat).player
+        player.drop()
+        player.sit()
+        self._players.append(player)
         self._states = None
+        self._end_wait()
         return self.inputs.pop(seat)
 
     @property
@@ -214,9 +242,28 @@ class Board:
         """Whether it is a person's turn, in a game of turns."""
         return self.game.turns and not self.done and any(self.batch.asked[0, k] for k in self.inputs)
 
+    @property
+    def _machines(self) -> list[ThreadedPlayer]:
+        """The players who sit here, then those whom people have relieved."""
+        return [*self._players, *(relieved.player for relieved in self._relieved.values())]
+
+    def _machine(self, seat: int) -> ThreadedPlayer | None:
+        return next((player for player in self._players if player.seat == seat), None)
+
     def player(self, seat: int) -> SeatPlayer | None:
         """The player of a seat that is an agent's; None for people and bots."""
-        return next((player for k, player in self._players if k == seat), None)
+        machine = self._machine(seat)
+        return machine.player if machine else None
+
+    def is_awaited(self, seat: int) -> bool:
+        """Whether a game of turns waits for a seat's machine, which decides at this moment."""
+        machine = self._machine(seat)
+        return bool(self.waited and machine and machine.is_busy)
+
+    def late(self, seat: int) -> int:
+        """Decisions of a seat's player in this episode that were not there in time, so that the last action went on."""
+        machine = self._machine(seat)
+        return machine.late if machine else 0
 
     def decided(self, seat: int) -> bool:
         """Whether a seat has decided in this episode."""

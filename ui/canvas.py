@@ -5,13 +5,13 @@ from itertools import pairwise
 
 import pygame
 
-from games.render.surfaces import backdrop
 from games.render.text import Colour
 from ui.focus import Focus, Item
-from ui.layout import ACCENT, CARD, DARKEST, FAINT, GROUND_BOTTOM, GROUND_TOP, LINE, SOFT, WHITE
+from ui.ground import ground
+from ui.layout import ACCENT, CARD, DARKEST, FAINT, LINE, SOFT, WHITE
 from ui.text import KeyCapRenderer
 
-SMALLEST_UNIT, LARGEST_UNIT = 6.0, 32.0  # pixels
+SMALLEST_UNIT, LARGEST_UNIT = 6.0, 64.0  # pixels
 KEPT_PANES = 8
 RAISED = (28, 36, 64)  # a button
 
@@ -29,7 +29,7 @@ class Canvas:
         self.over(surface, focus)
         if (self.width, self.height) not in self._grounds:
             self._grounds.clear()
-            self._grounds[self.width, self.height] = backdrop((self.width, self.height), GROUND_TOP, GROUND_BOTTOM)
+            self._grounds[self.width, self.height] = ground((self.width, self.height))
         surface.blit(self._grounds[self.width, self.height], (0, 0))
 
     def over(self, surface: pygame.Surface, focus: Focus) -> None:
@@ -86,7 +86,7 @@ class Canvas:
             if len(self._panes) >= KEPT_PANES:
                 self._panes.clear()
             pane = pygame.Surface(box.size, pygame.SRCALPHA, 32)
-            pane.fill((6, 8, 18, 0 if lit else 96))
+            pane.fill((6, 8, 18, 0 if lit else 64))
             for begin, wide, light in ((0.10, 0.20, 12), (0.36, 0.06, 8)):
                 left, right, slant = begin * box.w, (begin + wide) * box.w, 0.35 * box.w
                 corners = [(left + slant, 0), (right + slant, 0), (right - slant, box.h), (left - slant, box.h)]

@@ -5,7 +5,7 @@ import pygame
 from games.render.rules import rules
 from ui.cast import Cast, dot
 from ui.foot import Rows
-from ui.key_hints import KeyHints, commands
+from ui.key_hints import KeyHints
 from ui.layout import CARD, FAINT, LINE, SOFT, WHITE
 from ui.match import between
 from ui.text import KeyCapRenderer
@@ -27,7 +27,7 @@ class Card:
         """Draw a page over the dimmed match: title, participants, the game's rules, everybody's keys, and the window's keys."""
         self._dim(surface)
         width, height = surface.get_size()
-        unit = min(width / 34.0, height / 30.0, 26.0)
+        unit = min(width / 34.0, height / 30.0, 52.0)
         for _ in range(12):  # until it fits
             page = pygame.Surface((round(min(width - 2 * unit, 31 * unit)), height * 2), pygame.SRCALPHA, 32)
             used = self._page(page, unit, title, foot)
@@ -69,11 +69,11 @@ class Card:
         page.fill((*LINE, 255), (pad, y + 0.4 * unit, inner, 1))
         y += 1.9 * unit
         x, self.caps = pad, []
-        for (keys, meaning), (names, _) in zip(commands(foot), foot, strict=True):
+        for keys, meaning, name in self.hints.commands(foot):
             if x > pad and self.text.caps(None, keys, meaning, 0.92 * unit, (x, y)) > pad + inner:
                 x, y = pad, y + 2.0 * unit
             end = self.text.caps(page, keys, meaning, 0.92 * unit, (x, y))
-            self.caps.append((pygame.Rect(x, y - unit, end - x, 2.0 * unit), names[0]))
+            self.caps.append((pygame.Rect(x, y - unit, end - x, 2.0 * unit), name))
             x = end + 1.3 * unit
         return y + 0.75 * unit + 0.6 * pad
 
@@ -111,7 +111,7 @@ class Card:
         right = page.get_width() - x
         for person in self.cast.people:
             rows = self.hints.rows(person)
-            if self.cast.game.spots:
+            if self.cast.game.spots and not self.hints.pads:
                 rows = [*rows, (["Mouse"], "click")] if person == self.cast.people[0] else rows
             at = x
             if len(self.cast.people) > 1:

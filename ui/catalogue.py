@@ -1,10 +1,13 @@
 """`Catalogue`: the games of the menu and all that it shows of them, loaded in a thread beside the first picture."""
 
+import contextlib
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import games
+from games.errors import UserError
 from ui.settings import SettingsFile
 
 if TYPE_CHECKING:  # they import numba, which loads behind the first picture
@@ -14,6 +17,7 @@ if TYPE_CHECKING:  # they import numba, which loads behind the first picture
     from ui.progress import Progress
 
 SEED = 7  # of the miniatures
+PLAYING_LEVELS = (-1, -2)  # of a ladder, those that play a miniature: the best two
 
 
 class Entry:
@@ -44,6 +48,7 @@ class Catalogue:
         self.changed = False  # something has loaded since a page looked
         self._cancelled = False
         self._thread = threading.Thread(target=self._load, name="catalogue")
+        self._levels_thread = threading.Thread(target=self._seat_levels, name="levels of the catalogue")
 
     @property
     def match_settings(self) -> dict[str, Any]:
@@ -63,10 +68,17 @@ class Catalogue:
         if self._thread.ident is None:
             self._thread.start()
 
+    def seat_levels(self) -> None:
+        """Let levels play the miniatures of games that have a ladder, once all is loaded and a match has loaded torch."""
+        all_loaded = self._thread.ident is not None and not self._thread.is_alive()
+        if all_loaded and "torch" in sys.modules and self._levels_thread.ident is None:
+            self._levels_thread.start()
+
     def join(self) -> None:
         """Wait until all is loaded, if it has begun."""
-        if self._thread.ident is not None:
-            self._thread.join()
+        for thread in (self._thread, self._levels_thread):
+            if thread.ident is not None:
+                thread.join()
 
     def cancel(self) -> None:
         """Stop loading as soon as possible."""
@@ -112,3 +124,19 @@ class Catalogue:
             except Exception as error:
                 entry.failure, entry.is_ready = str(error) or type(error).__name__, False
                 return
+
+    def _seat_levels(self) -> None:
+        from agents.play.ladder import is_level
+        from games.engine import precompile
+        from ui.loading import rehearse
+        from ui.seating import seat_of
+
+        for entry in self.entries:
+            levels = [each.seat for each in entry.opponents.steps if is_level(each.seat)] if entry.is_ready else []
+            if self._cancelled or len(levels) < 2 or entry.miniature is None:
+                continue
+            with contextlib.suppress(UserError, precompile.Cancelled):  # a damaged ladder: the bots play on
+                named = [levels[k] for k in PLAYING_LEVELS[: entry.game.players]]
+                seats = [seat_of(name, entry.game, runs=self.runs) for name in named]
+                rehearse(entry.game, seats, SEED)  # loads and compiles all that they need
+                entry.miniature.successors = seats

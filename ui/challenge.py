@@ -1,14 +1,17 @@
-"""`Challenge`: a person's match against an opponent of the menu. It counts the results and knows whom to meet next."""
+"""`Challenge`: a person's match against an opponent. It counts the results and knows whom to meet next."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from games.engine.loader import Game
 from ui.match import Match
-from ui.opponents import Opponent, Opponents
+from ui.opponents import Opponent, Opponents, opponents_of
 from ui.progress import Progress, in_words
 from ui.seating import seat_of
 from ui.seats import Seat
+
+PRACTICE = "just for practice: it does not count"  # of a game that was rewound, or in which seats changed hands
 
 
 def seat_for(opponent: Opponent, game: Game, runs: Path) -> Seat:
@@ -30,15 +33,16 @@ class Challenge:
         return [you, seat_for(self.opponent, self.game, self.runs)] if self.opponent.seat else [you]
 
     def count(self, match: Match) -> None:
-        """Keep the result of a game that is over, if one of two could win."""
+        """Keep the result of a game that is over, if one of two could win and the person has played it alone."""
         people = [k for k, seat in enumerate(match.seats) if seat.kind == "human"]
-        if match.result and match.contest and len(people) == 1:
+        if match.result and match.contest and match.is_rated and len(people) == 1:
             winner = match.result.winner
             self.progress.count(self.opponent.seat, 0.0 if winner is None else 1.0 if winner == people[0] else -1.0)
 
-    @property
-    def told(self) -> str:
-        """The results against the opponent so far, in words; empty if there are none."""
+    def told_after(self, match: Match) -> str:
+        """The results against the opponent so far, in words, or that a game does not count; empty if there are none."""
+        if not match.is_rated:
+            return "" if any(seat.adaptive for seat in match.seats) else PRACTICE  # they say it themselves
         results = in_words(self.progress.against(self.opponent.seat))
         return f"{self.opponent.title}: {results}" if results else ""
 
@@ -50,3 +54,16 @@ class Challenge:
             return None
         above = steps[steps.index(self.opponent) + 1]
         return Challenge(self.game, above, self.opponents, self.progress, self.runs)
+
+
+def challenge_of(game: Game, seats: Sequence[Seat], runs: Path) -> Challenge | None:
+    """The challenge of a match that was not chosen in the menu; None unless one person meets somebody with a name there.
+
+    seats: their sources are the participants' names on the command line.    runs: as in `opponents_of`.
+    """
+    machines = [seat for seat in seats if seat.kind != "human"]
+    if len(seats) != 2 or len(machines) != 1 or not machines[0].source:
+        return None
+    opponents = opponents_of(game, runs)
+    opponent = opponents.meant(machines[0].source) or Opponent(machines[0].source, machines[0].name)
+    return Challenge(game, opponent, opponents, Progress(game), runs)

@@ -26,7 +26,7 @@ WINDOW_KEYS = {
 }  # fmt: skip
 
 IN_PLAY = ("a", "x", "y", "b", "rightshoulder", "leftshoulder")  # for the actions that are no directions, in this order
-WINDOW_BUTTONS = {"start": "pauses"}  # as WINDOW_KEYS
+WINDOW_BUTTONS = {"start": "pauses", "lefttrigger": "rewinds"}  # as WINDOW_KEYS
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from ui.layout import WHITE
 from ui.text import KeyCapRenderer
 
 NUMBERS, EACH = 3, 30  # how many, and the ticks of each
-DIM = 70  # of 255: how dark the pictures are behind it
+DIM, BEHIND = 70, 215  # of 255: how dark the pictures are around it and behind it
+RADIUS = 0.155  # of the ring, in units of a picture's side
 
 
 class Countdown:
@@ -39,13 +40,14 @@ class Countdown:
         for box in boxes:
             veil = pygame.Surface(box.size, pygame.SRCALPHA, 32)
             veil.fill((6, 8, 18, DIM))
+            pygame.draw.circle(veil, (6, 8, 18, BEHIND), (box.w // 2, box.h // 2), RADIUS * box.w)  # no ball in the number
             surface.blit(veil, box)
             size = round((0.34 - 0.10 * settled) * box.w / 4) * 4  # few sizes: few are kept
             text.put(surface, str(self.number), size, WHITE, box.center, "center")
             self._ring(surface, box, gone)
 
     def _ring(self, surface: pygame.Surface, box: pygame.Rect, gone: float) -> None:
-        radius = 0.155 * box.w
+        radius = RADIUS * box.w
         faint, bright = (52, 62, 94), (150, 168, 214)
         pygame.draw.aacircle(surface, faint, box.center, radius, max(round(0.004 * box.w), 1))
         around = pygame.Rect(0, 0, round(2 * radius), round(2 * radius))

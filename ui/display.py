@@ -9,14 +9,14 @@ from games.errors import UserError
 from games.render.surfaces import BLUE, ORANGE
 
 
-def icon() -> pygame.Surface:
-    """The window's icon: a ball between two paddles."""
+def icon(side: int = 64) -> pygame.Surface:
+    """The window's icon: a ball between two paddles. side: pixels."""
     big = pygame.Surface((256, 256), pygame.SRCALPHA, 32)
     pygame.draw.rect(big, (17, 23, 42), big.get_rect(), border_radius=56)
     pygame.draw.rect(big, BLUE, (40, 92, 30, 110), border_radius=15)
     pygame.draw.rect(big, ORANGE, (186, 52, 30, 110), border_radius=15)
     pygame.draw.circle(big, (255, 252, 240), (124, 118), 24)
-    return pygame.transform.smoothscale(big, (64, 64))
+    return pygame.transform.smoothscale(big, (side, side))
 
 
 def name_windows() -> None:

@@ -65,11 +65,13 @@ class Eye:
         return "close the eye"
 
     def follow(self, match: Match) -> None:
-        """Follow the agents who sit in the match now; an opponent that adapts is another after a game."""
+        """Follow the agents who sit in the match now, at its tick; an opponent that adapts is another after a game."""
         for page in self.agents:
-            player = match.boards[page.board].player(page.seat)
-            followed = self.insights.get(page.participant)
-            if followed is None or followed.player is not player:
+            board = match.boards[page.board]
+            player, followed = board.player(page.seat), self.insights.get(page.participant)
+            if followed and followed.player is player:
+                followed.cut(board.recorder.ticks)  # it may have been rewound
+            else:
                 self.insights.pop(page.participant, None)
                 if hasattr(player, "watch"):  # not a simulated person, for whom torch has not loaded
                     from agents.play.insight import Insight, can_follow

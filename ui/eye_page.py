@@ -36,7 +36,7 @@ class EyePage:
 
     def paint_empty(self, panel: pygame.Surface, card: pygame.Rect) -> None:
         """Say that nobody here has a network."""
-        unit = max(min(card.w / 15.0, card.h / 12.0, 30.0), 3.0)
+        unit = max(min(card.w / 15.0, card.h / 12.0, 52.0), 3.0)
         box = self._paragraph(panel, "The agent's eye", 1.7 * unit, WHITE, card.inflate(-2.4 * unit, -2.4 * unit))
         self._paragraph(panel, NO_NETWORK, 1.15 * unit, SOFT, _below(box, 0.9 * unit))
 
@@ -207,10 +207,10 @@ class EyePage:
 
     def _value(self, panel, box: pygame.Rect, unit: float, insight: "Insight", colour: Colour) -> None:
         """Draw the value over the last seconds as a line."""
-        if box.h < 5 * unit:
+        if box.h < 5 * unit or not insight.values:
             return
         wins = self.game.competitive
-        least = min(value for _, value in insight.values)
+        least = min(each.value for each in insight.values)
         title, top, bottom = value_words(wins, loses=least < 0.0)
         box = _below(self._paragraph(panel, title, 1.1 * unit, WHITE, box), 0.3 * unit)
         chart = pygame.Rect(box.x, box.y, box.w, min(box.h - round(1.5 * unit), round(10 * unit)))
@@ -246,10 +246,10 @@ def _line(insight: "Insight", chart: pygame.Rect, low: float, high: float, turns
     """The values as points in a chart, now at its right edge."""
     from agents.play.insight import SECONDS, TURNS
 
-    now, reach = insight.values[-1][0], TURNS if turns else SECONDS
+    now, reach = insight.values[-1].time, TURNS if turns else SECONDS
     return [
-        (chart.right - chart.w * (now - time) / reach, chart.bottom - chart.h * (value - low) / (high - low))
-        for time, value in insight.values
+        (chart.right - chart.w * (now - each.time) / reach, chart.bottom - chart.h * (each.value - low) / (high - low))
+        for each in insight.values
     ]
 
 

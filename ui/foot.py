@@ -1,5 +1,8 @@
 """The window's own keys and what they do, as its pages and the line below the pictures show them."""
 
+from ui.keys import command_label
+from ui.pads import with_buttons
+
 Rows = list[tuple[list[str], str]]  # keys, and what they do
 
 STEP, PACE, EYE = ".", ",", "v"  # keys of a single step, of slow motion, of the agent's eye
@@ -38,3 +41,13 @@ def watching_foot(slow: bool, paused: bool, eye: str, leave: str) -> Rows:
     if paused:
         return [(["escape"], "go on"), ([STEP], "one step"), pace, (["r"], "restart"), (["q"], leave), ([EYE], eye)]
     return [(["escape"], "pause"), pace, ([EYE], eye)]
+
+
+def commands(rows: Rows, labels: dict[str, str] | None = None) -> Rows:
+    """The window's own keys and their meanings, as the user's keyboard has them.
+
+    labels: of a gamepad's buttons (`ui.pads.labels_of`), for who uses one: rows without a button are left out.
+    """
+    if labels is not None:
+        return [([labels[key] for key in keys], meaning) for keys, meaning in with_buttons(rows, labels)]
+    return [([command_label(key) if len(key) == 1 else key for key in keys], meaning) for keys, meaning in rows]

@@ -46,6 +46,10 @@ class Hands:
             return {}
         return self.controls.buttons(0 if self.game.players == 1 else people[place])
 
+    def pads(self, count: int) -> dict[int, dict[str, str]]:
+        """The game's key for each button, by the number of the person who has one of so many gamepads."""
+        return {person: self.buttons(place) for place, person in enumerate(self.screen.cast.people[:count])}
+
     def name(self, key: Key) -> str:
         """The name that the game has for a key; empty if nobody plays with it."""
         keys = {each for person in self.match.inputs for each in person.keys} if self.match else set()

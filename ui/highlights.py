@@ -69,8 +69,9 @@ class Highlights:
         return [line for line in (self._beaten(match), "   ".join(told)) if line]
 
     def _beaten(self, match: Match) -> str:
-        """Whom the only person has beaten, where their opponent is an agent as it was early in its training."""
-        if match.result is None or len(self.cast.people) != 1 or match.result.winner != self.cast.people[0]:
+        """Whom the only person has beaten, where their opponent is a level, or an agent as it was early in its training."""
+        people = [k for k, seat in enumerate(match.seats) if seat.kind == "human"]
+        if match.result is None or not match.is_rated or [match.result.winner] != people:
             return ""
         caption = next((seat.caption for seat in self.cast.seats if seat.caption), "")
         return f"You beat {caption}" if caption else ""

@@ -4,36 +4,38 @@ import pygame
 
 from games.engine.keys import keys_of
 from ui.cast import Cast, dot
-from ui.foot import PLAYING_FOOT, Rows
-from ui.keys import command_label, label
+from ui.foot import PLAYING_FOOT, Rows, commands
+from ui.keys import label
 from ui.layout import FOOTER, SOFT
+from ui.pads import BUTTONS, labels_of, with_buttons
 from ui.seats import action_numbers, key_map
 from ui.text import KeyCapRenderer
 
-
-def commands(rows: Rows) -> Rows:
-    """The window's own keys and their meanings, as the user's keyboard has them."""
-    return [([command_label(key) if len(key) == 1 else key for key in keys], meaning) for keys, meaning in rows]
+ONE_LINE, TWO_LINES = 0.027, 0.0195  # size of caps below a picture, in units of its side
 
 
 class KeyHints:
-    """Draws the line of keys, and lists those of people."""
+    """Draws the line of keys, and lists those of people: with a gamepad in the hand, its buttons.
+
+    `pads` has the game's key for each button, by the number of the person who has a gamepad; it is empty while keys are used.
+    `playing`: the buttons of the window are those of play, not of a page.
+    """
 
     def __init__(self, cast: Cast, text: KeyCapRenderer, plates: dict[tuple, pygame.Surface]):
         """plates: painted parts, by what they show; whoever passes them clears them for a new window size."""
         self.cast, self.text, self.plates = cast, text, plates
+        self.pads: dict[int, dict[str, str]] = {}
+        self.playing = False
         self.caps: list[tuple[pygame.Rect, str]] = []  # the window's keys, and where they are drawn
         self._places: dict[tuple, list[tuple[pygame.Rect, str]]] = {}  # these for each strip, from its corner
 
     def draw(self, surface: pygame.Surface, boxes: list[pygame.Rect], rows: Rows | None) -> None:
         """Draw the keys and their meanings below the pictures. rows: (keys, meaning) pairs; None: the keys of the game."""
         side = boxes[0].w
-        key = ("foot", side, rows and tuple(meaning for _, meaning in rows))
+        key = ("foot", side, self.playing, rows and tuple(meaning for _, meaning in rows))
         if key not in self.plates:
             strip = pygame.Surface((boxes[-1].right - boxes[0].x, round(FOOTER * side)), pygame.SRCALPHA, 32)
-            self._places[key] = (
-                self._fill_commands(strip, rows, 0.024 * side) if rows else self._fill_hints(strip, 0.021 * side)
-            )
+            self._places[key] = self._fill_commands(strip, rows, 0.027 * side) if rows else self._fill_hints(strip, side)
             self.plates[key] = strip
         strip = self.plates[key]
         centre = boxes[0].bottom + 0.5 * FOOTER * side
@@ -41,9 +43,17 @@ class KeyHints:
         surface.blit(strip, corner)
         self.caps = [(box.move(corner), name) for box, name in self._places[key]]
 
+    def commands(self, rows: Rows) -> list[tuple[list[str], str, str]]:
+        """The caps of the window's keys, or of a gamepad's buttons, their meaning, and the first key's name."""
+        if not self.pads:
+            return [(caps, meaning, keys[0]) for (caps, meaning), (keys, _) in zip(commands(rows), rows, strict=True)]
+        labels = labels_of(self.playing)
+        return [([labels[key] for key in keys], meaning, keys[0]) for keys, meaning in with_buttons(rows, labels)]
+
     def _fill_commands(self, strip: pygame.Surface, rows: Rows, size: float) -> list[tuple[pygame.Rect, str]]:
         """Draw the window's keys; returns where they are."""
-        names, rows = [keys[0] for keys, _ in rows], commands(rows)
+        found = self.commands(rows)
+        names, rows = [name for _, _, name in found], [(caps, meaning) for caps, meaning, _ in found]
         size *= min(1.0, strip.get_width() / self._caps_width(rows, size))
         x, places = 0.5 * (strip.get_width() - self._caps_width(rows, size)), []
         for name, (keys, meaning) in zip(names, rows, strict=True):
@@ -52,13 +62,14 @@ class KeyHints:
             x = end + 1.6 * size
         return places
 
-    def _fill_hints(self, strip: pygame.Surface, size: float) -> list[tuple[pygame.Rect, str]]:
+    def _fill_hints(self, strip: pygame.Surface, side: int) -> list[tuple[pygame.Rect, str]]:
         """Draw the keys of the people who play, a line for each of two people; returns where the window's own are."""
-        centre, right = strip.get_height() / 2, strip.get_width() - self._caps_width(PLAYING_FOOT, size)
-        self._caps_row(strip, PLAYING_FOOT, size, (right, centre))
-        places = [(pygame.Rect(right, 0, strip.get_width() - right, strip.get_height()), PLAYING_FOOT[0][0][0])]
         lines = self.lines()
-        size *= 1.0 if len(lines) == 1 else 0.92
+        size = (ONE_LINE if len(lines) == 1 else TWO_LINES) * side
+        pause = [(caps, meaning) for caps, meaning, _ in self.commands(PLAYING_FOOT)]
+        centre, right = strip.get_height() / 2, strip.get_width() - self._caps_width(pause, size)
+        self._caps_row(strip, pause, size, (right, centre))
+        places = [(pygame.Rect(right, 0, strip.get_width() - right, strip.get_height()), PLAYING_FOOT[0][0][0])]
         for k, (person, rows) in enumerate(lines):
             y = centre + (k - 0.5 * (len(lines) - 1)) * 1.75 * size
             begin = self._whose(strip, person, size, y) if len(lines) > 1 else 0.0
@@ -87,6 +98,8 @@ class KeyHints:
         seat = 0 if self.cast.game.players == 1 else person
         rows: dict[str, list[str]] = {}
         keys = key_map(self.cast.game, seat, len(self.cast.people) == 1)
+        if person in self.pads:
+            return self._button_rows(self.pads[person], {key: names[action] for key, action in keys.items()})
         for key, action in keys.items():
             if len(keys_of(key)) > 1 and all(part in keys for part in keys_of(key)):
                 continue  # of "up" and "left" people know what both together do
@@ -99,6 +112,15 @@ class KeyHints:
         ]
         named = [label(key) for key in named]
         return [*telling, (named, "choose")] if named else telling
+
+    def _button_rows(self, buttons: dict[str, str], actions: dict[str, str]) -> Rows:
+        """The meanings of a gamepad's buttons. buttons: the key of each.    actions: the action of each key."""
+        if self.cast.game.spots:
+            return [(["left", "right"], "choose"), ([BUTTONS["a"]], "play")]
+        rows: dict[str, list[str]] = {}
+        for button, key in buttons.items():
+            rows.setdefault(actions[key], []).append(BUTTONS[button])
+        return [(labels, action.replace("_", " ")) for action, labels in rows.items()]
 
     def _caps_width(self, rows: Rows, size: float) -> float:
         return self._caps_row(None, rows, size, (0.0, 0.0))

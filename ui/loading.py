@@ -74,7 +74,7 @@ class Loader:
             if seat.load:
                 seat.load()  # torch loads here, while the processes compile
         self._check()
-        match = Match(self.game, self.seats, self.seed, self.levels)
+        match = Match(self.game, self.seats, self.seed, self.levels, patient=False)
         self._check()
         rehearse(self.game, self.seats, self.seed, self._check, self.levels)
         if self.begin:

@@ -26,12 +26,14 @@ class MatchOutcome:
 class Match:
     """Games between one or two participants. In a game of one seat, two of them race: each plays the same episode."""
 
-    def __init__(self, game: Game, seats: Sequence[Seat], seed: int, levels: Levels = ANY):
+    def __init__(self, game: Game, seats: Sequence[Seat], seed: int, levels: Levels = ANY, patient: bool = True):
+        """patient: wait for every decision of a machine; else one that is late leaves its last action in effect."""
         check_seats(game, seats)
         self.game, self.seats = game, list(seats)
         self.race = game.players == 1 and len(seats) == 2
         self.contest = self.race or game.competitive  # one of two can win
-        self.boards = [Board(game, [seat], seed, levels) for seat in seats] if self.race else [Board(game, seats, seed, levels)]
+        boards = [[seat] for seat in seats] if self.race else [seats]
+        self.boards = [Board(game, each, seed, levels, patient) for each in boards]
         self.wins = [0] * len(seats)
         self.draws = 0
         self.played = 0
@@ -62,6 +64,10 @@ class Match:
     def all_have_decided(self) -> bool:
         """Whether each agent has decided at least once in this game."""
         return all(board.decided(seat) for board in self.boards for seat, who in enumerate(board.seats) if who.kind == "agent")
+
+    def late(self, participant: int) -> int:
+        """Decisions of a participant in this game that were not there in time."""
+        return self.boards[participant].late(0) if self.race else self.boards[0].late(participant)
 
     def step(self) -> None:
         """Advance to the next tick of the game: past the pause before a machine's move, in games of turns."""

@@ -1,4 +1,6 @@
-"""`Miniature`: a game that its bots play by themselves, as a small picture."""
+"""`Miniature`: a game that its bots, or levels of its ladder, play by themselves, as a small picture."""
+
+from collections.abc import Sequence
 
 import pygame
 
@@ -13,9 +15,11 @@ REST = 90  # ticks that the end of a game is shown
 
 
 class Miniature:
-    """A match between bots that begins again by itself."""
+    """A match between bots that begins again by itself, with `successors` if there are any by then."""
 
     def __init__(self, game: Game, seed: int):
+        self.seed = seed
+        self.successors: Sequence[Seat] = ()  # those who play from the next game on
         self.match = Match(game, [Seat("scripted", skill=SKILL)] * game.players, seed)
         self._painter, self._trail, self._glide = Painter(game), Trail(), Glide()
         self._rest = REST
@@ -28,11 +32,19 @@ class Miniature:
         if self.match.result:
             self._rest -= 1
             if self._rest == 0:
-                self.match.restart()
-                self._trail.clear()
-                self._rest = REST
+                self._begin_again()
         else:
             self.match.tick()
+
+    def _begin_again(self) -> None:
+        if self.successors:
+            self.seed += 1
+            self.match = Match(self.match.game, self.successors, self.seed, patient=False)
+            self.successors = ()
+        else:
+            self.match.restart()
+        self._trail.clear()
+        self._rest = REST
 
     def _frame(self):
         board = self.match.boards[0]

@@ -38,7 +38,7 @@ class Notice:
         if not self.text:
             return
         width, height = surface.get_size()
-        size = self._renderer.fit(self.text, max(min(0.032 * height, 0.032 * width, 24.0), 9.0), 0.9 * width)
+        size = self._renderer.fit(self.text, max(min(0.032 * height, 0.032 * width, 44.0), 9.0), 0.9 * width)
         text = self._renderer.render(self.text, size, WHITE)
         box = text.get_rect().inflate(2.0 * size, 1.2 * size)
         box.midtop = (width // 2, round(0.6 * size))

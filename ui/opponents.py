@@ -6,9 +6,11 @@ from pathlib import Path
 
 from agents import participants
 from agents.play import ladder
+from agents.play.agent_files import file_of
 from agents.play.agent_info import in_words, peek
+from games.engine.batch import RANDOM
 from games.engine.loader import Game
-from games.engine.players import BOTS
+from games.engine.players import BOTS, bot_skill
 from games.errors import UserError
 from games.people.person import people_of
 from ui.seating import FIT, ROOT
@@ -33,14 +35,29 @@ class Opponents:
 
     def named(self, seat: str) -> Opponent | None:
         """The participant with a name of the command line."""
-        among = [*self.steps, *(each for kind in self.kinds.values() for each in kind)]
-        return next((each for each in among if each.seat == seat), None)
+        return next((each for each in self._all if each.seat == seat), None)
+
+    @property
+    def _all(self) -> list[Opponent]:
+        return [*self.steps, *(each for kind in self.kinds.values() for each in kind)]
+
+    def meant(self, text: str) -> Opponent | None:
+        """The participant whom a name of the command line means, however it is written: `bot`, `master`, a run's folder."""
+        skill = bot_skill(text)
+        if skill is not None and skill != RANDOM:
+            return self.named(f"bot:{skill:g}")
+        level = text.lower().removeprefix("level:")
+        path = file_of(text).resolve()
+        for each in self._all:
+            is_level = each in self.steps and each.title.lower() == level
+            if each.seat == text or is_level or (path.exists() and Path(each.seat).resolve() == path):
+                return each
+        return None
 
     @property
     def machines(self) -> list[Opponent]:
         """Everybody but people and those who need one to fit."""
-        lists = [self.steps, *self.kinds.values()]
-        return list(dict.fromkeys(each for kind in lists for each in kind if each.seat not in ("", "human", FIT)))
+        return list(dict.fromkeys(each for each in self._all if each.seat not in ("", "human", FIT)))
 
 
 def opponents_of(game: Game, runs: Path) -> Opponents:

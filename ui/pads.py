@@ -15,20 +15,28 @@ from ui.keys import Key
 BUTTONS = {
     "a": "A", "b": "B", "x": "X", "y": "Y", "leftshoulder": "LB", "rightshoulder": "RB", "leftstick": "L3",
     "rightstick": "R3", "dpup": "up", "dpdown": "down", "dpleft": "left", "dpright": "right", "start": "Start", "back": "Back",
+    "lefttrigger": "LT",
 }  # fmt: skip  # of SDL's standard layout, and the label of each
-PRESSED, RELEASED = 0.5, 0.35  # deflection of a stick at which it counts as pressed, and below which as released: no flutter
+PRESSED, RELEASED = 0.55, 0.35  # deflection of a stick at which it counts as pressed, and below which as released: no flutter
 FULL = 32767  # of an axis
 STICK = {  # the left stick's axes, and the buttons that it stands for at either end
     pygame.CONTROLLER_AXIS_LEFTX: ("dpleft", "dpright"),
     pygame.CONTROLLER_AXIS_LEFTY: ("dpup", "dpdown"),
 }
-NAMES = {getattr(pygame, f"CONTROLLER_BUTTON_{name.upper().replace('DP', 'DPAD_', 1)}"): name for name in BUTTONS}
+TRIGGERS = {pygame.CONTROLLER_AXIS_TRIGGERLEFT: "lefttrigger"}  # axes that are buttons here
+NAMES = {
+    getattr(pygame, f"CONTROLLER_BUTTON_{name.upper().replace('DP', 'DPAD_', 1)}"): name
+    for name in BUTTONS
+    if name not in TRIGGERS.values()
+}
 # The window's key for a button, on its pages. In play some are the game's, and Start pauses.
 COMMANDS = {
     "a": "return", "b": "escape", "start": "return", "back": "q", "x": "r", "y": "v", "leftshoulder": ",", "rightshoulder": ".",
     "dpup": "up", "dpdown": "down", "dpleft": "left", "dpright": "right", "rightstick": "c",
 }  # fmt: skip
-COMMANDS_IN_PLAY = {**COMMANDS, "start": "escape", "back": "", "b": "", "x": "", "rightstick": ""}
+COMMANDS_IN_PLAY = {
+    **COMMANDS, "start": "escape", "back": "", "b": "", "x": "", "rightstick": "", "lefttrigger": "backspace"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ class Pads:
         elif pad := self._pads.get(getattr(event, "instance_id", -1)):
             if event.type in (pygame.CONTROLLERBUTTONDOWN, pygame.CONTROLLERBUTTONUP):
                 return _press(pad, pad.down, NAMES.get(event.button, ""), event.type == pygame.CONTROLLERBUTTONDOWN)
-            if event.type == pygame.CONTROLLERAXISMOTION and event.axis in STICK:
+            if event.type == pygame.CONTROLLERAXISMOTION and event.axis in STICK | TRIGGERS:
                 return _push(pad, event.axis, event.value / FULL)
         return []
 
@@ -106,7 +114,8 @@ def _press(pad: Pad, into: set[str], button: str, down: bool) -> list[PadPress]:
 
 def _push(pad: Pad, axis: int, deflection: float) -> list[PadPress]:
     presses = []
-    for button, amount in zip(STICK[axis], (-deflection, deflection), strict=True):
+    ends = ("", TRIGGERS[axis]) if axis in TRIGGERS else STICK[axis]
+    for button, amount in zip(ends, (-deflection, deflection), strict=True):
         down = amount > (RELEASED if button in pad.pushed else PRESSED)
         presses += _press(pad, pad.pushed, button, down)
     return sorted(presses, key=lambda press: press.down)  # the stick's other end is released first
@@ -125,3 +134,23 @@ def pad_key(press: PadPress, buttons: dict[str, str], playing: bool) -> Key:
     name = buttons.get(press.button, "")
     number = -100_000 - 100 * press.place - list(BUTTONS).index(press.button)  # of no keyboard's key
     return Key(number, (name or command,), command)
+
+
+def labels_of(playing: bool) -> dict[str, str]:
+    """The label of the button that presses each key of the window, where one does. playing: not on a page.
+
+    >>> labels_of(playing=False)["escape"], labels_of(playing=True)["escape"]
+    ('B', 'Start')
+    """
+    found = {key: BUTTONS[button] for button, key in reversed((COMMANDS_IN_PLAY if playing else COMMANDS).items()) if key}
+    return {**found, "space": found["return"]}
+
+
+def with_buttons(rows: list[tuple[list[str], str]], labels: dict[str, str]) -> list[tuple[list[str], str]]:
+    """Those of some rows of keys and meanings that have buttons. labels: as of `labels_of`.
+
+    >>> with_buttons([(["return"], "play"), (["f11"], "full screen")], {"return": "A"})
+    [(['return'], 'play')]
+    """
+    found = [([key for key in keys if key in labels], meaning) for keys, meaning in rows]
+    return [(keys, meaning) for keys, meaning in found if keys]

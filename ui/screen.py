@@ -8,16 +8,16 @@ import pygame
 from games.core import WORLD
 from games.engine.loader import Game
 from games.render.renderer import DARK, Painter
-from games.render.surfaces import backdrop
 from ui.banner import Banner
 from ui.board import Board
 from ui.card import Card
 from ui.cast import Cast, other_side
 from ui.foot import OUT_FOOT, Rows
+from ui.ground import ground
 from ui.header import Header
 from ui.key_hints import KeyHints
-from ui.layout import CORNER, DARKEST, FAINT, GROUND_BOTTOM, GROUND_TOP, LINE, WHITE, layout
-from ui.match import Match
+from ui.layout import CORNER, DARKEST, FAINT, GROUND_TOP, LINE, SOFT, WHITE, layout
+from ui.match import Match, between
 from ui.moments import Moment
 from ui.pointer import Pointer
 from ui.scene import Scene
@@ -43,6 +43,12 @@ class Screen:
     def forget_keys(self) -> None:
         """Draw all keys again: the user's layout has changed."""
         self.plates.clear()
+
+    def take_pads(self, pads: dict[int, dict[str, str]], playing: bool) -> None:
+        """Show gamepads' buttons in the place of keys, or keys again where there are none, as in `KeyHints`."""
+        if pads != self.hints.pads:
+            self.forget_keys()
+        self.hints.pads, self.hints.playing = pads, playing
 
     def take_keys(self, game: Game) -> None:
         """Show the keys of the same game with other KEYS."""
@@ -99,7 +105,7 @@ class Screen:
         key = ("ground", size)
         if key not in self.plates:
             self.plates.clear()  # a new window size: all other parts are stale
-            self.plates[key] = backdrop(size, GROUND_TOP, GROUND_BOTTOM)
+            self.plates[key] = ground(size)
         return self.plates[key]
 
     def _picture(self, surface: pygame.Surface, box: pygame.Rect, board: Board, k: int, pointer: Pointer | None) -> None:
@@ -165,6 +171,9 @@ class Screen:
         box = self.boxes(surface)[0].unionall(self.boxes(surface)[1:])
         side = self.boxes(surface)[0].w
         self.text.glowing(surface, self.game.heading, 0.15 * side, WHITE, (box.centerx, box.centery - 0.05 * side))
+        told = f" {between(self.game)} ".join(seat.name for seat in self.cast.seats)
+        size = self.text.fit(told, 0.05 * side, 0.9 * surface.get_width())
+        self.text.put(surface, told, size, SOFT, (box.centerx, box.centery + 0.06 * side), "center")
         text = "Getting ready" + " ." * (dots % 4)
         wide = self.text.width("Getting ready . .", 0.045 * side)
-        self.text.put(surface, text, 0.045 * side, FAINT, (box.centerx - wide / 2, box.centery + 0.07 * side), "midleft")
+        self.text.put(surface, text, 0.045 * side, FAINT, (box.centerx - wide / 2, box.centery + 0.14 * side), "midleft")

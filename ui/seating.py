@@ -92,7 +92,7 @@ def _ladder_seat(name: str, game: Game, runs: Path) -> Seat:
         load=agent,
         observation=peek(found.folder / rung.file).settings.observation,
         about=ladder.described(rung, game, number),
-        caption="" if isinstance(rung, ladder.Rung) else f"the agent of {rung.seconds:.0f} seconds",
+        caption=rung.name if isinstance(rung, ladder.Rung) else f"the agent of {rung.seconds:.0f} seconds",
     )
 
 

@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from games.core import WORLD
@@ -44,10 +45,11 @@ class Seat:
     load: Callable[[], object] | None = None  # agent: loads it, so that `make` need not; called first, in a thread
     observation: str = ""  # agent: what it sees (pixels, planes or objects), to be compiled while it loads; "": not known
     about: str = ""  # shown before the game: the agent's path and rating
-    caption: str = ""  # agent as it was early in its training: who a person has beaten, "the agent of 30 seconds"
+    caption: str = ""  # agent: whom a person has beaten, "Newcomer" or "the agent of 30 seconds"; "": nobody in particular
     adaptive: Adaptive | None = None  # agent: hears of each result, after which `make` may seat another
     run: "RunWatcher | None" = None  # agent: the training whose newest agent it is
     source: str = ""  # the participant's name on the command line, by which a replay finds them again
+    thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "decisions"), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.kind == "agent" and self.make is None:

@@ -4,7 +4,8 @@ from games.replay.format import Change
 from ui.board import Board
 from ui.match import Match
 from ui.seats import PlayerInput
-from ui.stand_in import BotPlayer
+from ui.stand_in import bot_player
+from ui.threaded_player import ThreadedPlayer
 
 
 class TakeOver:
@@ -52,9 +53,9 @@ class TakeOver:
         seats = self.match.seats
         rival = seats[1 - participant] if len(seats) == 2 else None
         if rival and rival.make:
-            player, name = rival.make(board.batch, [(0, place)]), rival.name
+            player, name = ThreadedPlayer(board.batch, place, rival.make, rival.thread), rival.name
         else:
-            player, name = BotPlayer(board.batch, place, 0.5), "Bot"
+            player, name = bot_player(board.batch, place, 0.5), "Bot"
         self._handed[participant] = board.seat_machine(place, player)
         return f"{name} for {seats[participant].name}"
 

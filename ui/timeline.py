@@ -6,7 +6,6 @@ import pygame
 
 from games.core import TICKS_PER_SECOND
 from ui.foot import Rows
-from ui.key_hints import commands
 from ui.layout import FAINT, GROUND_BOTTOM, LINE, SOFT, WHITE
 from ui.replay_match import ReplayMatch
 from ui.text import KeyCapRenderer
@@ -33,7 +32,7 @@ class Timeline:
     @staticmethod
     def height(window: tuple[int, int]) -> int:
         """The height of the strip in a window, pixels."""
-        return max(min(round(0.15 * window[1]), 120), 56)
+        return max(min(round(0.15 * window[1]), 220), 56)
 
     def tick_at(self, position: tuple[int, int]) -> int | None:
         """The tick at a place in the window; None where that is not on the strip."""
@@ -95,7 +94,7 @@ class Timeline:
             pygame.draw.polygon(surface, WHITE, [box.topleft, (box.right, box.centery), box.bottomleft])
 
     def _keys(self, surface: pygame.Surface, box: pygame.Rect, margin: int, unit: float, rows: Rows) -> None:
-        rows, size = commands(rows), 0.95 * unit
+        size = 0.95 * unit
         while size > 6 and self._wide(rows, size) > box.w - 2 * margin:
             size *= 0.94
         x, y = box.x + 0.5 * (box.w - self._wide(rows, size)), box.y + 5.0 * unit

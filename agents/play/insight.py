@@ -4,10 +4,9 @@ Where it looks is measured by occlusion (Greydanus et al. 2018, arXiv:1711.00138
 change of the network's scores tells how much the choice hangs on that patch. None of it moves the game or a random stream.
 """
 
-from collections import deque
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -40,6 +39,14 @@ class Outlook:
     action: int  # that was chosen
 
 
+class Value(NamedTuple):
+    """A value of one decision."""
+
+    time: float  # seconds since the episode began; in games of turns, decisions
+    value: float
+    tick: int  # of the game
+
+
 class Insight:
     """Follows one seated agent: keeps its last decision and the values before it, and measures where it looks."""
 
@@ -50,7 +57,7 @@ class Insight:
         self.settings, self.game = player.agent.info.settings, player.batch.game
         self.ranks_actions = player.agent.info.algorithm == "dqn"  # its scores are action values, not logits
         self.latest: Outlook | None = None
-        self.values: deque[tuple[float, float]] = deque()  # (time, value) in this episode; time in seconds, or in decisions
+        self.values: tuple[Value, ...] = ()  # in this episode; replaced as a whole, for the player may decide in a thread
         self.largest = 1e-6  # the largest magnitude of a value so far
         self._env, self._seat = int(player.view.envs[0]), int(player.view.seats[0])
         self._episode = -1
@@ -109,17 +116,19 @@ class Insight:
 
     def _note(self, value: float) -> None:
         """Add a value to those of this episode, and drop what is too old."""
-        episode = int(self.player.batch.episode[self._env])
-        if episode != self._episode:
-            self.values.clear()
-            self._episode = episode
+        episode, tick = int(self.player.batch.episode[self._env]), int(self.player.batch.record(self._env).tick)
+        before = self.values if episode == self._episode else ()
+        self._episode = episode
         turns = self.game.turns
-        last = self.values[-1][0] if self.values else -1.0
-        now = last + 1.0 if turns else self.player.batch.record(self._env).tick / TICKS_PER_SECOND
-        self.values.append((now, value))
-        while self.values[0][0] < now - (TURNS if turns else SECONDS):
-            self.values.popleft()
+        now = (before[-1].time if before else -1.0) + 1.0 if turns else tick / TICKS_PER_SECOND
+        oldest = now - (TURNS if turns else SECONDS)
+        self.values = (*(each for each in before if each.time >= oldest and each.tick < tick), Value(now, value, tick))
         self.largest = max(self.largest, abs(value))
+
+    def cut(self, tick: int) -> None:
+        """Forget the values of decisions after a tick, to which the game has gone back."""
+        if self.values and self.values[-1].tick > tick:
+            self.values = tuple(each for each in self.values if each.tick <= tick)
 
     # --- where it looks ---
 

@@ -821,7 +821,7 @@ def test_everything_is_compiled_and_decided_before_the_first_page(start, make_ga
     app = start(game, HUMAN, Seat("agent", make=Watched, load=load, observation="objects"), ready=True)
     assert {"step_slice", "objects_slice", "frame_slice"} <= set(compiling)  # before an agent, and torch with it, loads
     assert mode_of(app) == READY
-    assert threads == ["loader"]
+    assert len(threads) == 1
     compiled = {name: list(getattr(app.page.game.kernel, name).stats.cache_misses) for name in LOOPS}
     tap("return")
     turns(app, 20)

@@ -35,7 +35,7 @@ class ChoicePage(MenuPage):
             is_shown = self._top <= k < self._top + count
             self._row(canvas, opponent, box, is_shown)
         self._more(canvas, count, top, bottom)
-        canvas.hints(HINTS)
+        self.hints(canvas, HINTS)
         self.title_row(canvas, self.heading)
 
     def _row(self, canvas: Canvas, opponent: Opponent, box: pygame.Rect, is_shown: bool) -> None:

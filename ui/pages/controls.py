@@ -48,10 +48,11 @@ class ControlsPage(MenuPage):
         lines = max(len(self._actions(seat)) for seat in range(self.game.players)) + (2.0 if self.game.players > 1 else 1.0)
         high = max(min(ROW * unit, (bottom - top) / lines), LEAST_ROW * unit)
         wide = min((area.w - 2 * unit * (self.game.players - 1)) / self.game.players, 24.0 * unit)
+        left = area.centerx - 0.5 * (self.game.players * wide + (self.game.players - 1) * 2 * unit)
         for seat in range(self.game.players):
-            self._column(canvas, seat, pygame.Rect(round(area.x + seat * (wide + 2 * unit)), top, round(wide), 0), high)
+            self._column(canvas, seat, pygame.Rect(round(left + seat * (wide + 2 * unit)), top, round(wide), 0), high)
         self._below(canvas, area, unit)
-        canvas.hints([*HINTS[:1], (["return"], "change"), HINTS[-1]])
+        self.hints(canvas, [*HINTS[:1], (["return"], "change"), HINTS[-1]])
         self.title_row(canvas, f"Controls of {self.game.heading}")
         if self.slot:  # nothing else can be chosen meanwhile
             kept = {item.name for item in canvas.items} - {"back", "reset"} - set(map(str, self.controls.slots))

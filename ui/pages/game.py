@@ -47,7 +47,8 @@ class GamePage(MenuPage):
 
     def shown(self) -> None:
         """The focus begins at the lowest opponent that is not beaten, or at the kind of whom one played last."""
-        game = Controls(self.entry.game, self.catalogue.settings).game  # with the user's keys
+        controls = Controls(self.entry.game, self.catalogue.settings)
+        game, self._buttons = controls.game, controls.buttons(0)  # with the user's keys
         self._keys = KeyHints(Cast(game, [Seat("human"), Seat("scripted")][: game.players]), self._canvas.text, {})
         last = self.catalogue.settings.settings.opponents.get(self.entry.name)
         if (last, self.to_beat) == self._focused_for:
@@ -84,7 +85,7 @@ class GamePage(MenuPage):
         self._details(canvas, row.bottom + round(1.1 * unit))
         for k, chips_row in enumerate(chips):
             self._chips(canvas, chips_row, bottom - chips_high + round(k * 3.0 * unit) + round(0.6 * unit))
-        canvas.hints(HINTS)
+        self.hints(canvas, HINTS)
         self.title_row(canvas, self.heading)
 
     def _about(self, canvas: Canvas, box: pygame.Rect) -> None:
@@ -115,7 +116,8 @@ class GamePage(MenuPage):
     def _keys_of_game(self, canvas: Canvas, box: pygame.Rect) -> None:
         """Draw the keys of the game, where there is space for a line of them."""
         x, y, size = float(box.x), box.y + 1.2 * canvas.unit, 0.92 * canvas.unit
-        mouse = [(["Mouse"], "click")] if self.entry.game.spots else []
+        self._keys.pads = {0: self._buttons} if self.app.pad_in_use else {}
+        mouse = [(["Mouse"], "click")] if self.entry.game.spots and not self.app.pad_in_use else []
         for keys, meaning in [*self._keys.rows(0), *mouse]:
             end = canvas.text.caps(None, keys, meaning, size, (x, y))
             if end <= box.right and y + canvas.unit <= box.bottom:

@@ -6,6 +6,7 @@ import pygame
 
 from ui.canvas import Canvas
 from ui.catalogue import Catalogue, Entry
+from ui.display import icon
 from ui.layout import CARD, FAINT, GROUND_TOP, LINE, SOFT, WHITE
 from ui.pages.menu import MenuPage
 from ui.pages.notice import NoticePage
@@ -26,12 +27,17 @@ class HomePage(MenuPage):
     def __init__(self, catalogue: Catalogue):
         super().__init__()
         self.catalogue = catalogue
+        self._emblem_kept: pygame.Surface | None = None
         self.focus.name = catalogue.settings.settings.game
 
     def before(self) -> None:
         """Load the games after the first picture."""
         if not self.stale:
             self.catalogue.start()
+
+    def shown(self) -> None:
+        """After a match levels play the miniatures, for then torch is there."""
+        self.catalogue.seat_levels()
 
     def closed(self) -> None:
         """Stop loading."""
@@ -56,7 +62,9 @@ class HomePage(MenuPage):
     def compose(self, canvas: Canvas) -> None:
         """Draw the title, the cards, and what they are called."""
         area, unit = canvas.area, canvas.unit
-        canvas.put("Sparring", 3.4, WHITE, (area.x, area.y - 0.2 * unit))
+        emblem = self._emblem(round(3.0 * unit))
+        canvas.surface.blit(emblem, (area.x, area.y - round(0.3 * unit)))
+        canvas.put("Sparring", 3.0, WHITE, (area.x + emblem.get_width() + 0.9 * unit, area.y + 1.2 * unit), "midleft")
         self._corner(canvas)
         top, bottom = round(area.y + 4.4 * unit), round(area.bottom - 2.2 * unit)
         boxes = cards(len(self.catalogue.entries), pygame.Rect(area.x, top, area.w, max(bottom - top, 1)), unit)
@@ -64,8 +72,13 @@ class HomePage(MenuPage):
             self._card(canvas, entry, box)
         if notice := self.catalogue.notice:
             canvas.notice(notice, bottom + 0.2 * unit)
-        canvas.hints(HINTS)
+        self.hints(canvas, HINTS)
         canvas.items.sort(key=lambda item: item.name in CORNER)  # the focus begins on a game
+
+    def _emblem(self, side: int) -> pygame.Surface:
+        if self._emblem_kept is None or self._emblem_kept.get_width() != side:
+            self._emblem_kept = icon(side)
+        return self._emblem_kept
 
     def _corner(self, canvas: Canvas) -> None:
         """Draw the window's own buttons, which a mouse needs."""

@@ -101,6 +101,7 @@ class MatchPage(MatchFlow):
             self.screen.loading(surface, self.ticks // 15)
             return
         if self.stale:
+            self.screen.take_pads(self.hands.pads(len(self.app.pads) if self.app.pad_in_use else 0), self.is_playing)
             self._draw_match(self.eye.stage(surface), self.match)
         self.eye.draw(surface, self.match)
 
@@ -116,7 +117,7 @@ class MatchPage(MatchFlow):
             self.screen.card(stage, "Paused", self._paused_foot())
         elif self._shows_result:
             lines = self.reactions.highlights.lines(match)
-            told = self.challenge.told if self.challenge else ""
+            told = self.challenge.told_after(match) if self.challenge else ""
             self.screen.banner(stage, match, [*lines, told] if told else lines)
             if self.people:
                 self.choices.draw(stage, self.screen.boxes(stage))

@@ -230,7 +230,7 @@ class MatchFlow(Page):
         assert before
         self._sit(self._given[::-1], self.eye.page is not None)
         self.seed += 1
-        self.match = Match(self.game, self.seats, self.seed, self._loader.levels)
+        self.match = Match(self.game, self.seats, self.seed, self._loader.levels, patient=False)
         self.match.wins, self.match.best = before.wins[::-1], before.best[::-1]
         self.match.draws, self.match.played, self.match.points = before.draws, before.played, before.points
         self.hands.take_settings(self.app.settings_file)

@@ -6,6 +6,7 @@ from ui.application import Page
 from ui.canvas import Canvas
 from ui.commands import DIRECTIONS, Command, command_of
 from ui.focus import Focus
+from ui.foot import Rows, commands
 from ui.keys import key_of
 from ui.layout import WHITE
 from ui.text import KeyCapRenderer
@@ -36,6 +37,10 @@ class MenuPage(Page):
             self.focus.take(self._canvas.items)
             if self.focus.name == before:
                 break
+
+    def hints(self, canvas: Canvas, rows: Rows) -> None:
+        """Draw the line of keys at the lower edge, or of a gamepad's buttons while one is used."""
+        canvas.hints(commands(rows, self.app.button_labels))
 
     @staticmethod
     def below_title(canvas: Canvas) -> int:

@@ -4,7 +4,7 @@ import pygame
 
 from ui.canvas import Canvas
 from ui.layout import SOFT
-from ui.pages.menu import MenuPage
+from ui.pages.menu import HINTS, MenuPage
 
 
 class NoticePage(MenuPage):
@@ -16,9 +16,17 @@ class NoticePage(MenuPage):
 
     def compose(self, canvas: Canvas) -> None:
         """Draw the text."""
-        area, y = canvas.area, self.below_title(canvas) + round(canvas.unit)
-        wide = min(area.w, round(40 * canvas.unit))
-        for line in self.text.splitlines():
-            box = pygame.Rect(area.x, y, wide, area.bottom - y)
-            y = canvas.paragraph(line, 1.3, SOFT, box) + round(0.5 * canvas.unit)
+        area, unit, size = canvas.area, canvas.unit, 1.3
+        top, bottom = self.below_title(canvas) + round(unit), round(area.bottom - 2.6 * unit)
+        wide = min(area.w, round(44 * unit))
+        texts = self.text.splitlines()
+        count = sum(len(canvas.text.wrap(line, size * unit, wide - 4 * unit)) for line in texts)
+        high = min(round((1.25 * size * count + 0.6 * len(texts) + 3.4) * unit), bottom - top)
+        card = pygame.Rect(area.x + (area.w - wide) // 2, top + max(bottom - top - high, 0) // 3, wide, high)
+        canvas.panel(card)
+        text = card.inflate(-4 * unit, -4 * unit)
+        for line in texts:
+            text.y = canvas.paragraph(line, size, SOFT, text) + round(0.6 * unit)
+            text.h = max(card.bottom - text.y, 0)
+        self.hints(canvas, HINTS[-1:])
         self.title_row(canvas, self.heading)

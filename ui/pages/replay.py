@@ -12,12 +12,13 @@ from games.errors import UserError
 from ui import encoders, replays
 from ui.application import ENTER, Page
 from ui.branch import Branch, SeatFinder, seats_for
-from ui.foot import PACE, PICTURE, REWIND, STEP, Rows
+from ui.foot import PACE, PICTURE, REWIND, STEP, Rows, commands
 from ui.keepsakes import Keepsakes, VideoJob, free_path, short, videos_folder
 from ui.keys import Key, key_of
 from ui.layout import SOFT, WHITE, window_size
 from ui.match import between
 from ui.pages.kept_match import KeptMatchPage
+from ui.pages.menu import BACK_BUTTONS
 from ui.replay_match import ReplayMatch, seats_of
 from ui.screen import Screen
 from ui.seats import Seat
@@ -184,7 +185,7 @@ class ReplayPage(Page):
             self.screen.text.glowing(stage, "Rewind", 0.07 * side, WHITE, (stage.get_width() // 2, boxes[0].y + 0.08 * side))
         box = pygame.Rect(0, height - strip, width, strip)
         progress = Progress(f"{self._job.path.name}", self._job.part) if self._job else None
-        self.timeline.draw(surface, box, self.playing, self._rows(), progress)
+        self.timeline.draw(surface, box, self.playing, commands(self._rows(), self.app.button_labels), progress)
 
     def _rows(self) -> Rows:
         over = self.match is not None and self.match.result is not None
@@ -205,6 +206,8 @@ class ReplayPage(Page):
             self._pressed(key_of(event))
         elif event.type == pygame.KEYMAPCHANGED:
             self.stale = True
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button in BACK_BUTTONS:
+            self.app.back()
         elif not self.match or not self.timeline:
             return
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:

@@ -8,14 +8,16 @@ import pygame
 
 import games
 from games.errors import UserError
-from games.render.renderer import backdrop
 from games.render.text import Colour
 from ui import replays
 from ui.application import ENTER, Page
-from ui.foot import Rows
-from ui.key_hints import commands
+from ui.canvas import Canvas
+from ui.focus import Focus
+from ui.foot import Rows, commands
+from ui.ground import ground
 from ui.keys import Key, key_of
-from ui.layout import CARD, FAINT, GROUND_BOTTOM, GROUND_TOP, LINE, SOFT, WHITE
+from ui.layout import CARD, FAINT, LINE, SOFT, WHITE
+from ui.pages.menu import BACK_BUTTONS
 from ui.pages.replay import ReplayPage
 from ui.replays import Listed
 from ui.text import KeyCapRenderer
@@ -37,6 +39,7 @@ class ReplaysPage(Page):
         self.chosen = 0
         self.sure = False  # the next press of delete deletes
         self.text = KeyCapRenderer()
+        self._canvas = Canvas(self.text, {})
         self._first = 0  # the row that is shown at the top
         self._boxes: list[tuple[int, pygame.Rect]] = []  # rows that are shown, in the window
         self._ground: pygame.Surface | None = None
@@ -54,6 +57,8 @@ class ReplaysPage(Page):
             self._pressed(key_of(event))
         elif event.type == pygame.MOUSEWHEEL:
             self._choose(self.chosen - event.y)
+        elif event.type == pygame.MOUSEBUTTONDOWN and (event.button in BACK_BUTTONS or self._is_back(event.pos)):
+            self.app.back()
         elif event.type in (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN):
             row = next((number for number, box in self._boxes if box.collidepoint(event.pos)), None)
             if row is not None:
@@ -71,6 +76,9 @@ class ReplaysPage(Page):
             self._play()
         elif key.command in ("delete", "backspace") and self.rows:
             self._delete()
+
+    def _is_back(self, position: tuple[int, int]) -> bool:
+        return any(item.box.collidepoint(position) for item in self._canvas.items)
 
     def _choose(self, row: int) -> None:
         row = min(max(row, 0), max(len(self.rows) - 1, 0))
@@ -101,12 +109,16 @@ class ReplaysPage(Page):
         """Draw the list."""
         width, height = surface.get_size()
         if self._ground is None or self._ground.get_size() != (width, height):
-            self._ground = backdrop((width, height), GROUND_TOP, GROUND_BOTTOM)
+            self._ground = ground((width, height))
         surface.blit(self._ground, (0, 0))
-        unit = max(min(width / 46.0, height / 30.0, 26.0), 7.0)
+        unit = max(min(width / 46.0, height / 30.0, 52.0), 7.0)
         left = max(round((width - 44 * unit) / 2), round(unit))
         wide = width - 2 * left
-        self.text.put(surface, "Replays", 2.6 * unit, WHITE, (left, 2.4 * unit), "midleft")
+        self._canvas.over(surface, Focus())
+        high = round(2.0 * unit)
+        back = pygame.Rect(left, round(2.4 * unit) - high // 2, self._canvas.button_width("Back", high), high)
+        self._canvas.button("back", back, "Back", self.app.back)
+        self.text.put(surface, "Replays", 2.4 * unit, WHITE, (back.right + 1.2 * unit, back.centery), "midleft")
         told = f"the newest {replays.KEPT} games are kept" if self.rows else ""
         self.text.put(surface, told, unit, FAINT, (left + wide, 2.6 * unit), "midright")
         high, top = round(2.1 * unit), round(4.6 * unit)
@@ -154,7 +166,7 @@ class ReplaysPage(Page):
         if self.sure:
             self.text.put(surface, SURE, 1.1 * unit, WHITE, (width // 2, height - 1.8 * unit), "center")
             return
-        rows = commands(FOOT if self.rows else FOOT[-1:])
+        rows = commands(FOOT if self.rows else FOOT[-1:], self.app.button_labels)
         wide = sum(self.text.caps(None, keys, meaning, unit, (0, 0)) + 1.5 * unit for keys, meaning in rows) - 1.5 * unit
         x = (width - wide) / 2
         for keys, meaning in rows:

@@ -42,7 +42,7 @@ class StatisticsPage(MenuPage):
             plot = pygame.Rect(below.x, table.bottom + round(unit), below.w, below.bottom - table.bottom - round(unit))
         self._table(canvas, table)
         self._rating(canvas, plot)
-        canvas.hints(HINTS[-1:])
+        self.hints(canvas, HINTS[-1:])
         self.title_row(canvas, f"Your games of {self.game.heading}")
 
     def _table(self, canvas: Canvas, box: pygame.Rect) -> None:

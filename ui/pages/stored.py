@@ -38,7 +38,8 @@ class StoredPage(MenuPage):
         at = next((k for k, row in enumerate(self.rows) if row.title == self.focus.name), 0)
         self._first = min(max(self._first, at - fitting + 1), at, max(len(self.rows) - fitting, 0))
         for k, row in enumerate(self.rows):
-            box = pygame.Rect(area.x, top + (k - self._first) * high, area.w, high)
+            wide = min(area.w, round(60 * unit))
+            box = pygame.Rect(area.centerx - wide // 2, top + (k - self._first) * high, wide, high)
             is_shown = self._first <= k < self._first + fitting
             if is_shown:
                 self._row(canvas, row, box)
@@ -47,7 +48,7 @@ class StoredPage(MenuPage):
         if not self.rows:
             canvas.put("Nothing is stored.", 1.3, SOFT, (area.x, top))
         canvas.fitted(self._notice or f"In {data_folder()}", 1.0, FAINT, (area.x, area.bottom - 2.6 * unit), "midleft", area.w)
-        canvas.hints([*HINTS[:1], (["return"], "delete"), *HINTS[-1:]])
+        self.hints(canvas, [*HINTS[:1], (["return"], "delete"), *HINTS[-1:]])
         self.title_row(canvas, "What is stored")
 
     def _row(self, canvas: Canvas, row: Stored, box: pygame.Rect) -> None:
