@@ -4,7 +4,8 @@ How far two are apart is told by games between these two alone: where their dela
 other steps. So the next level is looked for among the candidates that should be a step below by their ratings: each plays the
 level above, and those that are nearest to a step play on, until a few are left. These are checked by games of their own, one
 after another until one is good, since the best of many measured ones is better measured than it is. The best candidate, where
-all begins, is found by games between those that seem to be the best.
+all begins, is found by games between those that seem to be the best, and of each of them against the game's strongest bot:
+who beats its like need not be the one that beats others.
 """
 
 import math
@@ -19,6 +20,7 @@ from agents.training.ladder_record import Candidate, Record, Step, unevenness
 LEAST, MOST = 110.0, 330.0  # points of rating of a mean step: 65 to 87 % against the level below
 EVEN = 30.0  # points: the distance of a step from the mean step, and half of its 95 % interval, together
 FINALS = ((8, 60), (3, 400))  # candidates for the best level that are left, and further games of each pair of them
+BOT_GAMES = 400  # of each candidate for the best level against the strongest bot
 HEATS = ((32, 30), (10, 80), (4, 240), (3, 500))  # candidates that are left, and further games of each against the level above
 LATE = 15.0, 4.0  # points of rating that a tick of delay beside the due one is worth: by rough ratings, and by games
 TRIES = 3  # times that candidates for a level are looked for
@@ -115,15 +117,16 @@ class Chooser:
         return Choice(levels[::-1], steps[::-1])
 
     def best(self) -> Candidate:
-        """The strongest candidate of those that react soonest."""
-        finalists = [each for each in self.candidates if each.delay == self.delays[0]]
+        """The strongest candidate of those that react soonest: against the other strong ones and the game's best bot alike."""
+        rated, finalists = self.record.rated(), [each for each in self.candidates if each.delay == self.delays[0]]
+        merit, bots = {each: rated[each.name] for each in finalists}, dict[Candidate, float]()
         for left, games in FINALS:
-            rated = self.record.rated()
-            finalists = sorted(finalists, key=lambda each: -rated[each.name])[:left]
+            finalists = sorted(finalists, key=lambda each: -merit[each])[:left]
             for k, each in enumerate(finalists[:-1]):
                 self.record.meet(each, finalists[k + 1 :], games)
-        points = {each: sum(self.record.between(each, other)[0] for other in finalists) for each in finalists}
-        return max(finalists, key=lambda each: points[each])
+            bots |= {each: self.record.bot_score(each, BOT_GAMES) for each in finalists if each not in bots}
+            merit = {each: self.record.score(each, finalists) + bots[each] for each in finalists}
+        return max(finalists, key=lambda each: merit[each])
 
     def below(self, levels: Sequence[Candidate], step: float) -> tuple[Candidate, Step] | None:
         """The next level, and its checked step; None where nobody is left who reacts late enough.

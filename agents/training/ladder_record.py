@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.play.agent import Agent
+from agents.play.match import play_match
 from agents.play.ratings import SCALE, games_of, oriented, points_of, rate, ratings, with_prior
 from agents.play.seats import Participant
 from agents.play.tournament import play_tournament
@@ -123,6 +124,17 @@ class Record:
         i, j = self.names.index(upper.name), self.names.index(lower.name)
         whole = oriented(self.couples)
         return float(points_of(whole)[i, j]), float(games_of(whole)[i, j])
+
+    def score(self, candidate: Candidate, opponents: Sequence[Candidate]) -> float:
+        """The share of points that a candidate won against others, by the games so far; 0.5 if there are none."""
+        met = [self.between(candidate, each) for each in opponents]
+        games = sum(count for _, count in met)
+        return sum(points for points, _ in met) / games if games else 0.5
+
+    def bot_score(self, candidate: Candidate, games: int) -> float:
+        """The share of points that a candidate wins in so many games against the strongest bot; they are not kept."""
+        players = [Participant(candidate.name, agent=candidate.agent(self.game, self.loaded)), Participant("bot:1", 1.0)]
+        return play_match(self.game, players, games, self.seed, threads=self.threads).score
 
     def different(self, upper: Candidate, lower: Candidate) -> int:
         """The games of two that differ from each other."""

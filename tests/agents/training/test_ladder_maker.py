@@ -40,6 +40,10 @@ class Played(Record):
         steps, delay = int(name.split()[0]), int(name.split()[2])
         return 400.0 + 300.0 * math.log10(steps) - 30.0 * delay
 
+    def bot_score(self, candidate, games):
+        p = 1.0 / (1.0 + 10.0 ** ((1400.0 - self.strength(candidate.name)) / 400.0))
+        return np.random.default_rng([self.seed, candidate.steps]).binomial(games, p) / games
+
     def _played(self, candidates, plan, bot):
         self.rounds += 1
         names = sorted([each.name for each in candidates] + [BOT] * bot)
@@ -88,6 +92,12 @@ def test_the_best_level_is_among_the_best_of_many_that_are_nearly_alike(seed):
     many = [Candidate(Path(str(n)), round(1000 * 1.15**n), delay, 0.0) for n in range(24) for delay in (6, 10)]
     top, best = chooser(seed, many, []).top, max(many, key=lambda each: Played.strength(None, each.name))
     assert top.delay == 6 and Played.strength(None, top.name) >= Played.strength(None, best.name) - 20.0  # 18 are one place
+
+
+def test_who_beats_its_like_and_loses_to_the_bot_is_not_the_best_level(monkeypatch):
+    weak = max(grid(), key=lambda each: Played.strength(None, each.name))
+    monkeypatch.setattr(Played, "bot_score", lambda self, each, games: 0.4 if each.path == weak.path else 0.9)
+    assert chooser(1, grid(), []).top.path == Path("6")  # the next one
 
 
 def test_a_step_is_as_it_was_asked_for():
