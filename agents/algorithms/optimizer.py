@@ -9,15 +9,23 @@ from agents.algorithms.settings import CHOICES, LearnerSettings
 from games.errors import UserError, nearest
 
 
+def scheduled(value: float, schedule: str, progress: float) -> float:
+    """A value that stays (constant) or falls to 0 (linear, cosine) over a run, at some progress (0 to 1) of it.
+
+    >>> [scheduled(1.0, "linear", p) for p in (0.0, 0.25, 1.0)], round(scheduled(1.0, "cosine", 0.25), 3)
+    ([1.0, 0.75, 0.0], 0.854)
+    """
+    left = max(0.0, 1.0 - progress)
+    return value * {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * cos(pi * left)}[schedule]
+
+
 def scheduled_rate(rate: float, schedule: str, warmup: float, progress: float) -> float:
     """The learning rate at some progress (0 to 1) of a run.
 
-    >>> [scheduled_rate(1.0, "linear", 0.0, p) for p in (0.0, 0.25, 1.0)], scheduled_rate(1.0, "constant", 0.5, 0.25)
-    ([1.0, 0.75, 0.0], 0.5)
+    >>> scheduled_rate(1.0, "linear", 0.0, 0.25), scheduled_rate(1.0, "constant", 0.5, 0.25)
+    (0.75, 0.5)
     """
-    left = max(0.0, 1.0 - progress)
-    factor = {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * cos(pi * left)}[schedule]
-    return rate * factor * (min(1.0, progress / warmup) if warmup > 0 else 1.0)
+    return scheduled(rate, schedule, progress) * (min(1.0, progress / warmup) if warmup > 0 else 1.0)
 
 
 def make_optimizer(parameters: list[dict[str, Any]], settings: LearnerSettings, device: torch.device) -> torch.optim.Optimizer:

@@ -5,7 +5,7 @@ Collect → advantages → minibatches → loss → gradient step. The loss is i
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from agents.algorithms import ppo_loss, ppo_loss_compiled
 from agents.algorithms.gradient import SliceLoss, StepResult
 from agents.algorithms.learner import Learner
+from agents.algorithms.optimizer import scheduled
 from agents.algorithms.ppo_loss import Minibatch, PPOTerms
 from agents.algorithms.settings import LearnerSettings
 from agents.core.distributed import ProcessGroup
@@ -47,6 +48,7 @@ class PPOSettings(LearnerSettings):
     clip_range: float = 0.2
     clip_range_vf: float = 0.0  # 0: the value is not clipped
     ent_coef: float = 0.03  # less, and policies settle for returning the ball before they learn to aim
+    ent_schedule: str = "constant"  # of ent_coef over the run: constant, linear or cosine (both to 0)
     vf_coef: float = 0.5
     normalize_advantage: bool = True  # in each minibatch
     target_kl: float = 0.0  # an iteration stops after a minibatch whose approximate KL exceeds 1.5 times this; 0: never
@@ -229,7 +231,8 @@ class PPO(Learner):
 
     def update(self, progress: float) -> dict[str, float]:
         """Learn from the rollout; the numbers for TensorBoard. progress: of the run, 0 to 1, for schedules."""
-        settings, roll = self.settings, self.rollout
+        roll, ent_coef = self.rollout, scheduled(self.settings.ent_coef, self.settings.ent_schedule, progress)
+        settings = replace(self.settings, ent_coef=ent_coef)  # as they are now
         learning_rate = self.stepper.set_learning_rate(progress)
         advantage, valid = advantages(
             roll.reward,
@@ -248,7 +251,7 @@ class PPO(Learner):
             self.network.scale.update(target, self.network.value, self.group)
         results: list[StepResult[PPOTerms]] = []
         for items in self._epochs(valid):
-            results.append(self._gradient_step(flat, valid, items))
+            results.append(self._gradient_step(flat, valid, items, settings))
             if settings.target_kl > 0 and results[-1].terms.approx_kl > 1.5 * settings.target_kl:
                 break
         unexplained = self.group.variance(target - value) / (self.group.variance(target) + 1e-8)
@@ -258,6 +261,7 @@ class PPO(Learner):
             "train/explained_variance": (1 - unexplained).item(),
             "train/learning_rate": learning_rate,
             "train/clip_range": settings.clip_range,
+            "train/ent_coef": ent_coef,
             "train/n_updates": self.stepper.updates,
         }
 
@@ -297,9 +301,11 @@ class PPO(Learner):
         sequence = segments(valid[:, items], self.rollout.start[:, items], self.first_state[items])
         return time * self.collector.rows + items[item], item, sequence
 
-    def _gradient_step(self, flat: dict[str, Tensor], valid: Tensor, items: Tensor) -> StepResult[PPOTerms]:
+    def _gradient_step(
+        self, flat: dict[str, Tensor], valid: Tensor, items: Tensor, settings: PPOSettings
+    ) -> StepResult[PPOTerms]:
         """One gradient step on some items, together with those of the other processes."""
-        settings, encoder, value_norm = self.settings, self.network.encoder, self.network.scale
+        encoder, value_norm = self.network.encoder, self.network.scale
         indices, _, _ = self._decisions(valid, items)
         change = augmentation.draw(settings, encoder, len(items), self.generator)  # the same for all decisions of an item
         count, adv_mean, adv_std = self.group.moments(flat["advantage"][indices])

@@ -33,6 +33,7 @@ class LearnerSettings(AgentSettings):
 CHOICES = {
     "optimizer": ("adam", "adamw", "rmsprop", "sgd", "adagrad"),
     "schedule": ("constant", "linear", "cosine"),
+    "ent_schedule": ("constant", "linear", "cosine"),
     "precision": ("auto", "fp32", "bf16"),
     "augment": augmentation.CHOICES,
     "exploration": ("schedule", "apex"),

@@ -52,6 +52,7 @@ ADDED: dict[str, tuple[str, Any]] = {
     "league_beats": ("0.2.0", 0.75),
     "league_memory": ("0.2.0", 100),
     "league_temperature": ("0.2.0", 1.0),
+    "ent_schedule": ("0.2.0", "constant"),
 }
 
 KINDS = {

@@ -295,6 +295,21 @@ def test_the_learning_rate_falls_to_nothing_unless_told_not_to():
         assert learner.update(0.75)["train/learning_rate"] == pytest.approx(expected)
 
 
+def test_less_chance_is_rewarded_towards_the_end_where_that_is_asked_for():
+    """The first gradient of a policy that is sure of nothing: only the entropy bonus differs, and at the end there is none."""
+
+    def weights(ent_schedule, progress, ent_coef=0.5):
+        settings = PPOSettings(**SMALL, n_envs=4, batch_size=32, ent_coef=ent_coef, ent_schedule=ent_schedule, schedule="constant")
+        learner = PPO(games.load(REPEAT), settings, 1, [])
+        learner.collect()
+        numbers = learner.update(progress)
+        return numbers["train/ent_coef"], learner.network.policy.weight
+
+    constant, linear, none = weights("constant", 0.75), weights("linear", 0.75), weights("constant", 0.0, 0.125)
+    assert (constant[0], linear[0]) == (0.5, 0.125)
+    assert torch.equal(linear[1], none[1]) and not torch.equal(linear[1], constant[1])
+
+
 def test_passes_stop_where_the_policy_has_moved_too_far():
     game = games.load(REPEAT)
     changes = {**SMALL, "n_envs": 32, "n_epochs": 10, "batch_size": 256, "learning_rate": 0.05, "schedule": "constant"}
