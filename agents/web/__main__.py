@@ -17,7 +17,7 @@ from games import command
 from games.errors import UserError
 
 
-def arguments() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m agents.web", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -30,8 +30,8 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def main(words: list[str] | None = None) -> int:
-    options = arguments().parse_args(words)
+def main(arguments: list[str] | None = None) -> int:
+    options = make_parser().parse_args(arguments)
     try:
         return made(options)
     except UserError as error:

@@ -35,8 +35,8 @@ def link(linker: Sequence[str], compiled: Path, out: Path, exports: Sequence[str
     Functions that the object file lacks become imports of the module.
     """
     options = ["--no-entry", "--allow-undefined", "--strip-all", "--stack-first", "-z", f"stack-size={STACK}"]
-    words = [*linker, *options, *(f"--export={name}" for name in exports), "-o", str(out), str(compiled)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    call = [*linker, *options, *(f"--export={name}" for name in exports), "-o", str(out), str(compiled)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr or done.stdout).strip().splitlines()[:1]
         raise UserError(f"The linker {linker[0]} failed: {reason[0] if reason else f'exit code {done.returncode}'}")
