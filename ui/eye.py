@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pygame
 
 from games.engine.loader import Game
-from games.render.surfaces import backdrop
 from ui.cast import Cast
 from ui.curve_page import CurvePage
 from ui.eye_page import EyePage
-from ui.layout import CARD, FOOTER, GAP, GROUND_BOTTOM, GROUND_TOP, HEADER, LINE, MARGIN, layout
+from ui.ground import ground
+from ui.layout import CARD, FOOTER, GAP, HEADER, LINE, MARGIN, layout
 from ui.match import Match
 from ui.seats import Seat
 
@@ -130,15 +130,15 @@ class Eye:
         shown, insight = (self.page, place.size, id(self.insight)), self.insight
         self._age += 1
         if self._painted is None or shown != self._shown or self._age >= EVERY:
-            self._painted, self._shown, self._age = self._paint(place.size), shown, 0
+            self._painted, self._shown, self._age = self._paint(place, surface.get_size()), shown, 0
         elif insight:
             insight.look(LOOKING)
         surface.blit(self._painted, place)
 
-    def _paint(self, size: tuple[int, int]) -> pygame.Surface:
-        panel = pygame.Surface(size, 0, 32)
-        panel.blit(self._ground(size), (0, 0))
-        margin = max(round(0.03 * min(size)), 2)
+    def _paint(self, place: pygame.Rect, window: tuple[int, int]) -> pygame.Surface:
+        panel = pygame.Surface(place.size, 0, 32)
+        panel.blit(self._ground(window), (-place.x, -place.y))
+        margin = max(round(0.03 * min(place.size)), 2)
         card = panel.get_rect().inflate(-2 * margin, -2 * margin)
         pygame.draw.rect(panel, CARD, card, border_radius=margin)
         pygame.draw.rect(panel, LINE, card, width=1, border_radius=margin)
@@ -157,5 +157,5 @@ class Eye:
 
     def _ground(self, size: tuple[int, int]) -> pygame.Surface:
         if size not in self._grounds:
-            self._grounds = {size: backdrop(size, GROUND_TOP, GROUND_BOTTOM)}
+            self._grounds = {size: ground(size)}
         return self._grounds[size]

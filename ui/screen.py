@@ -92,7 +92,7 @@ class Screen:
         """Draw the pictures and the score. foot: the keys below them, in place of those of the game. rally: its length."""
         self._card.match_changed()
         self.hints.caps = []
-        surface.blit(self._ground(surface.get_size()), (0, 0))
+        self._lay_ground(surface)
         for k, (box, board) in enumerate(zip(self.boxes(surface), match.boards, strict=True)):
             self._picture(surface, box, board, k, pointer)
             self.header.draw(surface, box, match, board, k, rally)
@@ -101,12 +101,14 @@ class Screen:
         if foot or (self.cast.people and not match.result):
             self.hints.draw(surface, self.boxes(surface), foot or (OUT_FOOT if match.person_is_out else None))
 
-    def _ground(self, size: tuple[int, int]) -> pygame.Surface:
-        key = ("ground", size)
+    def _lay_ground(self, surface: pygame.Surface) -> None:
+        """Draw the window's ground; a surface that is a part of the window gets its part."""
+        size, (x, y) = surface.get_abs_parent().get_size(), surface.get_abs_offset()
+        key = ("ground", size, surface.get_size())
         if key not in self.plates:
-            self.plates.clear()  # a new window size: all other parts are stale
+            self.plates.clear()  # a new size of the window, or of its part: all others are stale
             self.plates[key] = ground(size)
-        return self.plates[key]
+        surface.blit(self.plates[key], (-x, -y))
 
     def _picture(self, surface: pygame.Surface, box: pygame.Rect, board: Board, k: int, pointer: Pointer | None) -> None:
         visible = box.clip(surface.get_rect())
@@ -167,7 +169,7 @@ class Screen:
 
     def loading(self, surface: pygame.Surface, dots: int) -> None:
         """Draw the page that is shown while the game compiles and the agents load."""
-        surface.blit(self._ground(surface.get_size()), (0, 0))
+        self._lay_ground(surface)
         box = self.boxes(surface)[0].unionall(self.boxes(surface)[1:])
         side = self.boxes(surface)[0].w
         self.text.glowing(surface, self.game.heading, 0.15 * side, WHITE, (box.centerx, box.centery - 0.05 * side))

@@ -50,8 +50,8 @@ class Window(RuleBasedStateMachine):
         self.around = contextlib.ExitStack()
         self.down: set[str] = set()  # keys
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(where=st.sampled_from(["menu", "match", "result"]))
+    def begin(self, where: str) -> None:
         self.folder = Path(self.around.enter_context(tempfile.TemporaryDirectory()))
         for kind in ("data", "config", "pictures", "videos"):
             path = str(self.folder / kind)
@@ -59,6 +59,10 @@ class Window(RuleBasedStateMachine):
         self.around.enter_context(patch.object(participants, "ZOO", self.folder / "zoo"))
         self.around.enter_context(patch("secrets.randbelow", lambda most: 5))
         self.open()
+        if where != "menu":
+            self.begin_a_match()
+        if where == "result":
+            self.play_to_the_end()
 
     def open(self) -> None:
         open_display()
@@ -259,7 +263,7 @@ class Window(RuleBasedStateMachine):
             assert Playback(games.load(replay.header.game), replay).verify() is None
 
 
-QUICK = settings(max_examples=15, stateful_step_count=18, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=15, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck))
 THOUSAND = settings(QUICK, max_examples=1000, stateful_step_count=50)
 
 

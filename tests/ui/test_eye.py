@@ -433,3 +433,19 @@ assert len(app.page.eye.pages) == 2 and app.page.eye.insight is None
 sys.exit("torch" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_rewinding_cuts_the_line_of_values(start):  # noqa: F811
+    app = start("pong", BOT, seat_of(agent_of("pong", **OBJECTS)), eye=True)
+    turns(app, 60)
+    insight = app.page.eye.insight
+    assert insight.values[-1].tick == 56
+    assert app.page.match.rewind(30)
+    app.page.eye.follow(app.page.match)
+    assert [value.tick for value in insight.values] == list(range(0, 31, 4))
+    turns(app, 4)
+    assert [value.tick for value in insight.values] == list(range(0, 33, 4)), "each decision once"
+    assert app.page.match.rewind(1000)
+    app.page.stale = True
+    app.turn(0)  # the first decision is made again in the next tick
+    assert [value.tick for value in insight.values] == [0]

@@ -332,7 +332,7 @@ def highlights():
 
 
 def over(winner) -> SimpleNamespace:
-    return SimpleNamespace(result=SimpleNamespace(winner=winner))
+    return SimpleNamespace(result=SimpleNamespace(winner=winner), seats=[HUMAN, BOT], is_rated=True)
 
 
 def test_a_rally_is_counted_while_it_lasts(highlights):

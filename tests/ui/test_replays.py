@@ -511,3 +511,20 @@ def test_a_replay_as_a_match_has_the_names_of_each_tick():
         shown.seek(tick)
         names.append(shown.seats[0].name)
     assert names == ["A", "You", "A"]
+
+
+def test_the_mouse_alone_leads_back_from_replays(show):
+    path = kept(bots_match(ticks=200))
+    app = show(ReplaysPage())
+    turns(app, 1)
+    app.page._play()
+    assert isinstance(app.page, ReplayPage) and app.page.path == path
+    app.page.load()
+    turns(app, 1)
+    pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(5, 5), button=3, touch=False))
+    turns(app, 1)
+    assert isinstance(app.page, ReplaysPage)
+    (back,) = app.page._canvas.items
+    pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=back.box.center, button=1, touch=False))
+    turns(app, 1)
+    assert not app.is_open
