@@ -299,7 +299,9 @@ def test_less_chance_is_rewarded_towards_the_end_where_that_is_asked_for():
     """The first gradient of a policy that is sure of nothing: only the entropy bonus differs, and at the end there is none."""
 
     def weights(ent_schedule, progress, ent_coef=0.5):
-        settings = PPOSettings(**SMALL, n_envs=4, batch_size=32, ent_coef=ent_coef, ent_schedule=ent_schedule, schedule="constant")
+        settings = PPOSettings(
+            **SMALL, n_envs=4, batch_size=32, ent_coef=ent_coef, ent_schedule=ent_schedule, schedule="constant"
+        )
         learner = PPO(games.load(REPEAT), settings, 1, [])
         learner.collect()
         numbers = learner.update(progress)
