@@ -22,6 +22,7 @@ from ui.take_over import TakeOver
 from ui.text import KeyCapRenderer
 
 UP, DOWN = 1, 2
+LONG = 100.0  # seconds, which nothing takes that is not held; a busy machine may compile for a while
 
 
 class Slow:
@@ -43,14 +44,14 @@ class Slow:
     def act(self, actions):
         self.asked_at.append(int(self.batch.states["tick"][0]))
         if self.held:
-            self.go.wait(20)
+            self.go.wait(LONG)
         actions[self.place] = self.action
 
     def let_go(self, match):
         """Until the decision that it has made for so long can be taken."""
         work = match.boards[0]._machines[-1]._work
         self.go.set()
-        work.exception(20)
+        work.exception(LONG)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def play(match, slow, ticks):
         if not slow.held:
             for player in match.boards[0]._machines:
                 if player._work:
-                    player._work.exception(20)
+                    player._work.exception(LONG)
 
 
 def acted(match, seat=1):
@@ -104,7 +105,7 @@ def test_a_decision_that_takes_long_never_holds_the_window_and_is_counted_on_the
         begun = time.perf_counter()
         app.turn(1)
         longest = max(longest, time.perf_counter() - begun)
-    assert longest < 3.0, "and not for the 20 seconds that the decision would take"
+    assert longest < 3.0, "and not for the minute and more that the decision would take"
     assert acted(app.page.match) == [UP] * 68, "its last action goes on"
     assert state(app).tick == 68 and state(app).paddle[0] == 77.0, "the person's paddle went as far as it can"
     assert said[-1] != "1 decision late" and "1 decision late" in said
