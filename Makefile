@@ -14,11 +14,12 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 CPU_ONLY = $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 
-.PHONY: help setup train play bench test test-all trust
+.PHONY: help setup train play pages bench test test-all trust
 
 help:
 	@echo "make train GAME=pong    train an agent from pixels, about a minute"
 	@echo "make play GAME=pong     play against the best agent at hand"
+	@echo "make pages              pages of all games, to play in a browser: pages/index.html"
 	@echo "make test               formatting, types, floors and tests, a few minutes"
 	@echo "make test-all           the slow proofs too"
 	@echo "make trust              kills, damaged files, full disks, signals: is anything lost? Up to 20 minutes"
@@ -51,6 +52,11 @@ train: $(READY)
 
 play: $(READY)
 	$(BIN)/python play.py $(GAME) $(ARGS)
+
+# Made anew each time: what is in pages/ goes.
+pages: $(READY)
+	rm -rf pages
+	$(BIN)/python -m agents.web --out pages $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python bench.py $(BENCH) $(ARGS)
