@@ -137,6 +137,7 @@ RULES = [
     (r": python -m games\.check ", Run(slow=True)),
     (r": python -m agents\.web pong --single", Run()),
     (r": python -m agents\.web ", Run(slow=True)),
+    (r": python -m pytest ", Not("needs a browser; make test-all runs these tests where there is one")),
     (r": python -m http\.server", Not("serves until it is stopped")),
     (r": python -m agents\.ladder ", Not("takes minutes; tests/agents/training/test_ladder_maker.py makes small ones")),
     (r": python -m games\.levels ", Run()),

@@ -7,8 +7,10 @@ import base64
 import functools
 import http.server
 import json
+import re
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,7 @@ from games.replay.recorder import Recorder, state_hash
 pytestmark = pytest.mark.slow
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright==1.64.1")
 
+ROOT = Path(__file__).parents[3]
 BROWSERS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "firefox": ("firefox-esr", "firefox")}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "device_scale_factor": 2}
 TICKS, SEEDS = 20_000, range(5)
@@ -169,6 +172,17 @@ def test_sixty_ticks_a_second(opened, pages):
     assert ticks == pytest.approx(60.0 * seconds, abs=2)
 
 
+def test_the_tutorials_game_becomes_a_page(opened, tmp_path):
+    text = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    (tmp_path / "rain.py").write_text(re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[-1], "utf-8")
+    assert main([str(tmp_path / "rain.py"), "--single", "--out", str(tmp_path / "out"), "--runs", str(tmp_path)]) == 0
+    page = opened((tmp_path / "out" / "rain.html").as_uri())
+    assert (tmp_path / "out" / "rain.html").stat().st_size < 400 * 1024
+    begin(page)
+    page.page.keyboard.down("ArrowLeft")
+    page.page.wait_for_function("app.match.boards[0].state.get('x') < 10", timeout=5000)
+
+
 # --- it computes as Python does -------------------------------------------------------------------------------------
 
 HASHES = """([seed, bots, actions, ticks]) => {
@@ -301,6 +315,28 @@ def test_a_replay_of_a_page_verifies_in_python(name, opened, pages, tmp_path):
     replay = unpack(file.read_bytes(), game, file)
     assert replay.header.finished and replay.ticks > 5
     assert Playback(game, replay).verify() is None
+
+
+def test_rules_are_not_much_slower_than_here(opened, pages):
+    """Ticks of Pong a second with two bots: in the page, and here in a batch of 512, a tick a call."""
+    page = opened((pages / "single" / "pong.html").as_uri())
+    there = page.value("""(() => {
+        const seat = {kind: "bot", skill: 0.5, name: "Bot"}, board = new Board(app.game, app.gameModule, [seat, seat], 1);
+        const { step } = board.compiled.exports, run = count => { for (let k = 0; k < count; k++) step(); };
+        run(200000);
+        const begun = performance.now();
+        run(2000000);
+        return [2e9 / (performance.now() - begun), board.slot.get("episode")]; })()""")
+    batch, none = Batch(games.load("pong"), 512, bots=0.5), np.zeros((512, 2), np.int64)
+    for _ in range(100):
+        batch.step(none, max_ticks=0)
+    begun = time.perf_counter()
+    for _ in range(2000):
+        batch.step(none, max_ticks=0)
+    here = 2000 * 512 / (time.perf_counter() - begun)
+    print(json.dumps({"there": round(there[0]), "here": round(here)}))
+    assert there[1] > 100 and batch.episode.sum() > 100  # both have played whole games
+    assert there[0] >= 0.4 * here
 
 
 def test_decisions_are_quick_and_the_first_tick_comes_soon(opened, pages):

@@ -1,5 +1,7 @@
 """A game's module moves, sees and ends as the batch does in Python, byte for byte; run by wasmtime."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from tests.games.web.wasm_game import Instance, WasmGame
 
 PIXELS = sight_of("pixels", 30)
 BOTS = (0.5, 1.0)
+TOYS = sorted((Path(__file__).parents[2] / "toys").glob("*.py"))
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +27,9 @@ def pong():
 
 def started(game, seed, *sights):
     """A batch of one and a module, both at the beginning of the same episode, played by bots."""
-    batch, wasm = Batch(game, 1, seed, bots=[BOTS]), WasmGame(game, sights)
+    batch, wasm = Batch(game, 1, seed, bots=[BOTS[: game.players]]), WasmGame(game, sights)
     batch.reset(0, max_ticks=0)
-    wasm.arrays["seed"][...], wasm.arrays["slots"]["bot"][0] = seed, BOTS
+    wasm.arrays["seed"][...], wasm.arrays["slots"]["bot"][0] = seed, BOTS[: game.players]
     wasm.call("begin")
     return batch, wasm
 
@@ -41,6 +44,23 @@ def test_two_thousand_ticks_of_pong_are_the_same_bytes_as_in_python(pong):
         batch.step(np.zeros((1, 2), np.int64), max_ticks=0)
         wasm.call("step")
     assert len(moved) > 1900  # a game that stands still would prove nothing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("game", [*games.names(), *TOYS], ids=str)
+def test_every_game_is_the_same_bytes_and_pictures_as_in_python(game):
+    game = games.load(game)
+    sights = [sight_of("pixels", 30), sight_of("planes", 21), sight_of("objects", 8)]
+    batch, wasm = started(game, 6, *sights)
+    views = [[View(batch, [(0, seat)], *sight, 1) for sight in sights] for seat in range(game.players)]
+    for tick in range(3000):
+        assert wasm.arrays["states"].tobytes() == batch.states.tobytes(), f"the states differ after {tick} ticks"
+        for seat in range(game.players if tick % 10 == 0 else 0):
+            for sight, view in zip(sights, views[seat], strict=True):
+                seen = view.paint(batch.states, np.array([0]), np.array([seat]))[0]
+                assert (wasm.see(seat, sight) == seen).all(), f"{sight} of seat {seat} differs after {tick} ticks"
+        batch.step(np.zeros((1, game.players), np.int64), max_ticks=0)
+        wasm.call("step")
 
 
 def test_an_end_is_told_as_in_python(pong):
