@@ -141,8 +141,13 @@ def makes_arrays(out):
     out[0] = sums(3)
 
 
-def copies(numbers, out):
+@core.jit
+def copied(numbers, out):
     out[:] = numbers
+
+
+def copies(numbers, out):
+    copied(numbers, out)
 
 
 def test_arrays_are_copied_as_often_as_one_likes(tmp_path):
