@@ -35,6 +35,47 @@ MACHINE = re.compile(r'"(?:target-cpu|target-features|tune-cpu|probe-stack)"(?:=
 # The arrays of a loop are borrowed and constants are never released, so that references need no counting.
 COUNTING = re.compile(r"(define [^\n]*@NRT_(?:incref|decref)\([^\n]*\{\n).*?^\}", re.DOTALL | re.MULTILINE)
 
+# Memory for the copies that numba makes where an array is assigned to another: taken in order, and all free again when none is
+# in use.
+HEAP = """
+@heap_ = global [65536 x i8] zeroinitializer, align 16
+@used_ = global i64 0
+@live_ = global i64 0
+declare void @llvm.trap()
+
+define ptr @NRT_Allocate(i64 %count) {
+  %used = load i64, ptr @used_
+  %more = add i64 %count, 15
+  %size = and i64 %more, -16
+  %after = add i64 %used, %size
+  %fits = icmp ule i64 %after, 65536
+  br i1 %fits, label %take, label %full
+full:
+  call void @llvm.trap()
+  unreachable
+take:
+  store i64 %after, ptr @used_
+  %live = load i64, ptr @live_
+  %one = add i64 %live, 1
+  store i64 %one, ptr @live_
+  %place = getelementptr i8, ptr @heap_, i64 %used
+  ret ptr %place
+}
+
+define void @NRT_Free(ptr %place) {
+  %live = load i64, ptr @live_
+  %left = sub i64 %live, 1
+  store i64 %left, ptr @live_
+  %none = icmp eq i64 %left, 0
+  br i1 %none, label %empty, label %done
+empty:
+  store i64 0, ptr @used_
+  br label %done
+done:
+  ret void
+}
+"""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -89,7 +130,7 @@ def compile_module(entries: Sequence[Entry], arrays: Mapping[str, np.ndarray], w
 
 def _linked_code(entries: Sequence[Entry], arrays: Mapping[str, np.ndarray], machine: Any) -> Any:
     """The LLVM code of all entries, their loops and their arrays, not optimised yet."""
-    module = _aimed("\n".join(_place(name, array) for name, array in arrays.items()), machine)
+    module = _aimed("\n".join(_place(name, array) for name, array in arrays.items()) + HEAP, machine)
     symbols: dict[Any, str] = {}  # of the loops that are in the module, by loop and signature
     for entry in entries:
         key = entry.loop, tuple(_type_of(argument, arrays) for argument in entry.arguments)
@@ -253,7 +294,7 @@ def _check_imports(imports: Sequence[str], whose: str) -> None:
     for name in imports:
         if name.startswith("NRT_"):
             raise UserError(
-                f"{whose} cannot go into a page: its compiled code makes arrays (np.zeros, or a sum of arrays).\n"
+                f"{whose} cannot go into a page: its compiled code makes new arrays (np.zeros, or a sum of arrays).\n"
                 "Keep them as fields of STATE, and write loops over them."
             )
         if name not in IMPORTED:
