@@ -33,6 +33,9 @@ KEYS = [
     *("up", "down", "left", "right", "w", "s", "a", "d", "return", "space", "escape", "tab", "backspace", "delete", "home"),
     *"1234567", "p", "q", "r", "v", "c", "m", ",", ".", "-", "=", "f11", "f12",
 ]  # fmt: skip
+NAMES = ["connect_four", "breakout", "pong"]
+# Where an example begins, and the game that has the focus first.
+BEGINNINGS = [("match", "pong"), ("rewound", "pong"), ("result", "connect_four"), ("match", "breakout"), ("menu", "pong")]
 SIZES = [(320, 240), (200, 200), (640, 360), (240, 500), (500, 210)]
 LONGEST_TURN = 5.0  # seconds: many times what it takes on a busy machine
 BACK = 30  # keys with which anybody finds the way out
@@ -50,8 +53,9 @@ class Window(RuleBasedStateMachine):
         self.around = contextlib.ExitStack()
         self.down: set[str] = set()  # keys
 
-    @initialize(where=st.sampled_from(["menu", "match", "result"]))
-    def begin(self, where: str) -> None:
+    @initialize(begins=st.sampled_from(BEGINNINGS))
+    def begin(self, begins: tuple[str, str]) -> None:
+        where, self.first = begins
         self.folder = Path(self.around.enter_context(tempfile.TemporaryDirectory()))
         for kind in ("data", "config", "pictures", "videos"):
             path = str(self.folder / kind)
@@ -63,11 +67,13 @@ class Window(RuleBasedStateMachine):
             self.begin_a_match()
         if where == "result":
             self.play_to_the_end()
+        elif where == "rewound":
+            self.play_rewind_and_go_on(100, 20)
 
     def open(self) -> None:
         open_display()
         pygame.event.clear()
-        self.app = menu(size=SIZES[0], names=["connect_four", "breakout", "pong"], runs=self.folder / "runs")
+        self.app = menu(size=SIZES[0], names=list(dict.fromkeys([self.first, *NAMES])), runs=self.folder / "runs")
         self.turn(1)
 
     @property
@@ -221,6 +227,15 @@ class Window(RuleBasedStateMachine):
                 key(name, down=False)
             self.turn(60)
 
+    @precondition(lambda self: self.is_open and getattr(self.app.page, "mode", "") == PLAYING)
+    @rule(played=st.integers(10, 200), back=st.integers(1, 60))
+    def play_rewind_and_go_on(self, played: int, back: int) -> None:
+        self.turn(played)
+        key("backspace")
+        self.turn(back)
+        key("backspace", down=False)
+        self.turn(60)
+
     # --- what always holds ---
 
     @invariant()
@@ -263,7 +278,7 @@ class Window(RuleBasedStateMachine):
             assert Playback(games.load(replay.header.game), replay).verify() is None
 
 
-QUICK = settings(max_examples=15, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=15, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck))
 THOUSAND = settings(QUICK, max_examples=1000, stateful_step_count=50)
 
 
