@@ -53,7 +53,8 @@ class ThreadedPlayer:
         asked: a decision is due. It is not begun while an earlier one is being made.    patient: wait however long it takes.
         """
         action = self._taken(0.0)
-        if asked and self._work is None:
+        answered = action is not None and self._batch.game.turns  # in real time, a late one answers an earlier question
+        if asked and self._work is None and not answered:
             self._begin()
             if action is None:
                 action = self._taken(None if patient else self._longest_wait)

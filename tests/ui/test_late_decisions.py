@@ -217,7 +217,8 @@ def test_both_may_move_at_once_and_each_decides_once(toy):
     assert match.boards[0].waited and quick.asked_at == [0] and match.ticks == 0
     slow.let_go(match)
     match.tick()
-    assert match.ticks == 1 and quick.asked_at == slow.asked_at == [0]
+    assert match.ticks == 1 and not any(player.is_busy for player in match.boards[0]._machines)
+    assert quick.asked_at == slow.asked_at == [0]
 
 
 # --- rewinding, taking over, leaving ---
