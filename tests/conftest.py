@@ -46,6 +46,14 @@ def user_folders(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sb3_folder(tmp_path_factory):
+    """Stable-Baselines3's learners leave their empty folders among the tests' files, not in the temporary folder of all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SB3_LOGDIR", str(tmp_path_factory.getbasetemp() / "sb3"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def toy():
     """`toy("fog")`: a game of tests/toys, loaded."""
