@@ -51,7 +51,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("game", nargs="?", help="a game's name (--list shows them), the path of a game's file, or gym:ID, any of Gymnasium's")
-    add("--algo", help="the learner, ppo or dqn (default: the first of the game's recipe)")
+    add("--algo", help="the learner, ppo, dqn or pqn (default: the first of the game's recipe)")
     add("--trainer", help="sparring (default), or sb3: Stable-Baselines3's own learners, as the reference")
     add("--network", action="append", metavar="NETWORK", help=NETWORK)
     add("--memory", help="none, or lstm: what earlier decisions showed")

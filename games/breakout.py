@@ -20,6 +20,7 @@ SIGHT = {"observation": "planes", "size": 21, "patch": 3, "channels": 24, "hidde
 RECIPE = {
     "ppo": {"steps": 10e6, "eval_every": 2e6, "reward_scale": 0.1, "gamma": 0.97, "learning_rate": 2e-3, **SIGHT},
     "dqn": {"steps": 4e6, "eval_every": 1e6, "reward_scale": 0.1, **SIGHT},
+    "pqn": {"steps": 10e6, "eval_every": 2e6, "reward_scale": 0.1, "gamma": 0.97, **SIGHT},
 }
 
 LIVES = 3

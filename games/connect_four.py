@@ -21,6 +21,7 @@ SIGHT = {"observation": "planes", "size": 14, "stack": 1, "patch": 2, "channels"
 RECIPE = {
     "ppo": {"steps": 24e6, "eval_every": 4e6, "opponents": ["bot"], "learning_rate": 2e-3, **SIGHT},
     "dqn": {"steps": 4e6, "eval_every": 1e6, "opponents": ["bot"], "learning_rate": 2e-3, **SIGHT},
+    "pqn": {"steps": 8e6, "eval_every": 2e6, "opponents": ["bot"], "learning_rate": 2e-3, **SIGHT},
 }
 
 ROWS, COLUMNS = 6, 7

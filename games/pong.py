@@ -27,6 +27,7 @@ RECIPE = {
         "gamma": 0.98,
         "double": False,
     },
+    "pqn": {"steps": 3e6, "opponents": ["bot"], "eval_every": 1e6, "gamma": 0.98},
 }
 
 POINTS = 5  # to win

@@ -1,1 +1,1 @@
-"""PPO and DQN."""
+"""PPO, DQN and PQN."""

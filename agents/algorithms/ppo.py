@@ -191,7 +191,8 @@ class PPO(Learner):
             for t in range(1, self.settings.n_steps + 1):
                 self._decide(t)
         observation, state = self.collector.observation().to(self.device), self.collector.recurrent_state()
-        _, value, _ = self.collector.forward(self.network, observation, state)
+        scores, value, _ = self.collector.forward(self.network, observation, state)
+        value = self._state_value(scores, value, self.collector.masks())
         asked = torch.from_numpy(self.collector.asked()).to(self.device)
         self.last_value = torch.where(asked, value, float("nan"))
 
@@ -205,18 +206,29 @@ class PPO(Learner):
         if roll.mask is not None and masks is not None:
             roll.mask[t] = torch.from_numpy(masks)
         state = collector.recurrent_state()
-        logits, roll.value[t], state_after = collector.forward(self.network, roll.observation[t], state)
+        logits, value, state_after = collector.forward(self.network, roll.observation[t], state)
         collector.store_state(asked, state_after)
         if state is not None and self.latest_state is not None:
             self.latest_state = torch.where(roll.asked[t, :, None, None], state, self.latest_state)
         logits = masked(logits, None if roll.mask is None else roll.mask[t])
-        action = sample(logits, self.generator)
+        roll.value[t] = self.network.state_value(logits, value)
+        action = self.choose_actions(t, logits)
         roll.action[t] = action
-        roll.log_prob[t] = logits.log_softmax(1).gather(1, action[:, None]).squeeze(1)
         reward, end = collector.step(action.cpu().numpy())
         roll.reward[t], roll.end[t] = torch.from_numpy(reward), torch.from_numpy(end)
         self._value_truncated(t, truncated_rows(end))
         collector.observe()
+
+    def choose_actions(self, t: int, scores: Tensor) -> Tensor:
+        """Actions int64 [R] for slot t, from logits [R, A], minus infinity for actions not allowed."""
+        action = sample(scores, self.generator)
+        self.rollout.log_prob[t] = scores.log_softmax(1).gather(1, action[:, None]).squeeze(1)
+        return action
+
+    def _state_value(self, scores: Tensor, value: Tensor, masks: np.ndarray | None) -> Tensor:
+        """The values of states [B], from what the network's heads give and the masks uint8 [B, A]."""
+        mask = None if masks is None else torch.from_numpy(masks).to(self.device)
+        return self.network.state_value(masked(scores, mask), value)
 
     def _value_truncated(self, t: int, truncated: np.ndarray) -> None:
         """Value the states in which the time limit truncated the episodes of some rows."""
@@ -224,8 +236,9 @@ class PPO(Learner):
             frames = self.network.encoder.to_storage(self.collector.final_frames(truncated))
             rows, memory = torch.from_numpy(truncated), self.collector.memory
             state = None if memory is None else memory[rows]
-            _, value, _ = self.collector.forward(self.network, torch.from_numpy(frames).to(self.device), state)
-            self.rollout.truncated_value[t, rows] = value
+            scores, value, _ = self.collector.forward(self.network, torch.from_numpy(frames).to(self.device), state)
+            masks = self.collector.arena.view.final_masks(truncated) if self.collector.has_masks else None
+            self.rollout.truncated_value[t, rows] = self._state_value(scores, value, masks)
 
     # --- update ---
 
@@ -265,13 +278,14 @@ class PPO(Learner):
             "train/n_updates": self.stepper.updates,
         }
 
-    def _means(self, results: list[StepResult[PPOTerms]]) -> dict[str, float]:
+    def _means(self, results: list[Any]) -> dict[str, float]:
         """The means of the steps' terms, by TensorBoard's names."""
-        names = (*PPOTerms._fields, "grad_norm")
+        names = (*self.terms_type._fields, "grad_norm")  # type: ignore[attr-defined]
         rows = [torch.stack([*result.terms, result.grad_norm]) for result in results]
         means = torch.stack(rows).mean(0).tolist() if rows else [0.0] * len(names)
         metrics = {f"train/{name}": mean for name, mean in zip(names, means, strict=True)}
-        metrics["train/entropy_loss"] = -metrics.pop("train/entropy")
+        if "train/entropy" in metrics:
+            metrics["train/entropy_loss"] = -metrics.pop("train/entropy")
         return metrics
 
     def _epochs(self, valid: Tensor) -> Iterator[Tensor]:

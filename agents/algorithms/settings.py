@@ -54,14 +54,16 @@ DEPENDS_ON: dict[str, tuple[str, tuple[Any, ...]]] = {
     "augment_intensity": ("augment", ("intensity", "both")),
 }
 
-# Settings that only one algorithm uses, though agents' files keep them for all.
-OWNER = {"normalize_value": "ppo", "temperature": "ppo", "dueling": "dqn", "epsilon": "dqn"}
+# Settings that not every algorithm uses, though agents' files keep them for all.
+OWNERS: dict[str, tuple[str, ...]] = {
+    "normalize_value": ("ppo",), "temperature": ("ppo",), "dueling": ("dqn",), "epsilon": ("dqn", "pqn"),
+}  # fmt: skip
 
 
 def has_effect(settings: LearnerSettings, name: str) -> bool:
     """Whether another setting's value leaves this one anything to do."""
     other, values = DEPENDS_ON.get(name, ("", ()))
-    if not other or (other == "network" and settings.network_digest):  # a network of somebody's own may make use of it
+    if not hasattr(settings, other) or (other == "network" and settings.network_digest):  # a user's network may use it
         return True
     return getattr(settings, other) in values
 
@@ -69,7 +71,7 @@ def has_effect(settings: LearnerSettings, name: str) -> bool:
 def applicable(settings: LearnerSettings, algorithm: str) -> dict[str, Any]:
     """The settings that do something: none of another algorithm, none that another setting leaves nothing to do."""
     values = asdict(settings).items()
-    return {name: value for name, value in values if OWNER.get(name, algorithm) == algorithm and has_effect(settings, name)}
+    return {name: value for name, value in values if algorithm in OWNERS.get(name, (algorithm,)) and has_effect(settings, name)}
 
 
 def unusual(settings: LearnerSettings, algorithm: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ The graph takes the observations of a `View` and computes what the agent compute
     mask          uint8 [B, A], of games with masks: allowed actions
     memory        float32 [B, 2 * layers, size], of agents with a memory: zeros, or the last decision's `memory_after`
     start         bool [B], of agents with a memory: true where an episode begins
-    scores        float32 [B, A]: logits of ppo, action values of dqn; minus infinity for actions not allowed
+    scores        float32 [B, A]: logits of ppo, action values of dqn and pqn; minus infinity for actions not allowed
     value         float32 [B], in units of training's rewards: `reward_scale` times the game's
     action        int64 [B]: of the greatest score, as the environment numbers it (a Discrete may start at 5); [B, …] where
                   an action is several numbers (MultiDiscrete)

@@ -12,7 +12,7 @@ OBJECTS_TOO = "+objects"  # ends the name of an observation of an image and obje
 
 @dataclass
 class AgentSettings:
-    """An agent's settings, the same fields for PPO and DQN. The agent's file keeps them, so it sees and acts as in training."""
+    """An agent's settings, the same fields for all learners. An agent's file keeps them, so it sees and acts as in training."""
 
     observation: str = "pixels"  # pixels, planes or objects; pixels+objects or planes+objects where there are both
     size: int = 30  # side of pixels and planes; the smallest at which a small ball still moves smoothly
@@ -30,7 +30,7 @@ class AgentSettings:
     memory_layers: int = 1
     dueling: bool = True  # of dqn: a value and advantages instead of action values (Wang et al. 2016)
     temperature: float = 0.0  # of play; 0: the most likely action
-    epsilon: float = 0.0  # of play, for dqn: probability of a random allowed action
+    epsilon: float = 0.0  # of play, for dqn and pqn: probability of a random allowed action
     delay: int = 0  # ticks until an action takes effect, in training and in play; a person's is about 12
 
     @property
@@ -39,7 +39,7 @@ class AgentSettings:
         return self.observation != "objects" and not self.observation.endswith(OBJECTS_TOO)
 
 
-ALGORITHMS = ("ppo", "dqn")  # that an agent's file may name
+ALGORITHMS = ("ppo", "dqn", "pqn")  # that an agent's file may name
 TRAINERS = ("sparring", "sb3")  # of runs: our learners, or Stable-Baselines3's
 
 # Range of each number in an agent's file, which is not trusted.

@@ -1,5 +1,7 @@
 """Networks: an encoder, an optional recurrent memory, and heads."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -123,4 +125,18 @@ class ActionValues(Network):
         return epsilon_greedy(scores, mask, epsilon, generator)
 
 
-NETWORKS: dict[str, type[Network]] = {"ppo": ActorCritic, "dqn": ActionValues}  # by algorithm
+class NormalizedActionValues(ActionValues):
+    """Action values from normalised features (Ba et al. 2016, arXiv:1607.06450), which bounds them: what PQN asks for.
+
+    Gallici et al. 2025 (arXiv:2407.04811) normalise each hidden layer; here it is the last one, whatever the encoder.
+    """
+
+    def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings, image: tuple[int, ...] | None = None):
+        super().__init__(shape, num_actions, replace(settings, dueling=False), image)
+        self.norm = nn.LayerNorm(self.features)
+
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        return super().heads(self.norm(features))
+
+
+NETWORKS: dict[str, type[Network]] = {"ppo": ActorCritic, "dqn": ActionValues, "pqn": NormalizedActionValues}  # by algorithm

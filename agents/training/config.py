@@ -16,8 +16,8 @@ import torch
 from msgspec import Meta
 
 import games
-from agents.algorithms import dqn, ppo
-from agents.algorithms.settings import CHOICES, OWNER, LearnerSettings
+from agents.algorithms import dqn, ppo, pqn
+from agents.algorithms.settings import CHOICES, OWNERS, LearnerSettings
 from agents.bridges.game_loader import load_game
 from agents.core import distributed, schema, tensor_file
 from agents.core.game_names import is_gym
@@ -43,6 +43,7 @@ from games.people.person import PREFIX, Person, absolute_person
 ALGORITHMS: dict[str, tuple[type, type, dict[str, Any]]] = {  # learner, settings, Stable-Baselines3's
     "ppo": (ppo.PPO, ppo.PPOSettings, ppo.SB3_PRESET),
     "dqn": (dqn.DQN, dqn.DQNSettings, dqn.SB3_PRESET),
+    "pqn": (pqn.PQN, pqn.PQNSettings, {}),  # which has none
 }
 
 
@@ -108,8 +109,9 @@ DEVICES = ("cpu", "cuda", "mps")
 NOT_CHOSEN = ("network_digest", "levels_digest")  # settings that follow from others
 
 WHY = {
-    "ppo": "dqn has no policy, only what actions are worth, learned off policy",
-    "dqn": "ppo learns on policy, from what it has just played; it keeps no replay and values no actions",
+    "dqn": "dqn has no policy, only what actions are worth, learned off policy",
+    "ppo": "ppo learns on policy, from what it has just played; it keeps no replay and values no actions",
+    "pqn": "pqn has no policy and no replay, only what actions are worth, learned from what it has just played",
 }
 
 # --- settings --------------------------------------------------------------------------------------------------------
@@ -122,6 +124,8 @@ def resolve(game: AnyGame, algorithm: str, chosen: dict[str, Any], preset: str |
     _, settings_type, sb3 = ALGORITHMS[algorithm]
     if preset not in (None, "sb3"):
         raise UserError(f"There is no preset '{preset}'.\n{nearest(str(preset), ['sb3'])}")
+    if preset and not sb3:
+        raise UserError(f"Stable-Baselines3 has no {algorithm}, so there is no preset for it.\nLeave out --preset {preset}.")
     recipe = {name: value for name, value in game.recipe.get(algorithm, {}).items() if name != "opponents"}
     layers = [(f"the recipe of {game.name}", recipe), ("the preset", sb3 if preset else {}), ("", chosen)]
     learner, run = settings_type(), RunSettings()
@@ -155,10 +159,11 @@ def resolve(game: AnyGame, algorithm: str, chosen: dict[str, Any], preset: str |
 def _refuse_foreign(name: str, algorithm: str, place: str) -> None:
     """`UserError` for a setting that only another algorithm has: what it is, and why it cannot be."""
     having = [other for other, (_, kind, _) in ALGORITHMS.items() if name in {f.name for f in fields(kind)}]
-    owner = OWNER.get(name) or (having[0] if len(having) == 1 else None)
-    if owner is not None and owner != algorithm:
+    owners = OWNERS.get(name) or tuple(having)
+    if owners and algorithm not in owners:
         raise UserError(
-            f"{name}{place} is a setting of {owner}, not of {algorithm}: {WHY[owner]}.\nLeave it out, or choose --algo {owner}."
+            f"{name}{place} is a setting of {' and '.join(owners)}, not of {algorithm}: {WHY[algorithm]}.\n"
+            f"Leave it out, or choose --algo {owners[0]}."
         )
 
 
@@ -176,7 +181,7 @@ MANY = 1 << 20
 RANGES: dict[str, tuple[float, float]] = {
     **AGENT_RANGES,
     "n_envs": (1, MANY), "n_steps": (1, MANY), "batch_size": (2, MANY), "n_epochs": (1, 1000), "learning_rate": (0, 10),
-    "gamma": (0, 1), "gae_lambda": (0, 1), "clip_range": (1e-6, 10), "max_grad_norm": (1e-9, math.inf),
+    "gamma": (0, 1), "gae_lambda": (0, 1), "q_lambda": (0, 1), "clip_range": (1e-6, 10), "max_grad_norm": (1e-9, math.inf),
     "reward_scale": (1e-9, math.inf), "augment_shift": (0, 64), "augment_intensity": (0, 0.5),
     "momentum": (0, 1), "warmup": (0, 1), "copied_rate": (0, 100),
     "train_freq": (1, MANY), "gradient_steps": (1, MANY), "buffer_size": (1, 1 << 40),

@@ -18,7 +18,7 @@ import train
 from agents.algorithms.dqn import DQNSettings
 from agents.algorithms.ppo import PPOSettings
 from agents.training import cli_config
-from agents.training.config import OWNER
+from agents.training.config import OWNERS
 from games.errors import UserError
 from speed import since, trees
 from speed.ratios import compared, interval, verdict
@@ -227,7 +227,7 @@ def test_a_command_line_means_the_settings_of_its_contest(contest):
 def test_a_command_line_means_any_settings(kind, algorithm, game):
     """The defaults, which a recipe changes; and with every truth and every share changed, and a stack beside a memory."""
     changed = {}
-    for one in (one for one in dataclasses.fields(kind) if OWNER.get(one.name, algorithm) == algorithm):
+    for one in (one for one in dataclasses.fields(kind) if algorithm in OWNERS.get(one.name, (algorithm,))):
         if isinstance(one.default, bool):
             changed[one.name] = not one.default and one.name != "normalize_observation"
         elif isinstance(one.default, float) and 0 < one.default < 1:

@@ -41,26 +41,32 @@ TABLE |= {"gamma": 0.995, "gae_lambda": 0.95}  # the reward is often one, at the
 PPO = {"n_envs": 64, "n_steps": 32, "batch_size": 512, "n_epochs": 4, "learning_rate": 1e-3, "ent_coef": 0.01}
 DQN: dict[str, Any] = {"n_envs": 16, "train_freq": 4, "gradient_steps": 8, "batch_size": 128, "learning_starts": 2000}
 DQN |= {"learning_rate": 1e-3, "n_step": 3}
+PQN: dict[str, Any] = {"n_envs": 64, "n_steps": 32, "batch_size": 512, "learning_rate": 1e-3}
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {  # by kind of observation, and algorithm
     "vector": {
         "ppo": {**VECTOR, **QUICK, "steps": 200_000},
         "dqn": {**VECTOR, **DQN, "target_update_interval": 2000, "steps": 200_000},
+        "pqn": {**VECTOR, **PQN, "n_epochs": 4, "steps": 200_000},
     },
     "table": {  # numbers of states, one-hot, as Taxi's 500
         "ppo": {**VECTOR, **TABLE, "steps": 300_000},  # of Taxi, 200,000 left one of three seeds at a loss in some states
         "dqn": {**VECTOR, **DQN, "target_update_interval": 2000, "steps": 200_000},
+        "pqn": {**VECTOR, **PQN, "n_epochs": 4, "steps": 300_000},
     },
     "grid": {  # small images, as MinAtar's 10 × 10
         "ppo": {**GRID, **PPO, "steps": 5_000_000},
         "dqn": {**GRID, **DQN, "steps": 2_000_000},
+        "pqn": {**GRID, **PQN, "steps": 5_000_000},
     },
     "codes": {  # small images of codes, as MiniGrid's 7 × 7
         "ppo": {**GRID, **PPO, "steps": 300_000},
         "dqn": {**GRID, **DQN, "steps": 1_000_000},
+        "pqn": {**GRID, **PQN, "steps": 1_000_000},
     },
     "image": {
         "ppo": {**IMAGE, **PPO, "n_envs": 16, "n_steps": 128, "learning_rate": 5e-4, "steps": 10_000_000},
         "dqn": {**IMAGE, **DQN, "buffer_size": 100_000, "learning_rate": 2.5e-4, "steps": 5_000_000},
+        "pqn": {**IMAGE, **PQN, "n_envs": 16, "n_steps": 128, "learning_rate": 2.5e-4, "steps": 10_000_000},
     },
 }
 NATIVE = 96  # pixels: up to here, stacks in colours are seen as they are

@@ -56,6 +56,8 @@ def arguments(algorithm: str, settings: LearnerSettings) -> dict[str, Any]:
 
 def fit(game: AnyGame, algorithm: str, settings: LearnerSettings, chosen: dict[str, Any], preset: str | None = None) -> None:
     """Change settings to what Stable-Baselines3 does. chosen: by the user; `UserError` where it cannot be done."""
+    if algorithm not in ARGUMENTS:
+        raise UserError(f"Stable-Baselines3 has no {algorithm}: use --algo ppo or dqn.\n{WITHOUT}")
     if preset and settings.memory == "lstm":
         for name in RECURRENT_PRESET.keys() - chosen.keys():
             setattr(settings, name, RECURRENT_PRESET[name])

@@ -27,6 +27,7 @@ MEMORIES = {"cnn": {}, "lstm": {"memory": "lstm", "memory_size": 6}}
 GAMES = {"free": "pong", "masks": "connect_four"}
 PACE = {
     "ppo": {"n_envs": 16, "n_steps": 8, "batch_size": 64},
+    "pqn": {"n_envs": 16, "n_steps": 8, "batch_size": 64},
     "dqn": {
         "n_envs": 16,
         "batch_size": 32,

@@ -1,0 +1,164 @@
+"""Parallelised Q-network (Gallici et al. 2025, arXiv:2407.04811): Q-learning on what was just played, by many games at once.
+
+Collect by ε-greedy actions → λ-returns → minibatches → squared error → gradient step. There is no replay and no target
+network: a layer norm before the action values (`NormalizedActionValues`) keeps them from diverging. Rollouts, minibatches and
+checkpoints are those of `ppo`, whose advantages are λ-returns less the values (see `lambda_returns`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from agents.algorithms.gradient import SliceLoss, StepResult
+from agents.algorithms.ppo import PPO, advantages
+from agents.algorithms.settings import LearnerSettings
+from agents.experience import augmentation
+from agents.networks.action_choice import epsilon_greedy
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class PQNSettings(LearnerSettings):
+    """Names as in the other learners; `q_lambda` is the λ of the paper."""
+
+    n_envs: int = 512  # environments; they take the place of a replay
+    n_steps: int = 32  # decisions of each in an iteration
+    batch_size: int = 1024  # of a minibatch; an iteration is divided into equal ones of about this size
+    n_epochs: int = 2  # passes over an iteration's data
+    learning_rate: float = 4e-3
+    q_lambda: float = 0.9  # 0: targets look one decision ahead; 1: to the end of the rollout or the episode
+    exploration_initial_eps: float = 1.0  # probability of a random action at first
+    exploration_final_eps: float = 0.02
+    exploration_fraction: float = 0.1  # of the run in which it falls from the one to the other
+    max_grad_norm: float = 10.0
+
+
+class PQNTerms(NamedTuple):
+    """The numbers to report of a loss, scalars: means over a minibatch."""
+
+    loss: Tensor
+    q: Tensor  # of the actions that were done
+    td_error: Tensor  # absolute
+
+
+# --- targets and loss -----------------------------------------------------------------------------------------------
+
+
+def lambda_returns(
+    reward: Tensor,
+    value: Tensor,
+    asked: Tensor,
+    end: Tensor,
+    truncated_value: Tensor,
+    last_value: Tensor,
+    gamma: float,
+    q_lambda: float,
+) -> tuple[Tensor, Tensor]:
+    """The targets Q(λ) of decisions, and where they are valid; arguments and shapes as in `ppo.advantages`.
+
+        Rₜ = rₜ + γ (λ Rₜ₊₁ + (1 − λ) maxₐ Q(sₜ₊₁, a))
+
+    value: maxₐ Q(sₜ, a) over the allowed actions. With V = max Q, Rₜ − V(sₜ) = δₜ + γ λ (Rₜ₊₁ − V(sₜ₊₁)): the recursion of
+    generalised advantage estimation. Where an episode is over R is rₜ, where the time limit truncated it rₜ + γ V of the
+    state it was truncated in.
+
+    One row, γ = λ = 0.5; then maxₐ Q is 8. R₁ = 2 + 0.5 · 8 = 6, R₀ = 1 + 0.5 (0.5 · 6 + 0.5 · 4) = 3.5.
+
+    >>> column = lambda *x: torch.tensor(x, dtype=torch.float32)[:, None]
+    >>> none = column(0, 0)
+    >>> found, _ = lambda_returns(column(1, 2), column(9, 4), none == 0, none, none, torch.tensor([8.0]), 0.5, 0.5)
+    >>> found.flatten().tolist()
+    [3.5, 6.0]
+    """
+    advantage, valid = advantages(reward, value, asked, end, truncated_value, last_value, gamma, q_lambda)
+    return advantage + value, valid
+
+
+def loss_gradient(q: Tensor, action: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient of ½ (Q(s, a) − target)² with respect to `q` [B, A], and the `PQNTerms` as a tensor [3]; sums over B.
+
+    >>> gradient, terms = loss_gradient(torch.tensor([[1.0, 5.0]]), torch.tensor([1]), torch.tensor([2.0]))
+    >>> gradient.tolist(), terms.tolist()
+    ([[0.0, 3.0]], [4.5, 5.0, 3.0])
+    """
+    chosen_q = q.gather(1, action[:, None]).squeeze(1)
+    td_error = chosen_q - target
+    gradient = torch.zeros_like(q).scatter_(1, action[:, None], td_error[:, None])
+    return gradient, torch.stack(PQNTerms(0.5 * td_error.square().sum(), chosen_q.sum(), td_error.abs().sum()))
+
+
+# --- the learner ----------------------------------------------------------------------------------------------------
+
+
+class PQN(PPO):
+    """Learns the actions' values from what it has just played."""
+
+    algorithm, terms_type = "pqn", PQNTerms
+    settings: PQNSettings  # type: ignore[assignment]
+    progress = 0.0  # of the run, when the iteration began
+
+    def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
+        """One iteration; its numbers for TensorBoard. progress: of the run, 0 to 1."""
+        self.progress = progress()
+        return super().iterate(progress)
+
+    def epsilon(self) -> float:
+        """The probability of a random action now."""
+        settings = self.settings
+        fallen = min(1.0, self.progress / max(settings.exploration_fraction, 1e-9))
+        high, low = settings.exploration_initial_eps, settings.exploration_final_eps
+        return high + fallen * (low - high)
+
+    def choose_actions(self, t: int, scores: Tensor) -> Tensor:
+        """Actions int64 [R] for slot t, from Q [R, A], minus infinity for actions not allowed."""
+        epsilon = torch.full((len(scores),), self.epsilon(), device=self.device)
+        mask = None if self.rollout.mask is None else self.rollout.mask[t]
+        return epsilon_greedy(scores, mask, epsilon, self.generator)
+
+    def update(self, progress: float) -> dict[str, float]:
+        """Learn from the rollout; the numbers for TensorBoard. progress: of the run, 0 to 1, for schedules."""
+        settings, roll = self.settings, self.rollout
+        learning_rate = self.stepper.set_learning_rate(progress)
+        target, valid = lambda_returns(
+            roll.reward,
+            roll.value,
+            roll.asked,
+            roll.end,
+            roll.truncated_value,
+            self.last_value,
+            settings.gamma,
+            settings.q_lambda,
+        )
+        flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
+        flat["target"] = target.flatten()
+        results = [self._gradient_step(flat, valid, items) for items in self._epochs(valid)]
+        self._carry_pending(valid)
+        return {
+            **self._means(results),
+            "train/learning_rate": learning_rate,
+            "train/n_updates": self.stepper.updates,
+            "rollout/exploration_rate": self.epsilon(),
+        }
+
+    def _gradient_step(self, flat: dict[str, Tensor], valid: Tensor, items: Tensor) -> StepResult[PQNTerms]:  # type: ignore[override]
+        """One gradient step on some items, together with those of the other processes."""
+        encoder = self.network.encoder
+        indices, _, _ = self._decisions(valid, items)
+        change = augmentation.draw(self.settings, encoder, len(items), self.generator)
+        count = self.group.gather_numbers(len(indices)).sum().item()  # decisions of all processes
+
+        def loss(lo: int, hi: int) -> SliceLoss:
+            indices, number, sequence = self._decisions(valid, items[lo:hi])
+            observation = flat["observation"].index_select(0, indices)
+            if change is not None:
+                observation = augmentation.augmented(observation, change.select(lo + number), encoder)
+            q, _ = self.network(observation, self.dtype, sequence)
+            dq, terms = loss_gradient(q.detach(), flat["action"][indices], flat["target"][indices])
+            return SliceLoss([q], [dq / count], terms / count)
+
+        size = self.micro_batch_size if self.first_state is None else max(1, self.micro_batch_size // len(valid))
+        return self.stepper.step(len(items), size, loss)

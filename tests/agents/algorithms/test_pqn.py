@@ -1,0 +1,101 @@
+"""PQN's λ-returns against hand-worked numbers, masks in its values, exploration, and what it learns."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import games
+from agents.algorithms import ppo
+from agents.algorithms.pqn import PQN, PQNSettings, lambda_returns
+from agents.participants import participant
+from agents.play import match
+from agents.play.seats import Participant
+from agents.training.config import resolve
+from games.engine.batch import OUT_OF_TIME, OVER, RUNNING
+from games.errors import UserError
+
+LEARNING = Path(__file__).parents[2] / "learning"
+SMALL = {"observation": "objects", "network": "mlp", "stack": 1, "hidden": 32, "n_envs": 64, "precision": "fp32"}
+PACE = {"n_steps": 8, "n_epochs": 4, "batch_size": 256, "learning_rate": 5e-3, "schedule": "constant"}
+GREEDY = {"exploration_initial_eps": 0.1, "exploration_final_eps": 0.1}
+
+
+def columns(*rows):
+    return torch.tensor(rows, dtype=torch.float32).T.contiguous()
+
+
+def train(game, iterations, **changes):
+    """A learner after so many iterations, and the rewards of the last one."""
+    learner = PQN(game, PQNSettings(**{**SMALL, **PACE, **GREEDY, **changes}), 1, [])
+    for _ in range(iterations):
+        learner.iterate(lambda: 0.5)
+    return learner, learner.rollout.reward[1:]
+
+
+def returns(reward, value, end, truncated_value, last, q_lambda, asked=None):
+    asked = columns([1] * len(reward)) > 0 if asked is None else columns(asked) > 0
+    rest = (columns(end), columns(truncated_value), torch.tensor([float(last)]))
+    found, valid = lambda_returns(columns(reward), columns(value), asked, *rest, 0.5, q_lambda)
+    return found.flatten().tolist(), valid.flatten().tolist()
+
+
+def test_lambda_returns_are_those_worked_by_hand():
+    """γ = λ = 0.5. R₂ = 2 + 0.5·8; R₁ = 0 + 0.5 (0.5·6 + 0.5·6); R₀ = 1 + 0.5 (0.5·3 + 0.5·4)."""
+    never = [RUNNING] * 3
+    assert returns([1, 0, 2], [2, 4, 6], never, [0, 0, 0], 8, 0.5)[0] == [2.75, 3.0, 6.0]
+    assert returns([1, 0, 2], [2, 4, 6], never, [0, 0, 0], 8, 0.0)[0] == [3.0, 3.0, 6.0], "one step ahead"
+    assert returns([1, 0, 2], [2, 4, 6], never, [0, 0, 0], 8, 1.0)[0] == [2.5, 3.0, 6.0], "the sum of the rewards"
+
+
+def test_an_end_is_worth_its_reward_and_a_time_out_what_the_cut_state_is_worth():
+    """Nothing of the next episode, which starts in slot 1, is in the target of slot 0."""
+    assert returns([3, 100], [1, 50], [OVER, RUNNING], [10, 0], 0, 0.9)[0][0] == 3.0
+    assert returns([3, 100], [1, 50], [OUT_OF_TIME, RUNNING], [10, 0], 0, 0.9)[0][0] == 8.0
+
+
+def test_a_decision_spans_the_others_move():
+    found, valid = returns([0, 2, 0], [1, 99, 6], [RUNNING] * 3, [0, 0, 0], "nan", 1.0, asked=[1, 0, 1])
+    assert found[0] == 5.0 and valid == [True, False, False]
+
+
+def test_values_are_of_allowed_actions_alone():
+    game = games.load("connect_four")
+    learner = PQN(game, PQNSettings(**{**SMALL, **PACE, "n_envs": 8, "n_steps": 24}), 1, [participant("bot", game)])
+    learner.network.advantage.weight.data.zero_()
+    learner.network.advantage.bias.data[:] = torch.arange(7.0)
+    learner.collect()
+    mask, asked = learner.rollout.mask[1:], learner.rollout.asked[1:]
+    best = (mask * torch.arange(1, 8)).amax(2) - 1
+    assert (learner.rollout.value[1:] == best)[asked].all() and (best[asked] < 6).any()
+    assert mask.gather(2, learner.rollout.action[1:, :, None])[asked].all()
+
+
+def test_epsilon_falls_over_the_first_part_of_the_run():
+    learner = PQN(games.load(LEARNING / "chain.py"), PQNSettings(**SMALL), 1, [])
+    found = []
+    for learner.progress in (0.0, 0.05, 0.1, 1.0):
+        found.append(learner.epsilon())
+    assert found == pytest.approx([1.0, 0.51, 0.02, 0.02])
+
+
+def test_it_says_what_it_sees_and_never_does_what_is_forbidden():
+    game = games.load(LEARNING / "repeat.py")
+    learner, paid = train(game, 20, gamma=0.5)
+    assert paid.max() < 10
+    assert match.play_match(game, [Participant("agent", agent=learner.agent())], 200, seed=9).score > 7.8
+
+
+@pytest.mark.parametrize("memory", [{}, {"memory": "lstm", "memory_size": 32}], ids=["none", "lstm"])
+def test_a_time_out_is_not_an_end_for_pqn(memory, monkeypatch):
+    """One a step for ever is worth 1 / (1 − 0.8) = 5; five steps are worth 3.4 at most."""
+    chain = games.load(LEARNING / "chain.py")
+    assert train(chain, 40, gamma=0.8, **memory)[0].last_value.mean() == pytest.approx(5.0, rel=0.05)
+    monkeypatch.setattr(ppo, "truncated_rows", lambda end: np.zeros(0, int))
+    assert train(chain, 40, gamma=0.8, **memory)[0].last_value.mean() < 3.4
+
+
+def test_there_is_no_preset_of_stable_baselines3():
+    with pytest.raises(UserError, match="Stable-Baselines3 has no pqn"):
+        resolve(games.load("pong"), "pqn", {}, "sb3")
