@@ -1,34 +1,29 @@
 """Parallelised Q-network (Gallici et al. 2025, arXiv:2407.04811): Q-learning on what was just played, by many games at once.
 
 Collect by ε-greedy actions → λ-returns → minibatches → squared error → gradient step. There is no replay and no target
-network: a layer norm before the action values (`NormalizedActionValues`) keeps them from diverging. Rollouts, minibatches and
-checkpoints are those of `ppo`, whose advantages are λ-returns less the values (see `lambda_returns`).
+network: layer norms in the network (`NormalizedActionValues`) keep the values from diverging. `on_policy` collects and
+divides into minibatches, as for PPO.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from agents.algorithms.gradient import SliceLoss, StepResult
-from agents.algorithms.ppo import PPO, advantages
-from agents.algorithms.settings import LearnerSettings
-from agents.experience import augmentation
+from agents.algorithms.advantages import advantages
+from agents.algorithms.gradient import SliceLoss
+from agents.algorithms.on_policy import OnPolicy, OnPolicySettings
 from agents.networks.action_choice import epsilon_greedy
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
 
 @dataclass
-class PQNSettings(LearnerSettings):
+class PQNSettings(OnPolicySettings):
     """Names as in the other learners; `q_lambda` is the λ of the paper."""
 
-    n_envs: int = 512  # environments; they take the place of a replay
-    n_steps: int = 32  # decisions of each in an iteration
-    batch_size: int = 1024  # of a minibatch; an iteration is divided into equal ones of about this size
-    n_epochs: int = 2  # passes over an iteration's data
+    n_steps: int = 32  # more than PPO's: what comes after a rollout's end is only guessed
     learning_rate: float = 4e-3
     q_lambda: float = 0.9  # 0: targets look one decision ahead; 1: to the end of the rollout or the episode
     exploration_initial_eps: float = 1.0  # probability of a random action at first
@@ -58,7 +53,7 @@ def lambda_returns(
     gamma: float,
     q_lambda: float,
 ) -> tuple[Tensor, Tensor]:
-    """The targets Q(λ) of decisions, and where they are valid; arguments and shapes as in `ppo.advantages`.
+    """The targets Q(λ) of decisions, and where they are valid; arguments and shapes as in `advantages`.
 
         Rₜ = rₜ + γ (λ Rₜ₊₁ + (1 − λ) maxₐ Q(sₜ₊₁, a))
 
@@ -94,28 +89,21 @@ def loss_gradient(q: Tensor, action: Tensor, target: Tensor) -> tuple[Tensor, Te
 # --- the learner ----------------------------------------------------------------------------------------------------
 
 
-class PQN(PPO):
+class PQN(OnPolicy):
     """Learns the actions' values from what it has just played."""
 
     algorithm, terms_type = "pqn", PQNTerms
-    settings: PQNSettings  # type: ignore[assignment]
-    progress = 0.0  # of the run, when the iteration began
+    settings: PQNSettings
 
-    def iterate(self, progress: Callable[[], float]) -> dict[str, float]:
-        """One iteration; its numbers for TensorBoard. progress: of the run, 0 to 1."""
-        self.progress = progress()
-        return super().iterate(progress)
-
-    def epsilon(self) -> float:
-        """The probability of a random action now."""
+    def epsilon(self, progress: float) -> float:
+        """The probability of a random action at some progress (0 to 1) of the run."""
         settings = self.settings
-        fallen = min(1.0, self.progress / max(settings.exploration_fraction, 1e-9))
-        high, low = settings.exploration_initial_eps, settings.exploration_final_eps
-        return high + fallen * (low - high)
+        fallen = min(1.0, progress / max(settings.exploration_fraction, 1e-9))
+        return settings.exploration_initial_eps + fallen * (settings.exploration_final_eps - settings.exploration_initial_eps)
 
-    def choose_actions(self, t: int, scores: Tensor) -> Tensor:
-        """Actions int64 [R] for slot t, from Q [R, A], minus infinity for actions not allowed."""
-        epsilon = torch.full((len(scores),), self.epsilon(), device=self.device)
+    def choose_actions(self, t: int, scores: Tensor, progress: float) -> Tensor:
+        """The action that is worth most, or now and then a random one."""
+        epsilon = torch.full((len(scores),), self.epsilon(progress), device=self.device)
         mask = None if self.rollout.mask is None else self.rollout.mask[t]
         return epsilon_greedy(scores, mask, epsilon, self.generator)
 
@@ -135,30 +123,19 @@ class PQN(PPO):
         )
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
         flat["target"] = target.flatten()
-        results = [self._gradient_step(flat, valid, items) for items in self._epochs(valid)]
-        self._carry_pending(valid)
+        results = []
+        for items in self.epochs(valid):
+            count = self.group.gather_numbers(len(self.decisions(valid, items))).sum().item()  # of all processes
+
+            def loss(q: Tensor, value: Tensor, indices: Tensor, count: float = count) -> SliceLoss:
+                dq, terms = loss_gradient(q.detach(), flat["action"][indices], flat["target"][indices])
+                return SliceLoss([q], [dq / count], terms / count)
+
+            results.append(self.gradient_step(flat, valid, items, loss))
+        self.carry_pending(valid)
         return {
-            **self._means(results),
+            **self.means(results),
             "train/learning_rate": learning_rate,
             "train/n_updates": self.stepper.updates,
-            "rollout/exploration_rate": self.epsilon(),
+            "rollout/exploration_rate": self.epsilon(progress),
         }
-
-    def _gradient_step(self, flat: dict[str, Tensor], valid: Tensor, items: Tensor) -> StepResult[PQNTerms]:  # type: ignore[override]
-        """One gradient step on some items, together with those of the other processes."""
-        encoder = self.network.encoder
-        indices, _, _ = self._decisions(valid, items)
-        change = augmentation.draw(self.settings, encoder, len(items), self.generator)
-        count = self.group.gather_numbers(len(indices)).sum().item()  # decisions of all processes
-
-        def loss(lo: int, hi: int) -> SliceLoss:
-            indices, number, sequence = self._decisions(valid, items[lo:hi])
-            observation = flat["observation"].index_select(0, indices)
-            if change is not None:
-                observation = augmentation.augmented(observation, change.select(lo + number), encoder)
-            q, _ = self.network(observation, self.dtype, sequence)
-            dq, terms = loss_gradient(q.detach(), flat["action"][indices], flat["target"][indices])
-            return SliceLoss([q], [dq / count], terms / count)
-
-        size = self.micro_batch_size if self.first_state is None else max(1, self.micro_batch_size // len(valid))
-        return self.stepper.step(len(items), size, loss)

@@ -31,6 +31,8 @@ def make_encoder(shape: tuple[int, ...], settings: AgentSettings, image: tuple[i
 class Network(nn.Module):
     """An encoder and, if the settings name one, a memory; subclasses have heads."""
 
+    ranks_actions = False  # whether its scores are what actions are worth, not logits
+
     def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings, image: tuple[int, ...] | None = None):
         super().__init__()
         self.encoder = make_encoder(shape, settings, image)
@@ -105,6 +107,8 @@ class ActionValues(Network):
 
     Duelling (Wang et al. 2016, arXiv:1511.06581): Q = V + A − mean A.
     """
+
+    ranks_actions = True
 
     def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings, image: tuple[int, ...] | None = None):
         super().__init__(shape, num_actions, settings, image)

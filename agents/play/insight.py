@@ -55,7 +55,7 @@ class Insight:
         assert isinstance(player.agent, Agent)
         self.player, self.agent = player, player.agent
         self.settings, self.game = player.agent.info.settings, player.batch.game
-        self.ranks_actions = player.agent.info.algorithm in ("dqn", "pqn")  # its scores are action values, not logits
+        self.ranks_actions = player.agent.network.ranks_actions
         self.latest: Outlook | None = None
         self.values: tuple[Value, ...] = ()  # in this episode; replaced as a whole, for the player may decide in a thread
         self.largest = 1e-6  # the largest magnitude of a value so far

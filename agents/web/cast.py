@@ -42,7 +42,7 @@ class CastAgent:
             "source": self.source,
             "rating": info.rating,
             "network": network,
-            "ranksActions": info.algorithm == "dqn",
+            "ranksActions": self.agent.network.ranks_actions,
             "observation": settings.observation,
             "size": settings.size,
             "stack": settings.stack,

@@ -12,8 +12,9 @@ from games.core import engine_jit
 from games.engine.cache import compiled
 
 WIDTH = 16  # integers of a row
-END, BYTES, NORMALIZE, DENSE, CONVOLVE, POOL, CLIP, TANH, ADD, LSTM, DUEL, AFFINE, PATCHES, COPY = range(14)
+END, BYTES, NORMALIZE, DENSE, CONVOLVE, POOL, CLIP, TANH, ADD, LSTM, DUEL, AFFINE, PATCHES, COPY, STANDARDIZE = range(15)
 NO_LIMIT = 0  # of CLIP: a ReLU; else its upper limit, as 6
+LAYER_NORM_EPS = 1e-5  # as in torch
 NORMAL_CLIP = 10.0  # standard deviations, as in `agents.networks.normalization`
 
 
@@ -140,6 +141,20 @@ def duel(scores, value, count, numbers):
         numbers[scores + k] += numbers[value] - np.float32(total / count)
 
 
+@engine_jit
+def standardize(at, count, gain, bias, weights, numbers):
+    """A layer norm: numbers less their mean, over their deviation, times a gain each, plus a bias each."""
+    mean, square = 0.0, 0.0
+    for k in range(count):
+        mean += numbers[at + k] / count
+    for k in range(count):
+        square += (numbers[at + k] - mean) ** 2 / count
+    deviation = math.sqrt(square + LAYER_NORM_EPS)
+    for k in range(count):
+        x = np.float32((numbers[at + k] - mean) / deviation)
+        numbers[at + k] = x * weights[gain + k] + weights[bias + k]
+
+
 @compiled
 def forward(program, weights, numbers):
     """Run a program, int64 [rows, WIDTH], up to its END, on numbers, float32 [N], with weights, float32 [M]."""
@@ -158,6 +173,8 @@ def forward(program, weights, numbers):
             lstm(row[1], row[2], row[3], row[4], numbers)
         elif kind == DUEL:
             duel(row[1], row[2], row[3], numbers)
+        elif kind == STANDARDIZE:
+            standardize(row[1], row[2], row[3], row[4], weights, numbers)
         elif kind == PATCHES:
             cut_into_patches(row[1], row[2], row[3], row[4], row[5], row[6], numbers)
         else:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from agents.networks.cnn import Convolutions, Mlp, Patch
 from agents.networks.encoder import Encoder
 from agents.networks.inputs import NormalizedImage
-from agents.networks.network import ActionValues, ActorCritic, Network
+from agents.networks.network import ActionValues, ActorCritic, Network, NormalizedActionValues
 from agents.networks.normalization import RunningNorm
 from agents.networks.resnet import Impala, Mobile
 from agents.web import forward as op
@@ -189,6 +189,15 @@ def _clipped_copy(writer: Writer, image: Image) -> Image:
     return copy
 
 
+def _standardized_copy(writer: Writer, at: int, norm: nn.LayerNorm) -> int:
+    """A layer norm of numbers that are needed as they are too: they may be a memory's state."""
+    count = norm.normalized_shape[0]
+    copy = writer.take(count)
+    writer.add(op.COPY, copy, count, at)
+    writer.add(op.STANDARDIZE, copy, count, writer.keep(norm.weight), writer.keep(norm.bias))
+    return copy
+
+
 def _impala(writer: Writer, encoder: Any, image: Image) -> int:
     for stage in encoder.stages:
         wide = writer.convolve(image, stage.widen)
@@ -242,6 +251,8 @@ def _heads(writer: Writer, network: Network, at: int) -> tuple[tuple[int, int], 
             writer.add(op.AFFINE, value, 1, deviation, mean)
         return (scores, network.policy.out_features), value
     assert isinstance(network, ActionValues)
+    if isinstance(network, NormalizedActionValues):
+        at = _standardized_copy(writer, at, network.norm)
     scores = writer.linear(at, network.advantage)
     if network.value is not None:
         writer.add(op.DUEL, scores, writer.linear(at, network.value), network.advantage.out_features)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import games
-from agents.algorithms import dqn_batch, ppo, ppo_loss_compiled
+from agents.algorithms import dqn_batch, on_policy, ppo_loss_compiled
 from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.dqn_loss import Transitions
 from agents.algorithms.ppo import PPO, PPOSettings
@@ -74,7 +74,7 @@ def test_without_masks_it_would_be_tempted(repeat, monkeypatch):
         unmasked = {name: tensor for name, tensor in minibatch.rollout.items() if name != "mask"}
         return gradient(logits, value, minibatch._replace(rollout=unmasked))
 
-    monkeypatch.setattr(ppo, "masked", lambda logits, mask: logits)
+    monkeypatch.setattr(on_policy, "masked", lambda logits, mask: logits)
     monkeypatch.setattr(ppo_loss_compiled, "loss_gradient", without)
     _, paid = train(repeat, 60)
     assert paid[-1].mean() > 4, "with masks a decision pays 1 at most"
@@ -87,7 +87,7 @@ def test_a_time_out_is_not_an_end(chain):
 
 
 def test_were_a_time_out_an_end_the_value_would_be_that_of_five_steps(chain, monkeypatch):
-    monkeypatch.setattr(ppo, "truncated_rows", lambda end: np.zeros(0, int))
+    monkeypatch.setattr(on_policy, "truncated_rows", lambda end: np.zeros(0, int))
     learner, _ = train(chain, 40, gamma=0.9)
     assert learner.last_value.mean() < (1 - 0.9**5) / (1 - 0.9)
 
@@ -173,7 +173,7 @@ def test_a_time_out_is_not_an_end_for_dqn(chain, memory, monkeypatch):
 def test_a_time_out_is_not_an_end_for_ppo_with_a_memory(chain, monkeypatch):
     learner, _ = train(chain, 40, gamma=0.9, **LSTM)
     assert learner.last_value.mean() == pytest.approx(10.0, rel=0.05)
-    monkeypatch.setattr(ppo, "truncated_rows", lambda end: np.zeros(0, int))
+    monkeypatch.setattr(on_policy, "truncated_rows", lambda end: np.zeros(0, int))
     learner, _ = train(chain, 40, gamma=0.9, **LSTM)
     assert learner.last_value.mean() < 5.0, "five steps are worth 4.1 at most"
 

@@ -10,8 +10,9 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
 from agents.algorithms import dqn
+from agents.algorithms.advantages import advantages
 from agents.algorithms.dqn import DQN, DQNSettings
-from agents.algorithms.ppo import PPO, PPOSettings, advantages
+from agents.algorithms.ppo import PPO, PPOSettings
 from agents.bridges.sb3.environment import SparringVecEnv
 from agents.experience.replay import SampledEntries
 from agents.networks.network import ActorCritic

@@ -11,7 +11,8 @@ import torch
 
 import games
 from agents.algorithms import ppo_loss, ppo_loss_compiled
-from agents.algorithms.ppo import PPO, PPOSettings, advantages
+from agents.algorithms.advantages import advantages
+from agents.algorithms.ppo import PPO, PPOSettings
 from agents.algorithms.ppo_loss import Minibatch, PPOTerms, entropy, policy_loss, value_loss
 from agents.core.settings import AgentSettings
 from agents.experience.rollout import Rollout, truncated_rows
@@ -144,7 +145,7 @@ def test_short_rollouts_learn_from_the_same_decisions_as_a_long_one():
             place = (roll.action[slot, row].item(), row)
             assert place not in found
             found[place] = part[slot, row].item()
-        PPO._carry_pending(learner, closed)
+        PPO.carry_pending(learner, closed)
     assert found.keys() == {tuple(place) for place in known.nonzero().tolist()}
     assert all(value == pytest.approx(whole[place].item(), abs=1e-5) for place, value in found.items())
     assert len(found) > 500

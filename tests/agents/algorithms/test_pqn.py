@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import games
-from agents.algorithms import ppo
+from agents.algorithms import on_policy
 from agents.algorithms.pqn import PQN, PQNSettings, lambda_returns
 from agents.participants import participant
 from agents.play import match
@@ -74,9 +74,7 @@ def test_values_are_of_allowed_actions_alone():
 
 def test_epsilon_falls_over_the_first_part_of_the_run():
     learner = PQN(games.load(LEARNING / "chain.py"), PQNSettings(**SMALL), 1, [])
-    found = []
-    for learner.progress in (0.0, 0.05, 0.1, 1.0):
-        found.append(learner.epsilon())
+    found = [learner.epsilon(progress) for progress in (0.0, 0.05, 0.1, 1.0)]
     assert found == pytest.approx([1.0, 0.51, 0.02, 0.02])
 
 
@@ -92,7 +90,7 @@ def test_a_time_out_is_not_an_end_for_pqn(memory, monkeypatch):
     """One a step for ever is worth 1 / (1 − 0.8) = 5; five steps are worth 3.4 at most."""
     chain = games.load(LEARNING / "chain.py")
     assert train(chain, 40, gamma=0.8, **memory)[0].last_value.mean() == pytest.approx(5.0, rel=0.05)
-    monkeypatch.setattr(ppo, "truncated_rows", lambda end: np.zeros(0, int))
+    monkeypatch.setattr(on_policy, "truncated_rows", lambda end: np.zeros(0, int))
     assert train(chain, 40, gamma=0.8, **memory)[0].last_value.mean() < 3.4
 
 

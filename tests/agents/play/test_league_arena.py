@@ -250,7 +250,7 @@ def test_a_state_with_somebody_else_in_a_seat_is_refused(tally):
         arena.restore({**state, "who": 1 - state["who"]})
 
 
-@pytest.mark.parametrize(("settings", "algorithm"), [(SEEN, "ppo"), (OBJECTS, "ppo"), (SEEN, "dqn"), (OBJECTS, "dqn")])
+@pytest.mark.parametrize(("settings", "algorithm"), [(s, a) for s in (SEEN, OBJECTS) for a in ("ppo", "dqn", "pqn")])
 def test_a_prepared_network_gives_the_same_scores(settings, algorithm):
     game = games.load("pong")
     for dueling in (True, False):

@@ -22,6 +22,8 @@ CASES = [
     ("ppo", {"network": "impala", "size": 21, "normalize_value": True}),
     ("dqn", {"network": "mobile", "size": 42}),
     ("ppo", {"network": "mlp", "observation": "objects", "normalize_observation": True}),
+    ("pqn", {"network": "patch", "stack": 2}),
+    ("pqn", {"network": "mlp", "observation": "objects", "stack": 1, "memory": "lstm", "memory_size": 16}),
     ("ppo", {"network": "patch", "stack": 1, "memory": "lstm", "memory_size": 24}),
     ("dqn", {"network": "mlp", "observation": "objects", "stack": 1, "memory": "lstm", "memory_size": 16, "memory_layers": 2}),
 ]
