@@ -19,12 +19,12 @@ AIMS = {
 
 
 def campaign(home: Path, references: runs.Reference, seed: int, quick: bool, only: str | None) -> Report:
-    """25 kills of each of the eight learners; quick: 2 of one of them."""
+    """17 kills of each of the twelve learners; quick: 2 of one of them."""
     report, fell = Report("kills"), Counter()
     learners = ["ppo-cnn-pong"] if quick else list(runs.LEARNERS)
     for learner in learners:
         if only in (None, learner):
-            _learner(report, fell, learner, references, home, random.Random(f"{seed} {learner}"), 2 if quick else 25)
+            _learner(report, fell, learner, references, home, random.Random(f"{seed} {learner}"), 2 if quick else 17)
     for stage, number in fell.most_common():
         report.tried[f"while {stage}"] += number
     return report

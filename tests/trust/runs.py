@@ -28,6 +28,7 @@ TINY = {
 }  # fmt: skip
 ALGORITHMS = {
     "ppo": {"n_steps": 8, "batch_size": 64, "steps": 2560, "checkpoint_every": 384, "eval_every": 1280},
+    "pqn": {"n_steps": 8, "batch_size": 64, "steps": 2560, "checkpoint_every": 384, "eval_every": 1280},
     "dqn": {
         "batch_size": 32, "learning_starts": 200, "buffer_size": 2000, "n_step": 2, "train_freq": 32, "gradient_steps": 1,
         "steps": 6000, "checkpoint_every": 1000, "eval_every": 3000,

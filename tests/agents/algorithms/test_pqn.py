@@ -94,6 +94,14 @@ def test_a_time_out_is_not_an_end_for_pqn(memory, monkeypatch):
     assert train(chain, 40, gamma=0.8, **memory)[0].last_value.mean() < 3.4
 
 
+@pytest.mark.parametrize("memory", [{"memory": "lstm", "memory_size": 32}, {}], ids=["lstm", "none"])
+def test_what_was_shown_before_is_recalled_by_pqn_with_a_memory_alone(memory):
+    game = games.load(LEARNING / "recall.py")
+    learner, _ = train(game, 60, **memory)
+    score = match.play_match(game, [Participant("agent", agent=learner.agent())], 400, seed=9).score
+    assert score > 0.95 if memory else abs(score) < 0.2
+
+
 def test_there_is_no_preset_of_stable_baselines3():
     with pytest.raises(UserError, match="Stable-Baselines3 has no pqn"):
         resolve(games.load("pong"), "pqn", {}, "sb3")

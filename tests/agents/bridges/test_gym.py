@@ -16,6 +16,7 @@ import play
 from agents.algorithms import dqn
 from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.ppo import PPO, PPOSettings
+from agents.algorithms.pqn import PQN, PQNSettings
 from agents.bridges.game_loader import load_game
 from agents.bridges.gym import arena as gym_arena
 from agents.bridges.gym import environment as gym_environment
@@ -38,6 +39,7 @@ from games.errors import UserError
 VECTOR = {"observation": "objects", "network": "mlp", "hidden": 16, "stack": 1, "precision": "fp32"}
 LEARNERS = {
     "ppo": (PPO, PPOSettings, {"n_steps": 8, "batch_size": 32}),
+    "pqn": (PQN, PQNSettings, {"n_steps": 8, "batch_size": 32}),
     "dqn": (
         DQN,
         DQNSettings,
@@ -50,6 +52,7 @@ TINY = [
 ]  # fmt: skip
 QUICK = {
     "ppo": ["--set", "n_steps=16", "--set", "batch_size=32"],
+    "pqn": ["--set", "n_steps=16", "--set", "batch_size=32"],
     "dqn": ["--set", "learning_starts=100", "--set", "gradient_steps=1", "--set", "batch_size=32"],
 }
 

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 from agents.algorithms import dqn
 from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.ppo import PPO, PPOSettings
+from agents.algorithms.pqn import PQN, PQNSettings
 from agents.bridges.gym import game as gym_game
 from agents.bridges.gym.action_adapter import ActionAdapter
 from agents.bridges.gym.action_masks import ActionMasks
@@ -25,6 +26,7 @@ from games.errors import UserError
 VECTOR = {"observation": "objects", "network": "mlp", "hidden": 16, "stack": 1, "precision": "fp32", "n_envs": 2}
 LEARNERS = {
     "ppo": (PPO, PPOSettings, {"n_steps": 8, "batch_size": 16}),
+    "pqn": (PQN, PQNSettings, {"n_steps": 8, "batch_size": 16}),
     "dqn": (
         DQN,
         DQNSettings,

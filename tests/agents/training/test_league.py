@@ -26,6 +26,7 @@ LEAGUE = ["--opponent", "league", "--set", "league_every=1300", "--set", "league
 WORDS = {
     "ppo": ["pong", *PPO, *LEAGUE, "--steps", "10000", "--set", "checkpoint_every=1500"],
     "ppo lstm masked": ["connect_four", *PPO, *MEMORY, *LEAGUE, "--steps", "4000", "--set", "checkpoint_every=500"],
+    "pqn": ["pong", *PPO, "--algo", "pqn", *LEAGUE, "--steps", "10000", "--set", "checkpoint_every=1500"],
     "dqn": ["pong", *DQN, *LEAGUE, "--steps", "9000", "--set", "checkpoint_every=1500"],
     "dqn lstm masked": [
         *("connect_four", *DQN, *MEMORY, *LEAGUE, "--steps", "9000", "--set", "checkpoint_every=1500"),
@@ -34,7 +35,7 @@ WORDS = {
 }  # fmt: skip
 
 
-SLOW = ("ppo lstm masked", "dqn")  # the other two have all that is in them
+SLOW = ("ppo lstm masked", "pqn", "dqn")  # the others have all that is in them
 NOBODY = [word for group in ("past", "bots", "random", "odd") for word in ("--set", f"league_{group}=0")]
 
 

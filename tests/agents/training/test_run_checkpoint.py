@@ -29,6 +29,11 @@ WORDS = {
     "ppo lstm": ["pong", *PPO, *MEMORY, "--steps", "3000", "--set", "checkpoint_every=700"],
     "ppo lstm self": ["connect_four", *PPO, *MEMORY, "--steps", "2000", "--set", "checkpoint_every=300", "--opponent", "self"],
     "ppo shift": ["pong", *PPO, "--steps", "3000", "--set", "checkpoint_every=700", "--set", "augment=both"],
+    "pqn": ["pong", *PPO, "--algo", "pqn", "--steps", "3000", "--set", "checkpoint_every=700"],
+    "pqn lstm": [
+        *("connect_four", *PPO, *MEMORY, "--algo", "pqn", "--steps", "2000", "--set", "checkpoint_every=300"),
+        *("--opponent", "self"),
+    ],
     "dqn": ["pong", *DQN, "--steps", "9000", "--set", "checkpoint_every=1500", "--set", "prioritized=false"],
     "dqn lstm": [
         *("connect_four", *DQN, *MEMORY, "--steps", "9000", "--set", "checkpoint_every=1500", "--opponent", "self"),
