@@ -570,3 +570,28 @@ def test_help_waits_for_neither_torch_nor_numba(program):
     assert "argparse" in loaded
     assert not {"torch", "numba", "numpy", "pygame", "rich", "gymnasium"} & set(loaded)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5  # seconds of computing
+
+
+def test_a_training_does_without_torchs_compiler(tmp_path):
+    """Its import would take as long as torch's own."""
+    code = (
+        "import atexit, os, sys, train; from games import command;"
+        "atexit.register(lambda: {'torch._dynamo', 'sympy'} & set(sys.modules) and os._exit(9)); command.run(train.main)"
+    )
+    words = [
+        "pong",
+        "--runs",
+        str(tmp_path),
+        "--steps",
+        "2000",
+        "--envs",
+        "16",
+        "--set",
+        "size=12",
+        "--set",
+        "gif=false",
+        "--quiet",
+    ]
+    words += ["--set", "eval_games=2", "--set", "final_games=2", "--set", "threads=1"]
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,5 +1,6 @@
 """The optimisers of torch that settings can name, and the schedules of their learning rate."""
 
+from functools import cache
 from math import cos, pi
 from typing import Any
 
@@ -28,21 +29,35 @@ def scheduled_rate(rate: float, schedule: str, warmup: float, progress: float) -
     return scheduled(rate, schedule, progress) * (min(1.0, progress / warmup) if warmup > 0 else 1.0)
 
 
+@cache
+def _without_compiler(kind: type[torch.optim.Optimizer]) -> Any:
+    """An optimiser of torch whose methods do not import torch's compiler only to tell it that they are not to be compiled.
+
+    That import takes nearly as long as torch's own; nothing here is compiled by it.
+    """
+    names = ("add_param_group", "load_state_dict", "state_dict", "step", "zero_grad")
+    methods = {name: getattr(method, "__wrapped__", method) for name in names for method in [getattr(kind, name)]}
+    return type(kind.__name__, (kind,), methods | {"step": torch.no_grad()(methods["step"])})
+
+
 def make_optimizer(parameters: list[dict[str, Any]], settings: LearnerSettings, device: torch.device) -> torch.optim.Optimizer:
     """torch's optimiser of the name in the settings, over groups of parameters; fused kernels where it has them."""
+    kinds: dict[str, Any] = {
+        "adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop, "sgd": torch.optim.SGD,
+        "adagrad": torch.optim.Adagrad,
+    }  # fmt: skip
     name, rate, decay, eps = settings.optimizer, settings.learning_rate, settings.weight_decay, settings.optimizer_eps
     fused = device.type in ("cpu", "cuda")
-    if name == "adam":
-        return torch.optim.Adam(parameters, rate, eps=eps, weight_decay=decay, fused=fused)
-    if name == "adamw":
-        return torch.optim.AdamW(parameters, rate, eps=eps, weight_decay=decay, fused=fused)
-    if name == "rmsprop":
-        return torch.optim.RMSprop(parameters, rate, alpha=0.99, eps=eps, weight_decay=decay, momentum=settings.momentum)
-    if name == "sgd":
-        return torch.optim.SGD(parameters, rate, weight_decay=decay, momentum=settings.momentum, fused=fused)
-    if name == "adagrad":
-        return torch.optim.Adagrad(parameters, rate, weight_decay=decay)
-    raise UserError(f"There is no optimizer '{name}'.\n{nearest(name, CHOICES['optimizer'])}")
+    if name not in kinds:
+        raise UserError(f"There is no optimizer '{name}'.\n{nearest(name, CHOICES['optimizer'])}")
+    more: dict[str, Any] = {
+        "adam": {"eps": eps, "fused": fused},
+        "adamw": {"eps": eps, "fused": fused},
+        "rmsprop": {"eps": eps, "alpha": 0.99, "momentum": settings.momentum},
+        "sgd": {"momentum": settings.momentum, "fused": fused},
+        "adagrad": {},
+    }[name]
+    return _without_compiler(kinds[name])(parameters, lr=rate, weight_decay=decay, **more)
 
 
 def optimizer_slots(settings: LearnerSettings) -> set[str]:

@@ -54,7 +54,6 @@ def words_of(learner: str, game: str = "", **changes: object) -> list[str]:
 
 def prepare() -> None:
     """Import and load all that a training needs, so that its children begin at once; they show their stages."""
-    import torch._dynamo  # noqa: F401 - the first optimizer of a process imports it: seconds
     from tensorboard.backend.event_processing import event_accumulator  # noqa: F401
 
     import agents.training.cli_config
