@@ -35,7 +35,7 @@ HeadsLoss = Callable[[Tensor, Tensor, Tensor], SliceLoss]  # of scores [B, A], v
 
 @dataclass
 class OnPolicySettings(LearnerSettings):
-    """What on-policy learners have in common."""
+    """Settings that all on-policy learners have."""
 
     n_envs: int = 512  # environments; many make each network call worth its overhead
     n_steps: int = 16  # decisions of each in an iteration; short rollouts cost little: their end is bootstrapped
@@ -147,7 +147,7 @@ class OnPolicy(Learner):
         collector.observe()
 
     def _state_values(self, observation: Tensor, state: Tensor | None, masks: np.ndarray | None) -> Tensor:
-        """What states are worth, float32 [B], by their observations, recurrent states and masks uint8 [B, A]."""
+        """The values of states, float32 [B], by their observations, recurrent states and masks uint8 [B, A]."""
         scores, value, _ = self.collector.forward(self.network, observation, state)
         mask = None if masks is None else torch.from_numpy(masks).to(self.device)
         return self.network.state_value(masked(scores, mask), value)

@@ -142,8 +142,8 @@ def duel(scores, value, count, numbers):
 
 
 @engine_jit
-def standardize(at, count, gain, bias, weights, numbers):
-    """A layer norm: numbers less their mean, over their deviation, times a gain each, plus a bias each."""
+def standardize(at, count, scale, bias, weights, numbers):
+    """A layer norm: numbers less their mean, over their deviation, times a factor each, plus a bias each."""
     mean, square = 0.0, 0.0
     for k in range(count):
         mean += numbers[at + k] / count
@@ -152,7 +152,7 @@ def standardize(at, count, gain, bias, weights, numbers):
     deviation = math.sqrt(square + LAYER_NORM_EPS)
     for k in range(count):
         x = np.float32((numbers[at + k] - mean) / deviation)
-        numbers[at + k] = x * weights[gain + k] + weights[bias + k]
+        numbers[at + k] = x * weights[scale + k] + weights[bias + k]
 
 
 @compiled

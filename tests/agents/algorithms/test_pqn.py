@@ -78,9 +78,10 @@ def test_epsilon_falls_over_the_first_part_of_the_run():
     assert found == pytest.approx([1.0, 0.51, 0.02, 0.02])
 
 
-def test_it_says_what_it_sees_and_never_does_what_is_forbidden():
+@pytest.mark.parametrize("memory", [{}, {"memory": "lstm", "memory_size": 32}], ids=["none", "lstm"])
+def test_pqn_says_what_it_sees_and_never_does_what_is_forbidden(memory):
     game = games.load(LEARNING / "repeat.py")
-    learner, paid = train(game, 20, gamma=0.5)
+    learner, paid = train(game, 20, gamma=0.5, **memory)
     assert paid.max() < 10
     assert match.play_match(game, [Participant("agent", agent=learner.agent())], 200, seed=9).score > 7.8
 
