@@ -23,6 +23,7 @@ import torch.distributed as dist
 import torch.distributed.nn  # before any group: its functions keep, as defaults, the group of the time of import
 from torch import Tensor
 
+from agents.core.shared_memory import Gone, SharedMemory, join_memory
 from agents.core.signals import Stop
 from games.errors import EnvironmentFailed, UserError
 
@@ -38,9 +39,21 @@ class Lost(Exception):
 class ProcessGroup:
     """This process among those that train together, and their collective operations."""
 
-    def __init__(self, rank: int = 0, size: int = 1, local: int = 0, local_size: int = 1, store: Any = None):
-        """local, local_size: as rank and size, among the processes of its machine. store: torch's, shared by all ranks."""
+    def __init__(
+        self,
+        rank: int = 0,
+        size: int = 1,
+        local: int = 0,
+        local_size: int = 1,
+        store: Any = None,
+        memory: SharedMemory | None = None,
+    ):
+        """local, local_size: as rank and size, among the processes of its machine. store: torch's, shared by all ranks.
+
+        memory: of all ranks, where they are on one machine.
+        """
         self.rank, self.size, self.local, self.local_size, self.store = rank, size, local, local_size, store
+        self.memory = memory
         self.signal = 0  # a signal that came and that the other ranks do not know of yet
         self._interruptible = size == 1
 
@@ -65,6 +78,9 @@ class ProcessGroup:
         """The tensors of all ranks, of one shape, in the order of ranks."""
         if self.size == 1:
             return [tensor]
+        if self.memory is not None and self.memory.takes(tensor):
+            with _lost_ranks():
+                return [each.clone() for each in self.memory.all_gather(tensor)]
         gathered = [torch.empty_like(tensor) for _ in range(self.size)]
         with _lost_ranks():
             dist.all_gather(gathered, tensor)
@@ -74,9 +90,7 @@ class ProcessGroup:
         """The sums of numbers [n] over ranks. Raises `Stop` on all ranks when a signal has come to one of them."""
         if self.size == 1:
             return numbers
-        flat = torch.cat([numbers, numbers.new_full((1,), float(self.signal != 0))])
-        with _lost_ranks():
-            dist.all_reduce(flat)
+        flat = self._sum(torch.cat([numbers, numbers.new_full((1,), float(self.signal != 0))]))
         if flat.device.type == "cpu" and flat[-1] > 0:  # on CUDA reading it would wait for the GPU; see `raise_signals`
             self.raise_signals()
         return flat[:-1]
@@ -109,9 +123,16 @@ class ProcessGroup:
         """Count, sum and sum of squares over all ranks, float64 [3]."""
         precise = x.double()
         sums = torch.stack([torch.full_like(precise.sum(), len(x)), precise.sum(), precise.square().sum()])
+        return self._sum(sums)
+
+    def _sum(self, numbers: Tensor) -> Tensor:
+        """The sums of numbers [n] over ranks, the same to the last bit on each."""
         with _lost_ranks():
-            dist.all_reduce(sums)
-        return sums
+            if self.memory is not None and self.memory.takes(numbers):
+                first, *rest = self.memory.all_gather(numbers)
+                return sum(rest, start=first)
+            dist.all_reduce(numbers)
+        return numbers
 
     # --- what rank 0 decides ---
 
@@ -231,6 +252,8 @@ class ProcessGroup:
         with contextlib.suppress(RuntimeError):  # the store may be gone, with the machine it was on
             if self.rank and message:
                 self.store.set(f"message {self.rank}", message)
+            if self.memory is not None:
+                self.memory.close()
             dist.destroy_process_group()
             if self.rank == 0:
                 self.store.set("code", str(code))
@@ -256,7 +279,7 @@ def _lost_ranks() -> Iterator[None]:
     """Raise `Lost` when a collective operation fails because another rank is gone."""
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, Gone) as error:
         raise Lost(str(error)) from error
 
 
@@ -295,9 +318,10 @@ def join_group() -> ProcessGroup:
         # Tensors on the CPU go by gloo, which waits without spinning.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, store=group, rank=rank, world_size=size, timeout=COLLECTIVE_TIMEOUT)
-    except (RuntimeError, ValueError) as error:
+        memory = join_memory(dist.PrefixStore("memory", store), rank, size) if size == local_processes() else None
+    except (RuntimeError, ValueError, OSError) as error:
         raise UserError(f"The processes that torchrun has begun do not find each other: {error}.") from error
-    return ProcessGroup(rank, size, local, local_processes(), dist.PrefixStore("messages", store))
+    return ProcessGroup(rank, size, local, local_processes(), dist.PrefixStore("messages", store), memory)
 
 
 def run_group(lead: Callable[[ProcessGroup], int], follow: Callable[[ProcessGroup], int]) -> int:
