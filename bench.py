@@ -1,4 +1,4 @@
-"""Measure speed: python bench.py env, train, play, usual or since"""
+"""Measure speed: python bench.py env, train, scale, play, usual or since"""
 
 import signal
 
@@ -23,6 +23,8 @@ EPILOG = """what is measured:
           Breakout, ALE's Pong and PufferLib's C Pong; making environments; compilation
   train   decisions a second that PPO and DQN learn from, beside Stable-Baselines3's and sb3-contrib's with the same
           network and settings; --only "dqn small" or --only lstm measures the rows with these words
+  scale   decisions a second of whole trainings: one process with one thread, with two, two processes (torchrun), and so on up
+          to the cores that there are; --only "ppo patch" measures the rows with these words
   usual   seconds until Pong's mark, of `train.py pong` and of Stable-Baselines3's PPO and DQN the usual way: an environment
           drawn by Pygame in each of eight processes (up to an hour for each side of each; `usual ppo`, `usual dqn`: one)
   play    seconds until the window plays, compiled and not, and from a key to its picture; a frame's work, with effects and
@@ -34,27 +36,27 @@ Ours and the peer take turns within one run, so that whatever else the machine d
 Figures are the best turn of short ones (env), the median of long ones (train, since)."""
 
 # Each benchmark and its module.
-MODULES = {name: f"speed.{name}" for name in ("env", "train", "play", "since")} | {"usual": "speed.time_to_target"}
-# Seconds of each measurement: a row of env, a network of train, the clock of play, a side of usual, a run of since.
-SECONDS = {"env": 0.5, "train": 30.0, "play": 60.0, "usual": 3600.0, "since": 4.0}
-QUICK = {"env": 0.02, "train": 0.0, "play": 1.0, "usual": 1.0, "since": 0.1}
+MODULES = {name: f"speed.{name}" for name in ("env", "train", "scale", "play", "since")} | {"usual": "speed.time_to_target"}
+# Seconds of each measurement: a row of env, a network of train, the clock of play, a side of usual, a run of scale or since.
+SECONDS = {"env": 0.5, "train": 30.0, "scale": 30.0, "play": 60.0, "usual": 3600.0, "since": 4.0}
+QUICK = {"env": 0.02, "train": 0.0, "scale": 5.0, "play": 1.0, "usual": 1.0, "since": 0.1}
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bench.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", help="env, train, play, usual or since")
+    parser.add_argument("what", help="env, train, scale, play, usual or since")
     names = (
         "of games, or files (default: env all that ship, train and play pong); for usual: ppo, dqn (default: both);"
         " for since: a commit"
     )
     parser.add_argument("names", nargs="*", help=names)
     seconds = (
-        "of each measurement (default: env 0.5, train 30, play 60; usual: at most 3600 for each side; since 4 of each run)"
+        "of each measurement (default: env 0.5, train, scale 30, play 60; usual: at most 3600 for each side; since 4 a run)"
     )
     parser.add_argument("--seconds", type=float, help=seconds)
-    parser.add_argument("--only", metavar="WORDS", help="of train and since: the rows whose names have all these words")
+    parser.add_argument("--only", metavar="WORDS", help="of train, scale and since: the rows whose names have all these words")
     parser.add_argument("--pairs", type=int, metavar="N", help="of since: turns of both trees for each row (default: 8)")
     parser.add_argument("--mark", action="store_true", help="of since: whole trainings to the mark too, minutes each")
     parser.add_argument("--quick", action="store_true", help="only to see that it works: the figures say little")
@@ -93,8 +95,8 @@ def measure(options: argparse.Namespace) -> list[Row]:
 
 def options_of(options: argparse.Namespace) -> dict[str, Any]:
     """The options that only some benchmarks take, where they are given."""
-    if options.only is not None and options.what not in ("train", "since"):
-        raise UserError(f"--only chooses rows of train and since; {options.what} has none to choose from.")
+    if options.only is not None and options.what not in ("train", "scale", "since"):
+        raise UserError(f"--only chooses rows of train, scale and since; {options.what} has none to choose from.")
     if options.what != "since" and (options.pairs is not None or options.mark):
         raise UserError(f"{'--mark' if options.mark else '--pairs'} is an option of since, not of {options.what}.")
     if options.pairs is not None and not 1 <= options.pairs <= 1000:
@@ -105,7 +107,9 @@ def options_of(options: argparse.Namespace) -> dict[str, Any]:
 
 def targets(options: argparse.Namespace) -> list:
     """The games to measure; for `usual` the names of the algorithms, for `since` a commit."""
-    if options.what in ("usual", "since"):
+    if options.what == "scale" and options.names:
+        raise UserError(f"scale has rows of its own; choose some by --only, not {options.names[0]}.")
+    if options.what in ("usual", "since", "scale"):
         return options.names
     loaded = [games.load(name) for name in options.names or (games.names() if options.what == "env" else ["pong"])]
     if options.what != "env" and len(loaded) > 1:

@@ -87,6 +87,13 @@ def test_train_measures_every_network_in_both_precisions(rows):
 
 
 @pytest.mark.slow
+def test_scale_gives_threads_and_processes_beside_one_thread(rows):
+    found = rows("scale", "--quick", "--only", "ppo patch")
+    assert {"ppo patch, 1 thread", "ppo patch, 2 threads", "ppo patch, 2 processes"} <= found.keys()
+    assert found["ppo patch, 1 thread"]["peer"] is None and found["ppo patch, 2 processes"]["peer_name"] == "1 thread"
+
+
+@pytest.mark.slow
 def test_play_gives_the_latency_of_a_decision_and_the_rate_of_the_clock(rows):
     found = rows("play", "--quick")
     assert 0 < found["decision p50"]["ours"] <= found["decision p99"]["ours"]
@@ -109,6 +116,10 @@ def test_what_is_wrong_names_what_is_right(capsys):
     assert bench.main(["train", "--only", "dqn smal"]) == 2
     assert "Did you mean 'dqn small'?" in capsys.readouterr().err
     assert bench.main(["env", "--only", "pong"]) == 2
+    assert bench.main(["scale", "pong"]) == 2
+    assert "choose some by --only" in capsys.readouterr().err
+    assert bench.main(["scale", "--only", "ppo pach"]) == 2
+    assert "Did you mean 'ppo patch'?" in capsys.readouterr().err
     assert bench.main(["usual", "pong"]) == 2
     assert "Known: dqn, ppo" in capsys.readouterr().err
     assert bench.main(["train", "connect_four"]) == 2
