@@ -26,7 +26,7 @@ EPILOG = """what is measured:
   scale   decisions a second of whole trainings: one process with one thread, with two, two processes (torchrun), and so on up
           to the cores that there are; --only "ppo patch" measures the rows with these words
   usual   seconds until Pong's mark, of `train.py pong` and of Stable-Baselines3's PPO and DQN the usual way: an environment
-          drawn by Pygame in each of eight processes (up to an hour for each side of each; `usual ppo`, `usual dqn`: one)
+          drawn by Pygame in each of eight processes (up to an hour for each side of each; `usual ppo`, `dqn`, `pqn`: one)
   play    seconds until the window plays, compiled and not, and from a key to its picture; a frame's work, with effects and
           without, and memory over an hour of matches; how long an agent takes to decide, beside Stable-Baselines3's
           predict; how steady the clock is
@@ -48,7 +48,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("what", help="env, train, scale, play, usual or since")
     names = (
-        "of games, or files (default: env all that ship, train and play pong); for usual: ppo, dqn (default: both);"
+        "of games, or files (default: env all that ship, train and play pong); for usual: ppo, dqn, pqn (default: all);"
         " for since: a commit"
     )
     parser.add_argument("names", nargs="*", help=names)

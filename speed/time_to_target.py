@@ -58,6 +58,7 @@ HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 PROCESSES = {"ppo": 8, "dqn": 1}
+PEERS = {"ppo": "ppo", "dqn": "dqn", "pqn": "dqn"}  # of our learners: theirs; who has no PQN takes DQN
 
 
 # --- the environment ------------------------------------------------------------------------------------------------
@@ -239,9 +240,9 @@ def train_ours(algorithm: str, limit: float, quick: bool) -> tuple[float, dict[s
 def measure(named: list[str], seconds: float, quick: bool) -> Iterator[Row]:
     """A row for each algorithm. seconds: the time limit of each side."""
     for name in named:
-        if name not in HYPERPARAMETERS:
-            raise UserError(f"There is no algorithm '{name}' here.\n{nearest(name, HYPERPARAMETERS)}")
-    for algorithm in named or list(HYPERPARAMETERS):
+        if name not in PEERS:
+            raise UserError(f"There is no algorithm '{name}' here.\n{nearest(name, PEERS)}")
+    for algorithm in named or list(PEERS):
         yield row(algorithm, seconds, quick)
 
 
@@ -254,9 +255,9 @@ def row(algorithm: str, limit: float, quick: bool) -> Row:
     note = f"the whole command, {final['steps']:,} steps, nothing compiled yet: {verdict}"
     if not final["reached"] and not quick:
         return Row(f"usual {algorithm}", "s", seconds, note=f"{note}; ours does not reach the mark: no comparison")
-    theirs = train_theirs(algorithm, limit, quick, tell)
+    theirs = train_theirs(PEERS[algorithm], limit, quick, tell)
     reached = "reached" if theirs.reached else "not reached: lower bound"
-    note += f"; theirs: {theirs.num_timesteps:,} steps, without start and evaluations: {theirs.score:.1%}, {reached}"
+    note += f"; theirs: {PEERS[algorithm].upper()}, {theirs.num_timesteps:,} steps, without start and evaluations: {theirs.score:.1%}, {reached}"
     ours = Row(f"usual {algorithm}", "s", seconds, note=note)
     return ours.beside(theirs.elapsed(), "Stable-Baselines3, the usual way", True)
 

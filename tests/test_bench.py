@@ -121,6 +121,6 @@ def test_what_is_wrong_names_what_is_right(capsys):
     assert bench.main(["scale", "--only", "ppo pach"]) == 2
     assert "Did you mean 'ppo patch'?" in capsys.readouterr().err
     assert bench.main(["usual", "pong"]) == 2
-    assert "Known: dqn, ppo" in capsys.readouterr().err
+    assert "Known: dqn, ppo, pqn" in capsys.readouterr().err
     assert bench.main(["train", "connect_four"]) == 2
     assert "no masks" in capsys.readouterr().err
