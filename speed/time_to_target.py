@@ -257,8 +257,8 @@ def row(algorithm: str, limit: float, quick: bool) -> Row:
         return Row(f"usual {algorithm}", "s", seconds, note=f"{note}; ours does not reach the mark: no comparison")
     theirs = train_theirs(PEERS[algorithm], limit, quick, tell)
     reached = "reached" if theirs.reached else "not reached: lower bound"
-    theirs_note = f"{PEERS[algorithm].upper()}, {theirs.num_timesteps:,} steps, without start and evaluations: {theirs.score:.1%}"
-    note += f"; theirs: {theirs_note}, {reached}"
+    far = f"{theirs.num_timesteps:,} steps, without start and evaluations: {theirs.score:.1%}"
+    note += f"; theirs: {PEERS[algorithm].upper()}, {far}, {reached}"
     ours = Row(f"usual {algorithm}", "s", seconds, note=note)
     return ours.beside(theirs.elapsed(), "Stable-Baselines3, the usual way", True)
 
