@@ -27,7 +27,7 @@ from games.replay.playback import Playback
 from games.replay.recorder import Recorder, state_hash
 
 pytestmark = pytest.mark.slow
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright==1.64.1")
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed; make setup does it")
 
 ROOT = Path(__file__).parents[3]
 BROWSERS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "firefox": ("firefox-esr", "firefox")}
