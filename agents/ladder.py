@@ -18,6 +18,8 @@ from pathlib import Path
 from games import command
 from games.errors import UserError
 
+RUN = "the folder of a run, with the agents that it has kept; then those of runs that went on from it (--init-from)"
+
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -25,7 +27,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("game", help="a game's name, or the path of its file")
-    add("run", type=Path, metavar="RUN", help="the folder of a run, with the agents that it has kept")
+    add("runs", type=Path, nargs="+", metavar="RUN", help=RUN)
     add("--out", type=Path, metavar="FOLDER", help="where the ladder goes (default: runs/GAME/ladder)")
     add("--games", type=int, default=4000, metavar="N", help="of each level against the one below (default: 4,000)")
     add("--coarse", type=int, default=40, metavar="N", help="of each candidate, to rate all of them roughly (default: 40)")
@@ -36,7 +38,7 @@ def arguments() -> argparse.ArgumentParser:
         help="of rating from a level to the next, 110 to 330 (default: as the run spans)",
     )
     add("--seed", type=int, default=0, help="of the games (default: 0)")
-    add("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept (default: runs)")
+    add("--runs", dest="folder", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs are kept (default: runs)")
     return parser
 
 
@@ -64,9 +66,9 @@ def made(options: argparse.Namespace) -> int:
     if not 0 <= options.seed < 1 << 31:
         raise UserError(f"--seed is from 0 to 2,147,483,647, not {options.seed}.")
     game = games.load(options.game)
-    out = options.out or folder_of(options.runs, game) / "ladder"
+    out = options.out or folder_of(options.folder, game) / "ladder"
     effort = ladder_maker.Effort(options.coarse, options.games)
-    maker = ladder_maker.Maker(game, options.run, options.seed, os.cpu_count() or 1, lambda text: print(text, flush=True))
+    maker = ladder_maker.Maker(game, options.runs, options.seed, os.cpu_count() or 1, lambda text: print(text, flush=True))
     print("\n".join(ladder_maker.table(maker.make(out, effort, options.step))))
     return 0
 

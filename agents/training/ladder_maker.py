@@ -64,6 +64,15 @@ def snapshots_of(run: Path, game: Game) -> list[tuple[int, Path]]:
     return sorted(found.items())
 
 
+def snapshots_of_all(runs: Sequence[Path], game: Game) -> list[tuple[int, Path]]:
+    """Those of several runs, each of which went on from the one before it: their steps count on."""
+    found: list[tuple[int, Path]] = []
+    for run in runs:
+        before = found[-1][0] if found else 0
+        found += [(before + steps, path) for steps, path in snapshots_of(run, game) if steps or not before]
+    return found
+
+
 def lost_snapshots(run: Path) -> list[str]:
     """The names of snapshots that a run's checkpoint knows of and that are not among its files any more."""
     if not (run / CHECKPOINT).exists():
@@ -107,10 +116,10 @@ def names_of(count: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes a ladder of a game from a run. tell: is called with lines for the user."""
+    """Makes a ladder of a game from a run, or several that went on from each other. tell: is called with lines for the user."""
 
     game: Game
-    run: Path
+    runs: Sequence[Path]
     seed: int
     threads: int
     tell: Callable[[str], None]
@@ -124,10 +133,11 @@ class Maker:
             return self._by_returns(out)
         if not self.game.competitive:
             raise UserError(f"In {self.game.heading} nobody wins, so there are no levels.")
-        snapshots = snapshots_of(self.run, self.game)
-        if lost := lost_snapshots(self.run):
-            self.tell(f"{self.run / FOLDER} lacks {', '.join(lost)}: the ladder is made of the others. If you have moved them,")
-            self.tell("copy them back and begin again.")
+        snapshots = snapshots_of_all(self.runs, self.game)
+        for run in self.runs:
+            if lost := lost_snapshots(run):
+                self.tell(f"{run / FOLDER} lacks {', '.join(lost)}: the ladder is made of the others. If you have moved them,")
+                self.tell("copy them back and begin again.")
         candidates = candidates_of(self.game, evenly_spread(snapshots, SNAPSHOTS))
         record, checks = (Record(self.game, 2 * self.seed + which, self.threads) for which in (0, 1))
         self.tell(f"{len(candidates)} candidates, {len(snapshots)} agents in several manners, meet …")
@@ -185,7 +195,7 @@ class Maker:
 
     def _by_returns(self, out: Path) -> LadderFile:
         """The ladder of a game of one seat: its best snapshot, and those of about an eighth and half of its return."""
-        snapshots = snapshots_of(self.run, self.game)
+        snapshots = snapshots_of_all(self.runs, self.game)
         settings, returns = peek(snapshots[-1][1]).settings, {}
         self.tell(f"{ONE_SEAT_GAMES} games of each of {len(snapshots)} agents …")
         for steps, path in snapshots:
@@ -208,7 +218,7 @@ class Maker:
         self, out: Path, rungs: list[Rung], agents: Sequence[Candidate], most: float, trials: float, scale: float
     ) -> LadderFile:
         """Copy the agents' files and those of the moments, and write ladder.json."""
-        moments, digests = moments_of(self.run, self.game), {}
+        moments, digests = moments_of(self.runs[0], self.game), {}
         try:
             out.mkdir(parents=True, exist_ok=True)
             for path, name in {(each.path, snapshot_name(each.steps)) for each in agents} | {(p, m.file) for m, p in moments}:

@@ -146,7 +146,7 @@ def test_a_ladder_is_the_same_from_the_same_run_and_its_levels_play(run, tmp_pat
     (tmp_path / "two").mkdir()
     (tmp_path / "two" / "step-0000000007.safetensors").write_text("of an older ladder")
     for out in ("one", "two"):
-        maker = Maker(PONG, run, 5, 1, lambda text: None)
+        maker = Maker(PONG, [run], 5, 1, lambda text: None)
         made.append(maker.make(tmp_path / out, Effort(16, 10)))
         assert ladder.read(tmp_path / out).file == made[-1]
     assert made[0] == made[1]
@@ -173,6 +173,14 @@ def test_candidates_are_late_in_real_time_and_careless_at_boards(run):
     assert {each.delay for each in board} == {0} and len({each.temperature for each in board}) == 9
 
 
+def test_the_steps_of_a_run_that_went_on_from_another_count_on(run):
+    first = ladder_maker.snapshots_of(run, PONG)
+    both = ladder_maker.snapshots_of_all([run, run], PONG)
+    assert both[: len(first)] == first
+    assert both[len(first) :] == [(first[-1][0] + steps, path) for steps, path in first if steps]
+    assert len({steps for steps, _ in both}) == len(both)
+
+
 def test_moments_are_from_early_in_the_training(run):
     moments = ladder_maker.moments_of(run, PONG)
     steps = [moment.steps for moment, _ in moments]
@@ -191,7 +199,7 @@ def test_a_run_that_has_kept_too_little_is_told(run, tmp_path):
 def test_a_run_of_another_game_is_refused_before_anybody_plays(run, tmp_path):
     told = []
     with pytest.raises(UserError, match="plays pong, not connect_four"):
-        Maker(games.load("connect_four"), run, 1, 1, told.append).make(tmp_path / "out", Effort(4, 4))
+        Maker(games.load("connect_four"), [run], 1, 1, told.append).make(tmp_path / "out", Effort(4, 4))
     assert not told and not (tmp_path / "out").exists()
 
 
@@ -227,7 +235,7 @@ def test_a_game_of_one_seat_has_levels_by_mean_return(tmp_path, monkeypatch):
     monkeypatch.setattr(ladder_maker, "peek", lambda path: type("Info", (), {"settings": settings}))
     monkeypatch.setattr(ladder_maker, "Candidate", Sure)
     monkeypatch.setattr(ladder_maker, "play_match", play)
-    file = Maker(Game, tmp_path, 1, 1, lambda text: None).make(tmp_path / "out", Effort(1, 1))
+    file = Maker(Game, [tmp_path], 1, 1, lambda text: None).make(tmp_path / "out", Effort(1, 1))
     assert [(rung.name, rung.rating) for rung in file.rungs] == [("Beginner", 10.0), ("Good", 40.0), ("Best", 80.0)]
     assert file.digests == {rung.file: ladder.file_digest(tmp_path / "out" / rung.file) for rung in file.rungs}
     assert [(tmp_path / "out" / rung.file).read_text() for rung in file.rungs] == ["True"] * 3  # 16 bits
