@@ -72,13 +72,13 @@ def turns(speeds: list[float]) -> str:
 def log_of(name: str, way: tuple[int, int], seconds: float, folder: str) -> list[str]:
     """The lines of a training's log. way: processes, and threads of each."""
     processes, threads = way
-    words = [*LEARNERS[name], "--time-limit", f"{seconds + START:g}", "--device", "cpu", "--quiet", "--runs", folder]
+    arguments = [*LEARNERS[name], "--time-limit", f"{seconds + START:g}", "--device", "cpu", "--quiet", "--runs", folder]
     for setting in (f"threads={threads}", "eval_every=0", "gif=false", "eval_games=1", "final_games=1"):
-        words += ["--set", setting]
+        arguments += ["--set", setting]
     torchrun = ["-m", "torch.distributed.run", *launcher(processes).split()[1:]] if processes > 1 else []
     run = f"{len(list(Path(folder).glob('*/*')))}"
     done = subprocess.run(
-        [sys.executable, *torchrun, str(ROOT / "train.py"), *words, "--name", run],
+        [sys.executable, *torchrun, str(ROOT / "train.py"), *arguments, "--name", run],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         cwd=ROOT,
         capture_output=True,

@@ -28,8 +28,8 @@ class Gone(Exception):
 class SharedMemory:
     """Memory of all processes of a machine, of each process two places, and a socket to rank 0; rank 0 has one to each."""
 
-    def __init__(self, rank: int, size: int, memory: mmap.mmap, peers: list[socket.socket]):
-        self.rank, self.size, self.peers = rank, size, peers
+    def __init__(self, rank: int, size: int, memory: mmap.mmap, sockets: list[socket.socket]):
+        self.rank, self.size, self.sockets = rank, size, sockets
         whole = torch.frombuffer(memory, dtype=torch.uint8)
         self._places = whole.view(2, size, PLACE)
         self._turn = 0
@@ -57,32 +57,32 @@ class SharedMemory:
         """Wait until all processes are here."""
         try:
             if self.rank or self.size == 2:  # of two each tells the other; of more, rank 0 tells that all are here
-                self.peers[0].send(TURN)
-                _wait(self.peers[0])
+                self.sockets[0].send(TURN)
+                _wait(self.sockets[0])
             else:
-                for peer in self.peers:
-                    _wait(peer)
-                for peer in self.peers:
-                    peer.send(TURN)
+                for other in self.sockets:
+                    _wait(other)
+                for other in self.sockets:
+                    other.send(TURN)
         except OSError as error:
             raise Gone(error.strerror or str(error)) from error
 
     def close(self) -> None:
         """Tell the others that this process is gone."""
-        for peer in self.peers:
-            peer.close()
+        for other in self.sockets:
+            other.close()
 
 
-def _wait(peer: socket.socket) -> None:
+def _wait(other: socket.socket) -> None:
     """Wait for another process's turn."""
     for _ in range(GLANCES):
         try:
-            said = peer.recv(1, socket.MSG_DONTWAIT)
+            said = other.recv(1, socket.MSG_DONTWAIT)
             break
         except BlockingIOError:
             continue
     else:
-        said = peer.recv(1)
+        said = other.recv(1)
     if not said:
         raise Gone("it has closed its socket")
 
@@ -111,14 +111,14 @@ def _lead(store: Any, size: int) -> SharedMemory | None:
             return None
         store.set("memory", f"{folder}/door")
         door.settimeout(PATIENCE)
-        peers: dict[int, socket.socket] = {}
-        while len(peers) < size - 1:
-            peer, _ = door.accept()
-            peer.setblocking(True)
-            rank = int(peer.recv(16))
-            socket.send_fds(peer, [TURN], [file])
-            peers[rank] = peer
-    return SharedMemory(0, size, memory, [peers[rank] for rank in range(1, size)])
+        sockets: dict[int, socket.socket] = {}
+        while len(sockets) < size - 1:
+            other, _ = door.accept()
+            other.setblocking(True)
+            rank = int(other.recv(16))
+            socket.send_fds(other, [TURN], [file])
+            sockets[rank] = other
+    return SharedMemory(0, size, memory, [sockets[rank] for rank in range(1, size)])
 
 
 def _follow(store: Any, rank: int, size: int) -> SharedMemory | None:
@@ -126,15 +126,15 @@ def _follow(store: Any, rank: int, size: int) -> SharedMemory | None:
     door = store.get("memory").decode()
     if not door:
         return None
-    peer = socket.socket(socket.AF_UNIX)
-    peer.connect(door)
-    peer.send(str(rank).encode())
-    _, files, _, _ = socket.recv_fds(peer, 1, 1)
+    other = socket.socket(socket.AF_UNIX)
+    other.connect(door)
+    other.send(str(rank).encode())
+    _, files, _, _ = socket.recv_fds(other, 1, 1)
     try:
         memory = mmap.mmap(files[0], 2 * size * PLACE)
     finally:
         os.close(files[0])
-    return SharedMemory(rank, size, memory, [peer])
+    return SharedMemory(rank, size, memory, [other])
 
 
 def _nameless_file(count: int) -> int:

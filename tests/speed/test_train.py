@@ -73,7 +73,7 @@ def getattr_path(owner, path):
 
 def test_a_learner_whose_games_pay_nothing_has_no_speed(monkeypatch):
     learning = TimedLearner(Ours(games.load("pong"), settings("patch"), 1, warm_start=50), "it")
-    monkeypatch.setattr(PPO, "_decide", lambda learner, t: None)
+    monkeypatch.setattr(PPO, "_decide", lambda learner, t, progress: None)
     learning.run(0.0)
     with pytest.raises(UserError, match=r"no .*reward"):
         learning.check()

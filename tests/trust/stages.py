@@ -85,15 +85,17 @@ class Compiling(event.Listener):
 def install() -> None:
     """Let the stages of all runs of this process and its children show, from now on."""
     from agents.algorithms.dqn import DQN
+    from agents.algorithms.on_policy import OnPolicy
     from agents.algorithms.ppo import PPO
+    from agents.algorithms.pqn import PQN
     from agents.training.logs import Log
     from agents.training.trainer import Trainer
 
     places = [
         (Trainer, "_iterate", "iterating"), (Trainer, "_restore", "restoring"), (Trainer, "evaluate", "evaluating"),
         (Trainer, "_record_video", "filming"), (Trainer, "_save", "saving"), (Trainer, "_finish", "finishing"),
-        (Log, "scalars", "logging"), (Log, "flush", "logging"), (PPO, "collect", "collecting"), (PPO, "update", "learning"),
-        (DQN, "_collect", "collecting"), (DQN, "_update", "learning"),
+        (Log, "scalars", "logging"), (Log, "flush", "logging"), (OnPolicy, "collect", "collecting"),
+        (PPO, "update", "learning"), (PQN, "update", "learning"), (DQN, "_collect", "collecting"), (DQN, "_update", "learning"),
     ]  # fmt: skip
     for owner, name, stage in places:
         setattr(owner, name, staged(stage, getattr(owner, name)))

@@ -243,7 +243,7 @@ def test_optimisers_have_the_settings_of_ours():
         mine = make_optimizer(weights, ours, torch.device("cpu"))
         kwargs = optimizer_settings(ours)
         theirs = kwargs["optimizer_class"](weights, lr=ours.learning_rate, **kwargs["optimizer_kwargs"])
-        assert type(theirs) is type(mine)
+        assert isinstance(mine, type(theirs))
         same = [{k: v for k, v in one.defaults.items() if k not in ("fused", "foreach")} for one in (mine, theirs)]
         assert same[0] == same[1]
 
