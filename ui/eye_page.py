@@ -12,7 +12,7 @@ from games.render.renderer import DARK, Theme
 from games.render.surfaces import surface_of
 from games.render.text import Colour, TextRenderer
 from ui.cast import dot, other_side
-from ui.eye_words import LOOKS, MOST_BARS, NO_NETWORK, NOT_YET, OTHER_KIND, habit, reaction, value_words
+from ui.eye_words import LOOKS, MOST_BARS, NO_NETWORK, NOT_YET, OTHER_KIND, decimals, habit, reaction, value_words
 from ui.layout import FAINT, LINE, SOFT, WHITE
 
 if TYPE_CHECKING:  # it imports torch, which loads with the first agent
@@ -183,7 +183,9 @@ class EyePage:
         high = min(1.5 * unit, (box.h - 2.8 * unit) / len(actions))  # of a bar, and the gap below it
         size = min(1.0 * unit, 0.8 * high)
         label = min(max(self.text.width(name, size) for name in names.values()), 0.4 * box.w) + 0.6 * unit
-        number = self.text.width("+0.00" if insight.ranks_actions else "100 %", size) + 0.4 * unit
+        allowed = latest.scores[latest.legal.astype(bool)]
+        places = decimals(float(allowed.max() - allowed.min()))
+        number = self.text.width(f"{0:+.{places}f}" if insight.ranks_actions else "100 %", size) + 0.4 * unit
         lengths = _lengths(insight, latest)
         for k, action in enumerate(actions):
             legal, chosen = bool(latest.legal[action]), action == latest.action
@@ -195,7 +197,9 @@ class EyePage:
             pygame.draw.rect(panel, WELL, bar, border_radius=2)
             text = "no"
             if legal:
-                text = f"{latest.scores[action]:+.2f}" if insight.ranks_actions else f"{100 * latest.probs[action]:.0f} %"
+                text = (
+                    f"{latest.scores[action]:+.{places}f}" if insight.ranks_actions else f"{100 * latest.probs[action]:.0f} %"
+                )
                 filled = pygame.Rect(bar.x, bar.y, max(round(bar.w * lengths[action]), 2), bar.h)
                 pygame.draw.rect(panel, colour if chosen else BAR, filled, border_radius=2)
             self.text.put(panel, text, size, tone, (row.right, row.centery), "midright")

@@ -1,5 +1,6 @@
 """The sentences of the agent's eye, for people who never trained a network."""
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # it imports torch, which loads with the first agent
@@ -10,6 +11,15 @@ NO_NETWORK = "There is no network to look into here: people and bots decide with
 OTHER_KIND = "This player has no network that can be looked into: it follows rules, or was made by another program."
 NOT_YET = "It has not decided yet."
 LOOKS = "Purple is where it looks: a change there would change its choice."
+
+
+def decimals(gap: float) -> int:
+    """The decimals of action values, 2 to 4, by how far the best is from the worst: enough to tell them apart.
+
+    >>> decimals(1.5), decimals(0.004), decimals(0.0)
+    (2, 3, 4)
+    """
+    return min(max(math.ceil(-math.log10(max(gap, 1e-9) / 2.0)), 2), 4)
 
 
 def reaction(insight: "Insight") -> str:

@@ -27,6 +27,7 @@ KINDS = {
     "sampled": ("pong", "ppo", {**PIXELS, "temperature": 1.0}),
     "memory": ("pong", "ppo", {**OBJECTS, "memory": "lstm", "memory_size": 16, "temperature": 1.0, "delay": 6}),
     "action values": ("pong", "dqn", {**OBJECTS, "epsilon": 0.2}),
+    "action values of pqn": ("pong", "pqn", PIXELS),
     "turns": ("connect_four", "ppo", {**OBJECTS, "temperature": 1.0}),
     "one seat": ("breakout", "ppo", {**PIXELS, "observation": "planes", "temperature": 1.0}),
 }

@@ -95,11 +95,12 @@ class Eye {
   bars({ agent, latest }) {
     const { scores, probs, legal, action } = latest, allowed = scores.filter((_, k) => legal[k]);
     const [low, high] = [Math.min(...allowed), Math.max(...allowed)];
+    const places = clamp(Math.ceil(-Math.log10(Math.max(high - low, 1e-9) / 2)), 2, 4); // enough to tell them apart
     let shown = scores.map((_, k) => k);
     if (shown.length > 10) shown = shown.sort((a, b) => legal[b] - legal[a] || scores[b] - scores[a]).slice(0, 10).sort((a, b) => a - b);
     this.panel.querySelector(".bars").replaceChildren(...shown.flatMap((k) => {
       const long = agent.ranksActions ? 0.1 + (0.9 * (scores[k] - low)) / Math.max(high - low, 1e-9) : probs[k];
-      const number = agent.ranksActions ? scores[k].toFixed(2) : `${Math.round(100 * probs[k])} %`;
+      const number = agent.ranksActions ? scores[k].toFixed(places) : `${Math.round(100 * probs[k])} %`;
       const [name, well, told] = ["span", "div", "span"].map((kind) => document.createElement(kind));
       name.textContent = this.game.actions[k].replace(/_/g, " ");
       told.textContent = legal[k] ? number : "no";
