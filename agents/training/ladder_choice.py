@@ -19,7 +19,7 @@ from agents.training.ladder_record import Candidate, Record, Step, unevenness
 
 LEAST, MOST = 110.0, 330.0  # points of rating of a mean step: 65 to 87 % against the level below
 EVEN = 30.0  # points: the distance of a step from the mean step, and half of its 95 % interval, together
-FINALS = ((14, 40), (6, 80), (3, 400))  # candidates for the best level that are left, and further games of each pair of them
+FINALS = ((24, 20), (6, 80), (3, 400))  # candidates for the best level that are left, and further games of each pair of them
 BOT_GAMES = 400  # of each candidate for the best level against the strongest bot
 HEATS = ((32, 30), (10, 80), (4, 240), (3, 500))  # candidates that are left, and further games of each against the level above
 LATE = 15.0, 4.0  # points of rating that a tick of delay beside the due one is worth: by rough ratings, and by games

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 import games
 from agents.core.settings import AgentSettings
+from agents.participants import ladder_of
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.web import page
 from agents.web.__main__ import main
@@ -58,7 +60,9 @@ def test_a_single_file_holds_everything_and_names_no_other(tmp_path, capsys):
     text = (tmp_path / "out" / "pong.html").read_text("utf-8")
     assert not re.findall(r'(?:src|href)="(?!data:)', text) and "http" not in text
     data = data_of(text)
-    assert [each["title"] for each in data["agents"]] == ["Newcomer", "Beginner"] and data["agents"][1]["delay"] == 15
+    levels = ladder_of(games.load("pong"), Path("runs")).file.levels
+    assert [each["title"] for each in data["agents"]] == ["Newcomer", "Beginner"]
+    assert [each["delay"] for each in data["agents"]] == [level.delay for level in levels[:2]]
     assert len(data["networks"]) == 2 and all(each["isHalf"] for each in data["networks"])
     assert "pong.html: " in capsys.readouterr().out
 
@@ -67,7 +71,9 @@ def test_two_levels_of_the_same_file_share_a_network():
     from agents.web.cast import cast_of
 
     game = games.load("pong")
-    cast = cast_of(game, ["level:2", "level:3"], Path("runs"))
+    files = [level.file for level in ladder_of(game, Path("runs")).file.levels]
+    first = next(k for k, pair in enumerate(pairwise(files), 1) if pair[0] == pair[1])
+    cast = cast_of(game, [f"level:{first}", f"level:{first + 1}"], Path("runs"))
     data = data_of(page.game_script(game, cast))
     assert [each["network"] for each in data["agents"]] == [0, 0] and len(data["networks"]) == 1
 
