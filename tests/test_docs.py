@@ -118,7 +118,7 @@ RULES = [
     (r": python bench\.py .*--quick", Run(slow=True)),
     (r": torchrun ", Run(tuple(FEW), slow=True, apart=True)),
     (r": python train\.py --resume .*--opponent ", Not("needs a run whose opponent is elsewhere; tests/test_train.py has one")),
-    (r": python train\.py .*--init-from runs/pong/(ladder|finer)/", Not("goes on from a run of an hour; test_transfer.py does it")),
+    (r": python train\.py .*--init-from runs/pong/(ladder|finer)/", Not("goes on from a run of an hour")),
     (r": python train\.py .*--resume", Run(("--steps", "900"))),
     (r": python train\.py --list", Run()),
     (r": python train\.py .*--describe", Run()),
