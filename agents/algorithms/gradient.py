@@ -51,7 +51,8 @@ def micro_batches(lo: int, hi: int, size: int) -> Iterator[tuple[int, int]]:
 def products(outputs: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
     """Scalars of which the gradients by the outputs are these: the inner product of each output with its gradient.
 
-    `torch.autograd.grad` takes such gradients as an argument too, but then imports a part of torch's compiler: half a second.
+    `torch.autograd.grad` takes such gradients as an argument too, but then imports a part of torch's compiler
+    (findings/autograd_grad_with_gradients_imports_sympy.sh).
 
     >>> output = torch.tensor([[1.0, 2.0]], requires_grad=True)
     >>> torch.autograd.grad(products([output], [torch.tensor([[3.0, 4.0]])]), output)
