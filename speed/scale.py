@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import games
 from agents.core.distributed import launcher
+from agents.training.config import resolve
 from games.errors import UserError, nearest
 from speed.rows import CORES, Row
 
 ROOT = Path(__file__).parents[1]
-LEARNERS: dict[str, list[str]] = {  # a row's name and the words of its training: recipes, as people train
+SHARED = ("n_envs", "batch_size", "buffer_size")  # settings of each process, divided so that together they do what one does
+LEARNERS: dict[str, list[str]] = {  # a row's name and the arguments of its training: recipes, as people train
     "ppo patch": ["pong"],
     "ppo lstm": ["pong", "--memory", "lstm"],
     "ppo masked": ["connect_four"],
@@ -65,6 +68,18 @@ def rows(name: str, seconds: float, quick: bool) -> Iterator[Row]:
             yield Row(f"{name}, {how}", "steps/s", statistics.median(speeds), note=turns(speeds)).beside(base, "1 thread")
 
 
+def shares(name: str, processes: int) -> list[str]:
+    """The settings of each of some processes that together play and learn as much as one.
+
+    >>> shares("ppo patch", 2)
+    ['n_envs=256', 'batch_size=512']
+    """
+    game, *options = LEARNERS[name]
+    chosen = {option.removeprefix("--"): value for option, value in zip(options[::2], options[1::2], strict=True)}
+    settings, _ = resolve(games.load(game), chosen.pop("algo", "ppo"), chosen, None)
+    return [f"{setting}={getattr(settings, setting) // processes}" for setting in SHARED if hasattr(settings, setting)]
+
+
 def turns(speeds: list[float]) -> str:
     return "turns: " + ", ".join(f"{speed / 1000:.1f} k" for speed in speeds)
 
@@ -73,7 +88,14 @@ def log_of(name: str, way: tuple[int, int], seconds: float, folder: str) -> list
     """The lines of a training's log. way: processes, and threads of each."""
     processes, threads = way
     arguments = [*LEARNERS[name], "--time-limit", f"{seconds + START:g}", "--device", "cpu", "--quiet", "--runs", folder]
-    for setting in (f"threads={threads}", "eval_every=0", "gif=false", "eval_games=1", "final_games=1"):
+    for setting in (
+        *shares(name, processes),
+        f"threads={threads}",
+        "eval_every=0",
+        "gif=false",
+        "eval_games=1",
+        "final_games=1",
+    ):
         arguments += ["--set", setting]
     torchrun = ["-m", "torch.distributed.run", *launcher(processes).split()[1:]] if processes > 1 else []
     run = f"{len(list(Path(folder).glob('*/*')))}"

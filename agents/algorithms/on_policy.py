@@ -162,6 +162,11 @@ class OnPolicy(Learner):
             observation = torch.from_numpy(frames).to(self.device)
             self.rollout.truncated_value[t, rows] = self._state_values(observation, state, masks)
 
+    def outcomes(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Rewards, values, and what else `advantages` asks of a rollout; its first six arguments."""
+        roll = self.rollout
+        return roll.reward, roll.value, roll.asked, roll.end, roll.truncated_value, self.last_value
+
     # --- minibatches ---
 
     def epochs(self, valid: Tensor) -> Iterator[Tensor]:

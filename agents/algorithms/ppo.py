@@ -72,16 +72,7 @@ class PPO(OnPolicy):
         roll, ent_coef = self.rollout, scheduled(self.settings.ent_coef, self.settings.ent_schedule, progress)
         settings = replace(self.settings, ent_coef=ent_coef)  # as they are now
         learning_rate = self.stepper.set_learning_rate(progress)
-        advantage, valid = advantages(
-            roll.reward,
-            roll.value,
-            roll.asked,
-            roll.end,
-            roll.truncated_value,
-            self.last_value,
-            settings.gamma,
-            settings.gae_lambda,
-        )
+        advantage, valid = advantages(*self.outcomes(), settings.gamma, settings.gae_lambda)
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
         flat["advantage"], flat["target"] = advantage.flatten(), (advantage + roll.value).flatten()
         target, value = flat["target"][valid.flatten()], flat["value"][valid.flatten()]

@@ -1,7 +1,7 @@
 """Parallelised Q-network (Gallici et al. 2025, arXiv:2407.04811): Q-learning on what was just played, by many games at once.
 
 Collect by ε-greedy actions → λ-returns → minibatches → squared error → gradient step. There is no replay and no target
-network: layer norms in the network (`NormalizedActionValues`) keep the values from diverging. `on_policy` collects and
+network: a layer norm before the action values (`NormalizedActionValues`) keeps them from diverging. `on_policy` collects and
 divides into minibatches, as for PPO.
 """
 
@@ -111,16 +111,7 @@ class PQN(OnPolicy):
         """Learn from the rollout; the numbers for TensorBoard. progress: of the run, 0 to 1, for schedules."""
         settings, roll = self.settings, self.rollout
         learning_rate = self.stepper.set_learning_rate(progress)
-        target, valid = lambda_returns(
-            roll.reward,
-            roll.value,
-            roll.asked,
-            roll.end,
-            roll.truncated_value,
-            self.last_value,
-            settings.gamma,
-            settings.q_lambda,
-        )
+        target, valid = lambda_returns(*self.outcomes(), settings.gamma, settings.q_lambda)
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
         flat["target"] = target.flatten()
         results = []

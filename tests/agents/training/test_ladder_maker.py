@@ -94,6 +94,14 @@ def test_the_best_level_is_among_the_best_of_many_that_are_nearly_alike(seed):
     assert top.delay == 6 and Played.strength(None, top.name) >= Played.strength(None, best.name) - 20.0  # 18 are one place
 
 
+def test_the_best_level_is_found_whatever_its_rough_rating(monkeypatch):
+    """The newest agents' rough games are against the weakest of all: they tell little."""
+    many = [Candidate(Path(str(n)), round(1000 * 1.5**n), delay, 0.0) for n in range(24) for delay in (6, 10)]
+    best, rated = max(many, key=lambda each: Played.strength(None, each.name)), Played.rated
+    monkeypatch.setattr(Played, "rated", lambda self: rated(self) | {best.name: 0.0})
+    assert chooser(1, many, []).top == best
+
+
 def test_who_beats_its_like_and_loses_to_the_bot_is_not_the_best_level(monkeypatch):
     weak = max(grid(), key=lambda each: Played.strength(None, each.name))
     monkeypatch.setattr(Played, "bot_score", lambda self, each, games: 0.4 if each.path == weak.path else 0.9)
