@@ -56,7 +56,7 @@ def game_script(game: Game, cast: Sequence[CastAgent]) -> str:
     agents = []
     for each in cast:
         program = each.program
-        weights = program.weights.astype(np.float16 if program.is_half else np.float32).tobytes()
+        weights = by_place(program.weights.astype(np.float16 if program.is_half else np.float32))
         key = weights + program.rows.tobytes()
         if key not in networks:
             networks[key] = len(networks)
@@ -103,13 +103,18 @@ def _described(program: Any) -> dict[str, Any]:
     }
 
 
+def by_place(weights: np.ndarray) -> bytes:
+    """The first byte of each weight, then the second of each, and so on: bytes that are alike lie together and compress."""
+    return np.frombuffer(weights.tobytes(), np.uint8).reshape(len(weights), -1).T.tobytes()
+
+
 def _packed(parts: dict[str, bytes]) -> tuple[dict[str, tuple[int, int]], str]:
-    """Where each part lies in the unpacked bytes, and these bytes, compressed, in base64."""
+    """Where each part lies in the unpacked bytes, and these bytes, compressed, in 85 letters that may stand in a script."""
     index, whole = {}, b""
     for name, data in parts.items():
         index[name] = len(whole), len(data)
         whole += data
-    return index, base64.b64encode(gzip.compress(whole, 9, mtime=0)).decode()
+    return index, base64.b85encode(gzip.compress(whole, 9, mtime=0)).decode().replace("<", ",")
 
 
 def _script(values: Any) -> str:

@@ -37,7 +37,7 @@ class App {
   network(agent) {
     const program = DATA.networks[agent.network], bytes = this.parts[`weights_${agent.network}`];
     if (!this.networks.has(agent.network)) {
-      this.networks.set(agent.network, program.isHalf ? widened(bytes) : new Float32Array(bytes.slice().buffer));
+      this.networks.set(agent.network, floats(bytes, program.isHalf));
     }
     return new Network(this.networkModule, program, this.networks.get(agent.network));
   }
