@@ -163,6 +163,86 @@ def test_a_finger_moves_the_paddle_and_drops_a_disc(opened, pages):
     assert page.value("app.match.boards[0].state.get('paddle')") < 30.0
 
 
+# A gamepad as a browser tells of it: buttons 12 to 15 are the cross, 9 is Start.
+PAD = """window.pad = {mapping: "standard", axes: [0, 0, 0, 0], buttons: Array.from({length: 17}, () => ({pressed: false}))};
+navigator.getGamepads = () => [null, window.pad];"""
+
+
+def test_a_pad_steers_and_pauses(opened, pages):
+    page = opened((pages / "single" / "pong.html").as_uri())
+    page.value(PAD)
+    begin(page)
+    paddle = "app.match.boards[0].state.get('paddle', 0)"
+    for held, released, upwards in (
+        ("axes[1] = -1", "axes[1] = 0", True),
+        ("buttons[13].pressed = true", "buttons[13].pressed = false", False),
+    ):
+        before = page.value(paddle)
+        page.value(f"pad.{held}")
+        page.page.wait_for_timeout(400)
+        page.value(f"pad.{released}")
+        page.page.wait_for_timeout(100)
+        after = page.value(paddle)
+        assert after < before - 8.0 if upwards else after > before + 8.0
+        page.page.wait_for_timeout(200)
+        assert page.value(paddle) == after, "it stops when the stick is let go"
+    page.value("pad.buttons[9].pressed = true")
+    page.page.wait_for_function("app.mode === 'paused'", timeout=3000)
+
+
+@pytest.fixture(scope="module")
+def flyer(tmp_path_factory):
+    """The page of a game with eight directions and two more actions."""
+    out = tmp_path_factory.mktemp("flyer") / "out"
+    source = Path(__file__).parent / "flyer.py"
+    assert main([str(source), "--single", "--out", str(out), "--runs", str(out.parent)]) == 0
+    return (out / "flyer.html").as_uri()
+
+
+def finger(page, kind: str, x: int, y: int, number: int = 7):
+    page.value(f"document.querySelector('#stage').dispatchEvent(new PointerEvent('pointer{kind}', "
+               f"{{bubbles: true, pointerId: {number}, clientX: {x}, clientY: {y}}}))")  # fmt: skip
+
+
+def test_a_finger_drags_as_a_stick_and_buttons_do_the_rest(opened, flyer):
+    page = opened(flyer, **PHONE)
+    page.page.tap("[data-do=play]")
+    page.page.wait_for_function("app.mode === 'playing'", timeout=10_000)
+    place = "['x', 'y'].map(name => app.match.boards[0].state.get(name))"
+    finger(page, "down", 200, 400)
+    page.page.wait_for_timeout(150)
+    assert page.value(place) == [42.0, 42.0], "a finger that stays is no direction"
+    for (dx, dy), signs in (((60, -60), (1, -1)), ((-60, 5), (-1, 0)), ((0, 60), (0, 1))):
+        before = page.value(place)
+        finger(page, "move", 200 + dx, 400 + dy)
+        page.page.wait_for_timeout(400)
+        after = page.value(place)
+        assert [(new > old + 1.0) - (new < old - 1.0) for new, old in zip(after, before, strict=True)] == list(signs)
+    finger(page, "up", 200, 460)
+    page.page.wait_for_timeout(100)
+    stood = page.value(place)
+    assert page.page.locator("#buttons button").all_inner_texts() == ["drop", "fold wings"]
+    page.page.locator("#buttons button", has_text="fold wings").tap()
+    page.page.wait_for_function("app.match.boards[0].state.get('folded') > 0", timeout=3000)
+    assert page.value("app.match.boards[0].state.get('crates')") == 0 and page.value(place) == stood
+
+
+def test_a_pads_cross_makes_chords_and_its_buttons_are_the_other_actions(opened, flyer):
+    page = opened(flyer)
+    page.value(PAD)
+    begin(page)
+    page.value("pad.buttons[12].pressed = pad.buttons[14].pressed = true")
+    page.page.wait_for_function(
+        "app.match.boards[0].state.get('x') < 38 && app.match.boards[0].state.get('y') < 38", timeout=5000
+    )
+    page.value("pad.buttons[12].pressed = pad.buttons[14].pressed = false")
+    page.value("pad.buttons[1].pressed = true")
+    page.page.wait_for_function("app.match.boards[0].state.get('folded') > 0", timeout=3000)
+    page.value("pad.buttons[1].pressed = false")
+    page.value("pad.buttons[0].pressed = true")
+    page.page.wait_for_function("app.match.boards[0].state.get('crates') > 0", timeout=3000)
+
+
 def test_sixty_ticks_a_second(opened, pages):
     page = opened((pages / "single" / "pong.html").as_uri())
     begin(page)
