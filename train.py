@@ -8,12 +8,15 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
 
 import argparse  # noqa: E402 - the clock starts first
+import contextlib  # noqa: E402
+import json  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import games  # noqa: E402
+from agents.core import workers  # noqa: E402
 from agents.core.game_names import is_gym  # noqa: E402
 from agents.core.json_output import only_json, print_json  # noqa: E402
 from games import command  # noqa: E402
@@ -27,7 +30,7 @@ EPILOG = """examples:
   python train.py breakout --set n_envs=256 --set gamma=0.995 --steps 5e6
   python train.py pong --seeds 3 --jobs 2                  three runs, two side by side; their mean
   python train.py --resume runs/pong/NAME                  go on with a run that was stopped or killed
-  torchrun --nproc-per-node 2 train.py pong                two processes that train one network together
+  python train.py pong --workers 2                         two processes that train one network together
 watch:  tensorboard --logdir runs        play:  python play.py pong"""
 
 NETWORK = "patch, tiny, small, nature, impala, mobile, mlp, or a file of your own, ./my_net.py; repeat it for opponents' files"
@@ -72,6 +75,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--freeze", choices=["encoder"], help="what does not learn (--set copied_rate=0.1: what was copied learns slower)")
     add("--seeds", type=int, metavar="K", help="train K times, with the seeds from --seed on; tells their mean")
     add("--jobs", type=int, metavar="J", help="of --seeds: so many side by side (default: 1)")
+    add("--workers", type=int, metavar="N", help="processes of this machine that train one network together (default: 1)")
     add("--describe", action="store_true", help="print the network's layers, parameters and operations, and train nothing")
     add("--list", action="store_true", help="list the games and their recipes")
     add("--quiet", action="store_true", help="print nothing but errors")
@@ -80,19 +84,19 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "LOCAL_RANK" in os.environ:  # torchrun's
-        from agents.core import distributed  # torch loads here
-
-        return distributed.run_group(train_together, follow)
-    options = arguments().parse_args()
     try:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "LOCAL_RANK" in os.environ:  # one of several
+            return workers.run_worker(together)
+        options = arguments().parse_args()
+        if (count := workers_named(options)) > 1:
+            return workers.run(count, Path(__file__), together)
         with only_json(options.json):
             return command_of(options)(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # before there was anything to save
-        what = "The run is as it was." if options.resume else "No run was begun."
+        what = "The run is as it was." if "--resume" in sys.argv else "No run was begun."
         print(f"\nStopped before the first iteration. {what}", file=sys.stderr)
         return 130
     except (MemoryError, RuntimeError) as error:
@@ -117,6 +121,17 @@ def command_of(options: argparse.Namespace) -> Callable[[argparse.Namespace], in
     return train if options.seeds is None and options.jobs is None else train_seeds
 
 
+def workers_named(options: argparse.Namespace) -> int:
+    """The number of processes that train together: as told, or of a run that goes on as many as it had."""
+    if options.workers is not None and not 1 <= options.workers <= 256:
+        raise UserError(f"--workers is from 1 to 256, not {options.workers}.")
+    if options.workers is None and options.resume:
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # what is wrong with it is told later
+            found = json.loads((options.resume / "config.json").read_text("utf-8")).get("ranks")
+            return found if isinstance(found, int) and 1 <= found <= 256 else 1
+    return options.workers or 1
+
+
 def list_games(options: argparse.Namespace) -> int:
     for name in games.names():
         game = games.load(name)
@@ -124,12 +139,21 @@ def list_games(options: argparse.Namespace) -> int:
     return 0
 
 
+def together(check: Callable[[], None] | None) -> int:
+    """Train as one of several processes. check: raises where one of them is gone before all are there."""
+    from agents.core import distributed  # torch loads here, in all of them at once
+
+    return distributed.run_group(train_together, follow, check)
+
+
 def train_together(group) -> int:
     """Rank 0's part of a training by several processes."""
     options = arguments().parse_args()
     for name, why in ALONE.items():
         if getattr(options, name) not in (None, False, "sparring"):
-            raise UserError(f"--{name} {why}: python train.py, without torchrun.")
+            raise UserError(f"--{name} {why}: python train.py, without {'--workers' if workers.meeting() else 'torchrun'}.")
+    if options.workers is not None and not workers.meeting():
+        raise UserError("torchrun has begun all processes: leave out --workers.")
     with only_json(options.json):
         return list_games(options) if options.list else train(options, group)
 
@@ -212,7 +236,7 @@ def trained(options: argparse.Namespace, run) -> dict:
     from agents.core.shell import command_line
 
     game, config, group = run.game, run.config, run.group
-    who, many = learner_named(game, config), f", {group.size} ranks" if group.size > 1 else ""
+    who, many = learner_named(game, config), f", {group.size} processes" if group.size > 1 else ""
     run.terminal.say(f"{game.heading}: {who}, {config.learner.network} network, seed {config.seed}, on {config.device}{many}")
     for remark in filter(None, [run.about_levels, *run.learner.remarks]):
         run.terminal.say(remark)

@@ -1,4 +1,4 @@
-"""Decisions a second of whole trainings by one process, by one with several threads, and by several processes."""
+"""Decisions a second of whole trainings by one process, by one with several threads, and by several processes (`--workers`)."""
 
 import json
 import os
@@ -10,14 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import games
-from agents.core.distributed import launcher
-from agents.training.config import resolve
 from games.errors import UserError, nearest
 from speed.rows import CORES, Row
 
 ROOT = Path(__file__).parents[1]
-SHARED = ("n_envs", "batch_size", "buffer_size")  # settings of each process, divided so that together they do what one does
 LEARNERS: dict[str, list[str]] = {  # a row's name and the arguments of its training: recipes, as people train
     "ppo patch": ["pong"],
     "ppo lstm": ["pong", "--memory", "lstm"],
@@ -64,20 +60,8 @@ def rows(name: str, seconds: float, quick: bool) -> Iterator[Row]:
     yield Row(f"{name}, 1 thread", "steps/s", base, note=f"{' '.join(LEARNERS[name])}; {turns(found[1, 1])}")
     for (processes, threads), speeds in found.items():
         if processes * threads > 1:
-            how = f"{processes} processes" if processes > 1 else f"{threads} threads"
+            how = f"{processes} workers" if processes > 1 else f"{threads} threads"
             yield Row(f"{name}, {how}", "steps/s", statistics.median(speeds), note=turns(speeds)).beside(base, "1 thread")
-
-
-def shares(name: str, processes: int) -> list[str]:
-    """The settings of each of some processes that together play and learn as much as one.
-
-    >>> shares("ppo patch", 2)
-    ['n_envs=256', 'batch_size=512']
-    """
-    game, *options = LEARNERS[name]
-    chosen = {option.removeprefix("--"): value for option, value in zip(options[::2], options[1::2], strict=True)}
-    settings, _ = resolve(games.load(game), chosen.pop("algo", "ppo"), chosen, None)
-    return [f"{setting}={getattr(settings, setting) // processes}" for setting in SHARED if hasattr(settings, setting)]
 
 
 def turns(speeds: list[float]) -> str:
@@ -88,19 +72,12 @@ def log_of(name: str, way: tuple[int, int], seconds: float, folder: str) -> list
     """The lines of a training's log. way: processes, and threads of each."""
     processes, threads = way
     arguments = [*LEARNERS[name], "--time-limit", f"{seconds + START:g}", "--device", "cpu", "--quiet", "--runs", folder]
-    for setting in (
-        *shares(name, processes),
-        f"threads={threads}",
-        "eval_every=0",
-        "gif=false",
-        "eval_games=1",
-        "final_games=1",
-    ):
+    for setting in (f"threads={threads}", "eval_every=0", "gif=false", "eval_games=1", "final_games=1"):
         arguments += ["--set", setting]
-    torchrun = ["-m", "torch.distributed.run", *launcher(processes).split()[1:]] if processes > 1 else []
+    arguments += ["--workers", str(processes)] if processes > 1 else []
     run = f"{len(list(Path(folder).glob('*/*')))}"
     done = subprocess.run(
-        [sys.executable, *torchrun, str(ROOT / "train.py"), *arguments, "--name", run],
+        [sys.executable, str(ROOT / "train.py"), *arguments, "--name", run],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         cwd=ROOT,
         capture_output=True,
@@ -109,7 +86,7 @@ def log_of(name: str, way: tuple[int, int], seconds: float, folder: str) -> list
         timeout=seconds + LONGEST,
     )
     if done.returncode:
-        raise UserError(f"{name} failed with {processes} processes:\n{done.stderr.strip().splitlines()[-1]}")
+        raise UserError(f"{name} failed with {processes} workers:\n{done.stderr.strip().splitlines()[-1]}")
     return next(Path(folder).glob(f"*/{run}/progress.jsonl")).read_text().splitlines()
 
 

@@ -1,4 +1,4 @@
-"""Several processes that train one network together: `torchrun --nproc-per-node 2 train.py pong` (torch.distributed).
+"""Several processes that train one network together (torch.distributed): those of `train.py pong --workers 2`, or of torchrun.
 
 Each process, a rank, plays in environments of its own. Gradients, and the means that go into them, are those of all decisions
 of all ranks, so that the weights of all ranks stay the same to the last bit. Only rank 0 writes and prints.
@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from torch import Tensor
 
 from agents.core.shared_memory import Gone, SharedMemory, join_memory
 from agents.core.signals import Stop
+from agents.core.workers import meeting
 from games.errors import EnvironmentFailed, UserError
 
 COLLECTIVE_TIMEOUT = timedelta(days=1)  # ranks wait for an evaluation; that a rank is gone they learn at once
@@ -283,50 +285,68 @@ def _lost_ranks() -> Iterator[None]:
         raise Lost(str(error)) from error
 
 
-# --- processes that torchrun started --------------------------------------------------------------------------------
+# --- how they begin -------------------------------------------------------------------------------------------------
 
 
 def is_distributed() -> bool:
-    """True if torchrun started this process as one of several."""
+    """True if this process was begun as one of several."""
     return {"RANK", "LOCAL_RANK"} <= os.environ.keys() and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def local_processes() -> int:
-    """The number of processes that torchrun started on this machine, which share its cores."""
+    """The number of processes that were begun on this machine and share its cores."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if is_distributed() else 1
 
 
-def launcher(size: int, local_size: int | None = None) -> str:
-    """The start of a command line for `size` ranks, `local_size` of them on each machine.
+def launcher(size: int, local_size: int) -> str:
+    """The start of a command line for `size` ranks, `local_size` of them on each machine. Workers begin by themselves.
 
-    >>> launcher(1), launcher(2), launcher(8, 4)
+    >>> launcher(1, 1), launcher(2, 2), launcher(8, 4)
     ('python', 'torchrun --nproc-per-node 2', 'torchrun --nnodes 2 --nproc-per-node 4')
     """
-    local_size = local_size or size
     machines = f"--nnodes {size // local_size} " if local_size < size else ""
-    return "python" if size == 1 else f"torchrun {machines}--nproc-per-node {local_size}"
+    return "python" if size == 1 or meeting() else f"torchrun {machines}--nproc-per-node {local_size}"
 
 
-def join_group() -> ProcessGroup:
-    """Join the other processes. On CUDA each rank computes on the GPU of its number on its machine."""
+def join_group(check: Callable[[], None] | None = None) -> ProcessGroup:
+    """Join the other processes. On CUDA each rank computes on the GPU of its number on its machine.
+
+    check: raises where one of those that meet in a file is gone.
+    """
     local = int(os.environ["LOCAL_RANK"])
     if local < torch.cuda.device_count():
         torch.cuda.set_device(local)  # "cuda" means this GPU from now on
     try:
-        store, rank, size = next(dist.rendezvous("env://", timeout=timedelta(minutes=5)))
+        place = f"file://{meeting()}?rank={os.environ['RANK']}&world_size={os.environ['WORLD_SIZE']}" if meeting() else "env://"
+        store, rank, size = next(dist.rendezvous(place, timeout=timedelta(minutes=5)))
+        if check is not None:
+            _await_all(store, rank, size, check)
         group = dist.PrefixStore("group", store)
         # Tensors on the CPU go by gloo, which waits without spinning.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, store=group, rank=rank, world_size=size, timeout=COLLECTIVE_TIMEOUT)
         memory = join_memory(dist.PrefixStore("memory", store), rank, size) if size == local_processes() else None
     except (RuntimeError, ValueError, OSError) as error:
-        raise UserError(f"The processes that torchrun has begun do not find each other: {error}.") from error
+        raise UserError(f"The processes that train together do not find each other: {error}.") from error
     return ProcessGroup(rank, size, local, local_processes(), dist.PrefixStore("messages", store), memory)
 
 
-def run_group(lead: Callable[[ProcessGroup], int], follow: Callable[[ProcessGroup], int]) -> int:
-    """Run `lead` on rank 0 and `follow` on the others; the exit code of all ranks. An error is printed once."""
-    group = join_group()
+def _await_all(store: Any, rank: int, size: int, check: Callable[[], None]) -> None:
+    """Wait until all processes are there: torch would wait for a day for one that has ended."""
+    store.set(f"here {rank}", "")
+    while not store.check([f"here {other}" for other in range(size)]):
+        check()
+        time.sleep(0.01)
+
+
+def run_group(
+    lead: Callable[[ProcessGroup], int], follow: Callable[[ProcessGroup], int], check: Callable[[], None] | None = None
+) -> int:
+    """Run `lead` on rank 0 and `follow` on the others; the exit code of all ranks. An error is printed once.
+
+    check: as of `join_group`.
+    """
+    group = join_group(check)
     code, message = 1, ""
     try:
         code = lead(group) if group.rank == 0 else follow(group)

@@ -27,8 +27,25 @@ NO_RESUME = (
 
 # Options that a run to go on with has answered already.
 KEPT = (
-    *("algo", "trainer", "memory", "observation", "envs", "preset", "init_from", "freeze", "set", "name", "seed", "levels"),
+    *(
+        "algo",
+        "trainer",
+        "memory",
+        "observation",
+        "envs",
+        "preset",
+        "init_from",
+        "freeze",
+        "set",
+        "name",
+        "seed",
+        "levels",
+        "workers",
+    ),
 )
+
+
+DIVIDED = ("n_envs", "batch_size", "buffer_size")  # settings of which each worker has a part
 
 
 def resolve_options(options: argparse.Namespace) -> tuple[AnyGame, str, Any, RunSettings]:
@@ -43,11 +60,25 @@ def resolve_options(options: argparse.Namespace) -> tuple[AnyGame, str, Any, Run
         custom.load(file)
     algorithm = options.algo or next(iter(game.recipe))
     learner, settings = configs.resolve(game, algorithm, chosen_settings(options), options.preset)
+    _divide(learner, options.workers or 1)
     if options.trainer == "sb3":
         from agents.training.sb3.settings import fit  # Stable-Baselines3 loads here
 
         fit(game, algorithm, learner, chosen_settings(options), options.preset)
     return game, algorithm, learner, settings
+
+
+def _divide(learner: Any, workers: int) -> None:
+    """Give each of several workers an equal part of the environments, the batch and the replay buffer."""
+    for name in DIVIDED:
+        whole = getattr(learner, name, 0)
+        if whole % workers:
+            fitting = (whole // workers + 1) * workers
+            raise UserError(
+                f"{workers} workers cannot share {name} equally, which is {whole}.\nFor example: --set {name}={fitting}"
+            )
+        if whole:
+            setattr(learner, name, whole // workers)
 
 
 def _check_ends(options: argparse.Namespace) -> None:
@@ -146,8 +177,8 @@ def resumed_run(options: argparse.Namespace, processes: int = 1) -> tuple[AnyGam
     if config.ranks != processes:
         raise UserError(
             f"{options.resume} is a run of {config.ranks} process{'es'[: 2 * (config.ranks > 1)]}, and here {processes} would "
-            f"go on with it.\nEach has environments of its own: "
-            f"{launcher(config.ranks)} {command_line(['train.py', '--resume', options.resume])}"
+            "go on with it.\nEach has environments of its own: "
+            f"{command_line(['python', 'train.py', '--resume', options.resume])}"
         )
     kept = [name for name in KEPT if getattr(options, name) not in (None, [])]
     kept += ["opponent"] if any("=" not in text for text in options.opponent or []) else []

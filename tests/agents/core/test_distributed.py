@@ -382,10 +382,3 @@ def test_another_number_of_ranks_cannot_go_on_with_a_run(main, tmp_path):
         codes, said = ended(processes)
     assert codes == [2, 2]
     assert "a run of 1 process, and here 2 would go on" in said[0] and f": python train.py --resume {folder}" in said[0]
-    config = configs.read_config(folder)
-    config.ranks = 2
-    configs.write_config(folder, config)
-    code, _, error = main("--resume", folder)
-    assert code == 2
-    assert "a run of 2 processes, and here 1 would go on" in error
-    assert f"torchrun --nproc-per-node 2 train.py --resume {folder}" in error

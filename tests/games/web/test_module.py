@@ -73,6 +73,12 @@ def test_an_end_is_told_as_in_python(pong):
         wasm.call("step")
     for name in ("end", "final", "returns", "ticks", "states"):
         assert wasm.arrays[name].tobytes() == getattr(batch, name).tobytes(), name
+    frames = np.zeros(2, pong.frame_dtype())
+    for frame, states in zip(frames, (batch.final, batch.states), strict=True):
+        batch.kernel.frame_slice(0, 1, states, np.array([0]), np.array([0]), frame.reshape(1), 1)
+    assert frames[0].tobytes() != frames[1].tobytes()
+    wasm.call("draw_end")
+    assert wasm.arrays["frames"].tobytes() == frames[0].tobytes()
 
 
 def test_what_seats_see_is_the_same_in_python(pong):

@@ -1,0 +1,98 @@
+"""Processes of one machine that train one network together, begun by the command itself: `train.py pong --workers 2`.
+
+The process that somebody begins is rank 0. It begins the others with its own command line, and they meet by way of a file.
+What they do together, `agents.core.distributed` has, as of processes that torchrun has begun.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from games.errors import UserError
+
+# Trains with the others, and gives the exit code. It is given a function that raises `UserError` if one of them is gone.
+Together = Callable[[Callable[[], None] | None], int]
+
+MEETING, PARENT = "SPARRING_MEETING", "SPARRING_PARENT"  # a worker's environment: the file, and rank 0's process id
+FAREWELL = 30.0  # seconds in which a worker may end by itself
+
+
+def meeting() -> str:
+    """The file in which this process meets the others; empty where torchrun began them, or nobody did."""
+    return os.environ.get(MEETING, "")
+
+
+def run(count: int, script: Path, together: Together) -> int:
+    """Begin `count - 1` more processes of a command, and train with them; the exit code.
+
+    None of them is left when this returns or raises. `UserError` where one of them ends before all are there.
+    """
+    with _meeting_place(count), contextlib.ExitStack() as stack:
+        workers = [stack.enter_context(_worker(rank, script)) for rank in range(1, count)]
+        code = together(lambda: _check(workers))
+        for worker in workers:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.wait(FAREWELL)
+        return code
+
+
+@contextlib.contextmanager
+def _meeting_place(count: int) -> Iterator[None]:
+    """Make this process rank 0 of so many, which meet in a file of a new folder."""
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="sparring-", ignore_cleanup_errors=True) as folder:
+        many, meeting_file = str(count), os.path.join(folder, "meeting")
+        os.environ.update({"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": many, "LOCAL_WORLD_SIZE": many})
+        os.environ.update({MEETING: meeting_file, PARENT: str(os.getpid())})
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+@contextlib.contextmanager
+def _worker(rank: int, script: Path) -> Iterator[subprocess.Popen]:
+    """Another process of this command. In the end it is ended, if it has not done so itself."""
+    place = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+    process = subprocess.Popen([sys.executable, script, *sys.argv[1:]], env={**os.environ, **place})
+    try:
+        yield process
+    finally:
+        process.terminate()  # nothing, where it has ended
+        try:
+            process.wait(FAREWELL)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _check(workers: list[subprocess.Popen]) -> None:
+    """`UserError` if one of them has ended."""
+    for worker in workers:
+        if worker.poll() is not None:
+            raise UserError(f"A worker has ended with exit code {worker.returncode} before the training began.")
+
+
+def run_worker(together: Together) -> int:
+    """Train as one of several processes, begun by `run` or by torchrun; the exit code."""
+    try:
+        return together(_check_parent if meeting() else None)
+    finally:
+        if meeting() and _parent_is_gone():  # and has left its folder
+            shutil.rmtree(os.path.dirname(meeting()), ignore_errors=True)
+
+
+def _parent_is_gone() -> bool:
+    return os.getppid() != int(os.environ[PARENT])
+
+
+def _check_parent() -> None:
+    """`UserError` if the process that began this one is gone."""
+    if _parent_is_gone():
+        raise UserError("The process that began this worker is gone.")

@@ -1,0 +1,161 @@
+"""`train.py --workers 2`: processes that begin by themselves, learn as torchrun's do, end together and leave nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import train
+from agents.core import workers
+from agents.core.distributed import ProcessGroup
+from agents.training import cli_config
+from agents.training import config as configs
+from agents.training import trainer as runs
+from games.errors import UserError
+from tests.agents.core.test_distributed import PATIENCE, ended, same_end, two
+from tests.short_runs import FAST, ROOT, folder_of
+
+SHORT = ["pong", *FAST, "--quiet", "--steps", "4000"]
+LONG = ["pong", *FAST, "--quiet", "--steps", "200000", "--set", "checkpoint_every=1000"]
+WHOLE, HALF = (["--envs", envs, "--set", f"batch_size={batch}"] for envs, batch in (("16", "64"), ("8", "32")))
+SEES_PROCESSES = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the worker in /proc")
+
+
+def begun(*words, **env):
+    command = [sys.executable, "train.py", *map(str, words)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **env}, **pipes)
+
+
+def worker_of(process):
+    """The process id of its one worker, once there is one."""
+    until = time.monotonic() + 60.0
+    while time.monotonic() < until and process.poll() is None:
+        for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            if b"train.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+        time.sleep(0.01)
+    raise AssertionError(f"there is no worker: {process.communicate()}")
+
+
+def is_there(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def awaited(condition, seconds=60.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_two_workers_divide_a_run(tmp_path):
+    with begun(*SHORT, *WHOLE, "--workers", "2", "--runs", tmp_path, "--name", "both") as process:
+        _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said) == (0, "")
+    folder = folder_of(tmp_path, SHORT, "both")
+    config = configs.read_config(folder)
+    assert (config.ranks, config.learner.n_envs, config.learner.batch_size) == (2, 8, 32)
+    assert (folder / "command.txt").read_text().startswith("python train.py pong")
+
+
+@pytest.mark.slow
+def test_workers_learn_what_processes_of_torchrun_learn(tmp_path):
+    with begun(*SHORT, *WHOLE, "--workers", "2", "--runs", tmp_path, "--name", "workers") as process:
+        assert process.wait(PATIENCE) == 0
+    with two("train.py", *SHORT, *HALF, "--runs", tmp_path, "--name", "ranks") as processes:
+        assert ended(processes)[0] == [0, 0]
+    same_end(*(folder_of(tmp_path, SHORT, name) for name in ("workers", "ranks")))
+
+
+@pytest.mark.slow
+@SEES_PROCESSES
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_both_and_they_go_on_to_the_same_weights(number, tmp_path):
+    words = [*LONG, *WHOLE, "--workers", "2", "--runs", tmp_path]
+    words[words.index("200000")] = "20000"
+    with begun(*words, "--name", "whole") as process:
+        assert process.wait(PATIENCE) == 0
+    folder = folder_of(tmp_path, words, "stopped")
+    with begun(*words, "--name", "stopped") as process:
+        worker = worker_of(process)
+        awaited(lambda: (folder / "progress.jsonl").exists() and (folder / "progress.jsonl").stat().st_size)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + number and not is_there(worker)
+    assert f"python train.py --resume {folder}" in said
+    with begun("--resume", folder, "--quiet") as process:
+        assert process.wait(PATIENCE) == 0
+    same_end(folder, folder_of(tmp_path, words, "whole"))
+
+
+@pytest.mark.slow
+@SEES_PROCESSES
+@pytest.mark.parametrize("first", [True, False], ids=["rank 0", "worker"])
+def test_where_one_is_killed_the_other_ends_and_nothing_is_left(first, tmp_path):
+    place = tmp_path / "temporary"
+    place.mkdir()
+    words = [*LONG, *WHOLE, "--workers", "2", "--runs", tmp_path, "--name", "x"]
+    with begun(*words, TMPDIR=str(place)) as process:
+        worker = worker_of(process)
+        awaited((folder_of(tmp_path, words, "x") / runs.CHECKPOINT).exists)
+        os.kill(process.pid if first else worker, signal.SIGKILL)
+        _, said = process.communicate(timeout=PATIENCE)
+        awaited(lambda: not is_there(worker))
+    if not first:
+        assert process.returncode == 1
+        assert said.startswith("error: One of the 2 ranks is gone")
+    assert not list(place.iterdir())
+
+
+def test_a_worker_that_ends_before_all_are_there_is_told(tmp_path, monkeypatch):
+    script = tmp_path / "script.py"
+    script.write_text("import sys\nsys.exit(3)\n")
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    before = dict(os.environ)
+    with pytest.raises(UserError, match="exit code 3 before the training began"):
+        workers.run(2, script, train.together)
+    assert dict(os.environ) == before
+
+
+@SEES_PROCESSES
+def test_ctrl_c_before_all_are_there_leaves_nothing(tmp_path):
+    with begun(*SHORT, *WHOLE, "--workers", "2", "--runs", tmp_path) as process:
+        worker = worker_of(process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode in (130, -signal.SIGINT)
+    awaited(lambda: not is_there(worker))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_workers_cannot_divide_is_told():
+    options = train.arguments().parse_args([*SHORT, "--envs", "15", "--workers", "2"])
+    with pytest.raises(UserError, match="2 workers cannot share n_envs equally, which is 15"):
+        cli_config.resolve_options(options)
+
+
+@pytest.mark.parametrize("words", [["--seeds", "2"], ["--describe"]], ids=lambda words: words[0])
+def test_what_needs_one_process_is_refused_to_workers(words, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train.py", *SHORT, "--workers", "2", *words])
+    monkeypatch.setenv(workers.MEETING, "somewhere")
+    with pytest.raises(UserError, match=f"{words[0]} .*without --workers"):
+        train.train_together(ProcessGroup(0, 2))
+
+
+def test_torchruns_processes_begin_no_workers(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train.py", *SHORT, "--workers", "2"])
+    with pytest.raises(UserError, match="torchrun has begun all processes: leave out --workers"):
+        train.train_together(ProcessGroup(0, 2))
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "257"])
+def test_a_number_of_workers_that_cannot_be_is_told(count, main):
+    assert main(*SHORT, "--workers", count)[::2] == (2, f"error: --workers is from 1 to 256, not {count}.\n")
