@@ -1,4 +1,4 @@
-"""Measure speed: python bench.py env, train, scale, play, usual or since"""
+"""Measure speed: python bench.py env, train, scale, play, usual, gpu or since"""
 
 import signal
 
@@ -30,30 +30,35 @@ EPILOG = """what is measured:
   play    seconds until the window plays, compiled and not, and from a key to its picture; a frame's work, with effects and
           without, and memory over an hour of matches; how long an agent takes to decide, beside Stable-Baselines3's
           predict; how steady the clock is
+  gpu     with a GPU: the tests that need one, decisions a second of patch, nature and impala beside the processor's, a recipe
+          to its mark, and what an iteration's time goes into; without one the same in small, on the processor
   since   today's tree beside an older commit's (`since HEAD~3`): learning, environments, start-up, memory, and whether learners
           come to the same weights (an hour or more; --only "train ppo patch" some minutes, --only weights a few)
 Ours and the peer take turns within one run, so that whatever else the machine does hits both.
 Figures are the best turn of short ones (env), the median of long ones (train, since)."""
 
 # Each benchmark and its module.
-MODULES = {name: f"speed.{name}" for name in ("env", "train", "scale", "play", "since")} | {"usual": "speed.time_to_target"}
-# Seconds of each measurement: a row of env, a network of train, the clock of play, a side of usual, a run of scale or since.
-SECONDS = {"env": 0.5, "train": 30.0, "scale": 30.0, "play": 60.0, "usual": 3600.0, "since": 4.0}
-QUICK = {"env": 0.02, "train": 0.0, "scale": 5.0, "play": 1.0, "usual": 1.0, "since": 0.1}
+MODULES = {name: f"speed.{name}" for name in ("env", "train", "scale", "play", "gpu", "since")} | {
+    "usual": "speed.time_to_target"
+}
+# Seconds of each measurement: a row of env, a network of train, the clock of play, a side of usual, a learner of gpu, a run of
+# scale or since.
+SECONDS = {"env": 0.5, "train": 30.0, "scale": 30.0, "play": 60.0, "usual": 3600.0, "gpu": 15.0, "since": 4.0}
+QUICK = {"env": 0.02, "train": 0.0, "scale": 5.0, "play": 1.0, "usual": 1.0, "gpu": 0.0, "since": 0.1}
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bench.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", help="env, train, scale, play, usual or since")
+    parser.add_argument("what", help="env, train, scale, play, usual, gpu or since")
     names = (
-        "of games, or files (default: env all that ship, train and play pong); for usual: ppo, dqn, pqn (default: all);"
+        "of games, or files (default: env all that ship, train, play and gpu pong); for usual: ppo, dqn, pqn (default: all);"
         " for since: a commit"
     )
     parser.add_argument("names", nargs="*", help=names)
     seconds = (
-        "of each measurement (default: env 0.5, train, scale 30, play 60; usual: at most 3600 for each side; since 4 a run)"
+        "of each measurement (default: env 0.5, train, scale 30, play 60, gpu 15; usual: up to 3600 a side; since 4 a run)"
     )
     parser.add_argument("--seconds", type=float, help=seconds)
     parser.add_argument("--only", metavar="WORDS", help="of train, scale and since: the rows whose names have all these words")

@@ -1,34 +1,44 @@
-"""README's animated picture: two agents in the same game of Pong against the bot, side by side.
+"""README's animated picture: two agents in the same game of Pong against the bot, side by side; and a film of an agent's eye.
 
     python train.py pong --seed 1 --steps 1 --name untrained
     python docs/make_pictures.py runs/pong/untrained runs/pong/NAME docs/pong.gif
+    python docs/make_pictures.py --eye level:7 docs/eye.gif
 
-An agent is a run's folder or a file. What is written above each is `--before` and `--after`.
+An agent is a run's folder, a file or a level. What is written above each of two is `--before` and `--after`.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout, where `games` and `agents` are
+os.environ["SDL_VIDEODRIVER"] = os.environ["SDL_AUDIODRIVER"] = "dummy"
 
 import numpy as np
 import pygame
 from PIL import Image
 
 import games
+from agents.participants import participant
 from agents.play.agent import Agent
 from games.core import TICKS_PER_SECOND
 from games.engine.batch import EXTERNAL, RUNNING, Batch
 from games.render.motion import Trail
 from games.render.renderer import DARK, Painter
+from ui.application import App
+from ui.pages.match import MatchPage
+from ui.seats import Seat
+from ui.settings import SettingsFile
 
 SIDE, GAP, HEAD = 224, 10, 46  # pixels: a picture, what is between the two, and the strip above them
 TICKS, DELAY = 3, 50  # of the game between two pictures, and as milliseconds: 20 a second
 SECONDS, STANDING = 9.5, 1500  # of the game; milliseconds that the last picture stands
 COLOURS, GROUND, CLEAR = 110, 20, 127  # of the GIF's palette; of them the ground's; the one that means transparent
 PAPER, INK, FAINT = (11, 15, 30), (226, 232, 245), (140, 152, 184)
-SEED = 3  # of the game that both play
+SEED = 3  # of the games
+DRAWN, KEPT = (1280, 720), (640, 360)  # sizes of the window whose agent's eye is open, and of its film
+BEFORE, EYE_SECONDS = 3.0, 6.0  # of the game until the film begins, and of the film
 
 
 class Side:
@@ -83,6 +93,28 @@ def film(agents: list[Path], titles: list[str]) -> list[Image.Image]:
     return pictures
 
 
+def film_of_eye(name: str) -> list[Image.Image]:
+    """Some seconds of the window in which a level or an agent plays the game's best bot, its eye open."""
+    game = games.load("pong")
+    agent = participant(name, game).agent
+    assert agent is not None, f"{name} is no agent"
+    seat = Seat(
+        "agent", name.replace("level:", "Level ").title(), make=agent.player, observation=agent.info.settings.observation
+    )
+    page = MatchPage(game, [seat, Seat("scripted", "Bot 1", skill=1.0)], seed=SEED, ready=False, eye=True)
+    app = App(page, size=DRAWN, settings=SettingsFile())
+    app.turn(1)
+    page.load()
+    pictures = []
+    for number in range(int((BEFORE + EYE_SECONDS) * TICKS_PER_SECOND / TICKS)):
+        app.turn(TICKS)
+        app.draw()
+        if number >= BEFORE * TICKS_PER_SECOND / TICKS:
+            whole = Image.frombytes("RGB", app.surface.get_size(), pygame.image.tobytes(app.surface, "RGB"))
+            pictures.append(whole.resize(KEPT, Image.Resampling.LANCZOS))
+    return pictures
+
+
 def save(pictures: list[Image.Image], path: Path) -> None:
     """One palette for all and no dithering; what has not changed since the picture before is transparent: that packs best."""
     every = np.concatenate([np.asarray(one).reshape(-1, 3) for one in pictures[::8]])
@@ -105,12 +137,18 @@ def save(pictures: list[Image.Image], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("agents", nargs=2, type=Path, metavar="AGENT")
+    parser.add_argument("agents", nargs="+", metavar="AGENT", help="two, or one with --eye")
     parser.add_argument("out", type=Path, metavar="OUT.gif")
     parser.add_argument("--before", default="untrained")
     parser.add_argument("--after", default="after 50 s of training")
+    parser.add_argument("--eye", action="store_true", help="film the eye of one")
     options = parser.parse_args()
-    save(film(options.agents, [options.before, options.after]), options.out)
+    if len(options.agents) != (1 if options.eye else 2):
+        parser.error("two agents, or one with --eye")
+    if options.eye:
+        save(film_of_eye(options.agents[0]), options.out)
+    else:
+        save(film([Path(name) for name in options.agents], [options.before, options.after]), options.out)
 
 
 if __name__ == "__main__":

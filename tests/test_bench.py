@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+import torch
 
 import bench
 from speed import train
@@ -91,6 +92,17 @@ def test_scale_gives_threads_and_workers_beside_one_thread(rows):
     found = rows("scale", "--quick", "--only", "ppo patch")
     assert {"ppo patch, 1 thread", "ppo patch, 2 threads", "ppo patch, 2 workers"} <= found.keys()
     assert found["ppo patch, 1 thread"]["peer"] is None and found["ppo patch, 2 workers"]["peer_name"] == "1 thread"
+
+
+@pytest.mark.slow
+def test_gpu_runs_in_small_without_one_and_says_so(rows):
+    found = rows("gpu", "--quick")
+    for network in ("patch", "nature", "impala"):
+        assert found[f"ppo {network}"]["ours"] > 0 and "environments" in found[f"ppo {network} lstm"]["note"]
+        assert "%" in found[f"ppo {network} profile"]["note"]
+    assert found["tests"]["ours"] >= 20 and found["pong to its mark"]["unit"] == "s"
+    if not torch.cuda.is_available():
+        assert "no GPU" in found["tests"]["note"] and found["ppo patch"]["peer"] is None
 
 
 @pytest.mark.slow

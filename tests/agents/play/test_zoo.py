@@ -4,6 +4,7 @@ import math
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import games
@@ -12,6 +13,7 @@ from agents.play import ladder
 from agents.play.agent import Agent
 from agents.play.match import play_match
 from agents.play.seats import Participant
+from games.engine.batch import RUNNING, Batch
 
 AGENTS = sorted(ZOO.glob("*/*.safetensors"))
 
@@ -78,6 +80,30 @@ def test_each_level_beats_the_one_below_as_its_file_says(folder):
     for below, level in pairwise(found.file.levels):
         pair = [Participant(rung.name, agent=found.agent(rung, game)) for rung in (level, below)]
         assert abs(play_match(game, pair, 400, seed=5, threads=2).score - level.score) < 0.08, "three deviations"
+
+
+def test_pongs_newcomer_beats_who_does_not_move():
+    game, found = games.load("pong"), ladder.read(ZOO / "pong" / "ladder")
+    batch = Batch(game, 100, seed=4)
+    seats = np.arange(100) % 2  # where the Newcomer sits
+    rows = np.stack([np.arange(100), seats], 1)
+    player = found.agent(found.named("newcomer"), game).player(batch, rows)
+    batch.reset()
+    actions, won = np.zeros((100, 2), np.int64), np.full(100, np.nan)
+    while np.isnan(won).any():
+        player.act(actions)
+        batch.step(actions)
+        ended = (batch.end != RUNNING) & np.isnan(won)
+        won[ended] = batch.returns[ended, seats[ended]] > batch.returns[ended, 1 - seats[ended]]
+    assert won.mean() >= 0.95
+
+
+@pytest.mark.slow
+def test_the_weakest_follower_wins_four_of_ten_games_against_pongs_newcomer():
+    game = games.load("pong")
+    pair = [participant(name, game) for name in ("person:late-follower", "level:1")]
+    result = play_match(game, pair, 400, seed=6, threads=2)
+    assert result.score >= 0.4
 
 
 def test_the_connect_four_agent_beats_the_one_that_knew_the_bot_alone():
