@@ -1,4 +1,4 @@
-"""What a GPU brings: the tests that need one, decisions a second beside this machine's processor, a recipe to its mark, and
+"""A GPU measured: the tests that need one, decisions a second beside this machine's processor, a recipe to its mark, and
 where the time goes. Without a GPU the same runs in small on the processor, so that it is known to work before one is at hand.
 """
 
@@ -26,11 +26,11 @@ from speed.rows import CORES, Row
 ROOT = Path(__file__).parents[1]
 TESTS = "tests/agents/algorithms/test_gpu.py"
 MEMORIES: dict[str, dict[str, Any]] = {"": {}, " lstm": {"memory": "lstm", "memory_size": 256}}
-USUAL = {"patch": NETWORKS["patch"], "nature": NETWORKS["nature"], "impala": NETWORKS["nature"]}  # a processor's sizes
+ON_PROCESSOR = {"patch": NETWORKS["patch"], "nature": NETWORKS["nature"], "impala": NETWORKS["nature"]}  # a processor's sizes
 SIZES: dict[str, dict[str, Any]] = {  # batches that keep a GPU at work
-    "patch": {**USUAL["patch"], "n_envs": 2048, "batch_size": 8192},
-    "nature": {**USUAL["nature"], "n_envs": 512, "n_steps": 16, "batch_size": 2048},
-    "impala": {**USUAL["impala"], "n_envs": 512, "n_steps": 16, "batch_size": 2048},
+    "patch": {**ON_PROCESSOR["patch"], "n_envs": 2048, "batch_size": 8192},
+    "nature": {**ON_PROCESSOR["nature"], "n_envs": 512, "n_steps": 16, "batch_size": 2048},
+    "impala": {**ON_PROCESSOR["impala"], "n_envs": 512, "n_steps": 16, "batch_size": 2048},
 }
 SMALL = {"n_envs": 16, "n_steps": 4, "batch_size": 32}  # without a GPU, or quickly
 FEW = ["--steps", "4000", "--envs", "16", "--set", "eval_games=4", "--set", "final_games=4"]
@@ -50,10 +50,10 @@ def measure(named: list[Game], seconds: float, quick: bool) -> Iterator[Row]:
             settings = PPOSettings(**{**values, **memory, **(SMALL if small else {})}, network=network, schedule="constant")
             row = speed_row(f"ppo {network}{name}", named[0], settings, device, 0.0 if small else seconds)
             if device == "cuda":  # with the sizes that are best there
-                usual = PPOSettings(
-                    **{**USUAL[network], **memory, **(SMALL if small else {})}, network=network, schedule="constant"
+                beside = PPOSettings(
+                    **{**ON_PROCESSOR[network], **memory, **(SMALL if small else {})}, network=network, schedule="constant"
                 )
-                row.beside(speed_of(named[0], usual, "cpu", 0.0 if small else seconds)[0], f"{CORES} cores")
+                row.beside(speed_of(named[0], beside, "cpu", 0.0 if small else seconds)[0], f"{CORES} cores")
             yield row
     yield mark_row(named[0], device, small)
     for network, values in SIZES.items():
@@ -113,8 +113,8 @@ def speed_row(name: str, game: Game, settings: PPOSettings, device: str, seconds
 def mark_row(game: Game, device: str, small: bool) -> Row:
     """Seconds of a whole training by the game's recipe, its evaluations included."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [game.name, "--device", device, "--json", "--runs", folder, "--name", "x", "--set", "gif=false"]
-        command = [sys.executable, str(ROOT / "train.py"), *words, *(FEW if small else [])]
+        arguments = [game.name, "--device", device, "--json", "--runs", folder, "--name", "x", "--set", "gif=false"]
+        command = [sys.executable, str(ROOT / "train.py"), *arguments, *(FEW if small else [])]
         began = perf_counter()
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         elapsed = perf_counter() - began
@@ -148,6 +148,6 @@ def profile_row(name: str, game: Game, settings: PPOSettings, device: str) -> Ro
     }
     whole = sum(times.values()) / 1e6 / PROFILED  # seconds of an iteration
     top = sorted(times, key=lambda key: -times[key])[:TOP]
-    share = ", ".join(f"{key} {times[key] / 1e6 / PROFILED / max(whole, 1e-12):.0%}" for key in top)
+    parts = ", ".join(f"{key} {times[key] / 1e6 / PROFILED / max(whole, 1e-12):.0%}" for key in top)
     busy = f"{min(whole / elapsed, 1.0):.0%} of it the GPU is at work" if device == "cuda" else "by the profiler of torch"
-    return Row(name, "ms", elapsed * 1e3, note=f"an iteration, {busy}; {share}")
+    return Row(name, "ms", elapsed * 1e3, note=f"an iteration, {busy}; {parts}")
