@@ -43,16 +43,22 @@ def made(options: argparse.Namespace) -> int:
     """Make the pages and say what was made; returns the exit code."""
     import games
     from agents.core.game_names import is_gym
-    from agents.web import page
-    from agents.web.cast import cast_of  # torch loads here
+    from agents.web.folder import check_folder, write
+    from agents.web.names import names_of, sights_of
     from games.web.linker import find_linker
+    from games.web.module import compile_ahead
 
     if options.game and is_gym(options.game):
         raise UserError(f"{options.game} cannot go into a page: its rules are not a game file, which could be compiled.")
     chosen = [games.load(options.game)] if options.game else [games.load(name) for name in games.names()]
     out = options.out or (Path("pages") / chosen[0].name if options.game else Path("pages"))
-    page.check_folder(out)
+    check_folder(out)
     find_linker()
+    for game in chosen:  # in processes of their own, while torch loads here
+        compile_ahead(game, sights_of(game, names_of(game, options.agents, options.runs), options.runs))
+    from agents.web import page  # torch loads here
+    from agents.web.cast import cast_of
+
     files: dict[str, bytes] = {}
     for game in chosen:
         print(f"Compiling {game.heading} …", flush=True)
@@ -61,7 +67,7 @@ def made(options: argparse.Namespace) -> int:
         files |= found if options.game or options.single else {f"{game.name}/{name}": data for name, data in found.items()}
     if not options.game:
         files[page.INDEX] = page.games_page(chosen, options.single)
-    page.write(out, files)
+    write(out, files)
     first = page.INDEX if page.INDEX in files else f"{chosen[0].name}.html"
     size = sum(map(len, files.values())) / 1024
     print(f"{out / first}: {size:,.0f} KiB in {len(files)} file{'s'[: len(files) != 1]}. Open it in a browser.")

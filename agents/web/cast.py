@@ -10,6 +10,7 @@ from agents.play import ladder
 from agents.play.agent import Agent, frame_shape_of
 from agents.play.agent_files import agent_file
 from agents.play.agent_info import in_words, peek
+from agents.web.names import names_of
 from agents.web.program import Program, program_of
 from games.engine.loader import Game
 from games.engine.players import bot_skill
@@ -58,16 +59,7 @@ def cast_of(game: Game, names: Sequence[str], runs: Path) -> list[CastAgent]:
 
     `UserError` for one that is no agent, plays another game, or has a network that cannot go into a page.
     """
-    chosen = list(names) or _default_names(game, runs)
-    return [_agent(game, name, runs) for name in chosen]
-
-
-def _default_names(game: Game, runs: Path) -> list[str]:
-    try:
-        levels = participants.ladder_of(game, runs).file.levels
-    except UserError:
-        return [name for name in [participants.best_at_hand(game, runs)] if name != "bot"]
-    return [f"level:{number}" for number in range(1, len(levels) + 1)]
+    return [_agent(game, name, runs) for name in names_of(game, names, runs)]
 
 
 def _agent(game: Game, name: str, runs: Path) -> CastAgent:

@@ -4,8 +4,6 @@ import base64
 import gzip
 import html
 import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ from agents.web import forward as op
 from agents.web.cast import CastAgent
 from games.engine import cache
 from games.engine.loader import Game
-from games.errors import UserError
 from games.web.description import describe, look
 from games.web.module import compile_game
 from games.web.wasm import Entry, compile_module
@@ -132,34 +129,3 @@ def games_page(games: Sequence[Game], single: bool) -> bytes:
     style = "\n".join(f"--{name.replace('_', '-')}: rgb{tuple(value)};" for name, value in look()["palette"].items())
     page = (TEMPLATES / GAMES).read_text("utf-8")
     return page.replace("{{colours}}", style).replace("{{games}}", "\n".join(links)).encode()
-
-
-# --- writing --------------------------------------------------------------------------------------------------------
-
-
-def check_folder(folder: Path) -> None:
-    """`UserError` if there is something in a folder already, or if it is no folder."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file, not a folder.\nName a new folder: --out FOLDER")
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"{folder} is not empty, so nothing was written.\nDelete it, or name a new folder: --out FOLDER")
-
-
-def write(folder: Path, files: dict[str, bytes]) -> None:
-    """Write files by their names into a new or empty folder: all of them, or none."""
-    check_folder(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            for name, data in files.items():
-                (made / name).parent.mkdir(exist_ok=True)
-                (made / name).write_bytes(data)
-            made.chmod(0o755)
-            if folder.exists():
-                folder.rmdir()
-            made.rename(folder)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error

@@ -1,9 +1,15 @@
 """A game as a WebAssembly module: the kernel's own loops for a batch of one, with the arrays of `Batch` and `View`."""
 
+import atexit
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
+from games.engine import cache
 from games.engine.constants import EXTERNAL
 from games.engine.levels import ANY, bank_array
 from games.engine.loader import Game
@@ -11,6 +17,8 @@ from games.engine.view import frame_shape
 from games.web.wasm import Entry, WebModule, compile_module
 
 Sight = tuple[str, int]  # an observation and its size
+ROOT = Path(__file__).parents[2]
+AHEAD: dict[tuple[Path, tuple[Sight, ...]], subprocess.Popen] = {}  # the processes that compile a game's module
 
 
 def sight_of(observation: str, size: int) -> Sight:
@@ -82,7 +90,39 @@ def entries_of(game: Game, sights: Iterable[Sight] = ()) -> list[Entry]:
     return found
 
 
+def compile_ahead(game: Game, sights: Iterable[Sight] = ()) -> None:
+    """Begin to compile a game's module in a process of its own, for which `compile_game` waits; what fails is told there."""
+    chosen = tuple(sorted(set(sights)))
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    process = subprocess.Popen(
+        # -P: a folder called `games` in the current directory must not hide this package
+        [sys.executable, "-P", "-m", "games.web.module", str(game.path), *(f"{name}:{size}" for name, size in chosen)],
+        env={**os.environ, "PYTHONPATH": path, "SPARRING_CACHE": str(cache.root())},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    AHEAD[game.path, chosen] = process
+    atexit.register(_end, process)
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End a process that nobody waits for any more."""
+    process.kill()
+    process.wait()
+
+
 def compile_game(game: Game, sights: Iterable[Sight] = ()) -> WebModule:
     """A game's module; `UserError` where it cannot be made. sights: the observations of the agents that play it."""
     chosen = sorted(set(sights))
+    if process := AHEAD.pop((game.path, tuple(chosen)), None):
+        process.wait()
     return compile_module(entries_of(game, chosen), arrays_of(game, chosen), game.shown, game.cache_folder())
+
+
+if __name__ == "__main__":
+    import games
+
+    compile_game(
+        games.load(Path(sys.argv[1])), [(name, int(size)) for name, _, size in (each.partition(":") for each in sys.argv[2:])]
+    )

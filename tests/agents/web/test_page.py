@@ -14,6 +14,7 @@ import games
 from agents.core.settings import AgentSettings
 from agents.participants import ladder_of
 from agents.play.agent import Agent, build_network, describe_agent
+from agents.web import folder as page_folder
 from agents.web import page
 from agents.web.__main__ import main
 from games.errors import UserError
@@ -147,7 +148,7 @@ def test_a_disk_that_takes_half_of_a_page_keeps_none_of_it(tmp_path, monkeypatch
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(UserError, match="out cannot be written: No space left on device"):
-        page.write(tmp_path / "out", {"index.html": b"1", "game.js": b"2"})
+        page_folder.write(tmp_path / "out", {"index.html": b"1", "game.js": b"2"})
     assert written and not list(tmp_path.iterdir())
 
 
