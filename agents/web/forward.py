@@ -12,7 +12,9 @@ from games.core import engine_jit
 from games.engine.cache import compiled
 
 WIDTH = 16  # integers of a row
-END, BYTES, NORMALIZE, DENSE, CONVOLVE, POOL, CLIP, TANH, ADD, LSTM, DUEL, AFFINE, PATCHES, COPY, STANDARDIZE = range(15)
+END, BYTES, NORMALIZE, DENSE, CONVOLVE, POOL, CLIP, TANH, ADD, LSTM, DUEL, AFFINE, PATCHES, COPY, STANDARDIZE, DEPTHWISE = (
+    range(16)
+)
 NO_LIMIT = 0  # of CLIP: a ReLU; else its upper limit, as 6
 LAYER_NORM_EPS = 1e-5  # as in torch
 NORMAL_CLIP = 10.0  # standard deviations, as in `agents.networks.normalization`
@@ -37,28 +39,50 @@ def dense(source, out, rows, inputs, outputs, weight, bias, add, weights, number
 
 @engine_jit
 def convolve(row, weights, numbers):
-    """A convolution of [channels, height, width] to [outputs, …], its weight [outputs, channels / groups, kernel, kernel]."""
+    """A convolution of [channels, height, width] to [outputs, …], its weight [channels, kernel, kernel, outputs].
+
+    The outputs of a place stand side by side, in `sums`, until it is done: so each weight's line is as wide as they are many.
+    """
     source, out, channels, height, width, outputs = row[1], row[2], row[3], row[4], row[5], row[6]
-    kernel, stride, padding, groups, weight, bias = row[7], row[8], row[9], row[10], row[11], row[12]
+    kernel, stride, padding, weight, bias, sums = row[7], row[8], row[9], row[10], row[11], row[12]
     high, wide = (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1
-    inputs = channels // groups
-    for o in range(outputs):
-        first = o // (outputs // groups) * inputs
-        for place in range(high * wide):
-            numbers[out + o * high * wide + place] = weights[bias + o]
-        for c in range(inputs):
-            for ky in range(kernel):
-                for kx in range(kernel):
-                    factor = weights[weight + ((o * inputs + c) * kernel + ky) * kernel + kx]
-                    for y in range(high):
-                        iy = y * stride + ky - padding
-                        if 0 <= iy < height:
-                            line = source + ((first + c) * height + iy) * width
-                            to = out + (o * high + y) * wide
-                            for x in range(wide):
-                                ix = x * stride + kx - padding
-                                if 0 <= ix < width:
-                                    numbers[to + x] += factor * numbers[line + ix]
+    total, first = numbers[sums : sums + outputs], weights[bias : bias + outputs]
+    for y in range(high):
+        top = y * stride - padding
+        for x in range(wide):
+            left = x * stride - padding
+            for o in range(outputs):
+                total[o] = first[o]
+            for c in range(channels):
+                for ky in range(max(-top, 0), min(kernel, height - top)):
+                    for kx in range(max(-left, 0), min(kernel, width - left)):
+                        value = numbers[source + (c * height + top + ky) * width + left + kx]
+                        if value != 0.0:  # as in `dense`
+                            at = weight + ((c * kernel + ky) * kernel + kx) * outputs
+                            line = weights[at : at + outputs]
+                            for o in range(outputs):
+                                total[o] += value * line[o]
+            for o in range(outputs):
+                numbers[out + (o * high + y) * wide + x] = total[o]
+
+
+@engine_jit
+def convolve_depthwise(row, weights, numbers):
+    """A convolution of each channel by itself, [channels, height, width], its weight [channels, kernel, kernel]."""
+    source, out, channels, height, width = row[1], row[2], row[3], row[4], row[5]
+    kernel, stride, padding, weight, bias = row[6], row[7], row[8], row[9], row[10]
+    high, wide = (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1
+    for c in range(channels):
+        for y in range(high):
+            top = y * stride - padding
+            for x in range(wide):
+                left = x * stride - padding
+                total = weights[bias + c]
+                for ky in range(max(-top, 0), min(kernel, height - top)):
+                    for kx in range(max(-left, 0), min(kernel, width - left)):
+                        value = numbers[source + (c * height + top + ky) * width + left + kx]
+                        total += value * weights[weight + (c * kernel + ky) * kernel + kx]
+                numbers[out + (c * high + y) * wide + x] = total
 
 
 @engine_jit
@@ -167,6 +191,8 @@ def forward(program, weights, numbers):
             dense(row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], weights, numbers)
         elif kind == CONVOLVE:
             convolve(row, weights, numbers)
+        elif kind == DEPTHWISE:
+            convolve_depthwise(row, weights, numbers)
         elif kind == POOL:
             pool(row[1], row[2], row[3], row[4], row[5], numbers)
         elif kind == LSTM:

@@ -84,7 +84,7 @@ def compile_networks(cast: Sequence[CastAgent]) -> bytes:
         "numbers": np.zeros(max(each.program.numbers for each in cast), np.float32),
     }
     folder = cache.versioned("loops-web", [Path(op.__file__)])
-    return compile_module([Entry("forward", op.forward, tuple(arrays))], arrays, "The network", folder).code
+    return compile_module([Entry("forward", op.forward, tuple(arrays))], arrays, "The network", folder, is_wide=True).code
 
 
 def _described(program: Any) -> dict[str, Any]:

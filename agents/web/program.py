@@ -93,9 +93,14 @@ class Writer:
         outputs, kernel, stride, padding = layer.out_channels, layer.kernel_size[0], layer.stride[0], layer.padding[0]
         high, wide = ((side + 2 * padding - kernel) // stride + 1 for side in (image.height, image.width))
         out = Image(self.take(outputs * high * wide), outputs, high, wide)
-        shape = (image.at, out.at, image.channels, image.height, image.width, outputs)
-        how = (kernel, stride, padding, layer.groups, self.keep(layer.weight), self.keep(layer.bias))
-        self.add(op.CONVOLVE, *shape, *how)
+        shape = (image.at, out.at, image.channels, image.height, image.width)
+        how = kernel, stride, padding
+        if layer.groups == 1:
+            weights = self.keep(layer.weight.permute(1, 2, 3, 0)), self.keep(layer.bias)
+            self.add(op.CONVOLVE, *shape, outputs, *how, *weights, self.take(outputs))
+        else:
+            assert layer.groups == image.channels == outputs, "each channel by itself"
+            self.add(op.DEPTHWISE, *shape, *how, self.keep(layer.weight), self.keep(layer.bias))
         return out
 
     def normalize(self, at: int, count: int, norm: RunningNorm, run: int) -> None:

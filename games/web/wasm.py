@@ -24,6 +24,7 @@ from games.web.linker import find_linker, link
 
 TRIPLE = "wasm32-unknown-unknown"
 FEATURES = "+bulk-memory,+sign-ext,+nontrapping-fptoint"  # in all browsers since 2021
+WIDE = ",+simd128"  # four numbers at once: in all browsers since 2023
 # Functions of C's library that a page takes from JavaScript's Math, or from its `%`.
 IMPORTED = (
     "fmod", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "exp", "expm1", "log", "log1p",
@@ -98,26 +99,29 @@ class WebModule:
         return imports_of(self.code)
 
 
-def compile_module(entries: Sequence[Entry], arrays: Mapping[str, np.ndarray], whose: str, folder: Path) -> WebModule:
+def compile_module(
+    entries: Sequence[Entry], arrays: Mapping[str, np.ndarray], whose: str, folder: Path, is_wide: bool = False
+) -> WebModule:
     """Compile entries and link them, or take the module of an earlier time.
 
     arrays: by name, for their shapes and dtypes alone; all are zeros in the beginning.
     An entry returns 0, or another number where the loop raised an error.
     whose: the game, for messages. folder: of compiled code of these loops as they are now (`games.engine.cache`).
+    is_wide: several numbers at once where loops allow it, which needs a newer browser and gives the same results.
     `UserError` for code that no browser can run, and where there is no linker.
     """
     linker = find_linker()
     if PLAIN:
         raise UserError("NUMBA_DISABLE_JIT is set, so nothing is compiled.\nUnset it to make a page.")
-    kept = folder / f"{_digest(entries, arrays)}.wasm"
+    kept = folder / f"{_digest(entries, arrays, is_wide)}.wasm"
     if code := _read_kept(kept):
         return WebModule(code)
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
-    machine = llvm.Target.from_triple(TRIPLE).create_target_machine(features=FEATURES, opt=2)
+    machine = llvm.Target.from_triple(TRIPLE).create_target_machine(features=FEATURES + WIDE * is_wide, opt=2)
     exports = [*(entry.name for entry in entries), *arrays]
     module = _linked_code(entries, arrays, machine)
-    _optimise(module, machine, exports)
+    _optimise(module, machine, exports, is_wide)
     with tempfile.TemporaryDirectory() as place:
         compiled, out = Path(place) / "module.o", Path(place) / "module.wasm"
         compiled.write_bytes(machine.emit_object(module))
@@ -143,12 +147,12 @@ def _linked_code(entries: Sequence[Entry], arrays: Mapping[str, np.ndarray], mac
     return module
 
 
-def _digest(entries: Sequence[Entry], arrays: Mapping[str, np.ndarray]) -> str:
+def _digest(entries: Sequence[Entry], arrays: Mapping[str, np.ndarray], is_wide: bool) -> str:
     """The name of a module among those of the same loops: by its entries, its arrays, and the files that make it."""
     files = [(Path(__file__).parent / name).read_bytes() for name in ("wasm.py", "linker.py")]
     called = [(entry.name, entry.loop.__name__, entry.arguments) for entry in entries]
     shapes = [(name, array.dtype.str, array.dtype.descr, array.shape) for name, array in arrays.items()]
-    return hashlib.sha256(b"".join(files) + repr((called, shapes)).encode()).hexdigest()[:16]
+    return hashlib.sha256(b"".join(files) + repr((called, shapes, is_wide)).encode()).hexdigest()[:16]
 
 
 def _read_kept(file: Path) -> bytes | None:
@@ -234,13 +238,14 @@ def _aimed(text: str, machine: Any) -> Any:
     return module
 
 
-def _optimise(module: Any, machine: Any, exports: Sequence[str]) -> None:
+def _optimise(module: Any, machine: Any, exports: Sequence[str], is_wide: bool) -> None:
     """Optimise, all but the exports being the module's alone; what nothing uses goes."""
     for value in (*module.functions, *module.global_variables):
         if not value.is_declaration and value.name not in exports:
             value.linkage = "internal"
     options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False  # it would only be larger
+    options.slp_vectorization = options.loop_unrolling = False  # it would only be larger
+    options.loop_vectorization = is_wide
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
 
