@@ -169,23 +169,20 @@ class OnPolicy(Learner):
 
     # --- minibatches ---
 
-    def epochs(self, valid: Tensor) -> Iterator[Tensor]:
-        """The minibatches of all epochs, each epoch a new random division. valid: bool [T, R], decisions to learn from."""
-        for _ in range(self.settings.n_epochs):
-            yield from self._minibatches(valid)
-
-    def _minibatches(self, valid: Tensor) -> tuple[Tensor, ...]:
-        """A random division of the items into equal parts of about `batch_size` decisions, int64 [items] each.
+    def epochs(self, valid: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """The minibatches of each epoch: a random division of the items into equal parts of about `batch_size` decisions,
+        int64 [items] each. valid: bool [T, R], decisions to learn from.
 
         An item is a decision (its place in the flattened rollout), or with a memory a row (all its decisions, in their order).
         Every process makes equally many parts, since a gradient step is collective; one with fewer items ends with empty parts.
         """
         items = valid.flatten().nonzero().squeeze(1) if self.first_state is None else valid.any(0).nonzero().squeeze(1)
-        order = torch.randperm(len(items), generator=self.generator, device=self.device)
         counts = self.group.gather_numbers(int(valid.sum()), len(items))
         parts = max(1, round(int(counts[:, 0].sum()) / (self.settings.batch_size * self.group.size)))
         most = int(counts[:, 1].max())
-        return items[order].tensor_split(min(parts, most)) if most else ()
+        for _ in range(self.settings.n_epochs if most else 0):
+            order = torch.randperm(len(items), generator=self.generator, device=self.device)
+            yield items[order].tensor_split(min(parts, most))
 
     def decisions(self, valid: Tensor, items: Tensor) -> Tensor:
         """The decisions of some items of `epochs`: their indices in the flattened rollout, int64 [B]."""

@@ -4,7 +4,7 @@ Collect → advantages → minibatches → loss → gradient step. `on_policy` c
 `ppo_loss`, and `gradient` takes the gradient steps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,8 @@ from agents.algorithms.optimizer import scheduled
 from agents.algorithms.ppo_loss import Minibatch, PPOTerms
 from agents.networks.action_choice import sample
 from agents.networks.network import ActorCritic
+
+Moments = tuple[Any, Tensor, Tensor]  # count, mean and standard deviation
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
@@ -79,8 +81,8 @@ class PPO(OnPolicy):
         if self.network.scale is not None:
             self.network.scale.update(target, self.network.value, self.group)
         results: list[StepResult[PPOTerms]] = []
-        for items in self.epochs(valid):
-            results.append(self._gradient_step(flat, valid, items, settings))
+        for items, moments in self._minibatches(flat, valid):
+            results.append(self._gradient_step(flat, valid, items, moments, settings))
             if settings.target_kl > 0 and results[-1].terms.approx_kl > 1.5 * settings.target_kl:
                 break
         unexplained = self.group.variance(target - value) / (self.group.variance(target) + 1e-8)
@@ -96,11 +98,17 @@ class PPO(OnPolicy):
             "train/n_updates": self.stepper.updates,
         }
 
+    def _minibatches(self, flat: dict[str, Tensor], valid: Tensor) -> Iterator[tuple[Tensor, Moments]]:
+        """The minibatches of all epochs, each with the count, mean and deviation of its advantages, of all processes."""
+        for parts in self.epochs(valid):
+            advantages_of_parts = [flat["advantage"][self.decisions(valid, items)] for items in parts]
+            yield from zip(parts, self.group.moments(advantages_of_parts), strict=True)
+
     def _gradient_step(
-        self, flat: dict[str, Tensor], valid: Tensor, items: Tensor, settings: PPOSettings
+        self, flat: dict[str, Tensor], valid: Tensor, items: Tensor, moments: Moments, settings: PPOSettings
     ) -> StepResult[PPOTerms]:
         """One gradient step on some items: their advantages normalised, and the loss of a slice of them."""
-        count, adv_mean, adv_std = self.group.moments(flat["advantage"][self.decisions(valid, items)])
+        count, adv_mean, adv_std = moments
         if not settings.normalize_advantage:
             adv_mean, adv_std = torch.zeros(()), torch.ones(())
         value_scale = 1.0 if self.network.scale is None else self.network.scale.deviation

@@ -115,14 +115,17 @@ class PQN(OnPolicy):
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
         flat["target"] = target.flatten()
         results = []
-        for items in self.epochs(valid):
-            count = self.group.gather_numbers(len(self.decisions(valid, items))).sum().item()  # of all processes
+        for parts in self.epochs(valid):
+            counts = self.group.gather_numbers(*(len(self.decisions(valid, items)) for items in parts)).sum(
+                0
+            )  # of all processes
+            for items, count in zip(parts, counts.tolist(), strict=True):
 
-            def loss(q: Tensor, value: Tensor, indices: Tensor, count: float = count) -> SliceLoss:
-                dq, terms = loss_gradient(q.detach(), flat["action"][indices], flat["target"][indices])
-                return SliceLoss([q], [dq / count], terms / count)
+                def loss(q: Tensor, value: Tensor, indices: Tensor, count: float = count) -> SliceLoss:
+                    dq, terms = loss_gradient(q.detach(), flat["action"][indices], flat["target"][indices])
+                    return SliceLoss([q], [dq / count], terms / count)
 
-            results.append(self.gradient_step(flat, valid, items, loss))
+                results.append(self.gradient_step(flat, valid, items, loss))
         self.carry_pending(valid)
         return {
             **self.means(results),

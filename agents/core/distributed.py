@@ -111,21 +111,25 @@ class ProcessGroup:
         count, total, squares = self._sums(x)
         return ((squares - total * total / count) / (count - 1)).to(x.dtype)
 
-    def moments(self, x: Tensor) -> tuple[Any, Tensor, Tensor]:
-        """Count, mean and standard deviation of the numbers [B] of all ranks; mean 0 and deviation 1 for a single number."""
+    def moments(self, parts: Sequence[Tensor]) -> list[tuple[Any, Tensor, Tensor]]:
+        """Of each part, numbers [B], count, mean and standard deviation over all ranks, in a single operation for all parts.
+
+        Mean 0 and deviation 1 for a single number.
+        """
         if self.size == 1:
-            return (len(x), x.mean(), x.std()) if len(x) > 1 else (len(x), torch.zeros(()), torch.ones(()))
-        count, total, squares = self._sums(x)
-        std = ((squares - total * total / count) / (count - 1)).clamp(min=0.0).sqrt()
-        several = count > 1
-        mean, std = torch.where(several, total / count, 0.0), torch.where(several, std, 1.0)
-        return count.float(), mean.to(x.dtype), std.to(x.dtype)
+            return [(len(x), x.mean(), x.std()) if len(x) > 1 else (len(x), torch.zeros(()), torch.ones(())) for x in parts]
+        sums = self._sum(torch.cat([_own_sums(x) for x in parts])).view(-1, 3) if parts else ()
+        found = []
+        for x, (count, total, squares) in zip(parts, sums, strict=True):
+            std = ((squares - total * total / count) / (count - 1)).clamp(min=0.0).sqrt()
+            several = count > 1
+            mean, std = torch.where(several, total / count, 0.0), torch.where(several, std, 1.0)
+            found.append((count.float(), mean.to(x.dtype), std.to(x.dtype)))
+        return found
 
     def _sums(self, x: Tensor) -> Tensor:
         """Count, sum and sum of squares over all ranks, float64 [3]."""
-        precise = x.double()
-        sums = torch.stack([torch.full_like(precise.sum(), len(x)), precise.sum(), precise.square().sum()])
-        return self._sum(sums)
+        return self._sum(_own_sums(x))
 
     def _sum(self, numbers: Tensor) -> Tensor:
         """The sums of numbers [n] over ranks, the same to the last bit on each."""
@@ -274,6 +278,12 @@ class ProcessGroup:
                 if self.store.check([f"message {rank}"]):
                     return self.store.get(f"message {rank}").decode()
         return ""
+
+
+def _own_sums(x: Tensor) -> Tensor:
+    """Count, sum and sum of squares of this rank's numbers [B], float64 [3]."""
+    precise = x.double()
+    return torch.stack([torch.full_like(precise.sum(), len(x)), precise.sum(), precise.square().sum()])
 
 
 @contextlib.contextmanager
