@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,20 +145,25 @@ def encode_gif(pictures: Sequence[np.ndarray], fps: int) -> bytes:
     """uint8 [H, W, 3] pictures as an animated GIF that repeats. All share one palette of colours that they hold."""
     from PIL import Image
 
-    codes = [np.dot(picture.astype(np.uint32), (65536, 256, 1)) for picture in pictures]  # a number for each colour
-    codes_used, counts = np.unique(np.stack(codes), return_counts=True)
-    colours = np.stack([codes_used >> 16, codes_used >> 8 & 255, codes_used & 255], 1).astype(np.float32)
-    chosen, nearest = palette(colours, counts)
-    table = np.zeros(1 << 24, np.uint8)
-    table[codes_used] = nearest
+    every: Counter[int] = Counter()  # picture by picture: all at once would take as much memory as the training
+    for picture in pictures:
+        every.update(dict(zip(*(found.tolist() for found in np.unique(_codes(picture), return_counts=True)), strict=True)))
+    used = np.array(sorted(every), np.uint32)
+    colours = np.stack([used >> 16, used >> 8 & 255, used & 255], 1).astype(np.float32)
+    chosen, nearest = palette(colours, np.array([every[code] for code in used.tolist()]))
     frames = []
-    for code in codes:
-        frame = Image.fromarray(table[code])
+    for picture in pictures:
+        frame = Image.fromarray(nearest[np.searchsorted(used, _codes(picture))].astype(np.uint8))
         frame.putpalette(colours[chosen].astype(np.uint8).tobytes())
         frames.append(frame)
     out = io.BytesIO()
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=max(20, round(1000 / fps)), loop=0)
     return out.getvalue()
+
+
+def _codes(picture: np.ndarray) -> np.ndarray:
+    """A number for the colour of each pixel, uint32 [H, W]."""
+    return np.dot(picture.astype(np.uint32), np.array([65536, 256, 1], np.uint32))
 
 
 def palette(colours: np.ndarray, counts: np.ndarray, size: int = 256) -> tuple[np.ndarray, np.ndarray]:
