@@ -42,13 +42,18 @@ class Catalogue:
     """The menu's games, the user's settings and the folder of their runs."""
 
     def __init__(self, names: list[str], settings: SettingsFile, runs: Path = Path("runs"), effects: bool = True):
-        """effects: glow and shadows in matches."""
-        self.settings, self.runs, self.effects = settings, runs, effects
+        """effects: glow and shadows in matches, where the settings do not say otherwise."""
+        self.settings, self.runs, self._effects = settings, runs, effects
         self.entries = [Entry(name) for name in names]
         self.changed = False  # something has loaded since a page looked
         self._cancelled = False
         self._thread = threading.Thread(target=self._load, name="catalogue")
         self._levels_thread = threading.Thread(target=self._seat_levels, name="levels of the catalogue")
+
+    @property
+    def effects(self) -> bool:
+        """Glow and shadows in matches."""
+        return self._effects and self.settings.settings.effects
 
     @property
     def match_settings(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def menu(
     Raises `UserError` if there is no display.
     """
     settings = SettingsFile(path_of())
-    page = HomePage(Catalogue(games.names() if names is None else names, settings, runs, effects and settings.settings.effects))
+    page = HomePage(Catalogue(games.names() if names is None else names, settings, runs, effects))
     return App(page, size=size, speaker=speaker, settings=settings, clock=clock, events=events)
 
 

@@ -43,6 +43,7 @@ from ui.pages.match_flow import OVER
 from ui.pages.notice import NoticePage
 from ui.pages.replay import ReplayPage
 from ui.pages.replays import ReplaysPage
+from ui.pages.settings import SettingsPage
 from ui.pages.statistics import StatisticsPage
 from ui.pages.stored import StoredPage
 from ui.progress import Progress
@@ -140,6 +141,14 @@ def choice(runs: Path) -> App:
 
 def controls(runs: Path) -> App:
     return shown(ControlsPage(games.load("pong")))
+
+
+def settings(runs: Path) -> App:
+    app = home(runs)
+    assert isinstance(app.page, HomePage)
+    app.open(SettingsPage(app.page.catalogue))
+    app.turn(1)
+    return app
 
 
 def statistics(runs: Path) -> App:
@@ -257,7 +266,7 @@ def eye(runs: Path) -> App:
 PAGES: dict[str, Callable[[Path], App]] = {
     page.__name__: page
     for page in (
-        home, game, choice, controls, statistics, rating, stored, replay_list, replay, notice,
+        home, game, choice, controls, settings, statistics, rating, stored, replay_list, replay, notice,
         loading, ready, counting, pong, race, turns, plain, paused, rewinding, result, eye,
     )
 }  # fmt: skip

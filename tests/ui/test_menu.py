@@ -21,12 +21,14 @@ from ui.choices import Choices
 from ui.focus import Focus, Item
 from ui.menu import menu, open_menu
 from ui.pages.choice import ChoicePage
+from ui.pages.controls import ControlsPage
 from ui.pages.game import GamePage
 from ui.pages.home import HomePage, cards
 from ui.pages.match import CALM, MatchPage
 from ui.pages.match_flow import OVER, PAUSED, PLAYING, READY
 from ui.pages.notice import NoticePage
 from ui.pages.replays import ReplaysPage
+from ui.pages.settings import SettingsPage
 from ui.pages.stored import StoredPage
 from ui.seats import Seat
 from ui.settings import SettingsFile
@@ -272,11 +274,52 @@ def test_two_are_watched_after_both_are_chosen(start):
 def test_the_home_page_leads_to_replays_and_to_what_is_stored(start):
     app = start()
     home_page = app.page
-    for name, page in (("replays", ReplaysPage), ("stored", StoredPage)):
+    for name, page in (("replays", ReplaysPage), ("stored", StoredPage), ("settings", SettingsPage)):
         click(app, name)
         assert isinstance(app.page, page)
         press(app, "escape")
         assert app.page is home_page
+
+
+def test_the_settings_page_changes_what_it_shows_and_leads_to_controls(start):
+    app = start()
+    home_page = app.page
+    click(app, "settings")
+    page = app.page
+    assert isinstance(page, SettingsPage)
+    volume = app.sounds.volume
+    click(app, "sounds")
+    assert app.sounds.muted and app.settings.mute
+    click(app, "quieter")
+    assert not app.sounds.muted and app.sounds.volume < volume and app.settings.volume == app.sounds.volume
+    click(app, "louder")
+    assert app.sounds.volume == pytest.approx(volume)
+    assert home_page.catalogue.match_settings["effects"]
+    click(app, "effects")
+    assert not app.settings.effects and not home_page.catalogue.match_settings["effects"]
+    click(app, "effects")
+    assert home_page.catalogue.match_settings["effects"]
+    click(app, "full screen")
+    assert app.is_full_screen and app.settings.full_screen
+    click(app, "full screen")
+    assert not app.is_full_screen
+    click(app, "controls pong")
+    assert isinstance(app.page, ControlsPage) and app.page.game.name == "pong"
+    press(app, "escape")
+    assert app.page is page
+    press(app, "escape")
+    assert app.page is home_page
+
+
+def test_keys_of_the_sounds_count_in_the_menu_too(start):
+    app = start()
+    volume = app.sounds.volume
+    press(app, "m")
+    assert app.sounds.muted
+    press(app, "-")
+    assert not app.sounds.muted and app.sounds.volume < volume
+    press(app, "=")
+    assert app.sounds.volume == pytest.approx(volume)
 
 
 def test_the_menu_is_heard(start):

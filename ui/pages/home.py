@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # they need numba
 
 EVERY = 2  # frames between two paintings of a miniature: there are several
 CAPTION = 3.6  # height of the texts below a picture, units
-CORNER = ("quit", "full screen", "stored", "replays")
+CORNER = ("quit", "settings", "stored", "replays")
 HINTS = [(["left", "right"], "choose"), (["return"], "open"), (["escape"], "quit"), (["f11"], "full screen")]
 
 
@@ -85,7 +85,7 @@ class HomePage(MenuPage):
         right, high = canvas.area.right, round(2.0 * canvas.unit)
         for name, text, act in (
             ("quit", "Quit", self.app.quit),
-            ("full screen", "Window" if self.app.is_full_screen else "Full screen", self.app.toggle_full_screen),
+            ("settings", "Settings", self._open_settings),
             ("stored", "Your data", self._open_stored),
             ("replays", "Replays", self._open_replays),
         ):
@@ -114,6 +114,11 @@ class HomePage(MenuPage):
         canvas.fitted(progress_of(entry), 1.05, SOFT, (x, y + 1.75 * unit), "topleft", side)
 
     # --- choosing ---
+
+    def _open_settings(self) -> None:
+        from ui.pages.settings import SettingsPage
+
+        self.app.open(SettingsPage(self.catalogue))
 
     def _open_stored(self) -> None:
         from ui.pages.stored import StoredPage

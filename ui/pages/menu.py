@@ -6,7 +6,7 @@ from ui.application import Page
 from ui.canvas import Canvas
 from ui.commands import DIRECTIONS, Command, command_of
 from ui.focus import Focus
-from ui.foot import Rows, commands
+from ui.foot import LOUDER, LOUDER_TOO, MUTE, QUIETER, Rows, commands
 from ui.keys import key_of
 from ui.layout import WHITE
 from ui.text import KeyCapRenderer
@@ -83,6 +83,9 @@ class MenuPage(Page):
             if command := command_of(key):
                 self.app.keyboard.serve(key)  # who holds it on the page that follows does not play with it
                 self.command(command)
+            elif key.command in (MUTE, QUIETER, LOUDER, LOUDER_TOO):
+                self.app.keyboard.serve(key)
+                self.app.mute() if key.command == MUTE else self.app.louder(-1 if key.command == QUIETER else 1)
         elif event.type == pygame.MOUSEMOTION:
             if item := self.focus.at(event.pos):
                 self.stale = self.stale or self.focus.name != item.name
