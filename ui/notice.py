@@ -34,14 +34,14 @@ class Notice:
         return changed
 
     def draw(self, surface: pygame.Surface) -> None:
-        """Draw it at the upper edge of the window's surface."""
+        """Draw it at the lower edge of the window's surface, where it covers hints, and neither names nor the score."""
         if not self.text:
             return
         width, height = surface.get_size()
         size = self._renderer.fit(self.text, max(min(0.032 * height, 0.032 * width, 44.0), 9.0), 0.9 * width)
         text = self._renderer.render(self.text, size, WHITE)
         box = text.get_rect().inflate(2.0 * size, 1.2 * size)
-        box.midtop = (width // 2, round(0.6 * size))
+        box.midbottom = (width // 2, height - round(0.6 * size))
         pygame.draw.rect(surface, CARD, box, border_radius=box.h // 2)
         pygame.draw.rect(surface, LINE, box, width=1, border_radius=box.h // 2)
         surface.blit(text, text.get_rect(center=box.center))

@@ -133,6 +133,7 @@ def test_by_keys_alone_from_the_menu_to_a_rematch_with_sides_swapped(start, monk
     press(app, "return")
     assert app.page.mode == PLAYING and [seat.name for seat in app.page.seats] == ["Newcomer", "You"]
     assert app.page.match.wins == [1, 0] and app.window.title == "Pong: Newcomer against You"
+    assert "You are still on the left" in app.notice.text
     key("w")
     turns(app, 10)
     assert app.page.match.boards[0].batch.record(0).paddle[1] < 42.0, "the person plays in the other seat now"

@@ -239,3 +239,5 @@ class MatchFlow(Page):
         self.reactions = Reactions(self.screen, self.app)
         self.app.window.title = self.title
         self._begin()
+        if self.match.boards[0].flipped:
+            self.app.notice.show("Sides are swapped. You are still on the left: the picture is turned.")
