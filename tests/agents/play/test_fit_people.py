@@ -26,7 +26,7 @@ def share(game, steps, person, seed):
     def against(rung, count, first):
         if rung not in agents:
             agents[rung] = Participant("agent", agent=steps.agent(rung, game))
-        return play_match(game, [participant(f"person:{person}", game), agents[rung]], count, first).returns[:, 0]
+        return play_match(game, [participant(person, game), agents[rung]], count, first).returns[:, 0]
 
     for number in range(FIRST):
         rung = fit.rung()
