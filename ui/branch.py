@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from games.engine.level_names import levels_of
 from games.engine.loader import Game
 from games.errors import UserError
-from games.replay.format import Header, Replay
+from games.replay.format import Change, Header, Replay
 from games.replay.playback import level_of
 from ui.match import Match
 from ui.replays import fingerprint
@@ -21,6 +21,7 @@ class Branch:
 
     replay: Replay
     tick: int
+    person: int  # the participant whose seat the person takes: from then on the game is another than the one recorded
 
     def settings(self, game: Game) -> dict:
         """The settings of the page of the match (`KeptMatchPage`)."""
@@ -30,9 +31,10 @@ class Branch:
     def begin(self, match: Match) -> None:
         """Bring a new match to the tick. Its agents see all that they would have seen."""
         header = self.replay.header
-        match.episode, match.begun = header.episode, header.begun
+        match.episode = header.episode
         for board, track in zip(match.boards, self.replay.tracks, strict=True):
             board.follow(header.episode, header.level, track.actions[: self.tick])
+        match.changes.append(Change(tick=self.tick, participant=self.person, name=match.seats[self.person].name))
         match.history.clear()
         match.history.add(match.moment())
 

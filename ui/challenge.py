@@ -10,8 +10,7 @@ from ui.opponents import Opponent, Opponents, opponents_of
 from ui.progress import Progress, in_words
 from ui.seating import seat_of
 from ui.seats import Seat
-
-PRACTICE = "just for practice: it does not count"  # of a game that was rewound, or in which seats changed hands
+from ui.verdict import PRACTICE
 
 
 def seat_for(opponent: Opponent, game: Game, runs: Path) -> Seat:
@@ -44,7 +43,7 @@ class Challenge:
         if not match.is_rated:
             return "" if any(seat.adaptive for seat in match.seats) else PRACTICE  # they say it themselves
         results = in_words(self.progress.against(self.opponent.seat))
-        return f"{self.opponent.title}: {results}" if results else ""
+        return f"You against {self.opponent.title}: {results}" if results else ""
 
     @property
     def following(self) -> "Challenge | None":

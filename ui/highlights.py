@@ -45,6 +45,8 @@ class Highlights:
     def game_over(self, match: Match) -> None:
         """Count a game's winner."""
         winner = match.result.winner if match.result else None
+        if not match.is_rated:
+            return  # for practice: it neither ends a streak nor goes on with it
         if winner is None:
             self.streak = (None, 0)
         else:

@@ -156,10 +156,10 @@ class Match:
             winner = 0 if returns[0] > returns[1] else 1
         self.played += 1
         self.points = all(board.points for board in self.boards)
-        if winner is not None:
-            self.wins[winner] += 1
-        elif self.contest:
-            self.draws += 1
+        if self.contest:  # a game for practice counts for nobody
+            if winner is not None and self.is_rated:
+                self.wins[winner] += 1
+            self.draws += winner is None and self.is_rated
         else:
             self.best = [max(pair) for pair in zip(self.best or returns, returns, strict=True)]
         self.result = MatchOutcome(winner, returns, any(board.out_of_time for board in self.boards))

@@ -198,13 +198,15 @@ def when(header: Header) -> str:
 
 def result_of(header: Header) -> str:
     """A game's result, in a few words."""
+    practice = ", practice" if header.rewound or header.changes else ""
     score = " – ".join(f"{each:g}" for each in header.returns) if len(set(header.returns)) > 1 else f"{header.returns[0]:g}"
     if not header.finished:
         return "left before its end"
     if header.winner is not None:
         name = header.seats[header.winner].name
-        return "You win" if name == "You" else f"{name} wins"
-    return "draw" if len(header.seats) == 2 and len(set(header.returns)) == 1 else f"scored {score}"
+        return f"You win{practice}" if name == "You" else f"{name} wins{practice}"
+    is_draw = len(header.seats) == 2 and len(set(header.returns)) == 1
+    return f"draw{practice}" if is_draw else f"scored {score}{practice}"
 
 
 def length(header: Header, turns: bool) -> str:

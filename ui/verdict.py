@@ -5,7 +5,8 @@ from ui.cast import Cast
 from ui.layout import SOFT, WHITE
 from ui.match import Match
 
-NOT_RATED = "just for practice: your rating stays"  # of a game that was rewound, or in which seats changed hands
+# Of a game that was rewound, or in which seats changed hands: with an opponent that fits, and with all others.
+NOT_RATED, PRACTICE = "just for practice: your rating stays", "just for practice: it does not count"
 
 
 def drawn(match: Match) -> str:

@@ -81,7 +81,7 @@ def test_a_match_that_a_command_began_counts_and_leads_to_the_next_opponent(play
     assert results("level:1") == Results(won=1)
     page = app.page
     assert page.reactions.highlights.lines(page.match)[0] == "You beat Newcomer"
-    assert page.challenge.told_after(page.match) == "Newcomer: 1 won"
+    assert page.challenge.told_after(page.match) == "You against Newcomer: 1 won"
     assert page.choices.focus.name == "Next: Master"
     app.page.choices.command("confirm")
     app.turn(1)
@@ -95,7 +95,7 @@ def test_a_game_that_was_rewound_does_not_count(play):
     win_a_point(app, 0)
     to_the_result(app)
     page = app.page
-    assert page.match.wins == [1, 0] and results("level:1") == Results()
+    assert page.match.wins == [0, 0] and results("level:1") == Results(), "it counts nowhere"
     assert page.reactions.highlights.lines(page.match) == [] and page.challenge.told_after(page.match) == PRACTICE
 
 

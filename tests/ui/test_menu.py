@@ -239,7 +239,7 @@ def test_a_result_tells_how_one_did_against_that_opponent_so_far(start, monkeypa
         win_a_point(app, seat)
         to_the_result(app)
         app.page.restart()
-    assert list(dict.fromkeys(told)) == ["Newcomer: 1 lost", "Newcomer: 1 won, 1 lost"]
+    assert list(dict.fromkeys(told)) == ["You against Newcomer: 1 lost", "You against Newcomer: 1 won, 1 lost"]
 
 
 def test_hammering_keys_brings_no_result_to_its_end(start):

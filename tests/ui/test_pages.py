@@ -102,6 +102,11 @@ def test_a_key_is_changed_and_reset_by_the_mouse_alone(show):
     click(app, "cancel")
     assert keys(app) == {"i": "up", "s": "down"}
     click(app, "reset")
+    assert keys(app) == {"i": "up", "s": "down"}, "it has only asked"
+    tap(app, "escape")
+    click(app, "reset")
+    assert app.is_open and keys(app) == {"i": "up", "s": "down"}, "Escape took the question back"
+    click(app, "reset")
     assert keys(app) == {"w": "up", "s": "down"}
     assert "reset" not in [item.name for item in app.page.focus.items]
     click(app, "back")
@@ -184,6 +189,8 @@ def test_what_is_stored_is_listed_and_deleted_when_asked_twice(show):
     assert len(stored()) == 2  # it has only asked
     tap(app, "up", "down", "return")
     assert len(stored()) == 2  # who went away is asked again
+    tap(app, "escape", "return")
+    assert app.is_open and len(stored()) == 2  # Escape took the question back
     tap(app, "return")
     assert [row.title for row in stored()] == ["Settings and controls"]
     assert not Progress(games.load("pong")).has_beaten("level:1")

@@ -1,5 +1,6 @@
 """Games that a window plays are kept and played again: by posted events, without a display."""
 
+import os
 import subprocess
 import sys
 import time
@@ -132,7 +133,7 @@ def test_the_last_move_of_a_game_is_kept_whoever_begins_the_next_one():
         playback, tick = Playback(match.game, replay), match.ticks - 1
         assert playback.verify() is None
         playback.seek(tick)
-        branch = Branch(replay, tick)
+        branch = Branch(replay, tick, 0)
         settings = branch.settings(match.game)
         live = Match(match.game, [HUMAN, BOT], settings["seed"], settings["levels"])
         branch.begin(live)
@@ -256,6 +257,20 @@ def test_tab_shows_who_plays(show):
     assert app.page.people == [] and app.page.match.seats[0].name == "A"
 
 
+def test_who_gave_their_seat_away_is_asked_what_follows(show):
+    app = started(show, HUMAN, BOT)
+    turns(app, 20)
+    tap("tab")
+    turns(app, 2)
+    assert app.page.people == [] and "for practice" in app.notice.text
+    while app.page.mode != OVER:
+        app.turn(6)
+    played = app.page.match.played
+    turns(app, 600)
+    assert app.page.mode == OVER and app.page.match.played == played == 1
+    assert app.page.match.wins == [0, 0], "it counts for nobody"
+
+
 # --- the player -------------------------------------------------------------------------------------------------------
 
 
@@ -329,6 +344,39 @@ def test_a_branch_goes_on_from_the_shown_moment(show):
     assert replay.ticks > 250 and Playback(page.game, replay).verify() is None
     first = replays.replay_of(match).tracks[0].actions[:250]
     assert np.array_equal(replay.tracks[0].actions[:250], first)
+    assert not page.match.is_rated and replay.header.changes[0].tick == 250, "it is another game than one from its beginning"
+    assert replay.header.begun > match.begun
+
+
+def test_the_replay_that_was_played_stays_chosen_when_a_branch_of_it_is_kept(show):
+    older = kept(bots_match(ticks=400))
+    os.utime(older, (1, 1))
+    newer = kept(bots_match("connect_four"))
+    app = show(ReplaysPage(replay_folder=replays.folder_of()))
+    turns(app, 1)
+    tap("down")
+    tap("return")
+    turns(app, 1)
+    app.page.load()
+    app.page.seek(150)
+    tap("2")
+    turns(app, 1)
+    wait_for(app, lambda: app.page.match is not None)
+    tap("return")
+    turns(app, 200)
+    app.back()
+    app.back()
+    turns(app, 1)
+    page = app.page
+    wait_for(app, lambda: len(replays.files(replays.folder_of())) == 3)
+    page.shown()
+    assert [row.path for row in page.rows][1:] == [newer, older] and page.rows[page.chosen].path == older
+    drawn = []
+    page.text.put = lambda surface, text, *place: drawn.append(text)
+    tap("delete")
+    turns(app, 1)
+    assert any("delete for good: Pong, A – B" in text for text in drawn)
+    assert "practice" in replays.result_of(page.rows[0].header) or not page.rows[0].header.finished
 
 
 def test_an_agent_in_a_branch_has_seen_all_that_it_would_have_seen():
@@ -340,7 +388,7 @@ def test_an_agent_in_a_branch_has_seen_all_that_it_would_have_seen():
     for _ in range(203):
         match.tick()
     before = match.boards[0].player(1).state()
-    settings = Branch(replays.replay_of(match), 203).settings(game)
+    settings = Branch(replays.replay_of(match), 203, 0).settings(game)
     branch = Match(game, [Seat("human"), seat], settings["seed"], settings["levels"])
     settings["begin"](branch)
     after = branch.boards[0].player(1).state()

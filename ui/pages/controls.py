@@ -33,6 +33,7 @@ class ControlsPage(MenuPage):
         self.slot: Slot | None = None
         self._pressed = ""  # a key that another action has: once more exchanges the two
         self._notice = ""
+        self._asked = False  # a second press brings the defaults back
 
     def shown(self) -> None:
         """Read the controls."""
@@ -104,8 +105,9 @@ class ControlsPage(MenuPage):
             y, high = area.bottom - 3.6 * unit, round(1.9 * unit)
             told = self._notice or self._about_spots()
             canvas.fitted(told, 1.1, SOFT, (area.x, y - 1.4 * unit), "midleft", area.w)
+            self._asked = self._asked and self.focus.name == "reset"
             if not self.controls.are_default:
-                text = "Back to the defaults"
+                text = "Really? Your changes are lost" if self._asked else "Back to the defaults"
                 box = pygame.Rect(area.x, round(y - 0.3 * unit), canvas.button_width(text, high), high)
                 canvas.button("reset", box, text, self._reset)
             return
@@ -147,6 +149,12 @@ class ControlsPage(MenuPage):
         self.slot, self._pressed, self._notice, self.stale = None, "", "", True
 
     def _reset(self) -> None:
+        """Ask, and change all when it is pressed a second time."""
+        self.stale = True
+        if not self._asked:
+            self._asked = True
+            return
+        self._asked = False
         self.controls.reset()
         self._notice, self.stale = "All keys and buttons are the game's own again.", True
 
@@ -166,6 +174,8 @@ class ControlsPage(MenuPage):
         """Leave the page, or only the choice of a key."""
         if self.slot:
             self._cancel()
+        elif self._asked and self.focus.name == "reset":
+            self._asked = False
         else:
             self.app.back()
 

@@ -16,7 +16,7 @@ from ui.pages.match import PAUSED, PLAYING, MatchPage
 from ui.replays import Keeper
 from ui.seats import Seat
 from ui.take_over import TakeOver
-from ui.verdict import NOT_RATED
+from ui.verdict import NOT_RATED, PRACTICE
 
 REWIND_PACE = 3  # ticks of the game that one tick goes back
 MOVE_PACE = 18  # ticks in which one move goes back, in games of turns
@@ -146,9 +146,15 @@ class KeptMatchPage(MatchPage):
 
     def _told(self, participant: int) -> str:
         name = self.seats[participant].name
+        practice = "" if self._is_watched else f". This game is {PRACTICE}"
         if name == "You":
-            return "You play. Tab gives the seat back"
-        return f"{name} plays. Tab takes the seat over"
+            return f"You play. Tab gives the seat back{practice}"
+        return f"{name} plays. Tab takes the seat over{practice}"
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether nobody's result is at stake: no seat is a person's."""
+        return not any(seat.kind == "human" for seat in self.seats)
 
     def _clip(self) -> None:
         if self.match and self.match.ticks:
@@ -171,6 +177,8 @@ class KeptMatchPage(MatchPage):
         lines = [text if left else "this is as far as it goes"]
         if any(seat.adaptive for seat in self.seats):
             lines.append(NOT_RATED)
+        elif match.contest and not self._is_watched:
+            lines.append(PRACTICE)
         for k, line in enumerate(lines):
             self.screen.text.put(stage, line, 0.034 * side, WHITE, (box.centerx, box.y + (0.17 + 0.05 * k) * side), "center")
 

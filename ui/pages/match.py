@@ -56,7 +56,7 @@ class MatchPage(MatchFlow):
             if self.hands.names_down(self.app.keyboard):
                 self._touched = self.ticks
             self.stale = self.reactions.follow(self.match) or self.stale or self.ticks == self.reactions.last_picture
-            if self.ticks > BETWEEN_GAMES and (self._enough() or not self.people):
+            if self.ticks > BETWEEN_GAMES and (self._enough() or not self.has_person):
                 self.next()
         elif self.mode == LOADING and self.ticks % 15 == 0:
             self.stale = True
@@ -119,7 +119,7 @@ class MatchPage(MatchFlow):
             lines = self.reactions.highlights.lines(match)
             told = self.challenge.told_after(match) if self.challenge else ""
             self.screen.banner(stage, match, [*lines, told] if told else lines)
-            if self.people:
+            if self.has_person:
                 self.choices.draw(stage, self.screen.boxes(stage))
 
     def _paused_foot(self) -> Rows:
@@ -250,7 +250,7 @@ class MatchPage(MatchFlow):
             self.app.keyboard.serve(key)
             if not shown:
                 self.ticks, self.stale = max(self.ticks, self.reactions.last_picture), True
-            elif key.command == "r" or not self.people:
+            elif key.command == "r" or not self.has_person:
                 self.next()
             else:
                 self.choices.command("confirm")

@@ -82,6 +82,11 @@ class MatchFlow(Page):
         return "quit" if self.is_first else "menu"
 
     @property
+    def has_person(self) -> bool:
+        """Whether somebody is there who chooses what follows a game: also while a machine plays their seat."""
+        return bool(self.people) or any(seat.kind == "human" for seat in self.seats)
+
+    @property
     def people(self) -> list[int]:
         """The numbers of the participants that are people."""
         return self.screen.cast.people

@@ -275,7 +275,7 @@ class ReplayPage(Page):
             return
         self.playing = False
         seats, told = seats_for(self.game, self.header, person, self._find)
-        settings = Branch(self.replay, self.match.at).settings(self.game)
+        settings = Branch(self.replay, self.match.at, person).settings(self.game)
         page = KeptMatchPage(self.game, seats, replays=self._folder, effects=self._effects, countdown=True, **settings)
         self.app.open(page)
         if told:

@@ -24,7 +24,6 @@ from ui.text import KeyCapRenderer
 
 COLUMNS = (0.0, 0.17, 0.37, 0.67, 0.99)  # where game, time, participants and result begin, and the length ends
 FOOT: Rows = [(["return"], "play"), (["up", "down"], "choose"), (["delete"], "delete"), (["escape"], "back")]
-SURE = "Press delete again to delete this replay for good"
 
 
 class ReplaysPage(Page):
@@ -45,9 +44,12 @@ class ReplaysPage(Page):
         self._ground: pygame.Surface | None = None
 
     def shown(self) -> None:
-        """Look into the folder."""
+        """Look into the folder. The same replay stays chosen, wherever it stands now."""
+        before = self.rows[self.chosen].path if self.rows else None
         self.rows = replays.listed(self.folder)
-        self.chosen, self.sure, self.stale = min(self.chosen, max(len(self.rows) - 1, 0)), False, True
+        same = [number for number, row in enumerate(self.rows) if row.path == before]
+        self.chosen = same[0] if same else min(self.chosen, max(len(self.rows) - 1, 0))
+        self.sure, self.stale = False, True
 
     # --- events ---
 
@@ -102,6 +104,12 @@ class ReplaysPage(Page):
             self.shown()
         else:
             self.sure, self.stale = True, True
+
+    @staticmethod
+    def _named(listed: Listed) -> str:
+        if listed.header is None:
+            return listed.path.name
+        return f"{games.heading(listed.header.game)}, {replays.participants_of(listed.header)}, {replays.when(listed.header)}"
 
     # --- drawing ---
 
@@ -164,7 +172,9 @@ class ReplaysPage(Page):
     def _keys(self, surface: pygame.Surface, unit: float) -> None:
         width, height = surface.get_size()
         if self.sure:
-            self.text.put(surface, SURE, 1.1 * unit, WHITE, (width // 2, height - 1.8 * unit), "center")
+            text = f"Press delete again to delete for good: {self._named(self.rows[self.chosen])}"
+            text = self.text.shorten(text, 1.1 * unit, 0.94 * width)
+            self.text.put(surface, text, 1.1 * unit, WHITE, (width // 2, height - 1.8 * unit), "center")
             return
         rows = commands(FOOT if self.rows else FOOT[-1:], self.app.button_labels)
         wide = sum(self.text.caps(None, keys, meaning, unit, (0, 0)) + 1.5 * unit for keys, meaning in rows) - 1.5 * unit

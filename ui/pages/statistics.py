@@ -16,6 +16,10 @@ from ui.statistics import Row, ratings_over, rows_of
 
 ROW = 2.2  # height, units
 COUNTS = ("won", "drawn", "lost")
+NONE_YET = (
+    "No game has been counted yet: play one to its end. "
+    "Games that were rewound, or in which a seat changed hands, are for practice and do not count."
+)
 
 
 class StatisticsPage(MenuPage):
@@ -48,7 +52,12 @@ class StatisticsPage(MenuPage):
     def _table(self, canvas: Canvas, box: pygame.Rect) -> None:
         unit, high = canvas.unit, round(ROW * canvas.unit)
         if not self.rows:
-            canvas.paragraph("No game has been counted yet: play one to its end.", 1.25, SOFT, box)
+            canvas.paragraph(
+                NONE_YET,
+                1.25,
+                SOFT,
+                box,
+            )
             return
         columns = [box.right - round((8.0 - 3.2 * k) * unit) for k in range(3)]
         for name, x in zip(COUNTS, columns, strict=True):

@@ -63,6 +63,13 @@ class StoredPage(MenuPage):
         canvas.fitted(row.title, 1.25, colour, (box.x, box.centery), "midleft", size.x - unit - box.x)
         canvas.surface.fill(LINE, (box.x, box.bottom - 1, box.w, 1))
 
+    def back(self) -> None:
+        """Take the question back, or leave."""
+        if self._asked and self.focus.name == self._asked:
+            self._asked = ""
+        else:
+            super().back()
+
     def _press(self, row: Stored) -> None:
         """Ask, and delete when it is pressed a second time."""
         if self._asked != row.title:
