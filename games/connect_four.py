@@ -1,6 +1,6 @@
 """Drop discs into the columns, by turns; the first four in a row, across, upright or slanted, win.
 Reward: +1 for winning, -1 for losing, 0 for a draw.
-End: four in a row, or a full board. Who begins is drawn.
+End: four in a row, or a full board. Who begins is decided by chance.
 """
 
 import numpy as np

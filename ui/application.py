@@ -26,6 +26,7 @@ class Page:
 
     app: "App"  # set before `shown` is called for the first time
     title = "Sparring"  # of the window
+    way_back = "menu"  # the words for it on a match's page that leads back to it
     stale = True  # whether it must be drawn again
     hides_mouse = False
     is_playing = False  # whether a gamepad's buttons are those of a game

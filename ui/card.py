@@ -7,7 +7,7 @@ from ui.cast import Cast, dot
 from ui.foot import Rows
 from ui.key_hints import KeyHints
 from ui.layout import CARD, FAINT, LINE, SOFT, WHITE
-from ui.match import between
+from ui.match import RACE, between
 from ui.text import KeyCapRenderer
 
 
@@ -99,7 +99,7 @@ class Card:
     def _rules(self, page: pygame.Surface, unit: float, x: float, y: float, width: float) -> float:
         """Draw the rules of the game."""
         size = 1.35 * unit
-        for line in rules(self.cast.game):
+        for line in [*rules(self.cast.game), *([RACE] if self.cast.pictures == 2 else [])]:
             for part in self.text.wrap(line, size, width):
                 self.text.put(page, part, size, SOFT, (x, y))
                 y += 1.25 * size

@@ -60,7 +60,7 @@ class CurvePage:
         y_range = (0.0, 1.0) if progress.rate else None
         draw_plot(
             page, plot, self.text, [*series, Series(now, WHITE, 3.0, dots=True)], 0.95 * unit, y_range, count_in_words,
-            (lambda y: f"{y:.0%}") if progress.rate else (lambda y: f"{y:g}"),
+            (lambda y: f"{100 * y:.0f} %") if progress.rate else (lambda y: f"{y:g}"),
         )  # fmt: skip
 
 

@@ -64,6 +64,12 @@ class Eye:
             return "agent's eye" if self.pages[self.page].has_curve else "the other agent"
         return "close the eye"
 
+    @property
+    def offer(self) -> str:
+        """The words for what the key does next, where there is a network to look into or the panel is open; else empty."""
+        has_something = bool(self.insights) or any(page.has_curve for page in self.pages)
+        return self.next_page if has_something or self.page is not None else ""
+
     def follow(self, match: Match) -> None:
         """Follow the agents who sit in the match now, at its tick; an opponent that adapts is another after a game."""
         for page in self.agents:

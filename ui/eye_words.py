@@ -40,7 +40,7 @@ def habit(insight: "Insight", latest: "Outlook", count: int) -> str:
     if insight.ranks_actions:
         text = "It takes the best" + (", and now and then any other." if settings.epsilon > 0 else ".")
     else:
-        text = "It takes the longest bar." if settings.temperature == 0 else "It draws lots: a longer bar is likelier."
+        text = "It takes the longest bar." if settings.temperature == 0 else "It chooses by chance: a longer bar is likelier."
     if not latest.legal.all():
         text += " Grey ones are not allowed now."
     return text + (f" The best {MOST_BARS} of {count} are shown." if count > MOST_BARS else "")

@@ -16,31 +16,36 @@ PLAYING_FOOT: Rows = [(["escape"], "pause")]
 OUT_FOOT: Rows = [(["return"], "begin again"), (["escape"], "pause")]  # a person is out of a race that goes on
 
 
-def ready_foot(leave: str) -> Rows:
-    """The keys of the page before a game. leave: where Escape leads, "quit" or "menu"."""
+def eye_row(does: str) -> Rows:
+    """The key of the agent's eye. does: what it does next; empty where there is nothing to look into."""
+    return [([EYE], does)] if does else []
+
+
+def ready_foot(leave: str, eye: str) -> Rows:
+    """The keys of the page before a game. leave: where Escape leads, "quit" or "menu". eye: as in `eye_row`."""
     return [
         (["return"], "play"),
         (["escape"], leave),
-        ([EYE], "agent's eye"),
+        *eye_row(eye),
         ([CONTROLS], "controls"),
         (["f11"], "full screen"),
     ]
 
 
-def paused_foot(leave: str) -> Rows:
+def paused_foot(leave: str, eye: str) -> Rows:
     """The keys of a pause."""
     return [
-        (["escape"], "go on"), (["r"], "restart"), (["q"], leave), ([EYE], "agent's eye"), ([STEP], "one step"),
+        (["escape"], "go on"), (["r"], "restart"), (["q"], leave), *eye_row(eye), ([STEP], "one step"),
         ([PACE], "slow motion"), ([CONTROLS], "controls"), (["f11"], "full screen"),
     ]  # fmt: skip
 
 
 def watching_foot(slow: bool, paused: bool, eye: str, leave: str) -> Rows:
-    """The keys of whoever watches more closely than one plays. eye: what its key does next."""
+    """The keys of whoever watches more closely than one plays. eye: as in `eye_row`."""
     pace = ([PACE], "full speed" if slow else "slow motion")
     if paused:
-        return [(["escape"], "go on"), ([STEP], "one step"), pace, (["r"], "restart"), (["q"], leave), ([EYE], eye)]
-    return [(["escape"], "pause"), pace, ([EYE], eye)]
+        return [(["escape"], "go on"), ([STEP], "one step"), pace, (["r"], "restart"), (["q"], leave), *eye_row(eye)]
+    return [(["escape"], "pause"), pace, *eye_row(eye)]
 
 
 def commands(rows: Rows, labels: dict[str, str] | None = None) -> Rows:

@@ -9,6 +9,7 @@ from ui.match import Match
 from ui.text import KeyCapRenderer
 from ui.verdict import best_so_far, drawn
 
+YOUR_TURN, TO_MOVE = "Your turn", "to move"
 THINKS = 30  # ticks of waiting after which it is said for whom
 
 
@@ -40,6 +41,8 @@ class Header:
                 self._tally(surface, *told, (box.centerx, row1), side, "center")
         if not centre and board.waits_for_person:
             centre = self.whose_turn(board, told=bool(left or right))
+            if centre == YOUR_TURN:  # said once
+                left, right = (text if text != TO_MOVE else "" for text in (left, right))
         centre = rally or centre or self.who_thinks(board)
         for text, anchor, x in ((left, "midleft", box.x), (centre, "center", box.centerx), (right, "midright", box.right)):
             short = len(text) <= 3
@@ -52,9 +55,9 @@ class Header:
     def whose_turn(self, board: Board, told: bool) -> str:
         """The text that names the person to move. told: the game's own texts say it already."""
         if len(self.cast.people) == 1:
-            return "Your turn"
+            return YOUR_TURN
         movers = [self.cast.seats[k].name for k in self.cast.people if board.batch.asked[0, k]]
-        return "" if told or not movers else f"{' and '.join(movers)} to move"
+        return "" if told or not movers else f"{' and '.join(movers)} {TO_MOVE}"
 
     def who_thinks(self, board: Board) -> str:
         """The text that names the machine for which a game of turns has waited for a while; empty if there is none."""

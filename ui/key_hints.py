@@ -8,7 +8,7 @@ from ui.foot import PLAYING_FOOT, Rows, commands
 from ui.keys import label
 from ui.layout import FOOTER, SOFT
 from ui.pads import BUTTONS, labels_of, with_buttons
-from ui.seats import action_numbers, key_map
+from ui.seats import action_numbers, key_map, ways_between_spots
 from ui.text import KeyCapRenderer
 
 ONE_LINE, TWO_LINES = 0.027, 0.0195  # size of caps below a picture, in units of its side
@@ -26,13 +26,14 @@ class KeyHints:
         self.cast, self.text, self.plates = cast, text, plates
         self.pads: dict[int, dict[str, str]] = {}
         self.playing = False
+        self.eye: Rows = []  # the key that goes on from the agent's eye, while that is open
         self.caps: list[tuple[pygame.Rect, str]] = []  # the window's keys, and where they are drawn
         self._places: dict[tuple, list[tuple[pygame.Rect, str]]] = {}  # these for each strip, from its corner
 
     def draw(self, surface: pygame.Surface, boxes: list[pygame.Rect], rows: Rows | None) -> None:
         """Draw the keys and their meanings below the pictures. rows: (keys, meaning) pairs; None: the keys of the game."""
         side = boxes[0].w
-        key = ("foot", side, self.playing, rows and tuple(meaning for _, meaning in rows))
+        key = ("foot", side, self.playing, str(self.eye), rows and tuple(meaning for _, meaning in rows))
         if key not in self.plates:
             strip = pygame.Surface((boxes[-1].right - boxes[0].x, round(FOOTER * side)), pygame.SRCALPHA, 32)
             self._places[key] = self._fill_commands(strip, rows, 0.027 * side) if rows else self._fill_hints(strip, side)
@@ -66,10 +67,13 @@ class KeyHints:
         """Draw the keys of the people who play, a line for each of two people; returns where the window's own are."""
         lines = self.lines()
         size = (ONE_LINE if len(lines) == 1 else TWO_LINES) * side
-        pause = [(caps, meaning) for caps, meaning, _ in self.commands(PLAYING_FOOT)]
-        centre, right = strip.get_height() / 2, strip.get_width() - self._caps_width(pause, size)
-        self._caps_row(strip, pause, size, (right, centre))
-        places = [(pygame.Rect(right, 0, strip.get_width() - right, strip.get_height()), PLAYING_FOOT[0][0][0])]
+        own = self.commands([*self.eye, *PLAYING_FOOT])
+        centre, right = strip.get_height() / 2, strip.get_width() - self._caps_width([each[:2] for each in own], size)
+        x, places = right, []
+        for caps, meaning, name in own:
+            end = self.text.caps(strip, caps, meaning, size, (x, centre))
+            places.append((pygame.Rect(x, 0, end - x, strip.get_height()), name))
+            x = end + 1.6 * size
         for k, (person, rows) in enumerate(lines):
             y = centre + (k - 0.5 * (len(lines) - 1)) * 1.75 * size
             begin = self._whose(strip, person, size, y) if len(lines) > 1 else 0.0
@@ -111,12 +115,14 @@ class KeyHints:
             if action not in named
         ]
         named = [label(key) for key in named]
-        return [*telling, (named, "choose")] if named else telling
+        ways = [way for way in ways_between_spots(self.cast.game) if way not in keys]
+        between = [(ways, "choose"), (["return"], "play")] if ways and "return" not in keys else []
+        return [*telling, *([(named, "play")] if named else []), *between]
 
     def _button_rows(self, buttons: dict[str, str], actions: dict[str, str]) -> Rows:
         """The meanings of a gamepad's buttons. buttons: the key of each.    actions: the action of each key."""
         if self.cast.game.spots:
-            return [(["left", "right"], "choose"), ([BUTTONS["a"]], "play")]
+            return [(ways_between_spots(self.cast.game), "choose"), ([BUTTONS["a"]], "play")]
         rows: dict[str, list[str]] = {}
         for button, key in buttons.items():
             rows.setdefault(actions[key], []).append(BUTTONS[button])

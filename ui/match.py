@@ -170,6 +170,9 @@ class Match:
                 seat.adaptive.learn_of(returns[1 - k])
 
 
+RACE = "Against another it is a race: both play the same game, side by side, and the higher score wins."
+
+
 def between(game: Game) -> str:
     """The word between the names of two participants; those who race in a game of one seat are rivals too."""
     return REWARDS[game.rewards]

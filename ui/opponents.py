@@ -8,11 +8,13 @@ from agents import participants
 from agents.play import ladder
 from agents.play.agent_files import file_of
 from agents.play.agent_info import in_words, peek
+from agents.play.ratings import FIXED
 from games.engine.batch import RANDOM
 from games.engine.loader import Game
 from games.engine.players import BOTS, bot_skill
 from games.errors import UserError
 from games.people.person import people_of
+from games.people.table import in_short
 from ui.seating import FIT, ROOT
 
 
@@ -68,7 +70,7 @@ def opponents_of(game: Game, runs: Path) -> Opponents:
     except UserError as error:
         is_there = (participants.ZOO / game.name / "ladder" / ladder.LADDER).exists()
         notice = str(error).splitlines()[0] if is_there else ""
-    bots = [Opponent(f"bot:{skill:g}", title, f"the game's own bot, skill {skill:.0%}") for skill, title in BOTS]
+    bots = [Opponent(f"bot:{skill:g}", title, f"the game's own bot, skill {100 * skill:.0f} %") for skill, title in BOTS]
     levels = [_level(rung, number, game) for number, rung in enumerate(found.file.levels, 1)] if found else []
     kinds: dict[str, list[Opponent]] = {}
     if game.players == 1:
@@ -84,7 +86,7 @@ def opponents_of(game: Game, runs: Path) -> Opponents:
     kinds["Bots"] = [*bots, Opponent("random", "Random", "any move, without a thought")]
     with contextlib.suppress(UserError):  # a game that simulated people cannot play
         people = [
-            Opponent(person.name, person.row.name.replace("-", " ").capitalize(), "plays as people do, with their mistakes")
+            Opponent(person.name, person.row.name.replace("-", " ").capitalize(), in_short(person.row))
             for person in people_of(game)
         ]
         kinds["Simulated people"] = people
@@ -93,7 +95,7 @@ def opponents_of(game: Game, runs: Path) -> Opponents:
 
 def _level(rung: ladder.Rung, number: int, game: Game) -> Opponent:
     reacts = "" if game.turns or not rung.delay else f", reacts after {rung.delay / ladder.TICKS:.2f} s"
-    return Opponent(f"level:{number}", rung.name, f"rated {rung.rating:.0f}{reacts}")
+    return Opponent(f"level:{number}", rung.name, f"rated {rung.rating:.0f} (the game's fair bot: {FIXED:.0f}){reacts}")
 
 
 def _moment(moment: ladder.Moment, number: int) -> Opponent:

@@ -149,7 +149,7 @@ class RunWatcher:
         if not self.progress.evaluations:
             return ""
         _, value = self.progress.evaluations[-1]
-        return f"evaluation: {value:.0%} won" if self.progress.rate else f"evaluation: return {value:.1f}"
+        return f"evaluation: {100 * value:.0f} % won" if self.progress.rate else f"evaluation: return {value:.1f}"
 
 
 def count_in_words(count: float) -> str:

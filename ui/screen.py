@@ -99,7 +99,9 @@ class Screen:
             if match.race and board.done and not match.result:
                 self._finished(surface, box, board)
         if foot or (self.cast.people and not match.result):
-            self.hints.draw(surface, self.boxes(surface), foot or (OUT_FOOT if match.person_is_out else None))
+            self.hints.draw(
+                surface, self.boxes(surface), foot or ([*OUT_FOOT, *self.hints.eye] if match.person_is_out else None)
+            )
 
     def _lay_ground(self, surface: pygame.Surface) -> None:
         """Draw the window's ground; a surface that is a part of the window gets its part."""
@@ -167,8 +169,8 @@ class Screen:
         surface.blit(pill, pill.get_rect(center=box.center))
         self.text.put(surface, text, size, WHITE, box.center, "center")
 
-    def loading(self, surface: pygame.Surface, dots: int) -> None:
-        """Draw the page that is shown while the game compiles and the agents load."""
+    def loading(self, surface: pygame.Surface, dots: int, leave: Rows) -> None:
+        """Draw the page that is shown while the game compiles and the agents load. leave: the key that leads back."""
         self._lay_ground(surface)
         box = self.boxes(surface)[0].unionall(self.boxes(surface)[1:])
         side = self.boxes(surface)[0].w
@@ -179,3 +181,8 @@ class Screen:
         text = "Getting ready" + " ." * (dots % 4)
         wide = self.text.width("Getting ready . .", 0.045 * side)
         self.text.put(surface, text, 0.045 * side, FAINT, (box.centerx - wide / 2, box.centery + 0.14 * side), "midleft")
+        self.hints.caps, size = [], 0.03 * side
+        for keys, meaning in leave:
+            x, y = box.centerx - self.text.caps(None, keys, meaning, size, (0, 0)) / 2, box.centery + 0.24 * side
+            end = self.text.caps(surface, keys, meaning, size, (x, y))
+            self.hints.caps.append((pygame.Rect(x, y - size, end - x, 2 * size), "escape"))

@@ -15,6 +15,7 @@ from games.engine.players import SeatPlayer
 if TYPE_CHECKING:
     from ui.run_watcher import RunWatcher
 
+WAYS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}  # of the arrow keys
 QUEUED = 8  # presses that wait for their tick, at most
 CHORD_TICKS = 3  # for which a press waits for the rest of its chord, where a press counts once: two fingers are that far apart
 
@@ -188,6 +189,13 @@ class PlayerInput:
         order = {key: k for k, key in enumerate(self.held)}
         held = [chord for chord in self.actions if chord <= order.keys()]
         return max(held, key=lambda chord: sorted((order[key] for key in chord), reverse=True), default=None)
+
+
+def ways_between_spots(game: Game) -> list[str]:
+    """The arrows that go from spot to spot: left and right for columns. None in games without spots."""
+    spots = game.spots or ()
+    across, down = (len({spot[axis] for spot in spots}) > 1 for axis in (0, 1))
+    return [*(["left", "right"] if across else []), *(["up", "down"] if down else [])]
 
 
 def spot_at(game: Game, x: float, y: float, flipped: bool) -> int | None:

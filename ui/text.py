@@ -7,8 +7,8 @@ import pygame
 from games.render.text import Colour, TextRenderer
 
 CAPS = {
-    "space": "Space", "return": "Enter", "left shift": "Shift", "right shift": "Shift",
-    "left ctrl": "Ctrl", "right ctrl": "Ctrl", "tab": "Tab", "escape": "Esc", "backspace": "Back", "delete": "Del",
+    "space": "Space", "return": "Enter", "left shift": "Left Shift", "right shift": "Right Shift",
+    "left ctrl": "Left Ctrl", "right ctrl": "Right Ctrl", "tab": "Tab", "escape": "Esc", "backspace": "Back", "delete": "Del",
 }  # fmt: skip
 CAP, CAP_TEXT, CAP_MEANING = (58, 70, 108), (226, 232, 246), (168, 178, 204)
 SMALL = (".", ",")  # signs that are hard to see at the size of letters

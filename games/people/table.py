@@ -136,6 +136,20 @@ def in_words(row: Row) -> str:
     return mover_in_words(row) if isinstance(row, MoverRow) else board_in_words(row)
 
 
+def in_short(row: Row) -> str:
+    """What somebody who chooses an opponent wants to know of a row, in a few words."""
+    if isinstance(row, BoardRow):
+        ahead = f"looks {row.depth} moves ahead" if row.further == 1 or row.depth == 2 else f"at times {row.depth} moves ahead"
+        return f"sees {100 * row.wins:.0f} % of wins and {100 * row.blocks:.0f} % of threats, {ahead}"
+    looks = "follows the ball" if row.looks == "follows" else "predicts where it arrives"
+    attention = {"always": "", "hit": " while it comes", "glance": " at one glance"}[row.attention]
+    aim = ", aims" if row.aim >= 0.5 else ""
+    rests = "returns to the middle" if row.rests == "returns" else "stays where they hit it"
+    if row.looks == "predicts" and row.attention == "always":
+        rests = "keeps level with a ball that flies away"
+    return f"{row.reaction / 60:.2f} s late, {looks}{attention}{aim}, {rests}"
+
+
 def mover_in_words(row: MoverRow) -> str:
     off = f"off by up to {row.error:g} units" if row.error or not row.error_per_10 else "off"
     if row.error_per_10:

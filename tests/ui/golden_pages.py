@@ -135,7 +135,7 @@ def shown(page: Page, ticks: int = 1) -> App:
 
 
 def choice(runs: Path) -> App:
-    among = [Opponent(f"bot:{skill:g}", title, f"the game's own bot, skill {skill:.0%}") for skill, title in BOTS]
+    among = [Opponent(f"bot:{skill:g}", title, f"the game's own bot, skill {100 * skill:.0f} %") for skill, title in BOTS]
     return shown(ChoicePage("Connect Four: Bots", among, Progress(games.load("connect_four")), lambda opponent: None))
 
 

@@ -53,7 +53,7 @@ class ControlsPage(MenuPage):
         for seat in range(self.game.players):
             self._column(canvas, seat, pygame.Rect(round(left + seat * (wide + 2 * unit)), top, round(wide), 0), high)
         self._below(canvas, area, unit)
-        self.hints(canvas, [*HINTS[:1], (["return"], "change"), HINTS[-1]])
+        self._foot(canvas)
         self.title_row(canvas, f"Controls of {self.game.heading}")
         if self.slot:  # nothing else can be chosen meanwhile
             kept = {item.name for item in canvas.items} - {"back", "reset"} - set(map(str, self.controls.slots))
@@ -130,6 +130,16 @@ class ControlsPage(MenuPage):
                     canvas.ring(box)
                 x = box.right + 0.9 * size
             y += 2.3 * size
+
+    def _foot(self, canvas: Canvas) -> None:
+        """Draw the keys that count now."""
+        if self.slot is None:
+            self.hints(canvas, [*HINTS[:1], (["return"], "change"), HINTS[-1]])
+        elif (self.slot.kind == "button") != self.app.pad_in_use:  # it can only be chosen below
+            self.hints(canvas, [*HINTS[:1], (["return"], "take it"), (["escape"], "cancel")])
+        else:
+            cancel = "Start" if self.app.pad_in_use else "escape"
+            canvas.hints([([f"any {self.slot.kind}"], "take it"), ([cancel], "cancel")])
 
     def _about_spots(self) -> str:
         told = "A mouse or a finger chooses too" if self.game.spots else ""

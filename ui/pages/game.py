@@ -14,8 +14,10 @@ from ui.cast import Cast
 from ui.catalogue import Catalogue, Entry
 from ui.challenge import Challenge, seat_for
 from ui.controls import Controls
+from ui.foot import Rows
 from ui.key_hints import KeyHints
 from ui.layout import ACCENT, CARD, DARKEST, LINE, SOFT, WHITE
+from ui.match import RACE
 from ui.opponents import Opponent
 from ui.pages.choice import ChoicePage
 from ui.pages.controls import ControlsPage
@@ -26,6 +28,7 @@ from ui.pages.statistics import StatisticsPage
 from ui.progress import in_words
 from ui.seats import Seat
 
+KEYS_LINE = 1.8  # height of a line of keys, units
 WIDE = 1.1  # a window's width to height from which the rules stand beside the picture
 FURTHER = {  # buttons that are no opponents, and a line about each
     "Watch": "Choose two who play each other",
@@ -43,17 +46,20 @@ class GamePage(MenuPage):
         self.catalogue, self.entry = catalogue, entry
         self.heading = entry.heading
         self.title = f"Sparring: {entry.heading}"
-        self._focused_for: tuple[str | None, Opponent] | None = None  # whom one played last, and whom to beat
+        self._focused_for: Opponent | None = None  # whom there was to beat
 
     def shown(self) -> None:
-        """The focus begins at the lowest opponent that is not beaten, or at the kind of whom one played last."""
+        """The focus begins at the lowest opponent that is not beaten, or at the kind of whom one played last.
+
+        Later it stays on what was chosen, until there is another one to beat.
+        """
         controls = Controls(self.entry.game, self.catalogue.settings)
         game, self._buttons = controls.game, controls.buttons(0)  # with the user's keys
-        self._keys = KeyHints(Cast(game, [Seat("human"), Seat("scripted")][: game.players]), self._canvas.text, {})
+        self._keys = KeyHints(Cast(game, [Seat("human", name) for name in game.seats]), self._canvas.text, {})
+        if self.to_beat == self._focused_for:
+            return
+        self._focused_for = self.to_beat
         last = self.catalogue.settings.settings.opponents.get(self.entry.name)
-        if (last, self.to_beat) == self._focused_for:
-            return  # nobody has played since
-        self._focused_for = last, self.to_beat
         steps, kinds = self.entry.opponents.steps, self.entry.opponents.kinds
         kind = next((kind for kind, among in kinds.items() if last in [each.seat for each in among]), "")
         self.focus.name = kind if kind and last not in [each.seat for each in steps] else self.to_beat.seat
@@ -108,24 +114,41 @@ class GamePage(MenuPage):
         else:
             text.y, text.h = picture.bottom + round(unit), box.bottom - picture.bottom - round(unit)
         size = next((size for size in (1.35, 1.2, 1.05, 0.95) if self._rules_height(canvas, text.w, size) <= text.h), 0.85)
-        for line in rules(self.entry.game):
+        for line in self._rules():
             text.y = canvas.paragraph(line, size, SOFT, text) + round(0.5 * size * unit)
             text.h = box.bottom - text.y
         self._keys_of_game(canvas, text)
 
-    def _keys_of_game(self, canvas: Canvas, box: pygame.Rect) -> None:
-        """Draw the keys of the game, where there is space for a line of them."""
-        x, y, size = float(box.x), box.y + 1.2 * canvas.unit, 0.92 * canvas.unit
+    def _rules(self) -> list[str]:
+        return [*rules(self.entry.game), *([RACE] if self.entry.game.players == 1 else [])]
+
+    def _key_lines(self) -> list[tuple[str, Rows]]:
+        """The keys of the game: a line for each seat, with its name, where they differ."""
         self._keys.pads = {0: self._buttons} if self.app.pad_in_use else {}
         mouse = [(["Mouse"], "click")] if self.entry.game.spots and not self.app.pad_in_use else []
-        for keys, meaning in [*self._keys.rows(0), *mouse]:
-            end = canvas.text.caps(None, keys, meaning, size, (x, y))
-            if end <= box.right and y + canvas.unit <= box.bottom:
-                x = canvas.text.caps(canvas.surface, keys, meaning, size, (x, y)) + 1.3 * size
+        lines = self._keys.lines()[: 1 if self.app.pad_in_use else 2]
+        name = "" if len(lines) == 1 else "{}: "
+        return [(name.format(self.entry.game.seats[k].capitalize()), [*rows, *mouse]) for k, rows in lines]
+
+    def _keys_of_game(self, canvas: Canvas, box: pygame.Rect) -> None:
+        """Draw the keys of the game, as many lines of them as there is space for."""
+        y, size = box.y + 1.2 * canvas.unit, 0.92 * canvas.unit
+        for name, rows in self._key_lines():
+            x = begin = float(box.x) + canvas.text.width(name, 1.1 * size)
+            if y + canvas.unit <= box.bottom + 1:
+                canvas.put(name, 1.0, SOFT, (box.x, y), "midleft")
+            for keys, meaning in rows:
+                if x > begin and canvas.text.caps(None, keys, meaning, size, (x, y)) > box.right:
+                    x, y = begin, y + KEYS_LINE * canvas.unit
+                if y + canvas.unit <= box.bottom + 1:
+                    x = canvas.text.caps(canvas.surface, keys, meaning, size, (x, y)) + 1.3 * size
+            y += KEYS_LINE * canvas.unit
 
     def _rules_height(self, canvas: Canvas, width: int, size: float) -> float:
-        lines = [len(canvas.text.wrap(line, size * canvas.unit, width)) for line in rules(self.entry.game)]
-        return (1.25 * sum(lines) + 0.5 * len(lines)) * size * canvas.unit
+        """The height of the rules, and of a line of keys for each seat."""
+        lines = [len(canvas.text.wrap(line, size * canvas.unit, width)) for line in self._rules()]
+        keys = 0.4 + KEYS_LINE * len(self._key_lines())
+        return (1.25 * sum(lines) + 0.5 * len(lines)) * size * canvas.unit + keys * canvas.unit
 
     def _steps(self, canvas: Canvas, box: pygame.Rect) -> None:
         """Draw the row of opponents as stairs: those that are beaten have a tick, the next one says so."""

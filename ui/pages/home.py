@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # they need numba
 EVERY = 2  # frames between two paintings of a miniature: there are several
 CAPTION = 3.6  # height of the texts below a picture, units
 CORNER = ("quit", "settings", "stored", "replays")
-HINTS = [(["left", "right"], "choose"), (["return"], "open"), (["escape"], "quit"), (["f11"], "full screen")]
+HINTS = [(["up", "down", "left", "right"], "choose"), (["return"], "open"), (["escape"], "quit"), (["f11"], "full screen")]
 
 
 class HomePage(MenuPage):

@@ -8,13 +8,13 @@ import pygame
 from games.engine.loader import Game
 from ui.application import ENTER
 from ui.commands import command_of
-from ui.foot import CONTROLS, EYE, PACE, STEP, Rows, paused_foot, ready_foot, watching_foot
+from ui.foot import CONTROLS, EYE, PACE, STEP, Rows, commands, eye_row, paused_foot, ready_foot, watching_foot
 from ui.keys import Key, key_of
 from ui.match import Match
 from ui.pages.controls import ControlsPage
 from ui.pages.match_flow import COUNTING, LOADING, OVER, PAUSED, PLAYING, READY, MatchFlow
-from ui.pointer import WAYS, Pointer, next_spot, pointer_at
-from ui.seats import Seat
+from ui.pointer import Pointer, may_choose, next_spot, pointer_at, pointer_of
+from ui.seats import WAYS, Seat
 
 BETWEEN_GAMES = 150  # ticks that a result is shown if no person plays
 SLOW = 4  # how many times slower slow motion is
@@ -28,6 +28,7 @@ class MatchPage(MatchFlow):
     def __init__(self, game: Game, seats: Sequence[Seat], **settings: Any):
         super().__init__(game, seats, **settings)
         self._touched = 0  # the last tick of this mode in which a key of the game was down
+        self.lit: Pointer | None = None  # the spot where mouse, arrows or a key of the game were last
         self._stepped = False  # in this pause the picture is shown instead of the page
         self._commands: dict[str, Callable[[], None]] = {EYE: self._change_eye, PACE: self._change_pace}  # on every page
 
@@ -98,19 +99,23 @@ class MatchPage(MatchFlow):
     def draw(self, surface: pygame.Surface) -> None:
         """Draw the match, this mode's card or banner over it, and the agent's eye beside it."""
         if self.match is None:
-            self.screen.loading(surface, self.ticks // 15)
+            leave = commands([(["escape"], self.leave_word)], self.app.button_labels)
+            self.screen.loading(surface, self.ticks // 15, leave)
             return
         if self.stale:
             self.screen.take_pads(self.hands.pads(len(self.app.pads) if self.app.pad_in_use else 0), self.is_playing)
+            self.screen.hints.eye = [] if self.eye.page is None else eye_row(self.eye.next_page)
             self._draw_match(self.eye.stage(surface), self.match)
         self.eye.draw(surface, self.match)
 
     def _draw_match(self, stage: pygame.Surface, match: Match) -> None:
         """Draw the pictures, then over them what belongs to the mode."""
         rally = self.reactions.highlights.rally_text * (not match.result)
-        self.screen.draw(stage, match, self._spot(self.app.mouse), self._foot(), rally)
+        self.screen.draw(stage, match, self._spot, self._foot(), rally)
         if self.mode == READY:
-            self.screen.card(stage, self.game.heading, [*ready_foot(self.leave_word), *self.reactions.sound_rows()])
+            self.screen.card(
+                stage, self.game.heading, [*ready_foot(self.leave_word, self.eye.offer), *self.reactions.sound_rows()]
+            )
         elif self.mode == COUNTING:
             self.countdown.draw(stage, self.screen.boxes(stage), self.screen.text)
         elif self.mode == PAUSED and not self._is_looking:
@@ -123,7 +128,7 @@ class MatchPage(MatchFlow):
                 self.choices.draw(stage, self.screen.boxes(stage))
 
     def _paused_foot(self) -> Rows:
-        return [*paused_foot(self.leave_word), *self.reactions.sound_rows()]
+        return [*paused_foot(self.leave_word, self.eye.offer), *self.reactions.sound_rows()]
 
     @property
     def _shows_result(self) -> bool:
@@ -139,7 +144,7 @@ class MatchPage(MatchFlow):
         """The window's keys that are shown below the picture; None: those of the game, if people play."""
         watching = self.slow or (self.eye.page is not None and not self.people)
         if self._is_looking or (self.mode == PLAYING and watching):
-            return watching_foot(self.slow, self._is_looking, self.eye.next_page, self.leave_word)
+            return watching_foot(self.slow, self._is_looking, self.eye.offer, self.leave_word)
         return None
 
     # --- events ---
@@ -207,6 +212,8 @@ class MatchPage(MatchFlow):
         assert self.match
         name = self.hands.name(key)
         taken = [person.press(name) for person in self.match.inputs]  # in games of turns two people may share keys
+        if self.game.spots and any(taken):
+            self.lit = pointer_of(self.match, name) or self.lit
         if key.command in ("escape", "p") and not any(taken):
             self._become(PAUSED)
         elif self.game.spots and not any(taken) and key.command in (*WAYS, *GO):
@@ -265,24 +272,41 @@ class MatchPage(MatchFlow):
             self._touched = self.ticks
         return at_rest
 
-    def _spot(self, position: tuple[int, int]) -> Pointer | None:
-        """The spot at a position in the window, if a person may choose it now."""
-        if not self.game.spots or self.mode != PLAYING or not self.match:
+    @property
+    def _spot(self) -> Pointer | None:
+        """The spot that is lit, if a person may choose it now."""
+        if self.mode != PLAYING or not self.match or not self.lit or not may_choose(self.match, self.lit):
             return None
-        return pointer_at(self.match, self.eye.stage(self.app.surface).get_size(), position)
+        return self.lit
 
     def _move_to_spot(self, command: str) -> None:
-        """Arrows go from spot to spot, as the mouse would, and return chooses the one that is lit."""
-        if not self.match or command not in WAYS:
-            self._click(self.app.mouse)
+        """Arrows go from spot to spot, and return chooses the one that is lit."""
+        assert self.match
+        if command not in WAYS:
+            self._choose_spot()
             return
-        stage = self.eye.stage(self.app.surface).get_size()
-        self.app.mouse = next_spot(self.match, stage, self.app.mouse, command) or self.app.mouse
+        self.lit = next_spot(self.match, self._stage_size, self.lit, command) or self.lit
         self.stale = True
 
+    def _choose_spot(self) -> None:
+        """A person plays the spot that is lit, if one may."""
+        if (spot := self._spot) and self.match:
+            board = self.match.boards[spot.board]
+            for seat, person in board.inputs.items():
+                if board.may(seat, spot.action):
+                    person.choose(spot.action)
+                    break
+
+    @property
+    def _stage_size(self) -> tuple[int, int]:
+        """The size of the game's part of the window, pixels."""
+        return self.eye.stage(self.app.surface).get_size()
+
     def _point(self, position: tuple[int, int]) -> None:
-        """The mouse has moved."""
+        """The mouse has moved, or clicks: alone then it lights a spot, wherever the layout moves the pictures."""
         self.stale = True
+        if self.match and self.game.spots:
+            self.lit = pointer_at(self.match, self._stage_size, position)
         if self.mode == OVER:
             self.choices.point(position)
 
@@ -297,9 +321,6 @@ class MatchPage(MatchFlow):
         elif self.mode == OVER:
             if self.ticks >= self.reactions.last_picture + CALM:
                 self.choices.click(position)
-        elif (spot := self._spot(position)) and self.match:
-            board = self.match.boards[spot.board]
-            for seat, person in board.inputs.items():
-                if board.may(seat, spot.action):
-                    person.choose(spot.action)
-                    break
+        elif self.mode == PLAYING:
+            self._point(position)
+            self._choose_spot()

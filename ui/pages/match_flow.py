@@ -79,7 +79,7 @@ class MatchFlow(Page):
     @property
     def leave_word(self) -> str:
         """The word for leaving this page."""
-        return "quit" if self.is_first else "menu"
+        return "quit" if self.is_first else self.app.pages[self.app.pages.index(self) - 1].way_back
 
     @property
     def has_person(self) -> bool:

@@ -27,11 +27,14 @@ from ui.timeline import Progress, Timeline
 JUMP = 5 * TICKS_PER_SECOND  # ticks that an arrow goes
 SLOW = 4  # how many times slower slow motion is
 BACKWARDS = 3  # ticks that go back in one, while the key is held
+LONGEST = 16  # letters of a name beside its key
 WAYS = {"left": -JUMP, "right": JUMP}
 
 
 class ReplayPage(Page):
     """Shows a replay. It loads after its first picture."""
+
+    way_back = "back to the replay"
 
     def __init__(
         self,
@@ -167,7 +170,7 @@ class ReplayPage(Page):
     def draw(self, surface: pygame.Surface) -> None:
         """Draw the pictures and the strip below them."""
         if not self.match or not self.timeline:
-            self.screen.loading(surface, self.ticks // 15)
+            self.screen.loading(surface, self.ticks // 15, commands([(["escape"], "leave")], self.app.button_labels))
             return
         width, height = surface.get_size()
         strip = self.timeline.height((width, height))
@@ -189,8 +192,8 @@ class ReplayPage(Page):
 
     def _rows(self) -> Rows:
         over = self.match is not None and self.match.result is not None
-        numbers = [str(k + 1) for k in range(len(self.header.seats))]
-        branch: Rows = [] if over else [(numbers, "play on from here")]
+        names = [seat.name if len(seat.name) <= LONGEST else f"{seat.name[:LONGEST]}…" for seat in self.header.seats]
+        branch: Rows = [] if over else [([str(k)], f"{'play on ' * (k == 1)}as {name}") for k, name in enumerate(names, 1)]
         pace = ([PACE], "full speed" if self.slow else "slow")
         points: Rows = [] if self.game.turns else [(["up", "down"], "points")]
         return [

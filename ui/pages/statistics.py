@@ -84,9 +84,7 @@ class StatisticsPage(MenuPage):
         canvas.panel(box, CARD)
         inner = box.inflate(-2.4 * unit, -2.4 * unit)
         if not self.rated:
-            told = (
-                "You are not rated yet. An opponent that fits you rates you: “Fits you” in the menu, fit on the command line."
-            )
+            told = "You are not rated yet. An opponent that fits you rates you: choose “Fits you” on the game's page."
             canvas.paragraph(told, 1.2, SOFT, inner)
             return
         last = self.rated[-1]

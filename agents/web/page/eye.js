@@ -40,7 +40,7 @@ class Eye {
     this.panel.querySelector("h2 span").textContent = name;
     const remembers = player.network.memory.length ? " It remembers what it saw before." : "";
     this.panel.querySelector(".habit").textContent = (agent.ranksActions ? "It takes the best." : agent.temperature
-      ? "It draws lots: a longer bar is likelier." : "It takes the longest bar.") + remembers;
+      ? "It chooses by chance: a longer bar is likelier." : "It takes the longest bar.") + remembers;
     this.frames = Array.from({ length: agent.observation === "objects" ? 1 : Math.min(agent.stack, 7) }, () => document.createElement("canvas"));
     this.panel.querySelector(".frames").append(...this.frames);
     this.colour = colour;
