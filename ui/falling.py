@@ -8,7 +8,7 @@ from games.core import DECOR, GONE
 from games.engine.loader import Game
 from games.render.renderer import USED, bounds, shift
 from ui.moments import PLACED, WON, Moment, rows_of_line, seen_rows
-from ui.seats import spot_rect
+from ui.seats import spot_rect, spots_of
 
 GRAVITY = 0.45  # world units per tick²
 BOUNCE = 0.18  # of the speed with which it lands
@@ -95,7 +95,7 @@ class Falls:
     def _fall(self, moment: Moment, f: np.void, flipped: bool) -> Fall | None:
         """The fall of what was placed; None if it lies in no spot that is a column."""
         left, top, right, bottom = moment.box
-        for action in range(len(self.game.spots or ())):
+        for action in spots_of(self.game):
             x, y, wide, high = spot_rect(self.game, action, flipped)
             if x <= left and right <= x + wide and y <= top and bottom <= y + high and high >= TALL * (bottom - top):
                 return Fall(moment, top - y, _falling(f, moment)) if top > y else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from games.core import WORLD
 from ui.layout import layout
 from ui.match import Match
-from ui.seats import WAYS, spot_at, spot_rect
+from ui.seats import WAYS, spot_at, spot_rect, spots_of
 
 
 @dataclass
@@ -33,7 +33,7 @@ def pointer_of(match: Match, key: str) -> Pointer | None:
     for k, board in enumerate(match.boards):
         for person in board.inputs.values():
             action = person.actions.get(frozenset([key]))
-            if action is not None and action < len(match.game.spots or ()):
+            if action in spots_of(match.game):
                 return Pointer(k, action)
     return None
 
@@ -51,7 +51,7 @@ def next_spot(match: Match, stage: tuple[int, int], lit: Pointer | None, directi
     """
     centres, places = {}, []
     for k, (box, board) in enumerate(zip(layout(stage, len(match.boards)), match.boards, strict=True)):
-        for action in range(len(match.game.spots or ())):
+        for action in spots_of(match.game):
             spot = Pointer(k, action)
             x, y, w, h = (value * box.w / WORLD for value in spot_rect(match.game, action, board.flipped))
             centres[k, action] = round(box.x + x + 0.5 * w), round(box.y + y + 0.5 * h)

@@ -191,17 +191,21 @@ class PlayerInput:
         return max(held, key=lambda chord: sorted((order[key] for key in chord), reverse=True), default=None)
 
 
+def spots_of(game: Game) -> dict[int, tuple[float, float, float, float]]:
+    """Left, top, width and height of each action's spot, for those that have one."""
+    return {action: spot for action, spot in enumerate(game.spots or ()) if spot is not None}
+
+
 def ways_between_spots(game: Game) -> list[str]:
     """The arrows that go from spot to spot: left and right for columns. None in games without spots."""
-    spots = game.spots or ()
-    across, down = (len({spot[axis] for spot in spots}) > 1 for axis in (0, 1))
+    across, down = (len({spot[axis] for spot in spots_of(game).values()}) > 1 for axis in (0, 1))
     return [*(["left", "right"] if across else []), *(["up", "down"] if down else [])]
 
 
 def spot_at(game: Game, x: float, y: float, flipped: bool) -> int | None:
     """The action whose rectangle in SPOTS contains a point of the picture, in world units; None if there is none."""
     x = WORLD - x if flipped else x
-    for action, (left, top, width, height) in enumerate(game.spots or ()):
+    for action, (left, top, width, height) in spots_of(game).items():
         if left <= x < left + width and top <= y < top + height:
             return action
     return None
@@ -209,5 +213,5 @@ def spot_at(game: Game, x: float, y: float, flipped: bool) -> int | None:
 
 def spot_rect(game: Game, action: int, flipped: bool) -> tuple[float, float, float, float]:
     """Left, top, width, height of an action's spot as the picture shows it, in world units."""
-    left, top, width, height = game.spots[action]
+    left, top, width, height = spots_of(game)[action]
     return (WORLD - left - width if flipped else left), top, width, height

@@ -93,12 +93,10 @@ def check_spots(game: Game) -> None:
     """SPOTS: for each action a rectangle (left, top, width, height) of the world, or None."""
     if game.spots is None:
         return
-    spots = dict(game.spots) if isinstance(game.spots, dict) else dict(zip(game.actions, game.spots, strict=False))
-    if not isinstance(game.spots, dict) and len(game.spots) != game.num_actions:
-        raise Failed(f"SPOTS holds {len(game.spots)} rectangles; ACTIONS has {game.num_actions}")
-    for action, spot in spots.items():
-        if action not in [*game.actions, *game.hands]:
-            raise Failed(f"SPOTS names the action {action!r}, which ACTIONS does not have")
+    given = game.module.SPOTS
+    if not isinstance(given, dict) and len(given) not in (game.num_actions, len(game.spots)):
+        raise Failed(f"SPOTS holds {len(given)} rectangles; ACTIONS has {game.num_actions}")
+    for action, spot in zip([*game.actions, *game.hands], game.spots, strict=True):
         if spot is None:
             continue
         x, y, w, h = spot
@@ -150,7 +148,7 @@ def check_every_action_has_a_key(game: Game) -> None:
     What a seat has no key for must be masked: only in games with `legal` one seat may lack a key that the other has. Where
     people have HANDS, they need no other action.
     """
-    spots = dict(game.spots) if isinstance(game.spots, dict) else dict(zip(game.actions, game.spots or (), strict=False))
+    spots = dict(zip([*game.actions, *game.hands], game.spots or (), strict=False))
     named = [{*keys.values(), *(action for action, spot in spots.items() if spot)} for keys in game.keys]
     for action in game.hands or (game.actions if game.has_asks else game.actions[1:]):
         without = [seat for seat, actions in enumerate(named) if action not in actions]

@@ -233,13 +233,18 @@ def _check_actions(module: types.ModuleType, fail: Any) -> None:
     for action in (action for seat_keys in keys for action in seat_keys.values()):
         if action not in every:
             raise fail(f"KEYS names the action {action!r}, which ACTIONS does not have.{did_you_mean(str(action), every)}")
-    _check_spots(getattr(module, "SPOTS", None), fail)
+    _check_spots(getattr(module, "SPOTS", None), every, fail)
 
 
-def _check_spots(spots: Any, fail: Any) -> None:
+def _check_spots(spots: Any, actions: list[str], fail: Any) -> None:
     rectangles = list(spots.values()) if isinstance(spots, dict) else [] if spots is None else spots
     if not isinstance(rectangles, (tuple, list)):
         raise fail(f"SPOTS is {spots!r}; it must be a list of rectangles, or a dict by action.")
+    for action in spots if isinstance(spots, dict) else ():
+        if action not in actions:
+            raise fail(f"SPOTS names the action {action!r}, which ACTIONS does not have.{did_you_mean(str(action), actions)}")
+    if len(rectangles) > len(actions):
+        raise fail(f"SPOTS holds {len(rectangles)} rectangles, and there are {len(actions)} actions.")
     for spot in rectangles:
         if spot is not None and not (_holds(spot, (int, float, np.number)) and len(spot) == 4):
             raise fail(f"SPOTS holds {spot!r}; a spot is (left, top, width, height), or None.")

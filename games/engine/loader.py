@@ -81,7 +81,7 @@ class Game:
     actions: list[str]
     keys: tuple[dict[str, str], ...]
     hands: list[str]  # actions that only people have, numbered after `actions`
-    spots: Any  # a clickable rectangle for each action, or None
+    spots: list[Any] | None  # of each action, then of each of `hands`, a clickable rectangle, or None
     frame_skip: int
     max_ticks: int
     turns: bool
@@ -296,6 +296,18 @@ def _run(module_name: str, path: Path, source: bytes, shown: str) -> types.Modul
     return module
 
 
+def _spots(spots: Any, actions: list[str]) -> list[Any] | None:
+    """SPOTS as a list with one entry for each action.
+
+    >>> _spots({"b": (0, 0, 9, 9)}, ["a", "b"]), _spots([(0, 0, 9, 9)], ["a", "b"]), _spots(None, ["a"])
+    ([None, (0, 0, 9, 9)], [(0, 0, 9, 9), None], None)
+    """
+    if spots is None:
+        return None
+    found = [spots.get(action) for action in actions] if isinstance(spots, dict) else list(spots)
+    return [*found, *[None] * (len(actions) - len(found))]
+
+
 def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown: str, tree: ast.Module) -> Game:
     """A `Game` from a module that keeps the contract, with defaults for the names it leaves out."""
     get = functools.partial(getattr, module)
@@ -315,7 +327,7 @@ def _game(module: types.ModuleType, name: str, path: Path, shipped: bool, shown:
         actions=list(get("ACTIONS")),
         keys=tuple(get("KEYS")),
         hands=list(get("HANDS", [])),
-        spots=get("SPOTS", None),
+        spots=_spots(get("SPOTS", None), [*get("ACTIONS"), *get("HANDS", [])]),
         frame_skip=get("FRAME_SKIP", 4),
         max_ticks=get("MAX_TICKS"),
         turns=bool(get("TURNS", False)),

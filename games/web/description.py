@@ -42,7 +42,7 @@ def describe(game: Game) -> dict[str, Any]:
         "directions": [direction_of(action) for action in [*game.actions, *game.hands]],
         "keys": [_chords(game, seat) for seat in range(game.players)],
         "codes": codes_of(game),
-        "spots": _spots(game),
+        "spots": game.spots,
         "mirrored": game.mirror is not None,
         "swap": game.swap.tolist(),
         "shapes": game.shapes,
@@ -58,13 +58,6 @@ def _chords(game: Game, seat: int) -> list[tuple[tuple[str, ...], int]]:
     """The keys of a seat: those that are held together, and the number of their action."""
     numbers = {name: number for number, name in enumerate([*game.actions, *game.hands])}
     return [(keys_of(name), numbers[action]) for name, action in game.keys[seat].items()]
-
-
-def _spots(game: Game) -> list[Any] | None:
-    """The rectangle of each action, None for one without."""
-    if isinstance(game.spots, dict):
-        return [game.spots.get(action) for action in [*game.actions, *game.hands]]
-    return None if game.spots is None else list(game.spots)
 
 
 def fields_of(dtype: np.dtype) -> Fields:
