@@ -165,7 +165,7 @@ class MatchPage(MatchFlow):
             self._point(event.pos)
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._click(event.pos)
-        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 3 and self.mode == PLAYING and self.people:
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 3 and self.mode == PLAYING:
             self._become(PAUSED)
         if self.mode == PLAYING:
             self.hands.handle(event, self.app.surface.get_size(), self.eye.stage(self.app.surface).get_size())
