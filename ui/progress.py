@@ -74,3 +74,13 @@ def in_words(results: Results) -> str:
     """
     counts = ((results.won, "won"), (results.drawn, "drawn"), (results.lost, "lost"))
     return ", ".join(f"{count} {word}" for count, word in counts if count)
+
+
+def yours_in_words(results: Results) -> str:
+    """The same beside an opponent's name, where it must be said whose they are.
+
+    >>> yours_in_words(Results(won=2, lost=1)), yours_in_words(Results())
+    ('you: 2 won, 1 lost', '')
+    """
+    told = in_words(results)
+    return f"you: {told}" if told else ""

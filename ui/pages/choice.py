@@ -8,7 +8,7 @@ from ui.canvas import RAISED, Canvas
 from ui.layout import DARKEST, LINE, SOFT, WHITE
 from ui.opponents import Opponent
 from ui.pages.menu import HINTS, MenuPage
-from ui.progress import Progress, in_words
+from ui.progress import Progress, yours_in_words
 
 ROW = 2.8  # height of a row with the gap below it, units
 
@@ -48,7 +48,7 @@ class ChoicePage(MenuPage):
         if self.progress.has_beaten(opponent.seat):
             canvas.tick((box.x + 1.2 * unit, y), 0.9 * unit, ink)
         name = canvas.fitted(opponent.title, 1.25, ink, (box.x + 2.2 * unit, y), "midleft", 0.36 * box.w)
-        told = ", ".join(part for part in (opponent.about, in_words(self.progress.against(opponent.seat))) if part)
+        told = ", ".join(part for part in (opponent.about, yours_in_words(self.progress.against(opponent.seat))) if part)
         canvas.fitted(told, 1.0, soft, (box.right - 0.9 * unit, y), "midright", box.right - name.right - 2.0 * unit)
 
     def _more(self, canvas: Canvas, count: int, top: float, bottom: float) -> None:

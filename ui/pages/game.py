@@ -25,7 +25,7 @@ from ui.pages.kept_match import KeptMatchPage
 from ui.pages.menu import MenuPage
 from ui.pages.notice import NoticePage
 from ui.pages.statistics import StatisticsPage
-from ui.progress import in_words
+from ui.progress import yours_in_words
 from ui.seats import Seat
 
 KEYS_LINE = 1.8  # height of a line of keys, units
@@ -183,7 +183,7 @@ class GamePage(MenuPage):
         if opponent is None and len(among) == 1:
             opponent = among[0]
         if opponent:
-            results = in_words(self.entry.progress.against(opponent.seat))
+            results = yours_in_words(self.entry.progress.against(opponent.seat))
             told = "   ".join(part for part in (f"{opponent.title}: {opponent.about}", results) if part)
         elif among:
             told = ", ".join(each.title for each in among)
