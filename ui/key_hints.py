@@ -67,10 +67,10 @@ class KeyHints:
         """Draw the keys of the people who play, a line for each of two people; returns where the window's own are."""
         lines = self.lines()
         size = (ONE_LINE if len(lines) == 1 else TWO_LINES) * side
-        own = self.commands([*self.eye, *PLAYING_FOOT])
-        centre, right = strip.get_height() / 2, strip.get_width() - self._caps_width([each[:2] for each in own], size)
+        windows = self.commands([*self.eye, *PLAYING_FOOT])
+        centre, right = strip.get_height() / 2, strip.get_width() - self._caps_width([each[:2] for each in windows], size)
         x, places = right, []
-        for caps, meaning, name in own:
+        for caps, meaning, name in windows:
             end = self.text.caps(strip, caps, meaning, size, (x, centre))
             places.append((pygame.Rect(x, 0, end - x, strip.get_height()), name))
             x = end + 1.6 * size

@@ -137,7 +137,7 @@ def in_words(row: Row) -> str:
 
 
 def in_short(row: Row) -> str:
-    """What somebody who chooses an opponent wants to know of a row, in a few words."""
+    """A row in a few words, for somebody who chooses an opponent."""
     if isinstance(row, BoardRow):
         ahead = f"looks {row.depth} moves ahead" if row.further == 1 or row.depth == 2 else f"at times {row.depth} moves ahead"
         return f"sees {100 * row.wins:.0f} % of wins and {100 * row.blocks:.0f} % of threats, {ahead}"
