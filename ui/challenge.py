@@ -32,11 +32,17 @@ class Challenge:
         return [you, seat_for(self.opponent, self.game, self.runs)] if self.opponent.seat else [you]
 
     def count(self, match: Match) -> None:
-        """Keep the result of a game that is over, if one of two could win and the person has played it alone."""
+        """Keep the result of a game that is over, or of a race that the person has lost already, if one of two could win and
+        the person has played it alone.
+        """
         people = [k for k, seat in enumerate(match.seats) if seat.kind == "human"]
-        if match.result and match.contest and match.is_rated and len(people) == 1:
+        if not (match.contest and match.is_rated and len(people) == 1):
+            return
+        if match.result:
             winner = match.result.winner
             self.progress.count(self.opponent.seat, 0.0 if winner is None else 1.0 if winner == people[0] else -1.0)
+        elif match.person_has_lost:
+            self.progress.count(self.opponent.seat, -1.0)
 
     def told_after(self, match: Match) -> str:
         """The results against the opponent so far, in words, or that a game does not count; empty if there are none."""

@@ -19,8 +19,8 @@ YOU = Seat("human")
 def play(home):  # noqa: F811
     """Begins a match as a command does: `play("human", "bot")`."""
 
-    def open_app(*names):
-        game = games.load("pong")
+    def open_app(*names, name="pong"):
+        game = games.load(name)
         seats = [seat_of(name, game, runs=home / "runs") for name in names]
         challenge = challenge_of(game, seats, home / "runs")
         app = open_match(game, seats, seed=5, size=(500, 560), ready=False, challenge=challenge)
@@ -34,8 +34,8 @@ def play(home):  # noqa: F811
         app.close()
 
 
-def results(opponent):
-    return Progress(games.load("pong")).against(opponent)
+def results(opponent, name="pong"):
+    return Progress(games.load(name)).against(opponent)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,18 @@ def test_a_match_that_a_command_began_counts_and_leads_to_the_next_opponent(play
     app.page.choices.command("confirm")
     app.turn(1)
     assert [seat.name for seat in app.page.seats] == ["You", "Master"] and app.page.leave_word == "quit"
+
+
+def test_a_race_that_is_lost_and_begun_again_counts(play):
+    app = play("human", "bot:1", name="breakout")
+    page = app.page
+    app.turn(6)
+    page.restart()
+    assert results("bot:1", "breakout") == Results(), "nobody had lost yet"
+    while not page.match.person_has_lost:
+        app.turn(6)
+    page.restart()
+    assert results("bot:1", "breakout") == Results(lost=1) and page.match.wins == [0, 1]
 
 
 def test_a_game_that_was_rewound_does_not_count(play):

@@ -222,6 +222,8 @@ class MatchFlow(Page):
         if not self.match:
             return
         lost = self.match.person_has_lost
+        if lost and self.challenge:
+            self.challenge.count(self.match)
         self.match.restart()
         self.reactions.begin()
         if lost and self._enough():
