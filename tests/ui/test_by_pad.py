@@ -163,7 +163,7 @@ def test_the_caps_are_those_of_what_is_in_the_hand(play, caps):
     caps.clear()
     app.page.stale = True
     app.turn(1)
-    assert set(caps) == {"left", "right", "A", "B"}
+    assert set(caps) == {"up", "down", "left", "right", "A", "B"}
     page = begin(app, pad)
     caps.clear()
     page.stale = True

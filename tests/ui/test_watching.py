@@ -84,7 +84,7 @@ def test_the_curve_is_read_as_far_as_it_is_written(run):
     watcher.load()
     assert watcher.progress.evaluations == [(0.0, 0.1), (1000.0, 0.4)]
     assert watcher.progress.training == [(1000.0, 0.2)]
-    assert watcher.about_person == "evaluation: 40% won"
+    assert watcher.about_person == "evaluation: 40 % won"
     put_numbers(run, {"step": 0, "eval/win_rate": 0.1}, {"step": 3000, "eval/win_rate": 0.8})
     look(watcher)
     assert watcher.progress.evaluations[-1] == (3000.0, 0.8)
