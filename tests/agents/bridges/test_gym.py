@@ -215,9 +215,9 @@ def test_time_running_out_is_no_end_to_ppo(register, ends, worth):
     target = []
     original = learner._gradient_step
 
-    def gradient_step(flat, valid, items, settings):
+    def gradient_step(flat, *rest):
         target.append(flat["target"].reshape(-1, 2)[1:])
-        return original(flat, valid, items, settings)
+        return original(flat, *rest)
 
     learner._gradient_step = gradient_step
     learner.update(0.0)
