@@ -10,7 +10,7 @@ import pygame
 from ui.clock import Clock, TickSource
 from ui.display import icon, open_display
 from ui.keyboard import Keyboard
-from ui.keys import key_of
+from ui.keys import Key, key_of, press_event
 from ui.keys import layout as layout_of_keys
 from ui.notice import Notice
 from ui.pads import PadPress, Pads, key_event, labels_of, pad_key
@@ -18,6 +18,7 @@ from ui.settings import LEAST_SIDE, MOST_SIDE, Settings, SettingsFile
 from ui.sound import Silence, Sounds, Speaker
 
 SMALLEST = (200, 200)  # the window, pixels
+CLICKED = -99_999  # the number of a key that is clicked: of no keyboard's, and of no gamepad's
 ENTER = ("return", "enter")  # the second is the keypad's
 
 
@@ -56,6 +57,10 @@ class Page:
 
     def handle(self, event: pygame.event.Event) -> None:
         """Handle one of Pygame's events. Keys that are down are in `app.keyboard`, the pointer's place in `app.mouse`."""
+
+    def key_at(self, position: tuple[int, int]) -> str:
+        """The key whose cap is drawn at a position, which a click there presses; empty if there is none."""
+        return ""
 
     def tick(self) -> None:
         """A tick of the clock has passed."""
@@ -105,6 +110,7 @@ class App:
         self.notice = Notice()
         self._first_size = size
         self.mouse = (-1, -1)
+        self._clicked: Key | None = None  # a key that the mouse holds down by its cap
         self.pad_in_use = False  # a gamepad's button was pressed later than any key
         self.is_open = True
         self.is_full_screen = False
@@ -225,7 +231,7 @@ class App:
         elif event.type == pygame.WINDOWEXPOSED:
             self.page.stale = True
         elif event.type == pygame.KEYDOWN:
-            self._use_pad(hasattr(event, "pad_key"))
+            self._use_pad(hasattr(event, "pad_button"))
             key = key_of(event)
             self.keyboard.press(key)
             if key.command == "f11" or (getattr(event, "mod", 0) & pygame.KMOD_ALT and key.command in ENTER):
@@ -240,10 +246,24 @@ class App:
             self.keyboard.clear()
         elif event.type == pygame.MOUSEMOTION:
             self.mouse = event.pos
+        elif event.type in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP) and event.button == 1 and self._click(event):
+            return
         elif event.type == pygame.CONTROLLERDEVICEREMOVED:
             self.notice.show("A gamepad is gone")
             self.page.pad_left()
         self.page.handle(event)
+
+    def _click(self, event: pygame.event.Event) -> bool:
+        """The mouse presses a key that is drawn, for as long as its button is down; False if there is none."""
+        if event.type == pygame.MOUSEBUTTONDOWN and (name := self.page.key_at(event.pos)):
+            self._clicked = Key(CLICKED, (name,), name)
+            self.handle(press_event(self._clicked, down=True))
+            return True
+        if event.type == pygame.MOUSEBUTTONUP and self._clicked:
+            key, self._clicked = self._clicked, None
+            self.handle(press_event(key, down=False))
+            return True
+        return False
 
     def _pad_pressed(self, press: PadPress) -> None:
         """A gamepad's button presses a key: the game's while people play, else the window's."""

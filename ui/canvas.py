@@ -1,15 +1,16 @@
 """`Canvas`: draws the parts of a menu's page onto a surface, and notes which of them can be chosen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pygame
 
 from games.render.text import Colour
 from ui.focus import Focus, Item
+from ui.foot import Hint
 from ui.ground import ground
 from ui.layout import ACCENT, CARD, DARKEST, FAINT, LINE, SOFT, WHITE
-from ui.text import KeyCapRenderer
+from ui.text import KeyCapRenderer, Place
 
 SMALLEST_UNIT, LARGEST_UNIT = 6.0, 64.0  # pixels
 KEPT_PANES = 8
@@ -23,6 +24,7 @@ class Canvas:
         """grounds: backgrounds by size; the latest is kept there."""
         self.text, self._grounds = text, grounds
         self._panes: dict[tuple, pygame.Surface] = {}
+        self.places: list[Place] = []  # of keys that are drawn
 
     def begin(self, surface: pygame.Surface, focus: Focus) -> None:
         """Begin a page: a fresh ground and no items yet."""
@@ -36,6 +38,7 @@ class Canvas:
         """Begin without a ground, over what a surface shows."""
         self.surface, self.focus = surface, focus
         self.items: list[Item] = []
+        self.places = []
         self.width, self.height = surface.get_size()
         self.unit = min(max(min(self.width / 44.0, self.height / 33.0), SMALLEST_UNIT), LARGEST_UNIT)
 
@@ -123,20 +126,11 @@ class Canvas:
         for begin, end in pairwise(points):
             pygame.draw.line(self.surface, colour, begin, end, wide)
 
-    def hints(self, rows: list[tuple[list[str], str]]) -> None:
-        """Draw the line of keys at the lower edge, centred."""
-        size, margin = 0.92 * self.unit, 1.6 * self.unit
-        wide = self._caps(None, rows, size, 0.0, 0.0)
-        size *= min(1.0, (self.width - 2 * margin) / wide)
-        wide = self._caps(None, rows, size, 0.0, 0.0)
-        self._caps(self.surface, rows, size, 0.5 * (self.width - wide), self.height - margin)
-
-    def _caps(
-        self, surface: pygame.Surface | None, rows: list[tuple[list[str], str]], size: float, x: float, y: float
-    ) -> float:
-        for k, (keys, meaning) in enumerate(rows):
-            x = self.text.caps(surface, keys, meaning, size, (x + (1.6 * size if k else 0.0), y))
-        return x
+    def hints(self, hints: Sequence[Hint]) -> None:
+        """Draw the line of keys at the lower edge, centred; a click there presses them."""
+        margin = 1.6 * self.unit
+        centre = 0.5 * self.width, self.height - margin
+        self.places += self.text.hints_centred(self.surface, hints, 0.92 * self.unit, centre, self.width - 2 * margin)
 
     def notice(self, text: str, y: float) -> None:
         """Draw a line that people should see once."""

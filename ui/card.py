@@ -5,10 +5,10 @@ import pygame
 from games.render.rules import rules
 from ui.cast import Cast, dot
 from ui.foot import Rows
-from ui.key_hints import KeyHints
+from ui.key_hints import KeyHints, mouse_rows
 from ui.layout import CARD, FAINT, LINE, SOFT, WHITE
 from ui.match import RACE, between
-from ui.text import KeyCapRenderer
+from ui.text import KeyCapRenderer, Place
 
 
 class Card:
@@ -17,11 +17,11 @@ class Card:
     def __init__(self, cast: Cast, text: KeyCapRenderer, hints: KeyHints):
         self.cast, self.text, self.hints = cast, text, hints
         self._veil: pygame.Surface | None = None  # the dimmed picture behind the page
-        self.caps: list[tuple[pygame.Rect, str]] = []  # the window's keys on the page, and where they are drawn
+        self.places: list[Place] = []  # of the window's keys on the page
 
     def match_changed(self) -> None:
         """Dim the match behind the page anew: it has been drawn again."""
-        self._veil, self.caps = None, []
+        self._veil, self.places = None, []
 
     def draw(self, surface: pygame.Surface, title: str, foot: Rows) -> None:
         """Draw a page over the dimmed match: title, participants, the game's rules, everybody's keys, and the window's keys."""
@@ -41,7 +41,7 @@ class Card:
         pygame.draw.rect(panel, (*LINE, 255), panel.get_rect(), width=1, border_radius=round(unit * 0.8))
         surface.blit(panel, box)
         surface.blit(page, box, pygame.Rect(0, 0, *box.size))
-        self.caps = [(cap.move(box.topleft), key) for cap, key in self.caps]
+        self.places = [Place(cap.move(box.topleft), key) for cap, key in self.places]
 
     def _dim(self, surface: pygame.Surface) -> None:
         """Blur and darken the window's content; the result is kept until the match is drawn again."""
@@ -68,12 +68,12 @@ class Card:
             y = self._keys(page, unit, pad, y + 0.5 * unit)
         page.fill((*LINE, 255), (pad, y + 0.4 * unit, inner, 1))
         y += 1.9 * unit
-        x, self.caps = pad, []
-        for keys, meaning, name in self.hints.commands(foot):
-            if x > pad and self.text.caps(None, keys, meaning, 0.92 * unit, (x, y)) > pad + inner:
+        x, self.places = pad, []
+        for hint in self.hints.commands(foot):
+            if x > pad and self.text.hint(None, hint, 0.92 * unit, (x, y))[0] > pad + inner:
                 x, y = pad, y + 2.0 * unit
-            end = self.text.caps(page, keys, meaning, 0.92 * unit, (x, y))
-            self.caps.append((pygame.Rect(x, y - unit, end - x, 2.0 * unit), name))
+            end, places = self.text.hint(page, hint, 0.92 * unit, (x, y))
+            self.places += places
             x = end + 1.3 * unit
         return y + 0.75 * unit + 0.6 * pad
 
@@ -111,8 +111,8 @@ class Card:
         right = page.get_width() - x
         for person in self.cast.people:
             rows = self.hints.rows(person)
-            if self.cast.game.spots and not self.hints.pads:
-                rows = [*rows, (["Mouse"], "click")] if person == self.cast.people[0] else rows
+            if person == self.cast.people[0] and not self.hints.pads:
+                rows = [*rows, *mouse_rows(self.cast.game)]
             at = x
             if len(self.cast.people) > 1:
                 name = f"{self.cast.seats[person].name}:"

@@ -1,9 +1,20 @@
 """The window's own keys and what they do, as its pages and the line below the pictures show them."""
 
+from typing import NamedTuple
+
 from ui.keys import command_label
 from ui.pads import with_buttons
 
 Rows = list[tuple[list[str], str]]  # keys, and what they do
+
+
+class Hint(NamedTuple):
+    """Caps that are drawn beside each other, and what they do."""
+
+    caps: list[str]  # the texts on them
+    meaning: str
+    keys: list[str]  # that a click on each cap presses; none where it presses nothing
+
 
 STEP, PACE, EYE = ".", ",", "v"  # keys of a single step, of slow motion, of the agent's eye
 CONTROLS = "c"  # of the page that changes keys
@@ -48,11 +59,16 @@ def watching_foot(slow: bool, paused: bool, eye: str, leave: str) -> Rows:
     return [(["escape"], "pause"), pace, *eye_row(eye)]
 
 
-def commands(rows: Rows, labels: dict[str, str] | None = None) -> Rows:
-    """The window's own keys and their meanings, as the user's keyboard has them.
+def commands(rows: Rows, labels: dict[str, str] | None = None) -> list[Hint]:
+    """The window's own keys, as the user's keyboard has them.
 
     labels: of a gamepad's buttons (`ui.pads.labels_of`), for who uses one: rows without a button are left out.
     """
     if labels is not None:
-        return [([labels[key] for key in keys], meaning) for keys, meaning in with_buttons(rows, labels)]
-    return [([command_label(key) if len(key) == 1 else key for key in keys], meaning) for keys, meaning in rows]
+        return [Hint([labels[key] for key in keys], meaning, keys) for keys, meaning in with_buttons(rows, labels)]
+    return [Hint([command_label(key) if len(key) == 1 else key for key in keys], meaning, keys) for keys, meaning in rows]
+
+
+def unclickable(rows: Rows) -> list[Hint]:
+    """The keys of people, which they hold in play: a click on them presses nothing."""
+    return [Hint(keys, meaning, []) for keys, meaning in rows]

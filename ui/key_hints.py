@@ -3,13 +3,15 @@
 import pygame
 
 from games.engine.keys import keys_of
+from games.engine.loader import Game
 from ui.cast import Cast, dot
-from ui.foot import PLAYING_FOOT, Rows, commands
+from ui.foot import PLAYING_FOOT, Hint, Rows, commands, unclickable
 from ui.keys import label
 from ui.layout import FOOTER, SOFT
-from ui.pads import BUTTONS, labels_of, with_buttons
+from ui.pads import BUTTONS, labels_of
 from ui.seats import action_numbers, key_map, ways_between_spots
-from ui.text import KeyCapRenderer
+from ui.steering import axis_of
+from ui.text import KeyCapRenderer, Place
 
 ONE_LINE, TWO_LINES = 0.027, 0.0195  # size of caps below a picture, in units of its side
 
@@ -27,8 +29,8 @@ class KeyHints:
         self.pads: dict[int, dict[str, str]] = {}
         self.playing = False
         self.eye: Rows = []  # the key that goes on from the agent's eye, while that is open
-        self.caps: list[tuple[pygame.Rect, str]] = []  # the window's keys, and where they are drawn
-        self._places: dict[tuple, list[tuple[pygame.Rect, str]]] = {}  # these for each strip, from its corner
+        self.places: list[Place] = []  # of the window's keys
+        self._places: dict[tuple, list[Place]] = {}  # these for each strip, from its corner
 
     def draw(self, surface: pygame.Surface, boxes: list[pygame.Rect], rows: Rows | None) -> None:
         """Draw the keys and their meanings below the pictures. rows: (keys, meaning) pairs; None: the keys of the game."""
@@ -42,43 +44,30 @@ class KeyHints:
         centre = boxes[0].bottom + 0.5 * FOOTER * side
         corner = boxes[0].x, round(centre - strip.get_height() / 2)
         surface.blit(strip, corner)
-        self.caps = [(box.move(corner), name) for box, name in self._places[key]]
+        self.places = [Place(box.move(corner), name) for box, name in self._places[key]]
 
-    def commands(self, rows: Rows) -> list[tuple[list[str], str, str]]:
-        """The caps of the window's keys, or of a gamepad's buttons, their meaning, and the first key's name."""
-        if not self.pads:
-            return [(caps, meaning, keys[0]) for (caps, meaning), (keys, _) in zip(commands(rows), rows, strict=True)]
-        labels = labels_of(self.playing)
-        return [([labels[key] for key in keys], meaning, keys[0]) for keys, meaning in with_buttons(rows, labels)]
+    def commands(self, rows: Rows) -> list[Hint]:
+        """The window's keys, or a gamepad's buttons."""
+        return commands(rows, labels_of(self.playing) if self.pads else None)
 
-    def _fill_commands(self, strip: pygame.Surface, rows: Rows, size: float) -> list[tuple[pygame.Rect, str]]:
+    def _fill_commands(self, strip: pygame.Surface, rows: Rows, size: float) -> list[Place]:
         """Draw the window's keys; returns where they are."""
-        found = self.commands(rows)
-        names, rows = [name for _, _, name in found], [(caps, meaning) for caps, meaning, _ in found]
-        size *= min(1.0, strip.get_width() / self._caps_width(rows, size))
-        x, places = 0.5 * (strip.get_width() - self._caps_width(rows, size)), []
-        for name, (keys, meaning) in zip(names, rows, strict=True):
-            end = self.text.caps(strip, keys, meaning, size, (x, strip.get_height() / 2))
-            places.append((pygame.Rect(x, 0, end - x, strip.get_height()), name))
-            x = end + 1.6 * size
-        return places
+        centre = 0.5 * strip.get_width(), 0.5 * strip.get_height()
+        return self.text.hints_centred(strip, self.commands(rows), size, centre, strip.get_width())
 
-    def _fill_hints(self, strip: pygame.Surface, side: int) -> list[tuple[pygame.Rect, str]]:
+    def _fill_hints(self, strip: pygame.Surface, side: int) -> list[Place]:
         """Draw the keys of the people who play, a line for each of two people; returns where the window's own are."""
         lines = self.lines()
         size = (ONE_LINE if len(lines) == 1 else TWO_LINES) * side
-        windows = self.commands([*self.eye, *PLAYING_FOOT])
-        centre, right = strip.get_height() / 2, strip.get_width() - self._caps_width([each[:2] for each in windows], size)
-        x, places = right, []
-        for caps, meaning, name in windows:
-            end = self.text.caps(strip, caps, meaning, size, (x, centre))
-            places.append((pygame.Rect(x, 0, end - x, strip.get_height()), name))
-            x = end + 1.6 * size
+        windows, centre = self.commands([*self.eye, *PLAYING_FOOT]), strip.get_height() / 2
+        right = strip.get_width() - self._width(windows, size)
+        _, places = self.text.hints(strip, windows, size, (right, centre))
         for k, (person, rows) in enumerate(lines):
             y = centre + (k - 0.5 * (len(lines) - 1)) * 1.75 * size
             begin = self._whose(strip, person, size, y) if len(lines) > 1 else 0.0
-            fitting = size * min(1.0, (right - begin - size) / max(self._caps_width(rows, size), 1.0))
-            self._caps_row(strip, rows, fitting, (begin, y))
+            hints = unclickable(rows)
+            fitting = size * min(1.0, (right - begin - size) / max(self._width(hints, size), 1.0))
+            self.text.hints(strip, hints, fitting, (begin, y))
         return places
 
     def _whose(self, strip: pygame.Surface, person: int, size: float, y: float) -> float:
@@ -128,14 +117,12 @@ class KeyHints:
             rows.setdefault(actions[key], []).append(BUTTONS[button])
         return [(labels, action.replace("_", " ")) for action, labels in rows.items()]
 
-    def _caps_width(self, rows: Rows, size: float) -> float:
-        return self._caps_row(None, rows, size, (0.0, 0.0))
+    def _width(self, hints: list[Hint], size: float) -> float:
+        return self.text.hints(None, hints, size, (0.0, 0.0))[0]
 
-    def _caps_row(self, surface: pygame.Surface | None, rows: Rows, size: float, at: tuple[float, float]) -> float:
-        """Draw keys and their meanings side by side; returns the x of the end. Without a surface: only measure."""
-        x, y = at
-        end = x
-        for keys, meaning in rows:
-            end = self.text.caps(surface, keys, meaning, size, (x, y))
-            x = end + 1.6 * size
-        return end
+
+def mouse_rows(game: Game) -> Rows:
+    """What the mouse does in a game; nothing where it plays no part."""
+    if game.spots:
+        return [(["Mouse"], "click")]
+    return [(["Mouse"], "steer")] if axis_of(game) else []

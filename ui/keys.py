@@ -32,9 +32,9 @@ class Key:
 def key_of(event: pygame.event.Event) -> Key:
     """The key of a KEYDOWN or KEYUP event. A key whose place is not known, as an on-screen keyboard's, goes by its letter.
 
-    A button of a gamepad comes as such an event too, with the key that it presses (`ui.pads.key_event`).
+    A button of a gamepad, or a click on a key that is drawn, comes as such an event too, with the key that it presses.
     """
-    if isinstance(pressed := getattr(event, "pad_key", None), Key):
+    if isinstance(pressed := getattr(event, "pressed", None), Key):
         return pressed
     letter = pygame.key.name(event.key)
     scancode = getattr(event, "scancode", 0)
@@ -42,6 +42,11 @@ def key_of(event: pygame.event.Event) -> Key:
     nowhere = letter not in us_names().values()  # no key of a US keyboard: a game that names it means the letter
     names = (place or letter, *KEYPAD.get(place or letter, ()), *((letter,) if place and nowhere else ()))
     return Key(scancode or -event.key, names, letter if letter.isascii() and letter else place)
+
+
+def press_event(key: Key, down: bool, **more: Any) -> pygame.event.Event:
+    """The event of something else than the keyboard that presses a key, or lets it go. more: further attributes."""
+    return pygame.event.Event(pygame.KEYDOWN if down else pygame.KEYUP, key=0, mod=0, unicode="", pressed=key, **more)
 
 
 @cache

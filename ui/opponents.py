@@ -86,7 +86,7 @@ def opponents_of(game: Game, runs: Path) -> Opponents:
     kinds["Bots"] = [*bots, Opponent("random", "Random", "any move, without a thought")]
     with contextlib.suppress(UserError):  # a game that simulated people cannot play
         people = [
-            Opponent(person.name, person.row.name.replace("-", " ").capitalize(), in_short(person.row))
+            Opponent(person.name, f"Simulated {person.row.name.replace('-', ' ')}", in_short(person.row))
             for person in people_of(game)
         ]
         kinds["Simulated people"] = people

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pygame
 from pygame._sdl2 import controller
 
-from ui.keys import Key
+from ui.keys import Key, press_event
 
 BUTTONS = {
     "a": "A", "b": "B", "x": "X", "y": "Y", "leftshoulder": "LB", "rightshoulder": "RB", "leftstick": "L3",
@@ -123,9 +123,7 @@ def _push(pad: Pad, axis: int, deflection: float) -> list[PadPress]:
 
 def key_event(press: PadPress, key: Key) -> pygame.event.Event:
     """The event of a button that presses a key."""
-    return pygame.event.Event(
-        pygame.KEYDOWN if press.down else pygame.KEYUP, key=0, mod=0, unicode="", pad_key=key, pad_button=press.button
-    )
+    return press_event(key, press.down, pad_button=press.button)
 
 
 def pad_key(press: PadPress, buttons: dict[str, str], playing: bool) -> Key:

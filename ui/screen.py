@@ -12,7 +12,7 @@ from ui.banner import Banner
 from ui.board import Board
 from ui.card import Card
 from ui.cast import Cast, other_side
-from ui.foot import OUT_FOOT, Rows
+from ui.foot import OUT_FOOT, Hint, Rows
 from ui.ground import ground
 from ui.header import Header
 from ui.key_hints import KeyHints
@@ -22,7 +22,7 @@ from ui.moments import Moment
 from ui.pointer import Pointer
 from ui.scene import Scene
 from ui.seats import Seat, spot_rect
-from ui.text import KeyCapRenderer
+from ui.text import KeyCapRenderer, key_at
 
 
 class Screen:
@@ -77,9 +77,17 @@ class Screen:
         """Draw the game's result across the pictures. lines: that it has besides the score."""
         self._banner.draw(surface, self.boxes(surface), self.shown, match, lines)
 
+    def label(self, surface: pygame.Surface, title: str, lines: Sequence[str] = ()) -> None:
+        """Draw a word at the upper edge of the pictures, and lines about it."""
+        boxes = self.boxes(surface)
+        box, side = boxes[0].unionall(boxes[1:]), boxes[0].w
+        self.text.glowing(surface, title, 0.09 * side, WHITE, (box.centerx, box.y + 0.1 * side))
+        for k, line in enumerate(lines):
+            self.text.put(surface, line, 0.034 * side, WHITE, (box.centerx, box.y + (0.17 + 0.05 * k) * side), "center")
+
     def key_at(self, position: tuple[int, int]) -> str:
         """The key whose cap is drawn at a position, on a card or below the pictures; empty if there is none."""
-        return next((key for box, key in [*self._card.caps, *self.hints.caps] if box.collidepoint(position)), "")
+        return key_at([*self._card.places, *self.hints.places], position)
 
     def draw(
         self,
@@ -91,7 +99,7 @@ class Screen:
     ) -> None:
         """Draw the pictures and the score. foot: the keys below them, in place of those of the game. rally: its length."""
         self._card.match_changed()
-        self.hints.caps = []
+        self.hints.places = []
         self._lay_ground(surface)
         for k, (box, board) in enumerate(zip(self.boxes(surface), match.boards, strict=True)):
             self._picture(surface, box, board, k, pointer)
@@ -169,7 +177,7 @@ class Screen:
         surface.blit(pill, pill.get_rect(center=box.center))
         self.text.put(surface, text, size, WHITE, box.center, "center")
 
-    def loading(self, surface: pygame.Surface, dots: int, leave: Rows) -> None:
+    def loading(self, surface: pygame.Surface, dots: int, leave: list[Hint]) -> None:
         """Draw the page that is shown while the game compiles and the agents load. leave: the key that leads back."""
         self._lay_ground(surface)
         box = self.boxes(surface)[0].unionall(self.boxes(surface)[1:])
@@ -181,8 +189,5 @@ class Screen:
         text = "Getting ready" + " ." * (dots % 4)
         wide = self.text.width("Getting ready . .", 0.045 * side)
         self.text.put(surface, text, 0.045 * side, FAINT, (box.centerx - wide / 2, box.centery + 0.14 * side), "midleft")
-        self.hints.caps, size = [], 0.03 * side
-        for keys, meaning in leave:
-            x, y = box.centerx - self.text.caps(None, keys, meaning, size, (0, 0)) / 2, box.centery + 0.24 * side
-            end = self.text.caps(surface, keys, meaning, size, (x, y))
-            self.hints.caps.append((pygame.Rect(x, y - size, end - x, 2 * size), "escape"))
+        centre = box.centerx, box.centery + 0.24 * side
+        self.hints.places = self.text.hints_centred(surface, leave, 0.03 * side, centre, surface.get_width())

@@ -1,10 +1,12 @@
 """Key caps beside texts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import pygame
 
 from games.render.text import Colour, TextRenderer
+from ui.foot import Hint
 
 CAPS = {
     "space": "Space", "return": "Enter", "left shift": "Left Shift", "right shift": "Right Shift",
@@ -14,6 +16,19 @@ CAP, CAP_TEXT, CAP_MEANING = (58, 70, 108), (226, 232, 246), (168, 178, 204)
 SMALL = (".", ",")  # signs that are hard to see at the size of letters
 ARROWS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 KEPT_GLOWS = 12  # headlines in the cache
+GAP = 0.3  # between two caps of the same hint, in units of the size
+
+
+class Place(NamedTuple):
+    """Where a key is drawn: a click there presses it."""
+
+    box: pygame.Rect
+    key: str
+
+
+def key_at(places: Iterable[Place], position: tuple[int, int]) -> str:
+    """The key that is drawn at a position; empty if there is none."""
+    return next((key for box, key in places if box.collidepoint(position)), "")
 
 
 class KeyCapRenderer(TextRenderer):
@@ -60,11 +75,44 @@ class KeyCapRenderer(TextRenderer):
         """Draw key caps side by side, then their meaning; returns the x of the end. Without a surface: only measure."""
         x, y = at
         for key in keys:
-            x = self.cap(surface, key, size, (x, y)).right + size * 0.3
+            x = self.cap(surface, key, size, (x, y)).right + size * GAP
         x += size * 0.35
         if surface is not None:
             self.put(surface, meaning, size * 1.1, CAP_MEANING, (x, y), "midleft")
         return x + self.width(meaning, size * 1.1)
+
+    def hint(
+        self, surface: pygame.Surface | None, hint: Hint, size: float, at: tuple[float, float]
+    ) -> tuple[float, list[Place]]:
+        """Draw a hint as `caps` does; returns the x of its end, and where its keys are: a single one with its meaning."""
+        end = self.caps(surface, hint.caps, hint.meaning, size, at)
+        top, high = round(at[1] - size), round(2.0 * size)
+        if len(hint.keys) == 1:
+            return end, [Place(pygame.Rect(round(at[0]), top, round(end - at[0]), high), hint.keys[0])]
+        x, places = at[0], []
+        for cap, key in zip(hint.caps, hint.keys, strict=False):  # keys of people are none of the window's
+            box = self.cap(None, cap, size, (x, at[1]))
+            places.append(Place(pygame.Rect(box.x, top, box.w, high), key))
+            x = box.right + size * GAP
+        return end, places
+
+    def hints(
+        self, surface: pygame.Surface | None, hints: Sequence[Hint], size: float, at: tuple[float, float], gap: float = 1.6
+    ) -> tuple[float, list[Place]]:
+        """Draw hints side by side, as `hint` does each. gap: between two, in units of the size."""
+        (end, y), places = at, []
+        for k, hint in enumerate(hints):
+            end, found = self.hint(surface, hint, size, (end + gap * size * (k > 0), y))
+            places += found
+        return end, places
+
+    def hints_centred(
+        self, surface: pygame.Surface, hints: Sequence[Hint], size: float, centre: tuple[float, float], width: float
+    ) -> list[Place]:
+        """Draw hints side by side around a place, smaller if they would be wider than a width."""
+        size *= min(1.0, width / max(self.hints(None, hints, size, (0.0, 0.0))[0], 1.0))
+        wide = self.hints(None, hints, size, (0.0, 0.0))[0]
+        return self.hints(surface, hints, size, (centre[0] - 0.5 * wide, centre[1]))[1]
 
     def glowing(self, surface: pygame.Surface, text: str, size: float, colour: Colour, centre: tuple[float, float]) -> None:
         """Draw a headline with a glow of its own colour."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pygame
 
 from games.core import TICKS_PER_SECOND
-from ui.foot import Rows
+from ui.foot import Hint
 from ui.layout import FAINT, GROUND_BOTTOM, LINE, SOFT, WHITE
 from ui.replay_match import ReplayMatch
-from ui.text import KeyCapRenderer
+from ui.text import KeyCapRenderer, Place
 
 MOST_POINTS = 80  # that are marked: more would be a line
 PLAYED, POINT, TRACK = (150, 178, 246), (226, 196, 120), (34, 44, 74)
@@ -28,6 +28,7 @@ class Timeline:
     def __init__(self, match: ReplayMatch, text: KeyCapRenderer):
         self.match, self.text = match, text
         self._bar = pygame.Rect(0, 0, 1, 1)  # in the window
+        self.places: list[Place] = []  # of the keys
 
     @staticmethod
     def height(window: tuple[int, int]) -> int:
@@ -46,9 +47,12 @@ class Timeline:
         part = (x - self._bar.x) / max(self._bar.w - 1, 1)
         return round(min(max(part, 0.0), 1.0) * self.match.last)
 
-    def draw(self, surface: pygame.Surface, box: pygame.Rect, playing: bool, rows: Rows, progress: Progress | None) -> None:
-        """Draw it on a part of the window. rows: the keys and what they do."""
+    def draw(
+        self, surface: pygame.Surface, box: pygame.Rect, playing: bool, hints: list[Hint], progress: Progress | None
+    ) -> None:
+        """Draw it on a part of the window. hints: the keys and what they do."""
         match, unit = self.match, box.h / 7.0
+        self.places = []
         surface.fill(GROUND_BOTTOM, box)
         surface.fill(LINE, (box.x, box.y, box.w, 1))
         margin = round(max(0.04 * box.w, 1.6 * unit))
@@ -67,7 +71,8 @@ class Timeline:
         if progress:
             self._progress(surface, box, margin, unit, progress)
         else:
-            self._keys(surface, box, margin, unit, rows)
+            centre = box.centerx, box.y + 5.0 * unit
+            self.places = self.text.hints_centred(surface, hints, 0.95 * unit, centre, box.w - 2 * margin)
 
     def _marks(self, surface: pygame.Surface, unit: float) -> None:
         match, bar = self.match, self._bar
@@ -92,17 +97,6 @@ class Timeline:
                 pygame.draw.rect(surface, WHITE, bar, border_radius=1)
         else:
             pygame.draw.polygon(surface, WHITE, [box.topleft, (box.right, box.centery), box.bottomleft])
-
-    def _keys(self, surface: pygame.Surface, box: pygame.Rect, margin: int, unit: float, rows: Rows) -> None:
-        size = 0.95 * unit
-        while size > 6 and self._wide(rows, size) > box.w - 2 * margin:
-            size *= 0.94
-        x, y = box.x + 0.5 * (box.w - self._wide(rows, size)), box.y + 5.0 * unit
-        for keys, meaning in rows:
-            x = self.text.caps(surface, keys, meaning, size, (x, y)) + 1.4 * size
-
-    def _wide(self, rows: Rows, size: float) -> float:
-        return sum(self.text.caps(None, keys, meaning, size, (0, 0)) + 1.4 * size for keys, meaning in rows) - 1.4 * size
 
     def _progress(self, surface: pygame.Surface, box: pygame.Rect, margin: int, unit: float, progress: Progress) -> None:
         y, size = box.y + 5.0 * unit, 1.1 * unit

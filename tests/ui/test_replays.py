@@ -57,8 +57,7 @@ def show():
 
     yield open_app
     for app in opened:
-        if app.is_open:
-            app.close()
+        app.close()  # one that was left has a window still, which would lose the focus to the next test's
 
 
 def started(show, *seats, game="pong", **settings):

@@ -9,6 +9,7 @@ from ui.layout import DARKEST, LINE, SOFT, WHITE
 from ui.opponents import Opponent
 from ui.pages.menu import HINTS, MenuPage
 from ui.progress import Progress, yours_in_words
+from ui.scroll_bar import WIDTH, ScrollBar
 
 ROW = 2.8  # height of a row with the gap below it, units
 
@@ -20,6 +21,8 @@ class ChoicePage(MenuPage):
         super().__init__()
         self.heading, self.among, self.progress, self.choose = heading, among, progress, choose
         self._top = 0  # the number of the first row that is shown
+        self._count = 1  # of rows that are shown
+        self._bar = ScrollBar()
 
     def compose(self, canvas: Canvas) -> None:
         """Draw as many rows as fit, among them the one that has the focus."""
@@ -34,7 +37,9 @@ class ChoicePage(MenuPage):
             box = pygame.Rect(area.x + (area.w - wide) // 2, y, wide, round((ROW - 0.5) * unit))
             is_shown = self._top <= k < self._top + count
             self._row(canvas, opponent, box, is_shown)
-        self._more(canvas, count, top, bottom)
+        self._count = count
+        high, x = round(bottom - top - 0.5 * unit), round(min(area.centerx + 0.5 * wide + unit, canvas.width - unit))
+        self._bar.draw(canvas.surface, pygame.Rect(x, top, round(WIDTH * unit), high), self._top, count, len(self.among))
         self.hints(canvas, HINTS)
         self.title_row(canvas, self.heading)
 
@@ -51,9 +56,13 @@ class ChoicePage(MenuPage):
         told = ", ".join(part for part in (opponent.about, yours_in_words(self.progress.against(opponent.seat))) if part)
         canvas.fitted(told, 1.0, soft, (box.right - 0.9 * unit, y), "midright", box.right - name.right - 2.0 * unit)
 
-    def _more(self, canvas: Canvas, count: int, top: float, bottom: float) -> None:
-        """Draw a bar at the side that tells which part of a long list is shown."""
-        if len(self.among) > count:
-            high, x = bottom - top, canvas.area.right + 0.6 * canvas.unit
-            box = pygame.Rect(x, top + high * self._top / len(self.among), 0.4 * canvas.unit, high * count / len(self.among))
-            pygame.draw.rect(canvas.surface, LINE, box, border_radius=round(0.2 * canvas.unit))
+    def handle(self, event: pygame.event.Event) -> None:
+        """The mouse may drag the bar; the focus stays among the rows that are shown."""
+        first = self._bar.handle(event)
+        if first is None:
+            super().handle(event)
+            return
+        at = next((k for k, each in enumerate(self.among) if each.seat == self.focus.name), first)
+        self._top = first
+        self.focus.name = self.among[min(max(at, first), first + self._count - 1)].seat
+        self.stale = True

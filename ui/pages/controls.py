@@ -9,6 +9,7 @@ from games.engine.loader import Game
 from ui.canvas import Canvas
 from ui.commands import Command
 from ui.controls import WINDOW_KEYS, Controls, Slot, in_words
+from ui.foot import Hint
 from ui.keys import key_of, label
 from ui.layout import FAINT, LINE, SOFT, WHITE
 from ui.pads import BUTTONS
@@ -56,7 +57,7 @@ class ControlsPage(MenuPage):
         self._foot(canvas)
         self.title_row(canvas, f"Controls of {self.game.heading}")
         if self.slot:  # nothing else can be chosen meanwhile
-            kept = {item.name for item in canvas.items} - {"back", "reset"} - set(map(str, self.controls.slots))
+            kept = {item.name for item in canvas.items} - {"reset"} - set(map(str, self.controls.slots))
             canvas.items[:] = [item for item in canvas.items if item.name in kept or item.name == str(self.slot)]
 
     def _actions(self, seat: int) -> dict[str, list[Slot]]:
@@ -139,7 +140,7 @@ class ControlsPage(MenuPage):
             self.hints(canvas, [*HINTS[:1], (["return"], "take it"), (["escape"], "cancel")])
         else:
             cancel = "Start" if self.app.pad_in_use else "escape"
-            canvas.hints([([f"any {self.slot.kind}"], "take it"), ([cancel], "cancel")])
+            canvas.hints([Hint([f"any {self.slot.kind}"], "take it", []), Hint([cancel], "cancel", [])])
 
     def _about_spots(self) -> str:
         told = "A mouse or a finger chooses too" if self.game.spots else ""

@@ -15,7 +15,7 @@ from ui.catalogue import Catalogue, Entry
 from ui.challenge import Challenge, seat_for
 from ui.controls import Controls
 from ui.foot import Rows
-from ui.key_hints import KeyHints
+from ui.key_hints import KeyHints, mouse_rows
 from ui.layout import ACCENT, CARD, DARKEST, LINE, SOFT, WHITE
 from ui.match import RACE
 from ui.opponents import Opponent
@@ -125,10 +125,11 @@ class GamePage(MenuPage):
     def _key_lines(self) -> list[tuple[str, Rows]]:
         """The keys of the game: a line for each seat, with its name, where they differ."""
         self._keys.pads = {0: self._buttons} if self.app.pad_in_use else {}
-        mouse = [(["Mouse"], "click")] if self.entry.game.spots and not self.app.pad_in_use else []
+        mouse = [] if self.app.pad_in_use else mouse_rows(self.entry.game)
         lines = self._keys.lines()[: 1 if self.app.pad_in_use else 2]
         name = "" if len(lines) == 1 else "{}: "
-        return [(name.format(self.entry.game.seats[k].capitalize()), [*rows, *mouse]) for k, rows in lines]
+        lines[0] = (lines[0][0], [*lines[0][1], *mouse])
+        return [(name.format(self.entry.game.seats[k].capitalize()), rows) for k, rows in lines]
 
     def _keys_of_game(self, canvas: Canvas, box: pygame.Rect) -> None:
         """Draw the keys of the game, as many lines of them as there is space for."""

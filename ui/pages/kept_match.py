@@ -10,7 +10,6 @@ from games.core import TICKS_PER_SECOND
 from games.engine.loader import Game
 from ui.foot import CLIP, KEPT_FOOT, PICTURE, REWIND, TAKE_OVER, Rows
 from ui.keepsakes import Keepsakes
-from ui.layout import WHITE
 from ui.match import Match
 from ui.pages.match import PAUSED, PLAYING, MatchPage
 from ui.replays import Keeper
@@ -20,6 +19,7 @@ from ui.verdict import NOT_RATED, PRACTICE
 
 REWIND_PACE = 3  # ticks of the game that one tick goes back
 MOVE_PACE = 18  # ticks in which one move goes back, in games of turns
+HELD = 20  # ticks for which the key must be held in a pause until it does more than a single step
 
 
 class KeptMatchPage(MatchPage):
@@ -47,7 +47,7 @@ class KeptMatchPage(MatchPage):
         self._commands |= {
             REWIND: self._rewind_key,
             TAKE_OVER: self._take_over,
-            PICTURE: lambda: self.keepsakes.picture(self.app.surface, self.game.name),
+            PICTURE: self._picture,
             CLIP: self._clip,
         }
 
@@ -93,14 +93,33 @@ class KeptMatchPage(MatchPage):
         return self._rewinding > 0
 
     def _rewind_key(self) -> None:
-        """In play the key is held; in a pause it goes back by a single step."""
+        """The key is held; in a pause it goes back by a single step first."""
+        if self.mode not in (PLAYING, PAUSED):
+            return
+        self._rewinding = 1
         if self.mode == PLAYING:
-            self._rewinding = 1
             self.reactions.highlights.begin()
-            self._back(1)
-        elif self.mode == PAUSED:
-            self._back(1)
+        else:
             self._stepped = True
+        self._back(1)
+
+    def tick(self) -> None:
+        """A tick of the match's page; in a pause the key that rewinds may be held too."""
+        super().tick()
+        if self.mode == PAUSED and self._rewinding and not self._hold(HELD):
+            self._rewinding, self.stale = 0, True
+
+    def _hold(self, wait: int) -> bool:
+        """A tick in which the key may be held; False if it is not. wait: ticks until it goes on."""
+        if not any(key.command == REWIND for key in self.app.keyboard.down.values()):
+            return False
+        self._rewinding += 1
+        if not self.game.turns and self._rewinding > wait:
+            self._back(REWIND_PACE)
+        elif self.game.turns and self._rewinding % MOVE_PACE == 0:
+            self._back(1)
+        self.stale = True
+        return True
 
     def _back(self, ticks: int) -> bool:
         """Go back, with pictures and no lights; False where it ends."""
@@ -116,14 +135,7 @@ class KeptMatchPage(MatchPage):
         """A tick of play, or of rewinding."""
         if not self._rewinding:
             super()._advance(match)
-        elif any(key.command == REWIND for key in self.app.keyboard.down.values()):
-            self._rewinding += 1
-            if not self.game.turns:
-                self._back(REWIND_PACE)
-            elif self._rewinding % MOVE_PACE == 0:
-                self._back(1)
-            self.stale = True
-        else:
+        elif not self._hold(0):
             self._rewinding = 0
             while match.inputs and self.game.turns and not match.boards[0].waits_for_person and self._back(1):
                 pass  # to a person's move: a machine would make its move again at once
@@ -156,6 +168,15 @@ class KeptMatchPage(MatchPage):
         """Whether nobody's result is at stake: no seat is a person's."""
         return not any(seat.kind == "human" for seat in self.seats)
 
+    def _picture(self) -> None:
+        """Keep the window's picture; in a pause that of the match, without the page over it."""
+        surface = self.app.surface
+        if self.mode == PAUSED:
+            surface, self._stepped, self.stale = surface.copy(), True, True
+            self.draw(surface)
+            self.stale = True
+        self.keepsakes.picture(surface, self.game.name)
+
     def _clip(self) -> None:
         if self.match and self.match.ticks:
             self.keepsakes.clip(self.match, self.screen.scenes[0].with_effects)
@@ -163,24 +184,23 @@ class KeptMatchPage(MatchPage):
 
     # --- drawing ---
 
-    def _draw_match(self, stage: pygame.Surface, match: Match) -> None:
-        super()._draw_match(stage, match)
-        if self.is_rewinding:
-            self._label(stage, match)
-
     def _label(self, stage: pygame.Surface, match: Match) -> None:
         """Say that time runs backwards, and what that means for a rating."""
-        box = self.screen.boxes(stage)[0].unionall(self.screen.boxes(stage)[1:])
-        side, left = self.screen.boxes(stage)[0].w, len(match.history)
+        if not self.is_rewinding:
+            super()._label(stage, match)
+            return
+        left = len(match.history)
         text = f"{left} moves left" if self.game.turns else f"{left / TICKS_PER_SECOND:.1f} s left"
-        self.screen.text.glowing(stage, "Rewind", 0.09 * side, WHITE, (box.centerx, box.y + 0.1 * side))
         lines = [text if left else "this is as far as it goes"]
         if any(seat.adaptive for seat in self.seats):
             lines.append(NOT_RATED)
         elif match.contest and not self._is_watched:
             lines.append(PRACTICE)
-        for k, line in enumerate(lines):
-            self.screen.text.put(stage, line, 0.034 * side, WHITE, (box.centerx, box.y + (0.17 + 0.05 * k) * side), "center")
+        self.screen.label(stage, "Rewind", lines)
+
+    def _foot(self) -> Rows | None:
+        rows = super()._foot()
+        return [*rows, *KEPT_FOOT[:1]] if rows and self._is_looking else rows
 
     def _paused_foot(self) -> Rows:
         return [*super()._paused_foot(), *KEPT_FOOT]

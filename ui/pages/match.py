@@ -126,6 +126,12 @@ class MatchPage(MatchFlow):
             self.screen.banner(stage, match, [*lines, told] if told else lines)
             if self.has_person:
                 self.choices.draw(stage, self.screen.boxes(stage))
+        self._label(stage, match)
+
+    def _label(self, stage: pygame.Surface, match: Match) -> None:
+        """Say in the picture what it does not show: that the match waits."""
+        if self._is_looking:
+            self.screen.label(stage, "Paused")
 
     def _paused_foot(self) -> Rows:
         return [*paused_foot(self.leave_word, self.eye.offer), *self.reactions.sound_rows()]
@@ -142,7 +148,7 @@ class MatchPage(MatchFlow):
 
     def _foot(self) -> Rows | None:
         """The window's keys that are shown below the picture; None: those of the game, if people play."""
-        watching = self.slow or (self.eye.page is not None and not self.people)
+        watching = self.slow or not self.people
         if self._is_looking or (self.mode == PLAYING and watching):
             return watching_foot(self.slow, self._is_looking, self.eye.offer, self.leave_word)
         return None
@@ -169,6 +175,10 @@ class MatchPage(MatchFlow):
             self._become(PAUSED)
         if self.mode == PLAYING:
             self.hands.handle(event, self.app.surface.get_size(), self.eye.stage(self.app.surface).get_size())
+
+    def key_at(self, position: tuple[int, int]) -> str:
+        """The key whose cap is drawn at a position, on a card or below the pictures."""
+        return self.screen.key_at(position)
 
     def pad_buttons(self, place: int) -> dict[str, str]:
         """The game's key for each button of a gamepad."""
@@ -311,12 +321,7 @@ class MatchPage(MatchFlow):
             self.choices.point(position)
 
     def _click(self, position: tuple[int, int]) -> None:
-        key = self.screen.key_at(position)
-        if key == "f11":
-            self.app.toggle_full_screen()
-        elif key and self.mode != OVER:
-            self._pressed(Key(0, (key,), key))
-        elif self.mode in (READY, PAUSED):
+        if self.mode in (READY, PAUSED):
             self._begin()
         elif self.mode == OVER:
             if self.ticks >= self.reactions.last_picture + CALM:

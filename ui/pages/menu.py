@@ -9,7 +9,7 @@ from ui.focus import Focus
 from ui.foot import LOUDER, LOUDER_TOO, MUTE, QUIETER, Rows, commands
 from ui.keys import key_of
 from ui.layout import WHITE
-from ui.text import KeyCapRenderer
+from ui.text import KeyCapRenderer, key_at
 
 HINTS = [(["up", "down", "left", "right"], "choose"), (["return"], "open"), (["escape"], "back")]
 BACK_BUTTONS = (3, 6, 8)  # of a mouse: the right one, and those at the side as SDL's drivers number them
@@ -41,6 +41,10 @@ class MenuPage(Page):
     def hints(self, canvas: Canvas, rows: Rows) -> None:
         """Draw the line of keys at the lower edge, or of a gamepad's buttons while one is used."""
         canvas.hints(commands(rows, self.app.button_labels))
+
+    def key_at(self, position: tuple[int, int]) -> str:
+        """The key whose cap is drawn at a position; empty if there is none."""
+        return key_at(self._canvas.places, position)
 
     @staticmethod
     def below_title(canvas: Canvas) -> int:

@@ -15,13 +15,14 @@ from ui.branch import Branch, SeatFinder, seats_for
 from ui.foot import PACE, PICTURE, REWIND, STEP, Rows, commands
 from ui.keepsakes import Keepsakes, VideoJob, free_path, short, videos_folder
 from ui.keys import Key, key_of
-from ui.layout import SOFT, WHITE, window_size
+from ui.layout import SOFT, window_size
 from ui.match import between
 from ui.pages.kept_match import KeptMatchPage
 from ui.pages.menu import BACK_BUTTONS
 from ui.replay_match import ReplayMatch, seats_of
 from ui.screen import Screen
 from ui.seats import Seat
+from ui.text import key_at
 from ui.timeline import Progress, Timeline
 
 JUMP = 5 * TICKS_PER_SECOND  # ticks that an arrow goes
@@ -184,8 +185,7 @@ class ReplayPage(Page):
             at = boxes[0].centerx, boxes[0].bottom + 0.035 * side
             self.screen.text.put(stage, self.match.note, 0.03 * side, SOFT, at, "center")
         if self.is_rewinding:
-            side = boxes[0].w
-            self.screen.text.glowing(stage, "Rewind", 0.07 * side, WHITE, (stage.get_width() // 2, boxes[0].y + 0.08 * side))
+            self.screen.label(stage, "Rewind")
         box = pygame.Rect(0, height - strip, width, strip)
         progress = Progress(f"{self._job.path.name}", self._job.part) if self._job else None
         self.timeline.draw(surface, box, self.playing, commands(self._rows(), self.app.button_labels), progress)
@@ -202,6 +202,10 @@ class ReplayPage(Page):
         ]  # fmt: skip
 
     # --- events ---
+
+    def key_at(self, position: tuple[int, int]) -> str:
+        """The key whose cap is drawn at a position, below the pictures."""
+        return key_at(self.timeline.places, position) if self.timeline else self.screen.key_at(position)
 
     def handle(self, event: pygame.event.Event) -> None:
         """Handle one of Pygame's events."""

@@ -20,9 +20,11 @@ from ui.layout import CARD, FAINT, LINE, SOFT, WHITE
 from ui.pages.menu import BACK_BUTTONS
 from ui.pages.replay import ReplayPage
 from ui.replays import Listed
-from ui.text import KeyCapRenderer
+from ui.scroll_bar import WIDTH, ScrollBar
+from ui.text import KeyCapRenderer, Place, key_at
 
-COLUMNS = (0.0, 0.17, 0.37, 0.67, 0.99)  # where game, time, participants and result begin, and the length ends
+COLUMNS = (0.0, 0.14, 0.3, 0.61, 0.99)  # where game, time, participants and result begin, and the length ends
+LEAST = 0.8  # of the size of a cell's text: smaller it does not get, but is shortened
 FOOT: Rows = [(["return"], "play"), (["up", "down"], "choose"), (["delete"], "delete"), (["escape"], "back")]
 
 
@@ -39,8 +41,10 @@ class ReplaysPage(Page):
         self.sure = False  # the next press of delete deletes
         self.text = KeyCapRenderer()
         self._canvas = Canvas(self.text, {})
-        self._first = 0  # the row that is shown at the top
+        self._first, self._count = 0, 1  # the row that is shown at the top, and how many are shown
+        self._bar = ScrollBar()
         self._boxes: list[tuple[int, pygame.Rect]] = []  # rows that are shown, in the window
+        self._places: list[Place] = []  # of the keys below them
         self._ground: pygame.Surface | None = None
 
     def shown(self) -> None:
@@ -55,7 +59,11 @@ class ReplaysPage(Page):
 
     def handle(self, event: pygame.event.Event) -> None:
         """Handle one of Pygame's events."""
-        if event.type == pygame.KEYDOWN:
+        first = self._bar.handle(event)
+        if first is not None:
+            self._first, self.stale = first, True
+            self._choose(min(max(self.chosen, first), first + self._count - 1))
+        elif event.type == pygame.KEYDOWN:
             self._pressed(key_of(event))
         elif event.type == pygame.MOUSEWHEEL:
             self._choose(self.chosen - event.y)
@@ -68,10 +76,17 @@ class ReplaysPage(Page):
                 if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
                     self._play()
 
+    def key_at(self, position: tuple[int, int]) -> str:
+        """The key whose cap is drawn at a position, below the list."""
+        return key_at(self._places, position)
+
     def _pressed(self, key: Key) -> None:
         moves = {"up": -1, "down": 1, "page up": -10, "page down": 10, "home": -len(self.rows), "end": len(self.rows)}
         if key.command in ("escape", "q"):
-            self.app.back()
+            if self.sure:
+                self.sure, self.stale = False, True
+            else:
+                self.app.back()
         elif key.command in moves:
             self._choose(self.chosen + moves[key.command])
         elif key.command in (*ENTER, "space"):
@@ -131,8 +146,10 @@ class ReplaysPage(Page):
         self.text.put(surface, told, unit, FAINT, (left + wide, 2.6 * unit), "midright")
         high, top = round(2.1 * unit), round(4.6 * unit)
         count = max(int((height - top - 3.6 * unit) // high), 1)
-        self._first = min(max(self._first, self.chosen - count + 1), self.chosen)
-        self._boxes = []
+        self._first = min(max(self._first, self.chosen - count + 1, 0), self.chosen, max(len(self.rows) - count, 0))
+        self._boxes, self._count = [], count
+        track = pygame.Rect(left + wide + round(0.9 * unit), top, round(WIDTH * unit), count * high)
+        self._bar.draw(surface, track, self._first, count, len(self.rows))
         for place, row in enumerate(range(self._first, min(self._first + count, len(self.rows)))):
             box = pygame.Rect(left, top + place * high, wide, high)
             self._boxes.append((row, box))
@@ -166,18 +183,15 @@ class ReplaysPage(Page):
     def _cell(
         self, surface: pygame.Surface, box: pygame.Rect, text: str, size: float, colour: Colour, place: tuple[float, float]
     ) -> None:
-        text = self.text.shorten(text, size, (place[1] - place[0]) * box.w)
+        width = (place[1] - place[0]) * box.w
+        size = max(self.text.fit(text, size, width), LEAST * size)
+        text = self.text.shorten(text, size, width)
         self.text.put(surface, text, size, colour, (box.x + place[0] * box.w, box.centery), "midleft")
 
     def _keys(self, surface: pygame.Surface, unit: float) -> None:
         width, height = surface.get_size()
+        rows = FOOT if self.rows else FOOT[-1:]
         if self.sure:
-            text = f"Press delete again to delete for good: {self._named(self.rows[self.chosen])}"
-            text = self.text.shorten(text, 1.1 * unit, 0.94 * width)
-            self.text.put(surface, text, 1.1 * unit, WHITE, (width // 2, height - 1.8 * unit), "center")
-            return
-        rows = commands(FOOT if self.rows else FOOT[-1:], self.app.button_labels)
-        wide = sum(self.text.caps(None, keys, meaning, unit, (0, 0)) + 1.5 * unit for keys, meaning in rows) - 1.5 * unit
-        x = (width - wide) / 2
-        for keys, meaning in rows:
-            x = self.text.caps(surface, keys, meaning, unit, (x, height - 1.8 * unit)) + 1.5 * unit
+            rows = [(["delete"], f"delete for good: {self._named(self.rows[self.chosen])}"), *FOOT[-1:]]
+        hints = commands(rows, self.app.button_labels)
+        self._places = self.text.hints_centred(surface, hints, unit, (width / 2, height - 1.8 * unit), 0.94 * width)

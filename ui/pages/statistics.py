@@ -44,20 +44,16 @@ class StatisticsPage(MenuPage):
         else:
             table = pygame.Rect(below.x, below.y, below.w, round(0.5 * below.h))
             plot = pygame.Rect(below.x, table.bottom + round(unit), below.w, below.bottom - table.bottom - round(unit))
-        self._table(canvas, table)
-        self._rating(canvas, plot)
+        self._table(canvas, table if self.game.competitive else below)
+        if self.game.competitive:
+            self._rating(canvas, plot)
         self.hints(canvas, HINTS[-1:])
         self.title_row(canvas, f"Your games of {self.game.heading}")
 
     def _table(self, canvas: Canvas, box: pygame.Rect) -> None:
         unit, high = canvas.unit, round(ROW * canvas.unit)
         if not self.rows:
-            canvas.paragraph(
-                NONE_YET,
-                1.25,
-                SOFT,
-                box,
-            )
+            canvas.paragraph(NONE_YET, 1.25, SOFT, box)
             return
         columns = [box.right - round((8.0 - 3.2 * k) * unit) for k in range(3)]
         for name, x in zip(COUNTS, columns, strict=True):
