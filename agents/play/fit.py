@@ -15,8 +15,8 @@ from agents.play.ladder import LadderFile, Rung
 
 STEP = 10.0  # points of rating between two on the grid
 MARGIN = 400.0  # points to both sides of the ladder that a person may be rated
-KEPT = 0.9  # of what is known of a person, after each further game
-UNSURE = 350.0  # standard deviation before the first game
+KEPT = 0.95  # of what is known of a person, after each further game
+UNSURE = 700.0  # standard deviation before the first game
 
 
 @dataclass(frozen=True)

