@@ -1,14 +1,19 @@
-"""README's animated picture: two agents in the same game of Pong against the bot, side by side; and a film of an agent's eye.
+"""README's animated picture: two agents in the same game of Pong against the bot, side by side; films of an eye and of a page.
 
     python train.py pong --seed 1 --steps 1 --name untrained
     python docs/make_pictures.py runs/pong/untrained runs/pong/NAME docs/pong.gif
     python docs/make_pictures.py --eye level:7 docs/eye.gif
+    python -m agents.web pong --single
+    python docs/make_pictures.py --page pages/pong/pong.html docs/page.gif
 
-An agent is a run's folder, a file or a level. What is written above each of two is `--before` and `--after`.
+An agent is a run's folder, a file or a level. What is written above each of two is `--before` and `--after`. A page is filmed
+in Chromium, the best level against the one below it, by a clock that waits for each picture.
 """
 
 import argparse
+import io
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -39,6 +44,7 @@ PAPER, INK, FAINT = (11, 15, 30), (226, 232, 245), (140, 152, 184)
 SEED = 3  # of the games
 DRAWN, KEPT = (1280, 720), (640, 360)  # sizes of the window whose agent's eye is open, and of its film
 BEFORE, EYE_SECONDS = 3.0, 6.0  # of the game until the film begins, and of the film
+PAGE, PAGE_BEFORE, CARD = (960, 540), 4.0, 25  # size of the browser's window; seconds until its film; pictures of its card
 
 
 class Side:
@@ -115,6 +121,40 @@ def film_of_eye(name: str) -> list[Image.Image]:
     return pictures
 
 
+def film_of_page(path: Path) -> list[Image.Image]:
+    """Some seconds of a page in a browser: first its card, then the two best of its levels, with the eye of the left one."""
+    from playwright.sync_api import sync_playwright  # only for this picture
+
+    clock = "{due() { const n = window.due ?? 0; window.due = 0; return n; }, restart() {}}"
+    shown = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        try:
+            page = browser.new_page(viewport={"width": PAGE[0], "height": PAGE[1]})
+            page.goto(path.resolve().as_uri())
+            page.wait_for_function("document.body.dataset.mode === 'start'")
+
+            def picture() -> Image.Image:
+                page.evaluate(shown)
+                return Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(KEPT, Image.Resampling.LANCZOS)
+
+            last = page.evaluate("DATA.agents.length - 1")
+            page.select_option("#first", str(last))
+            page.click(f"[data-machine='{last - 1}']")
+            pictures = [picture()] * CARD
+            page.evaluate(f"app.clock = {clock}")
+            page.click("[data-do=play]")
+            page.keyboard.press("v")
+            for number in range(int((PAGE_BEFORE + EYE_SECONDS) * TICKS_PER_SECOND / TICKS)):
+                page.evaluate(f"window.due = {TICKS}")
+                found = picture()
+                if number >= PAGE_BEFORE * TICKS_PER_SECOND / TICKS:
+                    pictures.append(found)
+            return pictures
+        finally:
+            browser.close()
+
+
 def save(pictures: list[Image.Image], path: Path) -> None:
     """One palette for all and no dithering; what has not changed since the picture before is transparent: that packs best."""
     every = np.concatenate([np.asarray(one).reshape(-1, 3) for one in pictures[::8]])
@@ -142,10 +182,13 @@ def main() -> None:
     parser.add_argument("--before", default="untrained")
     parser.add_argument("--after", default="after 50 s of training")
     parser.add_argument("--eye", action="store_true", help="film the eye of one")
+    parser.add_argument("--page", action="store_true", help="film a page's file, in Chromium")
     options = parser.parse_args()
-    if len(options.agents) != (1 if options.eye else 2):
-        parser.error("two agents, or one with --eye")
-    if options.eye:
+    if len(options.agents) != (1 if options.eye or options.page else 2):
+        parser.error("two agents, or one with --eye, or a page's file with --page")
+    if options.page:
+        save(film_of_page(Path(options.agents[0])), options.out)
+    elif options.eye:
         save(film_of_eye(options.agents[0]), options.out)
     else:
         save(film([Path(name) for name in options.agents], [options.before, options.after]), options.out)
