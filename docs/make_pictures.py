@@ -44,7 +44,7 @@ PAPER, INK, FAINT = (11, 15, 30), (226, 232, 245), (140, 152, 184)
 SEED = 3  # of the games
 DRAWN, KEPT = (1280, 720), (640, 360)  # sizes of the window whose agent's eye is open, and of its film
 BEFORE, EYE_SECONDS = 3.0, 6.0  # of the game until the film begins, and of the film
-PAGE, PAGE_BEFORE, CARD = (960, 540), 4.0, 25  # size of the browser's window; seconds until its film; pictures of its card
+PAGE, PAGE_BEFORE, CARD = (1200, 675), 4.0, 25  # size of the browser's window; seconds until its film; pictures of its card
 
 
 class Side:

@@ -202,6 +202,7 @@ class Maker:
             each = Candidate(path, steps, settings.delay, settings.temperature)
             seated = [Participant(each.name, agent=each.agent(self.game))]
             returns[each] = play_match(self.game, seated, ONE_SEAT_GAMES, self.seed, threads=self.threads).returns[:, 0]
+            self.tell(f"{each.name}: a mean return of {returns[each].mean():.1f}")
         means = {each: float(found.mean()) for each, found in returns.items()}
         least, most = min(means.values()), max(means.values())
         levels = {

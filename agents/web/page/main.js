@@ -157,6 +157,7 @@ class App {
       one("#detail").textContent = detail;
     }
     one("#hints").replaceChildren(...this.hints());
+    document.body.classList.toggle("blind", !this.hasEye);
     const first = one(`section.${mode} [data-first]`);
     if (first) first.focus({ preventScroll: true });
     this.isStale = true;
@@ -220,7 +221,7 @@ class App {
       for (const [action, keys] of seen) if (!named.some(([each]) => each === action)) rows.push([keys.slice(0, 3), names[action].replace(/_/g, " ")]);
       if (named.length) rows.push([[`${named[0][1][0]} – ${named[named.length - 1][1][0]}`], "choose"]);
     }
-    if (this.mode === "playing" || this.mode === "counting") rows.push([["esc"], "pause"], [["v"], "agent's eye"]);
+    if (this.mode === "playing" || this.mode === "counting") rows.push([["esc"], "pause"], ...(this.hasEye ? [[["v"], "agent's eye"]] : []));
     return rows.map(([keys, meaning]) => {
       const hint = document.createElement("span");
       hint.append(...keys.map((key) => cap({ up: "▲", down: "▼", left: "◀", right: "▶", space: "space" }[key] || key.toUpperCase())), meaning);
@@ -239,6 +240,11 @@ class App {
     const all = this.match.seats.flatMap((seat, k) => (seat.agent ? [k] : []));
     if (!all.length) return after === null ? -1 : null;
     return after === null ? all[0] : all.find((k) => k > after) ?? null;
+  }
+
+  /** Whether anybody plays whose eye can be opened: people and bots have no network. */
+  get hasEye() {
+    return this.nextAgent(null) >= 0;
   }
 
   /** Closed, the first agent's eye, the second one's, closed. */

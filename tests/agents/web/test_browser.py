@@ -131,6 +131,19 @@ def test_a_file_opens_from_disk_and_is_played_by_keys(opened, pages):
     assert page.value("app.match.boards[0].state.get('tick')") == stood
 
 
+def test_an_eye_is_offered_only_where_there_is_a_network(opened, pages):
+    page = opened((pages / "single" / "pong.html").as_uri())
+    button = page.page.locator("nav [data-do=eye]")
+    begin(page)
+    assert button.is_visible() and "eye" in page.page.inner_text("#hints")
+    page.page.keyboard.press("Escape")
+    page.page.click("[data-do=menu] >> visible=true")
+    page.page.click("[data-machine]:has-text('Fair bot')")
+    page.page.click("[data-do=play]")
+    page.page.wait_for_function("app.mode === 'playing'", timeout=10_000)
+    assert not button.is_visible() and "eye" not in page.page.inner_text("#hints")
+
+
 def test_a_folder_opens_from_a_server(opened, pages):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
