@@ -29,7 +29,12 @@ def arguments() -> argparse.ArgumentParser:
     add("game", help="a game's name, or the path of its file")
     add("runs", type=Path, nargs="+", metavar="RUN", help=RUN)
     add("--out", type=Path, metavar="FOLDER", help="where the ladder goes (default: runs/GAME/ladder)")
-    add("--games", type=int, default=4000, metavar="N", help="of each level against the one below (default: 4,000)")
+    add(
+        "--games",
+        type=int,
+        metavar="N",
+        help="of each level against the one below (default: 4,000); of each level in a game of one seat (default: 500)",
+    )
     add("--coarse", type=int, default=40, metavar="N", help="of each candidate, to rate all of them roughly (default: 40)")
     add(
         "--step",
@@ -57,6 +62,11 @@ def made(options: argparse.Namespace) -> int:
     from agents.participants import folder_of
     from agents.training import ladder_choice, ladder_maker  # torch loads here
 
+    game = games.load(options.game)
+    if options.games is None:
+        options.games = ladder_maker.ONE_SEAT_GAMES if game.players == 1 else ladder_maker.GAMES
+    if game.players == 1 and options.step is not None:
+        raise UserError(f"--step is for ratings; the levels of {game.heading}, a game of one seat, have mean returns.")
     for name in ("games", "coarse"):
         value = getattr(options, name)
         if not 1 <= value <= 1_000_000:
@@ -65,11 +75,10 @@ def made(options: argparse.Namespace) -> int:
         raise UserError(f"--step is {ladder_choice.LEAST:.0f} to {ladder_choice.MOST:.0f} points, not {options.step:g}.")
     if not 0 <= options.seed < 1 << 31:
         raise UserError(f"--seed is from 0 to 2,147,483,647, not {options.seed}.")
-    game = games.load(options.game)
     out = options.out or folder_of(options.folder, game) / "ladder"
     effort = ladder_maker.Effort(options.coarse, options.games)
     maker = ladder_maker.Maker(game, options.runs, options.seed, os.cpu_count() or 1, lambda text: print(text, flush=True))
-    print("\n".join(ladder_maker.table(maker.make(out, effort, options.step))))
+    print("\n".join(ladder_maker.table(maker.make(out, effort, options.step), game)))
     return 0
 
 

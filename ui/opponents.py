@@ -95,7 +95,10 @@ def opponents_of(game: Game, runs: Path) -> Opponents:
 
 def _level(rung: ladder.Rung, number: int, game: Game) -> Opponent:
     reacts = "" if game.turns or not rung.delay else f", reacts after {rung.delay / ladder.TICKS:.2f} s"
-    return Opponent(f"level:{number}", rung.name, f"rated {rung.rating:.0f} (the game's fair bot: {FIXED:.0f}){reacts}")
+    told = f"rated {rung.rating:.0f} (the game's fair bot: {FIXED:.0f})"
+    if game.players == 1:
+        told = f"a mean return of {rung.rating:.0f}"
+    return Opponent(f"level:{number}", rung.name, f"{told}{reacts}")
 
 
 def _moment(moment: ladder.Moment, number: int) -> Opponent:

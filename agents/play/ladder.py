@@ -169,7 +169,7 @@ def find(game: GameInfo, places: list[Path]) -> Ladder:
 
 
 def described(rung: Rung | Moment, game: GameInfo, number: int = 0) -> str:
-    """A rung in words for people: its name and rating, and how soon it reacts.
+    """A rung in words for people: its name and rating (in games of one seat its mean return), and how soon it reacts.
 
     number: of its level; 0: none.
     """
@@ -177,4 +177,4 @@ def described(rung: Rung | Moment, game: GameInfo, number: int = 0) -> str:
         return f"the agent after {rung.seconds:.0f} s of training ({rung.steps:,} steps)"
     named = f"{rung.name}, level {number}" if number else rung.name or "between two levels"
     reacts = "" if game.turns or not rung.delay else f", reacts after {rung.delay / TICKS:.2f} s"
-    return f"{named}, rated {rung.rating:.0f}{reacts}"
+    return f"{named}, {'a mean return of' if game.players == 1 else 'rated'} {rung.rating:.0f}{reacts}"

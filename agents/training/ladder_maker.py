@@ -34,15 +34,16 @@ DELAYS = tuple(range(6, 19))  # ticks; the best reacts first
 TEMPERATURES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)  # of games of turns
 SNAPSHOTS = 24  # of which candidates are made, at most
 ONE_SEAT_FRACTIONS = (0.125, 0.5, 1.0)  # of the best return, from the least
-ONE_SEAT_GAMES = 500  # of each snapshot
+GAMES = 4000  # of each level against the one below, by default
+ONE_SEAT_GAMES = 500  # of each level, by default
 
 
 @dataclass(frozen=True)
 class Effort:
     """The number of games that go into a ladder."""
 
-    coarse: int  # of each candidate against eight others, together
-    neighbours: int  # of each level against the one below
+    coarse: int  # of each candidate against eight others, together; of each alone in a game of one seat
+    neighbours: int  # of each level against the one below; of each alone
 
 
 # --- candidates ---------------------------------------------------------------------------------------------------------
@@ -130,7 +131,7 @@ class Maker:
         step: points of rating from a level to the next; None: as the run's agents allow.
         """
         if self.game.players == 1:
-            return self._by_returns(out)
+            return self._by_returns(out, effort)
         if not self.game.competitive:
             raise UserError(f"In {self.game.heading} nobody wins, so there are no levels.")
         snapshots = snapshots_of_all(self.runs, self.game)
@@ -193,17 +194,18 @@ class Maker:
         scale = scale_of(differences, [0.5 + 0.5 * float(found.mean()) / most for found in returns])
         return most, trials_of(np.concatenate([found - found.mean() for found in returns]), most), round(scale, 1)
 
-    def _by_returns(self, out: Path) -> LadderFile:
-        """The ladder of a game of one seat: its best snapshot, and those of about an eighth and half of its return."""
+    def _by_returns(self, out: Path, effort: Effort) -> LadderFile:
+        """The ladder of a game of one seat: its best snapshot, and those of about an eighth and half of its return.
+
+        They are chosen by some games of each, and rated by others: the best of many would have been lucky in its own.
+        """
         snapshots = snapshots_of_all(self.runs, self.game)
-        settings, returns = peek(snapshots[-1][1]).settings, {}
-        self.tell(f"{ONE_SEAT_GAMES} games of each of {len(snapshots)} agents …")
+        settings, means = peek(snapshots[-1][1]).settings, {}
+        self.tell(f"{effort.coarse} games of each of {len(snapshots)} agents …")
         for steps, path in snapshots:
             each = Candidate(path, steps, settings.delay, settings.temperature)
-            seated = [Participant(each.name, agent=each.agent(self.game))]
-            returns[each] = play_match(self.game, seated, ONE_SEAT_GAMES, self.seed, threads=self.threads).returns[:, 0]
-            self.tell(f"{each.name}: a mean return of {returns[each].mean():.1f}")
-        means = {each: float(found.mean()) for each, found in returns.items()}
+            means[each] = float(self._returns(each, effort.coarse, self.seed).mean())
+            self.tell(f"{steps:,} steps: a mean return of {means[each]:.1f}")
         least, most = min(means.values()), max(means.values())
         levels = {
             min(means, key=lambda each: abs(means[each] - (least + fraction * (most - least)))): name
@@ -211,9 +213,14 @@ class Maker:
         }
         rungs = []
         for each in sorted(levels, key=lambda each: means[each]):
-            mean, _, (low, high) = mean_and_interval(returns[each])
+            mean, _, (low, high) = mean_and_interval(self._returns(each, effort.neighbours, self.seed + 1))
             rungs.append(rung(each, mean, (low, high), levels[each]))
         return self._save(out, rungs, list(levels), max(abs(most), 1.0), 1.0, 400.0)
+
+    def _returns(self, candidate: Candidate, games: int, seed: int) -> np.ndarray:
+        """The returns of some games that a candidate plays alone [games]."""
+        seated = [Participant(candidate.name, agent=candidate.agent(self.game))]
+        return play_match(self.game, seated, games, seed, threads=self.threads).returns[:, 0]
 
     def _save(
         self, out: Path, rungs: list[Rung], agents: Sequence[Candidate], most: float, trials: float, scale: float
@@ -264,16 +271,17 @@ def moments_of(run: Path, game: Game) -> list[tuple[Moment, Path]]:
     return list(found.values())
 
 
-def table(file: LadderFile) -> list[str]:
+def table(file: LadderFile, game: Game) -> list[str]:
     """A ladder in lines for people: its levels, and what else there is."""
     width = max(len(level.name) for level in file.levels)
-    lines = [f"   {'':{width}}  rating  95 %            delay  against the one below"]
+    alone = game.players == 1
+    head = f"{'return' if alone else 'rating'}  95 %            delay{'' if alone else '  against the one below'}"
+    lines = [f"   {'':{width}}  {head}"]
     for number, level in enumerate(file.levels, 1):
         low, high = level.interval
         below = "" if level.score is None else f"{level.score:6.1%}"
-        lines.append(
-            f"{number:2} {level.name:{width}}  {level.rating:6.0f}  {f'{low:.0f} to {high:.0f}':14}  {level.delay:5}  {below}"
-        )
+        told = f"{level.rating:6.0f}  {f'{low:.0f} to {high:.0f}':14}  {level.delay:5}  {below}"
+        lines.append(f"{number:2} {level.name:{width}}  {told}".rstrip())
     for number, moment in enumerate(file.moments, 1):
         lines.append(f"moment:{number} after {moment.seconds:.0f} s, {moment.steps:,} steps")
-    return [*lines, f"{len(file.rungs) - len(file.levels)} rungs more between the levels, for fit"]
+    return lines if alone else [*lines, f"{len(file.rungs) - len(file.levels)} rungs more between the levels, for fit"]

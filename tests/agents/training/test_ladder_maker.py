@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import agents.ladder as ladder_command
 import games
 import train
 from agents.play import ladder
@@ -247,3 +248,18 @@ def test_a_game_of_one_seat_has_levels_by_mean_return(tmp_path, monkeypatch):
     assert [(rung.name, rung.rating) for rung in file.rungs] == [("Beginner", 10.0), ("Good", 40.0), ("Best", 80.0)]
     assert file.digests == {rung.file: ladder.file_digest(tmp_path / "out" / rung.file) for rung in file.rungs}
     assert [(tmp_path / "out" / rung.file).read_text() for rung in file.rungs] == ["True"] * 3  # 16 bits
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["breakout", "nowhere", "--step", "150"], "--step is for ratings"),
+        (["pong", "nowhere", "--step", "5"], "--step is 110 to 330 points"),
+        (["breakout", "nowhere", "--games", "0"], "--games is 1 to 1,000,000"),
+        (["pong", "nowhere"], "nowhere"),
+    ],
+)
+def test_wrong_words_of_the_command_are_told_before_a_game_is_played(words, told, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["ladder", *words])
+    assert ladder_command.main() == 2
+    assert told in capsys.readouterr().err
