@@ -114,7 +114,8 @@ def test_people_and_bots_are_no_agents(name, tmp_path, capsys):
 def test_what_is_not_there_is_said(tmp_path, capsys):
     refused(["pong", "nobody.safetensors"], tmp_path / "out", capsys, "nobody.safetensors")
     refused(["pnog"], tmp_path / "out", capsys, "There is no game 'pnog'", "pong")
-    refused(["breakout", "level:3"], tmp_path / "out", capsys, "Breakout has no ladder")
+    refused([str(ROOT / "tests" / "toys" / "passes.py"), "level:3"], tmp_path / "out", capsys, "has no ladder")
+    refused(["breakout", "level:4"], tmp_path / "out", capsys, "level")
     refused(["gym:CartPole-v1"], tmp_path / "out", capsys, "cannot go into a page")
 
 
