@@ -3,7 +3,7 @@
 It also runs without a display (SDL's dummy driver): a test passes a clock and a source of events, or calls `App.turn` itself.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import pygame
 
@@ -13,7 +13,7 @@ from ui.keyboard import Keyboard
 from ui.keys import Key, key_of, press_event
 from ui.keys import layout as layout_of_keys
 from ui.notice import Notice
-from ui.pads import PadPress, Pads, key_event, labels_of, pad_key
+from ui.pads import NONE, PadPress, Pads, key_event, labels_of, pad_key
 from ui.settings import LEAST_SIDE, MOST_SIDE, Settings, SettingsFile
 from ui.sound import Silence, Sounds, Speaker
 
@@ -31,6 +31,7 @@ class Page:
     stale = True  # whether it must be drawn again
     hides_mouse = False
     is_playing = False  # whether a gamepad's buttons are those of a game
+    pad_keys: Mapping[str, str] = NONE  # the window's key for a gamepad's button, where it differs from other pages
 
     def size(self, desktop: tuple[int, int]) -> tuple[int, int]:
         """The size of a window that opens with this page, pixels. desktop: the screen's size."""
@@ -267,7 +268,9 @@ class App:
 
     def _pad_pressed(self, press: PadPress) -> None:
         """A gamepad's button presses a key: the game's while people play, else the window's."""
-        self.handle(key_event(press, pad_key(press, self.page.pad_buttons(press.place), self.page.is_playing)))
+        self.handle(
+            key_event(press, pad_key(press, self.page.pad_buttons(press.place), self.page.is_playing, self.page.pad_keys))
+        )
 
     def _use_pad(self, in_use: bool) -> None:
         """A gamepad is in the hand, or the keyboard: pages show what can be pressed there."""
@@ -277,7 +280,7 @@ class App:
     @property
     def button_labels(self) -> dict[str, str] | None:
         """The labels of a gamepad's buttons on pages, by the key that they press; None while keys are used."""
-        return labels_of(playing=False) if self.pad_in_use else None
+        return labels_of(playing=False, own=self.page.pad_keys) if self.pad_in_use else None
 
     def mute(self) -> None:
         """Mute the sounds, or let them be heard again; kept in the settings."""

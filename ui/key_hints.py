@@ -8,7 +8,7 @@ from ui.cast import Cast, dot
 from ui.foot import PLAYING_FOOT, Hint, Rows, commands, unclickable
 from ui.keys import label
 from ui.layout import FOOTER, SOFT
-from ui.pads import BUTTONS, labels_of
+from ui.pads import BUTTONS
 from ui.seats import action_numbers, key_map, ways_between_spots
 from ui.steering import axis_of
 from ui.text import KeyCapRenderer, Place
@@ -20,14 +20,14 @@ class KeyHints:
     """Draws the line of keys, and lists those of people: with a gamepad in the hand, its buttons.
 
     `pads` has the game's key for each button, by the number of the person who has a gamepad; it is empty while keys are used.
-    `playing`: the buttons of the window are those of play, not of a page.
+    `labels`: of the buttons for the window's keys, while pads are used.
     """
 
     def __init__(self, cast: Cast, text: KeyCapRenderer, plates: dict[tuple, pygame.Surface]):
         """plates: painted parts, by what they show; whoever passes them clears them for a new window size."""
         self.cast, self.text, self.plates = cast, text, plates
         self.pads: dict[int, dict[str, str]] = {}
-        self.playing = False
+        self.labels: dict[str, str] = {}
         self.eye: Rows = []  # the key that goes on from the agent's eye, while that is open
         self.places: list[Place] = []  # of the window's keys
         self._places: dict[tuple, list[Place]] = {}  # these for each strip, from its corner
@@ -35,7 +35,7 @@ class KeyHints:
     def draw(self, surface: pygame.Surface, boxes: list[pygame.Rect], rows: Rows | None) -> None:
         """Draw the keys and their meanings below the pictures. rows: (keys, meaning) pairs; None: the keys of the game."""
         side = boxes[0].w
-        key = ("foot", side, self.playing, str(self.eye), rows and tuple(meaning for _, meaning in rows))
+        key = ("foot", side, str(self.labels), str(self.eye), rows and tuple(meaning for _, meaning in rows))
         if key not in self.plates:
             strip = pygame.Surface((boxes[-1].right - boxes[0].x, round(FOOTER * side)), pygame.SRCALPHA, 32)
             self._places[key] = self._fill_commands(strip, rows, 0.027 * side) if rows else self._fill_hints(strip, side)
@@ -48,7 +48,7 @@ class KeyHints:
 
     def commands(self, rows: Rows) -> list[Hint]:
         """The window's keys, or a gamepad's buttons."""
-        return commands(rows, labels_of(self.playing) if self.pads else None)
+        return commands(rows, self.labels if self.pads else None)
 
     def _fill_commands(self, strip: pygame.Surface, rows: Rows, size: float) -> list[Place]:
         """Draw the window's keys; returns where they are."""

@@ -44,11 +44,11 @@ class Screen:
         """Draw all keys again: the user's layout has changed."""
         self.plates.clear()
 
-    def take_pads(self, pads: dict[int, dict[str, str]], playing: bool) -> None:
+    def take_pads(self, pads: dict[int, dict[str, str]], labels: dict[str, str]) -> None:
         """Show gamepads' buttons in the place of keys, or keys again where there are none, as in `KeyHints`."""
         if pads != self.hints.pads:
             self.forget_keys()
-        self.hints.pads, self.hints.playing = pads, playing
+        self.hints.pads, self.hints.labels = pads, labels
 
     def take_keys(self, game: Game) -> None:
         """Show the keys of the same game with other KEYS."""

@@ -16,7 +16,8 @@ from agents.play.ladder import LadderFile, Rung
 STEP = 10.0  # points of rating between two on the grid
 MARGIN = 400.0  # points to both sides of the ladder that a person may be rated
 KEPT = 0.95  # of what is known of a person, after each further game
-UNSURE = 700.0  # standard deviation before the first game
+UNSURE = 0.4  # standard deviation before the first game, in units of the ladder's span
+SPREAD = 150.0  # points of rating: a rung that is so far from the person's is not played
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,31 @@ class Fit:
         mean = float(chance @ grid)
         return mean, math.sqrt(float(chance @ (grid - mean) ** 2))
 
+    def chances(self) -> np.ndarray:
+        """The chance of each rung to be the next opponent [K]: the nearer its rating is to the person's, the likelier.
+
+        A person may have a hard time with a rung whom others of its rating beat: several together are fairer than one. Who is
+        beyond an end of the ladder gets that end.
+        """
+        ratings, (rating, _) = np.array([rung.rating for rung in self.ladder.rungs]), self.rating()
+        distances = np.abs(ratings - rating)
+        spread = min(SPREAD, rating - ratings[0], ratings[-1] - rating)  # as far to either side
+        near = np.maximum(0.0, spread - distances)
+        if not near.any():
+            near[distances.argmin()] = 1.0
+        return near / near.sum()
+
     def rung(self) -> Rung:
-        """The rung whose rating is nearest to the person's: the ends of the ladder for who is beyond them."""
-        rating, _ = self.rating()
-        return min(self.ladder.rungs, key=lambda rung: abs(rung.rating - rating))
+        """The opponent for the next game, drawn by `chances`; the same until a game is added."""
+        number = np.random.default_rng(len(self.games)).choice(len(self.ladder.rungs), p=self.chances())
+        return self.ladder.rungs[int(number)]
 
     def _posterior(self) -> tuple[np.ndarray, np.ndarray]:
         """A grid of ratings [G], and the probability of each."""
         ratings = [rung.rating for rung in self.ladder.rungs]
         grid = np.arange(ratings[0] - MARGIN, ratings[-1] + MARGIN + STEP, STEP)
-        log_chance = -((grid - 0.5 * (ratings[0] + ratings[-1])) ** 2) / (2.0 * UNSURE**2)
+        unsure = max(UNSURE * (ratings[-1] - ratings[0]), STEP)
+        log_chance = -((grid - 0.5 * (ratings[0] + ratings[-1])) ** 2) / (2.0 * unsure**2)
         for age, game in enumerate(reversed(self.games)):
             log_chance += KEPT**age * self.log_likelihood(grid, game)
         chance = np.exp(log_chance - log_chance.max())

@@ -11,6 +11,7 @@ from ui.pages.game import GamePage
 from ui.pages.home import HomePage
 from ui.pages.kept_match import KeptMatchPage
 from ui.pages.match_flow import COUNTING, OVER, PAUSED, PLAYING, READY
+from ui.pages.replays import ReplaysPage
 from ui.seats import Seat
 from ui.text import KeyCapRenderer
 
@@ -175,12 +176,65 @@ def test_the_caps_are_those_of_what_is_in_the_hand(play, caps):
     caps.clear()
     app.page.stale = True
     app.turn(1)
-    assert set(caps) <= {"A", "B", "X", "Y", "Back", "LB", "RB", "R3", "up", "down", "Start"} and "RB" in caps
+    assert set(caps) <= {"A", "B", "X", "Y", "Back", "LB", "RB", "R3", "LT", "L3", "up", "down", "Start"} and "LT" in caps
     for kind in (pygame.KEYDOWN, pygame.KEYUP):
         pygame.event.post(pygame.event.Event(kind, key=pygame.K_v, mod=0))
     caps.clear()
     turns(app, 2)
-    assert "escape" in caps and "RB" not in caps
+    assert "escape" in caps and "LT" not in caps
+
+
+def test_a_match_that_waits_is_rewound_and_taken_over_by_pad(play):
+    app, pad = play("pong")
+    page = begin(app, pad)
+    turns(app, 100)
+    press(app, pad, "start")
+    assert page.mode == PAUSED
+    ticks = page.match.ticks
+    pad.pull(1.0)
+    turns(app, 40)
+    assert page.is_rewinding and page.match.ticks < ticks - 20
+    pad.pull(0.0)
+    turns(app, 2)
+    assert not page.is_rewinding and page.mode == PAUSED
+    press(app, pad, "leftstick")
+    assert page.people == [] and page.mode == PAUSED
+    press(app, pad, "leftstick")
+    assert page.people == [0]
+
+
+def test_a_replay_is_filmed_played_on_and_deleted_by_pad(play, tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_data_dir", lambda *a, **k: str(tmp_path / "data"))
+    monkeypatch.setattr("platformdirs.user_videos_dir", lambda *a, **k: str(tmp_path / "videos"))
+    app, pad = play("pong")
+    begin(app, pad)
+    turns(app, 60)
+    press(app, pad, "start", "back", "b")
+    assert isinstance(app.page, HomePage)
+    app.open(ReplaysPage())
+    app.turn(1)
+    press(app, pad, "a")
+    replay = app.page
+    replay.load()
+    app.turn(1)
+    press(app, pad, "a")  # it stands still
+    press(app, pad, "x")
+    assert replay._job
+    replay._job.cancel()
+    replay._job.wait()
+    replay.seek(20)
+    press(app, pad, "y")
+    assert isinstance(app.page, KeptMatchPage) and [seat.kind for seat in app.page.seats] == ["human", "scripted"]
+    page = app.page
+    page._loader.join()
+    turns(app, 2)
+    assert page.mode == READY
+    press(app, pad, "b")
+    assert app.page is replay
+    press(app, pad, "b")
+    listed = len(app.page.rows)
+    press(app, pad, "x", "x")
+    assert isinstance(app.page, ReplaysPage) and len(app.page.rows) == listed - 1
 
 
 def test_people_with_one_pad_see_a_pad_and_a_keyboard(play):

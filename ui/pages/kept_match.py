@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pygame
@@ -24,6 +25,8 @@ HELD = 20  # ticks for which the key must be held in a pause until it does more 
 
 class KeptMatchPage(MatchPage):
     """A match as on `MatchPage`, with keys to rewind it, to take a seat over, and to keep a picture or the last seconds."""
+
+    pad_keys = MappingProxyType({"lefttrigger": REWIND, "leftstick": TAKE_OVER})
 
     def __init__(
         self,
@@ -147,7 +150,7 @@ class KeptMatchPage(MatchPage):
     # --- taking over, keeping ---
 
     def _take_over(self) -> None:
-        if self.mode != PLAYING or not self.match or not self.guests:
+        if self.mode not in (PLAYING, PAUSED) or not self.match or not self.guests:
             return
         participant = self.guests.next_participant()
         self.guests.exchange(participant)

@@ -11,6 +11,7 @@ from ui.commands import command_of
 from ui.foot import CONTROLS, EYE, PACE, STEP, Rows, commands, eye_row, paused_foot, ready_foot, watching_foot
 from ui.keys import Key, key_of
 from ui.match import Match
+from ui.pads import labels_of
 from ui.pages.controls import ControlsPage
 from ui.pages.match_flow import COUNTING, LOADING, OVER, PAUSED, PLAYING, READY, MatchFlow
 from ui.pointer import Pointer, may_choose, next_spot, pointer_at, pointer_of
@@ -103,7 +104,8 @@ class MatchPage(MatchFlow):
             self.screen.loading(surface, self.ticks // 15, leave)
             return
         if self.stale:
-            self.screen.take_pads(self.hands.pads(len(self.app.pads) if self.app.pad_in_use else 0), self.is_playing)
+            pads = self.hands.pads(len(self.app.pads) if self.app.pad_in_use else 0)
+            self.screen.take_pads(pads, labels_of(self.is_playing, self.pad_keys))
             self.screen.hints.eye = [] if self.eye.page is None else eye_row(self.eye.next_page)
             self._draw_match(self.eye.stage(surface), self.match)
         self.eye.draw(surface, self.match)

@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from types import MappingProxyType
 
 import pygame
 
@@ -36,6 +37,7 @@ class ReplayPage(Page):
     """Shows a replay. It loads after its first picture."""
 
     way_back = "back to the replay"
+    pad_keys = MappingProxyType({"x": "e", "y": "1", "rightstick": "2", "lefttrigger": REWIND})
 
     def __init__(
         self,

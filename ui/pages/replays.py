@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pygame
@@ -32,6 +33,7 @@ class ReplaysPage(Page):
     """The list."""
 
     title = "Replays"
+    pad_keys = MappingProxyType({"x": "delete"})
 
     def __init__(self, folder: Path | None = None, **settings: Any):
         """folder: of the replays; None: the user's.    settings: of each replay's page, as in `ReplayPage`."""

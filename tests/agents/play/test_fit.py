@@ -7,7 +7,7 @@ import pytest
 
 import games
 from agents.play import ladder, person_file
-from agents.play.fit import Fit, Played
+from agents.play.fit import SPREAD, Fit, Played
 from agents.play.fitting import FittingOpponent
 from agents.play.ladder import LadderFile, Rung
 from tests.agents.play.ladders import small_ladder
@@ -100,3 +100,22 @@ def test_the_newest_games_are_kept(home):
     person_file.write(pong, [Played(float(k), 0.0) for k in range(300)])
     kept = person_file.read(pong)
     assert len(kept) == person_file.KEPT and kept[-1].rating == 299.0
+
+
+def test_opponents_are_drawn_around_the_persons_rating_and_stay_until_a_game_is_added():
+    fit = Fit(rungs())
+    ratings, seen = np.array([rung.rating for rung in fit.ladder.rungs]), set()
+    for number in range(30):
+        assert fit.rung() is fit.rung()
+        rating, chances = fit.rating()[0], fit.chances()
+        assert chances.sum() == pytest.approx(1.0)
+        assert abs(ratings[chances > 0] - rating).max() <= max(SPREAD, abs(ratings - rating).min())
+        assert abs(chances @ ratings - rating) < 60.0  # those above and those below are about as likely
+        seen.add(fit.rung().rating)
+        fit.play(fit.rung(), 1.0 if number % 2 else -1.0)
+    assert len(seen) > 1
+    for result, end in ((1.0, -1), (-1.0, 0)):
+        fit = Fit(rungs())
+        for _ in range(40):
+            fit.play(fit.rung(), result)
+        assert fit.rung() is fit.ladder.rungs[end] and fit.chances()[end] == 1.0

@@ -32,15 +32,15 @@ class Person:
         agent = Participant("agent", agent=self.steps.agent(rung, self.game))
         return play_match(self.game, [participant(self.name, self.game), agent], count, seed).returns[:, 0]
 
-    def rung(self, rng):
-        """The rung that fits after `FIRST` games."""
+    def fitted(self, rng):
+        """The chance of each rung after `FIRST` games [K]."""
         fit = Fit(self.steps.file)
         for _ in range(FIRST):
             rung = fit.rung()
             if rung not in self.pools:
                 self.pools[rung] = self.returns(rung, POOL, 1000)
             fit.play(rung, float(rng.choice(self.pools[rung])))
-        return fit.rung()
+        return fit.chances()
 
     def share(self, rung):
         """The share of `MORE` games against a rung that the person wins."""
@@ -57,13 +57,14 @@ def test_after_fifteen_games_simulated_people_win_about_half_of_four_hundred_mor
     last, shares = len(steps.file.rungs) - 1, {}
     for model in people_of(game)[::every]:
         person, rng = Person(game, steps, model.name), np.random.default_rng(3)
-        rungs = [person.rung(rng) for _ in range(TRIES)]
-        found = np.array([person.share(rung) for rung in rungs])
-        places = np.array([steps.file.rungs.index(rung) for rung in rungs])
+        chances = np.array([person.fitted(rng) for _ in range(TRIES)])
+        at_all = {place: person.share(steps.file.rungs[place]) for place in np.flatnonzero(chances.any(axis=0))}
+        found = chances[:, list(at_all)] @ np.array(list(at_all.values()))
+        places = chances.argmax(axis=1)
         beyond = ((places == 0) & (found < BETWEEN[0])) | ((places == last) & (found > BETWEEN[1]))
         shares[model.name] = found[~beyond]  # who is beyond an end of the ladder gets that end
         print(
-            f"{name} {model.name}: {found.mean():.2f} ({found.min():.2f} to {found.max():.2f}), rungs {places.min() + 1} to "
+            f"{name} {model.name}: {found.mean():.2f} ({found.min():.2f} to {found.max():.2f}), at rung {places.min() + 1} to "
             f"{places.max() + 1} of {last + 1}, {beyond.sum()} of {TRIES} beyond the ladder",
             flush=True,
         )
