@@ -16,7 +16,7 @@ CAP, CAP_TEXT, CAP_MEANING = (58, 70, 108), (226, 232, 246), (168, 178, 204)
 SMALL = (".", ",")  # signs that are hard to see at the size of letters
 ARROWS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 KEPT_GLOWS = 12  # headlines in the cache
-GAP = 0.3  # between two caps of the same hint, in units of the size
+GAP, HINT_GAP = 0.3, 1.6  # between two caps of the same hint, and between two hints, in units of the size
 
 
 class Place(NamedTuple):
@@ -97,12 +97,12 @@ class KeyCapRenderer(TextRenderer):
         return end, places
 
     def hints(
-        self, surface: pygame.Surface | None, hints: Sequence[Hint], size: float, at: tuple[float, float], gap: float = 1.6
+        self, surface: pygame.Surface | None, hints: Sequence[Hint], size: float, at: tuple[float, float]
     ) -> tuple[float, list[Place]]:
-        """Draw hints side by side, as `hint` does each. gap: between two, in units of the size."""
+        """Draw hints side by side, as `hint` does each."""
         (end, y), places = at, []
         for k, hint in enumerate(hints):
-            end, found = self.hint(surface, hint, size, (end + gap * size * (k > 0), y))
+            end, found = self.hint(surface, hint, size, (end + HINT_GAP * size * (k > 0), y))
             places += found
         return end, places
 
