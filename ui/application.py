@@ -280,7 +280,7 @@ class App:
     @property
     def button_labels(self) -> dict[str, str] | None:
         """The labels of a gamepad's buttons on pages, by the key that they press; None while keys are used."""
-        return labels_of(playing=False, own=self.page.pad_keys) if self.pad_in_use else None
+        return labels_of(playing=False, page_keys=self.page.pad_keys) if self.pad_in_use else None
 
     def mute(self) -> None:
         """Mute the sounds, or let them be heard again; kept in the settings."""

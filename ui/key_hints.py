@@ -122,7 +122,7 @@ class KeyHints:
 
 
 def mouse_rows(game: Game) -> Rows:
-    """What the mouse does in a game; nothing where it plays no part."""
+    """The row of the mouse in a game: what it does; none where it plays no part."""
     if game.spots:
         return [(["Mouse"], "click")]
     return [(["Mouse"], "steer")] if axis_of(game) else []

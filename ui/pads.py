@@ -130,28 +130,28 @@ def key_event(press: PadPress, key: Key) -> pygame.event.Event:
     return press_event(key, press.down, pad_button=press.button)
 
 
-def commands_of(playing: bool, own: Mapping[str, str]) -> dict[str, str]:
-    """The window's key for each button. playing: not on a page.    own: those that differ on the page that is shown."""
-    return COMMANDS_IN_PLAY if playing else {**COMMANDS, **own}
+def commands_of(playing: bool, page_keys: Mapping[str, str]) -> dict[str, str]:
+    """The window's key for each button. playing: not on a page.    page_keys: those that differ on the page that is shown."""
+    return COMMANDS_IN_PLAY if playing else {**COMMANDS, **page_keys}
 
 
-def pad_key(press: PadPress, buttons: dict[str, str], playing: bool, own: Mapping[str, str] = NONE) -> Key:
-    """The key that a button presses. buttons: the game's key for each of the person's buttons.    playing, own: as in
+def pad_key(press: PadPress, buttons: dict[str, str], playing: bool, page_keys: Mapping[str, str] = NONE) -> Key:
+    """The key that a button presses. buttons: the game's key for each of the person's buttons.    playing, page_keys: as in
     `commands_of`.
     """
-    command = commands_of(playing, own).get(press.button, "")
+    command = commands_of(playing, page_keys).get(press.button, "")
     name = buttons.get(press.button, "")
     number = -100_000 - 100 * press.place - list(BUTTONS).index(press.button)  # of no keyboard's key
     return Key(number, (name or command,), command)
 
 
-def labels_of(playing: bool, own: Mapping[str, str] = NONE) -> dict[str, str]:
-    """The label of the button that presses each key of the window, where one does. playing, own: as in `commands_of`.
+def labels_of(playing: bool, page_keys: Mapping[str, str] = NONE) -> dict[str, str]:
+    """The label of the button that presses each key of the window, where one does. playing, page_keys: as in `commands_of`.
 
     >>> labels_of(playing=False)["escape"], labels_of(playing=True)["escape"]
     ('B', 'Start')
     """
-    found = {key: BUTTONS[button] for button, key in reversed(commands_of(playing, own).items()) if key}
+    found = {key: BUTTONS[button] for button, key in reversed(commands_of(playing, page_keys).items()) if key}
     return {**found, "space": found["return"]}
 
 

@@ -53,8 +53,8 @@ class Fit:
         """
         ratings, (rating, _) = np.array([rung.rating for rung in self.ladder.rungs]), self.rating()
         distances = np.abs(ratings - rating)
-        spread = min(SPREAD, rating - ratings[0], ratings[-1] - rating)  # as far to either side
-        near = np.maximum(0.0, spread - distances)
+        reach = min(SPREAD, rating - ratings[0], ratings[-1] - rating)  # as far to either side
+        near = np.maximum(0.0, reach - distances)
         if not near.any():
             near[distances.argmin()] = 1.0
         return near / near.sum()
