@@ -328,6 +328,8 @@ def join_group(check: Callable[[], None] | None = None) -> ProcessGroup:
         torch.cuda.set_device(local)  # "cuda" means this GPU from now on
     try:
         place = f"file://{meeting()}?rank={os.environ['RANK']}&world_size={os.environ['WORLD_SIZE']}" if meeting() else "env://"
+        if check is not None:
+            check()  # torch waits five minutes for a file whose folder is gone
         store, rank, size = next(dist.rendezvous(place, timeout=timedelta(minutes=5)))
         if check is not None:
             _await_all(store, rank, size, check)

@@ -7,6 +7,7 @@ What they do together, `agents.core.distributed` has, as of processes that torch
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -59,9 +60,18 @@ def _meeting_place(count: int) -> Iterator[None]:
 @contextlib.contextmanager
 def _worker(rank: int, script: Path) -> Iterator[subprocess.Popen]:
     """Another process of this command. In the end it is ended, if it has not done so itself."""
-    place = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-    process = subprocess.Popen([sys.executable, script, *sys.argv[1:]], env={**os.environ, **place})
+    place, interrupts = {"RANK": str(rank), "LOCAL_RANK": str(rank)}, []
+    # Ctrl-C while it begins would leave it behind: it comes afterwards.
+    before = signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
     try:
+        process = subprocess.Popen([sys.executable, script, *sys.argv[1:]], env={**os.environ, **place})
+    except BaseException:
+        signal.signal(signal.SIGINT, before)
+        raise
+    try:
+        signal.signal(signal.SIGINT, before)
+        if interrupts:
+            raise KeyboardInterrupt
         yield process
     finally:
         process.terminate()  # nothing, where it has ended
@@ -93,6 +103,6 @@ def _parent_is_gone() -> bool:
 
 
 def _check_parent() -> None:
-    """`UserError` if the process that began this one is gone."""
-    if _parent_is_gone():
+    """`UserError` if the process that began this one is gone, or tidies up."""
+    if _parent_is_gone() or not os.path.isdir(os.path.dirname(meeting())):
         raise UserError("The process that began this worker is gone.")

@@ -136,6 +136,39 @@ def test_ctrl_c_before_all_are_there_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_ctrl_c_while_a_worker_begins_leaves_none(tmp_path, monkeypatch):
+    begun_ones, original = [], subprocess.Popen
+
+    def interrupted(*words, **options):
+        begun_ones.append(original([sys.executable, "-c", "import time; time.sleep(60)"]))
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)  # here it would be raised
+        return begun_ones[0]
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        monkeypatch.setattr(workers.subprocess, "Popen", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            workers.run(2, tmp_path / "train.py", lambda check: 0)
+        assert begun_ones[0].poll() is not None
+        assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+        begun_ones[0].kill()
+        begun_ones[0].wait()
+
+
+@pytest.mark.parametrize("what", ["parent", "folder"])
+def test_a_worker_that_is_alone_before_it_meets_anybody_ends(what, tmp_path, monkeypatch):
+    """torch would wait five minutes for the file of the meeting, whose folder is gone."""
+    place = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    parent = "1" if what == "parent" else str(os.getpid())
+    gone = {**place, workers.MEETING: str(tmp_path / "gone" / "meeting"), workers.PARENT: parent}
+    with begun(*SHORT, *WHOLE, "--workers", "2", "--runs", tmp_path, **gone) as process:
+        _, said = process.communicate(timeout=100)
+    assert process.returncode == 2 and "is gone" in said
+
+
 def test_what_workers_cannot_divide_is_told():
     options = train.arguments().parse_args([*SHORT, "--envs", "15", "--workers", "2"])
     with pytest.raises(UserError, match="2 workers cannot share n_envs equally, which is 15"):
