@@ -329,7 +329,7 @@ def join_group(check: Callable[[], None] | None = None) -> ProcessGroup:
     try:
         place = f"file://{meeting()}?rank={os.environ['RANK']}&world_size={os.environ['WORLD_SIZE']}" if meeting() else "env://"
         if check is not None:
-            check()  # torch waits five minutes for a file whose folder is gone: findings/torch_file_rendezvous_ignores_its_timeout.sh
+            check()  # torch waits five minutes where the folder is gone: findings/torch_file_rendezvous_ignores_its_timeout.sh
         store, rank, size = next(dist.rendezvous(place, timeout=timedelta(minutes=5)))
         if check is not None:
             _await_all(store, rank, size, check)
