@@ -16,7 +16,10 @@ class ScrollBar:
         self._held: int | None = None  # how far below the bar's top the mouse holds it, pixels
 
     def draw(self, surface: pygame.Surface, track: pygame.Rect, first: int, shown: int, rows: int) -> None:
-        """Draw it, if there are more rows than are shown. track: where it may go. first: the first row that is shown."""
+        """Draw it, if there are more rows than are shown.
+
+        track: where it may go, pixels.    first: the first row that is shown.    shown, rows: how many are shown, and there.
+        """
         self._track, self._first, self._shown, self._rows = track, first, shown, rows
         if not self.is_needed:
             self._held, self._bar = None, pygame.Rect(0, 0, 0, 0)

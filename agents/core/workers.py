@@ -61,8 +61,9 @@ def _meeting_place(count: int) -> Iterator[None]:
 def _worker(rank: int, script: Path) -> Iterator[subprocess.Popen]:
     """Another process of this command. In the end it is ended, if it has not done so itself."""
     place, interrupts = {"RANK": str(rank), "LOCAL_RANK": str(rank)}, []
-    # Ctrl-C while it begins would leave it behind: it comes afterwards.
-    before = signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
+    before = signal.getsignal(signal.SIGINT)
+    if callable(before):  # not where it is ignored, as it is then by the worker too
+        signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))  # raised in Popen it would leave the worker behind
     try:
         process = subprocess.Popen([sys.executable, script, *sys.argv[1:]], env={**os.environ, **place})
     except BaseException:

@@ -194,6 +194,7 @@ class ReplaysPage(Page):
         width, height = surface.get_size()
         rows = FOOT if self.rows else FOOT[-1:]
         if self.sure:
-            rows = [(["delete"], f"delete for good: {self._named(self.rows[self.chosen])}"), *FOOT[-1:]]
+            named = self.text.shorten(self._named(self.rows[self.chosen]), unit, 0.5 * width)
+            rows = [(["delete"], f"delete for good: {named}"), (["escape"], "keep it")]
         hints = commands(rows, self.app.button_labels)
         self._places = self.text.hints_centred(surface, hints, unit, (width / 2, height - 1.8 * unit), 0.94 * width)

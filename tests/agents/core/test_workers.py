@@ -158,6 +158,19 @@ def test_ctrl_c_while_a_worker_begins_leaves_none(tmp_path, monkeypatch):
         begun_ones[0].wait()
 
 
+def test_who_ignores_ctrl_c_has_workers_that_ignore_it(tmp_path, monkeypatch):
+    seen = tmp_path / "seen"
+    script = tmp_path / "train.py"
+    script.write_text(f"import pathlib, signal\npathlib.Path({str(seen)!r}).write_text(str(signal.getsignal(signal.SIGINT)))\n")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert workers.run(2, script, lambda check: 0) == 0
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen.read_text() == str(signal.SIG_IGN)
+
+
 @pytest.mark.parametrize("what", ["parent", "folder"])
 def test_a_worker_that_is_alone_before_it_meets_anybody_ends(what, tmp_path, monkeypatch):
     """torch would wait five minutes for the file of the meeting, whose folder is gone."""
