@@ -3,6 +3,7 @@
 It also runs without a display (SDL's dummy driver): a test passes a clock and a source of events, or calls `App.turn` itself.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 import pygame
@@ -110,6 +111,7 @@ class App:
         self.keyboard, self.pads = Keyboard(), Pads()
         self.notice = Notice()
         self._first_size = size
+        self._turned = time.perf_counter()
         self.mouse = (-1, -1)
         self._clicked: Key | None = None  # a key that the mouse holds down by its cap
         self.pad_in_use = False  # a gamepad's button was pressed later than any key
@@ -127,6 +129,11 @@ class App:
         return self.settings_file.settings
 
     @property
+    def spent(self) -> float:
+        """Seconds of work since this turn began."""
+        return time.perf_counter() - self._turned
+
+    @property
     def page(self) -> Page:
         """The page that is shown; after the window has closed, the one that was shown last."""
         return self.pages[-1]
@@ -141,6 +148,7 @@ class App:
 
     def turn(self, ticks: int) -> None:
         """Handle the events, advance by so many ticks, draw."""
+        self._turned = time.perf_counter()
         for event in self.events():
             self.handle(event)
         if self.is_open:

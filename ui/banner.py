@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pygame
 
-from games.core import BALL, ME, OTHER, WORLD
+from games.core import BALL, LINE, ME, OTHER, WORLD
 from games.render.renderer import USED, bounds
 from games.render.text import Colour
 from ui.cast import Cast
@@ -14,17 +14,22 @@ from ui.match import Match
 from ui.text import KeyCapRenderer
 from ui.verdict import return_parts, verdict
 
+LINE_WEIGHT = 30.0  # more than the discs of any row of a board
 BAND, LINE_HIGH = 0.26, 0.06  # height of a result's band and of each further line, in units of a picture's side
 
 
 def _covered(frame: np.void, upper: float, lower: float) -> float:
-    """The number of players and balls of a frame that lie between two heights (world units), with fractions for parts."""
+    """The number of players and balls of a frame that lie between two heights (world units), with fractions for parts.
+
+    A line counts as several of them: it may be the one that has won.
+    """
     hidden = 0.0
     for row in range(min(int(frame["count"]), len(frame["kind"]))):
         kind, code = int(frame["kind"][row]), int(frame["code"][row])
-        if kind in USED and code // 4 in (ME // 4, OTHER // 4, BALL // 4):
+        if kind == LINE or (kind in USED and code // 4 in (ME // 4, OTHER // 4, BALL // 4)):
             _, top, _, bottom = bounds(kind, tuple(frame["xy"][row][: USED[kind]].tolist()))
-            hidden += max(min(bottom, lower) - max(top, upper), 0.0) / max(bottom - top, 1e-9)
+            weight = LINE_WEIGHT if kind == LINE else 1.0
+            hidden += weight * max(min(bottom, lower) - max(top, upper), 0.0) / max(bottom - top, 1e-9)
     return hidden
 
 
@@ -34,7 +39,7 @@ def band_places(band: float = BAND) -> tuple[float, ...]:
 
 
 def band_place(frames: list[np.ndarray | None], band: float = BAND) -> float:
-    """The place at which a result's band of some height hides the least of players and balls; if equal, the centre."""
+    """The place at which a result's band of some height hides the least of players, balls and lines; if equal, the centre."""
     hidden, places = [], band_places(band)
     for top in places:
         upper, lower = top * WORLD, (top + band) * WORLD

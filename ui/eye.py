@@ -19,7 +19,8 @@ if TYPE_CHECKING:  # it imports torch, which loads with the first agent
 
 NARROWEST, WIDEST = 0.30, 0.42  # the panel beside the game, in units of the window's width
 LOWEST, HIGHEST = 0.40, 0.55  # below it, in units of the window's height
-LOOKING = 0.004  # seconds of a frame for measuring where it looks, of the 0.0167 that there are
+# Seconds of a frame for measuring where it looks: as many as its other work leaves of a whole, at most and at least.
+FRAME, LOOKING, LEAST = 0.009, 0.004, 0.001
 EVERY = 4  # frames between two paintings of the panel; in those between it looks
 
 
@@ -124,8 +125,11 @@ class Eye:
         """The part of the window's surface that is the game's."""
         return surface.subsurface(self.places(surface.get_size())[0])
 
-    def draw(self, surface: pygame.Surface, match: Match) -> None:
-        """Draw the panel on its part of the window's surface, unless it is hidden. A frame either paints it anew or looks."""
+    def draw(self, surface: pygame.Surface, match: Match, spent: float = 0.0) -> None:
+        """Draw the panel on its part of the window's surface, unless it is hidden. A frame either paints it anew or looks.
+
+        spent: seconds of the frame that other work has taken.
+        """
         self.follow(match)
         for seat in match.seats:
             if seat.run:
@@ -138,7 +142,7 @@ class Eye:
         if self._painted is None or shown != self._shown or self._age >= EVERY:
             self._painted, self._shown, self._age = self._paint(place, surface.get_size()), shown, 0
         elif insight:
-            insight.look(LOOKING)
+            insight.look(min(LOOKING, max(FRAME - spent, LEAST)))
         surface.blit(self._painted, place)
 
     def _paint(self, place: pygame.Rect, window: tuple[int, int]) -> pygame.Surface:

@@ -1,6 +1,7 @@
 """The participants whom the menu offers for a game, with names and descriptions for people who play."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def opponents_of(game: Game, runs: Path) -> Opponents:
     if found and game.competitive:
         kinds["Fits you"] = [Opponent(FIT, "Fits you", "becomes as strong as you are, game by game")]
     if found and found.file.moments:
-        kinds["As it learned"] = [_moment(moment, number) for number, moment in enumerate(found.file.moments, 1)]
+        kinds["As it learned"] = _moments(found.file.moments)
     if agents := _agents(game, runs):
         kinds["Trained agents"] = agents
     kinds["Bots"] = [*bots, Opponent("random", "Random", "any move, without a thought")]
@@ -101,9 +102,15 @@ def _level(rung: ladder.Rung, number: int, game: Game) -> Opponent:
     return Opponent(f"level:{number}", rung.name, f"{told}{reacts}")
 
 
-def _moment(moment: ladder.Moment, number: int) -> Opponent:
-    after = f"{moment.seconds / 60:.0f} min" if moment.seconds >= 600 else f"{moment.seconds:.0f} s"
-    return Opponent(f"moment:{number}", f"After {after}", f"the agent when it had trained for {after}, {moment.steps:,} steps")
+def _moments(moments: Sequence[ladder.Moment]) -> list[Opponent]:
+    """The agent at moments of its training: times in the same unit."""
+    in_minutes = max(moment.seconds for moment in moments) >= 600
+    found = []
+    for number, moment in enumerate(moments, 1):
+        after = f"{moment.seconds / 60:.{int(moment.seconds < 600)}f} min" if in_minutes else f"{moment.seconds:.0f} s"
+        told = f"the agent when it had trained for {after}, {moment.steps:,} steps"
+        found.append(Opponent(f"moment:{number}", f"After {after}", told))
+    return found
 
 
 def _agents(game: Game, runs: Path) -> list[Opponent]:

@@ -17,7 +17,7 @@ from ui.keys import Key, press_event
 BUTTONS = {
     "a": "A", "b": "B", "x": "X", "y": "Y", "leftshoulder": "LB", "rightshoulder": "RB", "leftstick": "L3",
     "rightstick": "R3", "dpup": "up", "dpdown": "down", "dpleft": "left", "dpright": "right", "start": "Start", "back": "Back",
-    "lefttrigger": "LT",
+    "lefttrigger": "LT", "righttrigger": "RT",
 }  # fmt: skip  # of SDL's standard layout, and the label of each
 PRESSED, RELEASED = 0.55, 0.35  # deflection of a stick at which it counts as pressed, and below which as released: no flutter
 FULL = 32767  # of an axis
@@ -25,7 +25,10 @@ STICK = {  # the left stick's axes, and the buttons that it stands for at either
     pygame.CONTROLLER_AXIS_LEFTX: ("dpleft", "dpright"),
     pygame.CONTROLLER_AXIS_LEFTY: ("dpup", "dpdown"),
 }
-TRIGGERS = {pygame.CONTROLLER_AXIS_TRIGGERLEFT: "lefttrigger"}  # axes that are buttons here
+TRIGGERS = {  # axes that are buttons here
+    pygame.CONTROLLER_AXIS_TRIGGERLEFT: "lefttrigger",
+    pygame.CONTROLLER_AXIS_TRIGGERRIGHT: "righttrigger",
+}
 NAMES = {
     getattr(pygame, f"CONTROLLER_BUTTON_{name.upper().replace('DP', 'DPAD_', 1)}"): name
     for name in BUTTONS
@@ -37,7 +40,8 @@ COMMANDS = {
     "dpup": "up", "dpdown": "down", "dpleft": "left", "dpright": "right", "rightstick": "c",
 }  # fmt: skip
 COMMANDS_IN_PLAY = {
-    **COMMANDS, "start": "escape", "back": "", "b": "", "x": "", "rightstick": "", "lefttrigger": "backspace"
+    **COMMANDS, "start": "escape", "back": "f12", "b": "", "x": "", "rightstick": "", "lefttrigger": "backspace",
+    "righttrigger": "f10",
 }  # fmt: skip
 
 NONE: Mapping[str, str] = MappingProxyType({})

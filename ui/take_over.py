@@ -31,19 +31,28 @@ class TakeOver:
         In place of a person plays the agent that sits opposite, if there is one, else the game's bot.
         """
         match, seat = self.match, self.match.seats[participant]
-        board, place = self._place(participant)
-        if participant in self._handed:
-            board.seat_person(place, self._handed.pop(participant))
-            seat.name = match.guests.pop(participant)
-        elif participant in match.guests:
-            board.seat_machine(place)
-            seat.name = match.guests.pop(participant)
+        if participant in match.guests:
+            self._give_back(participant)
         else:
             match.guests[participant] = seat.name
+            board, place = self._place(participant)
             seat.name = self._hand_on(board, place, participant) if place in board.inputs else self._seat_person(board, place)
         match.changes.append(Change(tick=match.ticks, participant=participant, name=seat.name))
         match.history.clear()  # in it the seats are others'
         match.history.add(match.moment())
+
+    def give_all_back(self) -> None:
+        """Let everybody have their own seat again: another game begins."""
+        for participant in list(self.match.guests):
+            self._give_back(participant)
+
+    def _give_back(self, participant: int) -> None:
+        board, place = self._place(participant)
+        if participant in self._handed:
+            board.seat_person(place, self._handed.pop(participant))
+        else:
+            board.seat_machine(place)
+        self.match.seats[participant].name = self.match.guests.pop(participant)
 
     def _seat_person(self, board: Board, place: int) -> str:
         board.seat_person(place)

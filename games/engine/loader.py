@@ -166,10 +166,15 @@ class Game:
         hud = getattr(self.module, "hud", None)
         if hud is None:
             return "", "", ""
-        if len(inspect.signature(hud).parameters) < 2:
+        if not self._hud_names_people:
             return hud(s)
         nobody = (False,) * self.players
         return hud(s, people or People(nobody, nobody))
+
+    @functools.cached_property
+    def _hud_names_people(self) -> bool:
+        """Whether the game's `hud` is told who plays."""
+        return len(inspect.signature(self.module.hud).parameters) > 1
 
     def texts(self, s, returns: Sequence[float], people: People | None = None) -> tuple[str, str, str]:
         """The texts of `hud`; where it has none and nobody wins, the seats' returns: a shared one stands in the middle."""

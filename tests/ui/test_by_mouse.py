@@ -7,7 +7,9 @@ import pygame
 import pytest
 
 import games
+from agents.play.ladder import Moment
 from tests.ui.test_replays import BOT, HUMAN, bots_match, folders, kept, show, started, tap, turns, wait_for  # noqa: F401
+from ui import opponents
 from ui.application import App
 from ui.key_hints import mouse_rows
 from ui.opponents import Opponent, opponents_of
@@ -218,6 +220,14 @@ def test_nobody_is_told_of_ratings_in_a_race(show, monkeypatch):  # noqa: F811
         app = show(StatisticsPage(games.load(name), None, lambda seat: seat))
         turns(app, 1)
     assert set(told) == {"pong"}
+
+
+@pytest.mark.parametrize(
+    "seconds, titles", [([62.9, 454.6], ["63 s", "455 s"]), ([62.9, 454.6, 1279], ["1.0 min", "7.6 min", "21 min"])]
+)
+def test_moments_of_a_training_are_told_in_one_unit(seconds, titles):
+    moments = [Moment(file=f"{number}.agent", steps=10, seconds=each) for number, each in enumerate(seconds)]
+    assert [each.title for each in opponents._moments(moments)] == [f"After {each}" for each in titles]
 
 
 def test_no_simulated_person_has_the_name_of_a_level(tmp_path):

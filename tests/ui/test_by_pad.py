@@ -5,7 +5,7 @@ import pytest
 
 import games
 from agents import participants
-from tests.ui.virtual_pad import VirtualPad, sdl
+from tests.ui.virtual_pad import RIGHT_TRIGGER, VirtualPad, sdl
 from ui.menu import menu
 from ui.pages.game import GamePage
 from ui.pages.home import HomePage
@@ -176,7 +176,7 @@ def test_the_caps_are_those_of_what_is_in_the_hand(play, caps):
     caps.clear()
     app.page.stale = True
     app.turn(1)
-    assert set(caps) <= {"A", "B", "X", "Y", "Back", "LB", "RB", "R3", "LT", "L3", "up", "down", "Start"} and "LT" in caps
+    assert set(caps) <= {"A", "B", "X", "Y", "Back", "LB", "RB", "R3", "LT", "RT", "L3", "up", "down", "Start"} and "LT" in caps
     for kind in (pygame.KEYDOWN, pygame.KEYUP):
         pygame.event.post(pygame.event.Event(kind, key=pygame.K_v, mod=0))
     caps.clear()
@@ -201,6 +201,40 @@ def test_a_match_that_waits_is_rewound_and_taken_over_by_pad(play):
     assert page.people == [] and page.mode == PAUSED
     press(app, pad, "leftstick")
     assert page.people == [0]
+
+
+def test_a_picture_and_a_clip_are_kept_by_pad(play, monkeypatch):
+    app, pad = play("pong")
+    page = begin(app, pad)
+    kept = []
+    monkeypatch.setattr(page.keepsakes, "picture", lambda *given: kept.append("picture"))
+    monkeypatch.setattr(page.keepsakes, "clip", lambda *given: kept.append("clip"))
+    turns(app, 20)
+    press(app, pad, "back")
+    assert page.mode == PLAYING and kept == ["picture"]
+    for before in ((), ("start",)):
+        press(app, pad, *before)
+        for amount in (1.0, 0.0):
+            pad.pull(amount, RIGHT_TRIGGER)
+            turns(app, 2)
+    assert page.mode == PAUSED and kept == ["picture", "clip", "clip"]
+
+
+def test_who_lets_a_machine_play_is_told_the_button_and_plays_again_in_a_rematch(play):
+    app, pad = play("pong")
+    page = begin(app, pad)
+    turns(app, 20)
+    press(app, pad, "start", "leftstick")
+    assert page.people == [] and page.match.seats[0].name == "Bot for You"
+    assert app.notice.text.startswith("Bot for You plays. L3, in a pause, takes the seat over")
+    press(app, pad, "x")
+    assert page.people == [0] and page.match.seats[0].name == "You" and page.match.names[0] == "You"
+    assert page.match.is_rated and not page.match.guests and page.match.inputs
+    turns(app, 200, until=PLAYING)
+    board = page.match.boards[0]
+    pad.press("dpdown")
+    turns(app, 10)
+    assert (board.recorder.track().actions[-5:, 0] == page.game.actions.index("down")).all()
 
 
 def test_a_replay_is_filmed_played_on_and_deleted_by_pad(play, tmp_path, monkeypatch):

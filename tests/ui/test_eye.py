@@ -272,6 +272,22 @@ def test_the_panel_draws_nothing_over_the_game(start):  # noqa: F811
     assert pygame.image.tobytes(app.page.eye.stage(app.surface), "RGB") == before
 
 
+def test_it_looks_for_as_long_as_a_frame_s_other_work_leaves(start, monkeypatch):  # noqa: F811
+    app = start("pong", seat_of(agent_of("pong", **PIXELS)), BOT, eye=True)
+    turns(app, 5)
+    given = []
+    monkeypatch.setattr(Insight, "look", lambda self, seconds: given.append(seconds))
+    for spent, seconds in ((0.0, 0.004), (0.005, 0.004), (0.0065, 0.0025), (0.0085, 0.001), (0.5, 0.001)):
+        given.clear()
+        for _ in range(eye.EVERY + 1):
+            app.page.eye.draw(app.surface, app.page.match, spent)
+        assert given == pytest.approx([seconds] * len(given)) and given
+    monkeypatch.setattr(type(app), "spent", 0.0065)
+    given.clear()
+    turns(app, 8)
+    assert set(np.round(given, 6)) == {0.0025}
+
+
 def test_the_network_runs_once_for_each_decision_and_otherwise_only_to_look(start, monkeypatch):  # noqa: F811
     agent = agent_of("pong", **PIXELS)
     app = start("pong", seat_of(agent), BOT, eye=True)
@@ -410,7 +426,7 @@ def test_a_pause_lets_the_eye_look_to_the_end_and_then_rests(start, monkeypatch)
     app = start("pong", seat_of(agent_of("pong", **PIXELS)), BOT, eye=True)
     turns(app, 10)
     tap("p")
-    monkeypatch.setattr(eye, "LOOKING", 0.5)  # however busy the machine is
+    monkeypatch.setattr(eye, "LEAST", 0.5)  # however busy the machine is
     turns(app, 60)
     assert app.page.eye.insight.has_looked
     painted = []

@@ -11,6 +11,7 @@ import pygame
 import pytest
 
 import games
+from games.core import DECOR, DISC, LINE, ME
 from games.engine import precompile
 from games.engine.loader import COMPILING
 from games.errors import UserError
@@ -748,6 +749,20 @@ def test_the_result_leaves_those_who_played_in_sight(start):
     for middle, hidden_in in zip((42.0, 15.0, 70.0), band_places(), strict=True):
         frame["xy"][0, played, 1] = middle
         assert band_place(app.page.screen.shown) != hidden_in
+
+
+def test_the_result_leaves_a_line_that_has_won_in_sight(start):
+    app = start("connect_four", HUMAN, BOT)
+    turns(app, 1)
+    shown = app.page.screen.shown[0].copy()
+    f = shown[0]
+    f["count"], f["kind"][:12], f["code"][:12] = 12, DISC, ME
+    f["xy"][:12] = 0.0
+    f["xy"][:12, 1], f["xy"][:12, 2] = [42.0] * 5 + [70.0] * 6 + [15.0], 5.0
+    above, centre = band_places()[1], band_places()[0]
+    assert band_place([shown]) == above
+    f["kind"][11], f["code"][11], f["xy"][11, :5] = LINE, DECOR + 3, (10.0, 15.0, 60.0, 15.0, 2.0)
+    assert band_place([shown]) == centre
 
 
 class Still:

@@ -8,7 +8,7 @@ import pygame
 from ui.pads import NAMES
 
 GAMEPAD, AXES, BUTTON_COUNT = 1, 6, 15
-LEFT_TRIGGER = 4  # its axis
+LEFT_TRIGGER, RIGHT_TRIGGER = 4, 5  # their axes
 NUMBERS = {name: number for number, name in NAMES.items()}
 
 
@@ -46,9 +46,9 @@ class VirtualPad:
         for axis, amount in enumerate((x, y)):
             self._sdl.SDL_JoystickSetVirtualAxis(self._handle, axis, int(32767 * amount))
 
-    def pull(self, amount: float) -> None:
-        """Pull the left trigger. amount: 0 to 1."""
-        self._sdl.SDL_JoystickSetVirtualAxis(self._handle, LEFT_TRIGGER, int(65535 * amount) - 32768)
+    def pull(self, amount: float, trigger: int = LEFT_TRIGGER) -> None:
+        """Pull a trigger. amount: 0 to 1."""
+        self._sdl.SDL_JoystickSetVirtualAxis(self._handle, trigger, int(65535 * amount) - 32768)
 
     def leave(self) -> None:
         """Pull the pad out."""

@@ -26,7 +26,7 @@ HELD = 20  # ticks for which the key must be held in a pause until it does more 
 class KeptMatchPage(MatchPage):
     """A match as on `MatchPage`, with keys to rewind it, to take a seat over, and to keep a picture or the last seconds."""
 
-    pad_keys = MappingProxyType({"lefttrigger": REWIND, "leftstick": TAKE_OVER})
+    pad_keys = MappingProxyType({"lefttrigger": REWIND, "leftstick": TAKE_OVER, "righttrigger": CLIP})
 
     def __init__(
         self,
@@ -154,17 +154,30 @@ class KeptMatchPage(MatchPage):
             return
         participant = self.guests.next_participant()
         self.guests.exchange(participant)
-        self.screen.cast.people[:] = [k for k in range(len(self.seats)) if self.guests.is_person(k)]
-        self.hands.take_match(self.match)  # the new person's keys, and their pointer
+        self._seats_changed(self.match, self.guests)
         self.hands.hold(self.app.keyboard)
         self.app.notice.show(self._told(participant), 150)
+
+    def _seats_changed(self, match: Match, guests: TakeOver) -> None:
+        """Show the keys of those who are people now, and take their keys and pointer."""
+        self.screen.cast.people[:] = [k for k in range(len(self.seats)) if guests.is_person(k)]
+        self.hands.take_match(match)
 
     def _told(self, participant: int) -> str:
         name = self.seats[participant].name
         practice = "" if self._is_watched else f". This game is {PRACTICE}"
+        buttons = self.app.button_labels
+        key = f"{buttons[TAKE_OVER]}, in a pause," if buttons else "Tab"
         if name == "You":
-            return f"You play. Tab gives the seat back{practice}"
-        return f"{name} plays. Tab takes the seat over{practice}"
+            return f"You play. {key} gives the seat back{practice}"
+        return f"{name} plays. {key} takes the seat over{practice}"
+
+    def restart(self) -> None:
+        """Begin a new game, in which everybody has their own seat again."""
+        if self.match and self.guests and self.match.guests:
+            self.guests.give_all_back()
+            self._seats_changed(self.match, self.guests)
+        super().restart()
 
     @property
     def _is_watched(self) -> bool:

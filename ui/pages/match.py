@@ -108,7 +108,7 @@ class MatchPage(MatchFlow):
             self.screen.take_pads(pads, labels_of(self.is_playing, self.pad_keys))
             self.screen.hints.eye = [] if self.eye.page is None else eye_row(self.eye.next_page)
             self._draw_match(self.eye.stage(surface), self.match)
-        self.eye.draw(surface, self.match)
+        self.eye.draw(surface, self.match, self.app.spent)
 
     def _draw_match(self, stage: pygame.Surface, match: Match) -> None:
         """Draw the pictures, then over them what belongs to the mode."""

@@ -37,7 +37,7 @@ class ReplayPage(Page):
     """Shows a replay. It loads after its first picture."""
 
     way_back = "back to the replay"
-    pad_keys = MappingProxyType({"x": "e", "y": "1", "rightstick": "2", "lefttrigger": REWIND})
+    pad_keys = MappingProxyType({"x": "e", "y": "1", "rightstick": "2", "lefttrigger": REWIND, "righttrigger": "f12"})
 
     def __init__(
         self,
