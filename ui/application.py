@@ -3,7 +3,9 @@
 It also runs without a display (SDL's dummy driver): a test passes a clock and a source of events, or calls `App.turn` itself.
 """
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 import pygame
@@ -19,6 +21,7 @@ from ui.settings import LEAST_SIDE, MOST_SIDE, Settings, SettingsFile
 from ui.sound import Silence, Sounds, Speaker
 
 SMALLEST = (200, 200)  # the window, pixels
+NEWS = 200  # ticks that what has come about meanwhile is shown
 CLICKED = -99_999  # the number of a key that is clicked: of no keyboard's, and of no gamepad's
 ENTER = ("return", "enter")  # the second is the keypad's
 
@@ -45,7 +48,7 @@ class Page:
         """It has been left for good, or the window has closed; it ends what it has begun."""
 
     def joined(self) -> None:
-        """The window has closed: wait for threads of this page that still run."""
+        """It was `closed`: wait for what it has begun. A thread calls it while the window goes on with another page."""
 
     def pad_buttons(self, place: int) -> dict[str, str]:
         """The key of a game for each button of a gamepad. place: 0 for the first pad."""
@@ -110,6 +113,8 @@ class App:
         self.sounds = Sounds(self.settings.volume, self.settings.mute, speaker or Silence())
         self.keyboard, self.pads = Keyboard(), Pads()
         self.notice = Notice()
+        self._news: deque[str] = deque()
+        self._leaving: list[threading.Thread] = []  # each waits for what a page that was left has begun
         self._first_size = size
         self._turned = time.perf_counter()
         self.mouse = (-1, -1)
@@ -161,6 +166,8 @@ class App:
         if self.settings_file.notice:
             self.notice.show(self.settings_file.notice)
             self.settings_file.notice = ""
+        if self._news:
+            self.notice.show(self._news.popleft(), NEWS)
         if self.is_open:
             self.draw()
             self.sounds.start()  # beside what follows the first picture
@@ -178,7 +185,7 @@ class App:
             self.window.flip()
 
     def close(self) -> None:
-        """Close the window and Pygame's display, then wait for what the pages have begun."""
+        """Close the window and Pygame's display, then wait for what the pages have begun; news that come now are printed."""
         self.is_open = False
         self.window.destroy()
         self.pads.close()
@@ -190,7 +197,15 @@ class App:
         self.sounds.close()
         for page in self.pages:
             page.joined()
+        for thread in self._leaving:
+            thread.join()
         self.settings_file.close()
+        while self._news:
+            print(self._news.popleft(), flush=True)
+
+    def tell(self, text: str) -> None:
+        """Show a notice in the next turn, or print it when the window has closed. Any thread may call it."""
+        self._news.append(text)
 
     # --- pages ---
 
@@ -202,7 +217,7 @@ class App:
 
     def replace(self, page: Page) -> None:
         """Show a page in the place of the one that is shown, which is left for good."""
-        self.pages.pop().closed()
+        self._leave()
         self.open(page)
 
     def back(self) -> None:
@@ -210,8 +225,16 @@ class App:
         if len(self.pages) == 1:
             self.is_open = False
             return
-        self.pages.pop().closed()
+        self._leave()
         self._show()
+
+    def _leave(self) -> None:
+        """Leave the page that is shown for good; what it has begun goes on to its end."""
+        page = self.pages.pop()
+        page.closed()
+        thread = threading.Thread(target=page.joined, name="page that was left")
+        self._leaving = [each for each in self._leaving if each.is_alive()] + [thread]
+        thread.start()
 
     def quit(self) -> None:
         """Close the window after this turn."""

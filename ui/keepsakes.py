@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -54,11 +55,22 @@ def short(path: Path) -> str:
 class VideoJob:
     """A video that another process makes from a replay; a thread waits for it."""
 
-    def __init__(self, game: Game, replay: Replay, path: Path, first: int = 0, last: int | None = None, effects: bool = True):
+    def __init__(
+        self,
+        game: Game,
+        replay: Replay,
+        path: Path,
+        first: int = 0,
+        last: int | None = None,
+        effects: bool = True,
+        done: Callable[["VideoJob"], None] = lambda job: None,
+    ):
+        """first, last: the ticks that are shown.    done: called in the thread when it has ended, however it went."""
+        self._done = done
         self.game, self.replay, self.path = game, replay, path
         self.first, self.last, self.effects = first, last, effects
         self.part = 0.0  # that is done
-        self.problem = ""
+        self.problem = ""  # why there is none, in words
         self._process: subprocess.Popen[str] | None = None
         self._cancelled = False
         self._thread = threading.Thread(target=self._run, name="video", daemon=True)
@@ -71,7 +83,7 @@ class VideoJob:
 
     def cancel(self) -> None:
         """End it; no video is left."""
-        self._cancelled = True
+        self._cancelled, self.problem = True, f"{self.path.name} was given up."
         if self._process:
             self._process.terminate()
 
@@ -83,6 +95,13 @@ class VideoJob:
             self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._make()
+        except OSError as error:
+            self.problem = f"The video cannot be made: {error.strerror}"
+        self._done(self)
+
+    def _make(self) -> None:
         with tempfile.TemporaryDirectory(prefix="sparring-") as folder:
             source = Path(folder) / "it.replay"
             source.write_bytes(pack(self.replay))
@@ -106,19 +125,13 @@ class VideoJob:
 
 
 class Keepsakes:
-    """Makes them, and has a line of news when one is there."""
+    """Makes them, and tells when one is there, or why not."""
 
-    def __init__(self) -> None:
-        self._news: list[str] = []
+    def __init__(self, tell: Callable[[str], None]):
+        """tell: called with a line, in any thread."""
+        self._tell = tell
         self._threads: list[threading.Thread] = []
         self._job: VideoJob | None = None
-
-    def news(self) -> str:
-        """A line about what has been made since this was last asked, or why not; empty if there is none."""
-        if self._job and not self._job.is_running:
-            self._news.append(self._job.problem or f"Clip: {short(self._job.path)}")
-            self._job = None
-        return self._news.pop(0) if self._news else ""
 
     def picture(self, surface: pygame.Surface, game: str) -> None:
         """Keep a picture of the window."""
@@ -134,28 +147,31 @@ class Keepsakes:
         try:
             path = free_path(pictures_folder(), game, ".png")
             Image.frombytes("RGB", size, pixels).save(path)
-            self._news.append(f"Picture: {short(path)}")
+            self._tell(f"Picture: {short(path)}")
         except OSError as error:
-            self._news.append(f"The picture cannot be written: {error.strerror}")
+            self._tell(f"The picture cannot be written: {error.strerror}")
 
     def clip(self, match: Match, effects: bool = True) -> None:
         """Make a video of the last seconds of a match's game; one at a time."""
         if self._job and self._job.is_running:
+            self._tell("The clip before is still being made")
             return
         suffix = ".mp4" if encoders.ffmpeg() else ".gif"
         pace = MOVE_TICKS if match.game.turns else 1
         first = max(match.ticks - CLIP_SECONDS * TICKS_PER_SECOND // pace, 0)
         try:
             path = free_path(videos_folder(), match.game.name, suffix)
-            self._job = VideoJob(match.game, replay_of(match), path, first, match.ticks, effects)
+            self._job = VideoJob(match.game, replay_of(match), path, first, match.ticks, effects, self._made)
+            self._tell(f"The last {CLIP_SECONDS} seconds are made into a clip …")
         except (OSError, UserError) as error:
-            self._news.append(f"The clip cannot be written: {error}")
+            self._tell(f"The clip cannot be written: {error}")
+
+    def _made(self, job: VideoJob) -> None:
+        self._tell(job.problem or f"Clip: {short(job.path)}")
 
     def close(self) -> None:
-        """Wait until all is written, and print where: the window has closed."""
+        """Wait until all is written."""
         for thread in self._threads:
             thread.join()
         if self._job:
             self._job.wait()
-        while line := self.news():
-            print(line, flush=True)

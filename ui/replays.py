@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,9 +88,9 @@ def fingerprint(source: str, game: Game) -> str:
 class Keeper:
     """Keeps games in a folder. A thread writes, so that no frame waits for the disk."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.problem = ""  # the last one, in words
+    def __init__(self, folder: Path, tell: Callable[[str], None]):
+        """tell: called with a line, in any thread, where a game cannot be kept."""
+        self.folder, self._tell = folder, tell
         self._threads: list[threading.Thread] = []
 
     def keep(self, match: Match) -> None:
@@ -102,11 +103,6 @@ class Keeper:
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
         thread.start()
 
-    def news(self) -> str:
-        """The problem that has come up since this was last asked, in words; empty if there is none."""
-        problem, self.problem = self.problem, ""
-        return problem
-
     def close(self) -> None:
         """Wait until all is written."""
         for thread in self._threads:
@@ -118,7 +114,7 @@ class Keeper:
         try:
             save(replay, self.folder)
         except UserError as error:  # the games go on
-            self.problem = str(error).splitlines()[0]
+            self._tell(str(error).splitlines()[0])
 
 
 def save(replay: Replay, folder: Path) -> Path:

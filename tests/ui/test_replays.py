@@ -25,6 +25,7 @@ from ui.export import export
 from ui.match import Match
 from ui.pages.kept_match import KeptMatchPage
 from ui.pages.match import OVER, PAUSED, PLAYING
+from ui.pages.notice import NoticePage
 from ui.pages.replay import ReplayPage
 from ui.pages.replays import ReplaysPage
 from ui.replay_match import ReplayMatch
@@ -546,6 +547,57 @@ def test_f10_keeps_the_last_seconds_as_a_clip(show, folders, monkeypatch):
     assert [path.suffix for path in found] == [".gif"]
     with Image.open(found[0]) as picture:
         assert 18 <= picture.n_frames <= 21
+
+
+def test_a_clip_is_made_to_its_end_although_its_match_is_left_and_the_window_closes(show, folders, monkeypatch, capsys):
+    monkeypatch.setattr(keepsakes, "CLIP_SECONDS", 1)
+    monkeypatch.setattr(encoders, "ffmpeg", lambda: None)
+    app = show(NoticePage("below", "the match"))
+    page = KeptMatchPage(games.load("pong"), [HUMAN, BOT], seed=1, ready=False)
+    app.open(page)
+    page.load()
+    turns(app, 100)
+    tap("f10")
+    turns(app, 2)
+    assert app.notice.text == "The last 1 seconds are made into a clip …"
+    tap("f10")
+    turns(app, 2)
+    assert app.notice.text == "The clip before is still being made"
+    for name in ("escape", "q"):
+        tap(name)
+        turns(app, 1)
+    assert isinstance(app.page, NoticePage) and page.keepsakes._job.is_running
+    app.close()
+    found = list((folders / "videos" / "Sparring").iterdir())
+    assert [path.suffix for path in found] == [".gif"] and found[0].stat().st_size
+    assert capsys.readouterr().out.splitlines() == [f"Clip: {found[0]}"]
+
+
+def test_who_leaves_a_match_is_told_when_its_clip_is_there(show, folders, monkeypatch):
+    monkeypatch.setattr(keepsakes, "CLIP_SECONDS", 1)
+    monkeypatch.setattr(encoders, "ffmpeg", lambda: None)
+    app = show(NoticePage("below", "the match"))
+    page = KeptMatchPage(games.load("pong"), [HUMAN, BOT], seed=1, ready=False)
+    app.open(page)
+    page.load()
+    turns(app, 100)
+    tap("f10")
+    turns(app, 1)
+    app.back()
+    wait_for(app, lambda: app.notice.text.startswith("Clip: "))
+
+
+def test_a_video_that_cannot_be_made_says_why(monkeypatch, tmp_path):
+    def refuse(*given, **more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keepsakes.subprocess, "Popen", refuse)
+    match, said = bots_match(ticks=70), []
+    job = keepsakes.VideoJob(
+        match.game, replays.replay_of(match), tmp_path / "it.gif", done=lambda job: said.append(job.problem)
+    )
+    job.wait()
+    assert said == ["The video cannot be made: No space left on device"]
 
 
 def test_a_replay_as_a_match_has_the_names_of_each_tick():

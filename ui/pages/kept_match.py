@@ -43,8 +43,8 @@ class KeptMatchPage(MatchPage):
         """
         super().__init__(game, seats, **settings)
         self._loader.begin = begin
-        self._replays, self.keeper = replays, Keeper(replays) if replays else None
-        self.keepsakes = Keepsakes()
+        self._replays, self.keeper = replays, Keeper(replays, self._tell) if replays else None
+        self.keepsakes = Keepsakes(self._tell)
         self.guests: TakeOver | None = None
         self._rewinding = 0  # ticks for which the key has been held
         self._commands |= {
@@ -60,8 +60,9 @@ class KeptMatchPage(MatchPage):
         if self.match and self.guests is None:
             self.guests = TakeOver(self.match)
             self.match.when_left = self.keeper.keep if self.keeper else None
-        if notice := self.keepsakes.news() or (self.keeper.news() if self.keeper else ""):
-            self.app.notice.show(notice, 200)
+
+    def _tell(self, text: str) -> None:
+        self.app.tell(text)
 
     def closed(self) -> None:
         """Keep an unfinished game too."""
@@ -196,7 +197,6 @@ class KeptMatchPage(MatchPage):
     def _clip(self) -> None:
         if self.match and self.match.ticks:
             self.keepsakes.clip(self.match, self.screen.scenes[0].with_effects)
-            self.app.notice.show("The last 30 seconds are made into a clip …", 150)
 
     # --- drawing ---
 

@@ -58,7 +58,7 @@ class ReplayPage(Page):
         self.path, self._find, self._folder, self._effects = path, find or _nobody, replay_folder, effects
         self.title = f"Replay: {self.game.heading}: {replays.participants_of(self.header, between(self.game))}"
         self.screen = Screen(self.game, seats_of(self.replay), effects)
-        self.keepsakes = Keepsakes()
+        self.keepsakes = Keepsakes(lambda text: self.app.tell(text))
         self.match: ReplayMatch | None = None
         self.timeline: Timeline | None = None
         self.playing, self.slow, self.ticks = True, False, 0
@@ -105,8 +105,6 @@ class ReplayPage(Page):
         if self._job and not self._job.is_running:
             self.app.notice.show(self._job.problem or f"Video: {short(self._job.path)}")
             self._job, self.stale = None, True
-        if notice := self.keepsakes.news():
-            self.app.notice.show(notice, 200)
 
     def closed(self) -> None:
         """End a video that is being made."""
