@@ -20,7 +20,7 @@ import games
 from agents import participants
 from games.replay.playback import Playback
 from tests.ui.test_window import key
-from ui import replays
+from ui import keepsakes, replays
 from ui.application import App
 from ui.display import open_display
 from ui.menu import menu
@@ -62,6 +62,7 @@ class Window(RuleBasedStateMachine):
             self.around.enter_context(patch.object(platformdirs, f"user_{kind}_dir", lambda *a, path=path, **k: path))
         self.around.enter_context(patch.object(participants, "ZOO", self.folder / "zoo"))
         self.around.enter_context(patch("secrets.randbelow", lambda most: 5))
+        self.around.enter_context(patch.object(keepsakes, "CLIP_SECONDS", 1))
         self.open()
         if where != "menu":
             self.begin_a_match()
