@@ -19,8 +19,8 @@ PEOPLE = {"kind": "axis"}
 SIGHT = {"observation": "planes", "size": 21, "patch": 3, "channels": 24, "hidden": 144}
 RECIPE = {
     "ppo": {"steps": 10e6, "eval_every": 2e6, "reward_scale": 0.1, "gamma": 0.97, "learning_rate": 2e-3, **SIGHT},
-    "dqn": {"steps": 4e6, "eval_every": 1e6, "reward_scale": 0.1, **SIGHT},
-    "pqn": {"steps": 10e6, "eval_every": 2e6, "reward_scale": 0.1, "gamma": 0.97, **SIGHT},
+    "dqn": {"steps": 4e6, "eval_every": 1e6, "gamma": 0.97, "exploration_final_eps": 0.1, **SIGHT},
+    "pqn": {"steps": 5e6, "eval_every": 1e6, "gamma": 0.97, "exploration_final_eps": 0.05, **SIGHT},
 }
 
 LIVES = 3

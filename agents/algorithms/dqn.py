@@ -19,6 +19,7 @@ from torch import Tensor
 from agents.algorithms import dqn_loss, dqn_loss_compiled
 from agents.algorithms.dqn_batch import BatchBuilder, DQNBatch, ReplaySample, doubling_slices, q_ahead, sequence_q
 from agents.algorithms.dqn_loss import DQNTerms, priorities
+from agents.algorithms.exploration import epsilons
 from agents.algorithms.gradient import SliceLoss, StepResult
 from agents.algorithms.learner import Learner, ReadFile, WriteFile
 from agents.algorithms.settings import LearnerSettings
@@ -232,13 +233,7 @@ class DQN(Learner):
 
     def epsilon(self) -> Tensor:
         """float32 [R]: each row's share of random actions now."""
-        settings, rows = self.settings, self.collector.rows
-        if settings.exploration == "apex":
-            power = 1.0 + 7.0 * torch.arange(rows, device=self.device) / max(1, rows - 1)
-            return 0.4**power
-        fallen = min(1.0, self.progress / max(settings.exploration_fraction, 1e-9))
-        high, low = settings.exploration_initial_eps, settings.exploration_final_eps
-        return torch.full((rows,), high + fallen * (low - high), device=self.device)
+        return epsilons(self.settings, self.progress, self.collector.rows, self.device)
 
     def _decide(self) -> None:
         """One decision of every row that is asked."""

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from agents.algorithms.advantages import advantages
+from agents.algorithms.exploration import epsilons
 from agents.algorithms.gradient import SliceLoss
 from agents.algorithms.on_policy import OnPolicy, OnPolicySettings
 from agents.networks.action_choice import epsilon_greedy
+from agents.networks.network import NormalizedActionValues
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
@@ -26,7 +28,9 @@ class PQNSettings(OnPolicySettings):
     n_steps: int = 32  # more than PPO's: what comes after a rollout's end is only guessed
     learning_rate: float = 4e-3
     q_lambda: float = 0.9  # 0: targets look one decision ahead; 1: to the end of the rollout or the episode
-    exploration_initial_eps: float = 1.0  # probability of a random action at first
+    # Of random actions: schedule, or apex (each environment has its own share).
+    exploration: str = "schedule"
+    exploration_initial_eps: float = 1.0
     exploration_final_eps: float = 0.02
     exploration_fraction: float = 0.1  # of the run in which it falls from the one to the other
     max_grad_norm: float = 10.0
@@ -73,8 +77,9 @@ def lambda_returns(
     return advantage + value, valid
 
 
-def loss_gradient(q: Tensor, action: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient of ½ (Q(s, a) − target)² with respect to `q` [B, A], and the `PQNTerms` as a tensor [3]; sums over B.
+def loss_gradient(q: Tensor, action: Tensor, target: Tensor, deviation: float = 1.0) -> tuple[Tensor, Tensor]:
+    """The gradient of ½ (Q(s, a) − target)² / deviation² with respect to `q` [B, A], and the `PQNTerms` as a tensor [3]; sums
+    over B.    deviation: of the targets, where values are normalised.
 
     >>> gradient, terms = loss_gradient(torch.tensor([[1.0, 5.0]]), torch.tensor([1]), torch.tensor([2.0]))
     >>> gradient.tolist(), terms.tolist()
@@ -82,8 +87,9 @@ def loss_gradient(q: Tensor, action: Tensor, target: Tensor) -> tuple[Tensor, Te
     """
     chosen_q = q.gather(1, action[:, None]).squeeze(1)
     td_error = chosen_q - target
-    gradient = torch.zeros_like(q).scatter_(1, action[:, None], td_error[:, None])
-    return gradient, torch.stack(PQNTerms(0.5 * td_error.square().sum(), chosen_q.sum(), td_error.abs().sum()))
+    gradient = torch.zeros_like(q).scatter_(1, action[:, None], td_error[:, None] / deviation**2)
+    loss = 0.5 * (td_error / deviation).square().sum()
+    return gradient, torch.stack(PQNTerms(loss, chosen_q.sum(), td_error.abs().sum()))
 
 
 # --- the learner ----------------------------------------------------------------------------------------------------
@@ -94,18 +100,16 @@ class PQN(OnPolicy):
 
     algorithm, terms_type = "pqn", PQNTerms
     settings: PQNSettings
+    network: NormalizedActionValues
 
-    def epsilon(self, progress: float) -> float:
-        """The probability of a random action at some progress (0 to 1) of the run."""
-        settings = self.settings
-        fallen = min(1.0, progress / max(settings.exploration_fraction, 1e-9))
-        return settings.exploration_initial_eps + fallen * (settings.exploration_final_eps - settings.exploration_initial_eps)
+    def epsilon(self, progress: float) -> Tensor:
+        """float32 [R]: each row's share of random actions at some progress (0 to 1) of the run."""
+        return epsilons(self.settings, progress, self.collector.rows, self.device)
 
     def choose_actions(self, t: int, scores: Tensor, progress: float) -> Tensor:
         """The action that is worth most, or now and then a random one."""
-        epsilon = torch.full((len(scores),), self.epsilon(progress), device=self.device)
         mask = None if self.rollout.mask is None else self.rollout.mask[t]
-        return epsilon_greedy(scores, mask, epsilon, self.generator)
+        return epsilon_greedy(scores, mask, self.epsilon(progress), self.generator)
 
     def update(self, progress: float) -> dict[str, float]:
         """Learn from the rollout; the numbers for TensorBoard. progress: of the run, 0 to 1, for schedules."""
@@ -113,7 +117,10 @@ class PQN(OnPolicy):
         learning_rate = self.stepper.set_learning_rate(progress)
         target, valid = lambda_returns(*self.outcomes(), settings.gamma, settings.q_lambda)
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
-        flat["target"] = target.flatten()
+        flat["target"], deviation = target.flatten(), 1.0
+        if (scale := self.network.scale) is not None:
+            scale.update(target[valid], self.network.advantage, self.group)
+            deviation = float(scale.deviation)
         results = []
         for parts in self.epochs(valid):
             counts = self.group.gather_numbers(*(len(self.decisions(valid, items)) for items in parts)).sum(
@@ -122,7 +129,7 @@ class PQN(OnPolicy):
             for items, count in zip(parts, counts.tolist(), strict=True):
 
                 def loss(q: Tensor, value: Tensor, indices: Tensor, count: float = count) -> SliceLoss:
-                    dq, terms = loss_gradient(q.detach(), flat["action"][indices], flat["target"][indices])
+                    dq, terms = loss_gradient(q.detach(), flat["action"][indices], flat["target"][indices], deviation)
                     return SliceLoss([q], [dq / count], terms / count)
 
                 results.append(self.gradient_step(flat, valid, items, loss))
@@ -131,5 +138,5 @@ class PQN(OnPolicy):
             **self.means(results),
             "train/learning_rate": learning_rate,
             "train/n_updates": self.stepper.updates,
-            "rollout/exploration_rate": self.epsilon(progress),
+            "rollout/exploration_rate": float(self.epsilon(progress).mean()),
         }

@@ -56,7 +56,7 @@ DEPENDS_ON: dict[str, tuple[str, tuple[Any, ...]]] = {
 
 # Settings that not every algorithm uses, though agents' files keep them for all.
 OWNERS: dict[str, tuple[str, ...]] = {
-    "normalize_value": ("ppo",), "temperature": ("ppo",), "dueling": ("dqn",), "epsilon": ("dqn", "pqn"),
+    "normalize_value": ("ppo", "pqn"), "temperature": ("ppo",), "dueling": ("dqn",), "epsilon": ("dqn", "pqn"),
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ class AgentSettings:
     patch: int = 6  # pixels, the patch encoder's kernel and stride
     codes: int = 0  # above 0, bytes of planes are so many codes, each a plane of its own; 0: they are brightness
     normalize_observation: bool = False  # by the running mean and deviation of each number, of images of each channel
-    normalize_value: bool = False  # of ppo: the value head learns normalised returns (PopArt)
+    normalize_value: bool = False  # of ppo and pqn: values are learned from normalised returns (PopArt)
     memory: str = "none"  # none, or lstm: over the features of the episode's earlier decisions; stack is then 1
     memory_size: int = 128  # units of the lstm
     memory_layers: int = 1

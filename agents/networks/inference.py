@@ -56,6 +56,8 @@ def _head(network: Network) -> Scores:
     weight, bias = _scores_layer(network)
     if isinstance(network, NormalizedActionValues):
         norm = deepcopy(network.norm)
+        if network.scale is not None:
+            weight, bias = weight * network.scale.deviation, network.scale(bias)
         return lambda features: torch.addmm(bias, norm(features), weight)
     return lambda features: torch.addmm(bias, features, weight)
 

@@ -96,7 +96,7 @@ class ActorCritic(Network):
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         value = self.value(features).squeeze(1)
-        return self.policy(features), value if self.scale is None else value * self.scale.deviation + self.scale.mean
+        return self.policy(features), value if self.scale is None else self.scale(value)
 
     def choose(self, scores: Tensor, mask: Tensor | None, settings: AgentSettings, generator: torch.Generator) -> Tensor:
         return choose(scores, mask, settings.temperature, generator)
@@ -138,9 +138,11 @@ class NormalizedActionValues(ActionValues):
     def __init__(self, shape: tuple[int, ...], num_actions: int, settings: AgentSettings, image: tuple[int, ...] | None = None):
         super().__init__(shape, num_actions, replace(settings, dueling=False), image)
         self.norm = nn.LayerNorm(self.features)
+        self.scale = ValueNorm() if settings.normalize_value else None
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        return super().heads(self.norm(features))
+        q, value = super().heads(self.norm(features))
+        return (q, value) if self.scale is None else (self.scale(q), self.scale(value))
 
 
 NETWORKS: dict[str, type[Network]] = {"ppo": ActorCritic, "dqn": ActionValues, "pqn": NormalizedActionValues}  # by algorithm

@@ -76,7 +76,7 @@ class RunningNorm(nn.Module):
 
 
 class ValueNorm(nn.Module):
-    """Mean and deviation of recent value targets, by which the value head's output is scaled.
+    """Mean and deviation of recent value targets, by which the output of a head is scaled: values of states, or of actions.
 
     PopArt: van Hasselt et al. 2016, arXiv:1602.07714.
     """
@@ -93,9 +93,13 @@ class ValueNorm(nn.Module):
         self.register_buffer("deviation", torch.ones(()))
         self.register_buffer("moments", torch.zeros(3))
 
+    def forward(self, x: Tensor) -> Tensor:
+        """The values of a head's output."""
+        return x * self.deviation + self.mean
+
     @torch.no_grad()
     def update(self, target: Tensor, layer: nn.Linear, group: ProcessGroup | None = None) -> None:
-        """Update by the targets [B] of all processes; `layer`, the value head, is rescaled so that its values stay the same.
+        """Update by the targets [B] of all processes; `layer`, the head, is rescaled so that its values stay the same.
 
         >>> norm, layer = ValueNorm(), nn.Linear(1, 1)
         >>> before = layer(torch.ones(1)) * norm.deviation + norm.mean

@@ -10,7 +10,7 @@ from agents.networks.cnn import Convolutions, Mlp, Patch
 from agents.networks.encoder import Encoder
 from agents.networks.inputs import NormalizedImage
 from agents.networks.network import ActionValues, ActorCritic, Network, NormalizedActionValues
-from agents.networks.normalization import RunningNorm
+from agents.networks.normalization import RunningNorm, ValueNorm
 from agents.networks.resnet import Impala, Mobile
 from agents.web import forward as op
 from games.errors import UserError
@@ -251,9 +251,7 @@ def _heads(writer: Writer, network: Network, at: int) -> tuple[tuple[int, int], 
     """The heads' operations; returns place and count of the scores, and the place of the value."""
     if isinstance(network, ActorCritic):
         scores, value = writer.linear(at, network.policy), writer.linear(at, network.value)
-        if network.scale is not None:
-            deviation, mean = (writer.keep(part.reshape(1)) for part in (network.scale.deviation, network.scale.mean))
-            writer.add(op.AFFINE, value, 1, deviation, mean)
+        _scale(writer, network.scale, value, 1)
         return (scores, network.policy.out_features), value
     assert isinstance(network, ActionValues)
     if isinstance(network, NormalizedActionValues):
@@ -261,7 +259,16 @@ def _heads(writer: Writer, network: Network, at: int) -> tuple[tuple[int, int], 
     scores = writer.linear(at, network.advantage)
     if network.value is not None:
         writer.add(op.DUEL, scores, writer.linear(at, network.value), network.advantage.out_features)
+    if isinstance(network, NormalizedActionValues):
+        _scale(writer, network.scale, scores, network.advantage.out_features)
     return (scores, network.advantage.out_features), -1
+
+
+def _scale(writer: Writer, scale: ValueNorm | None, at: int, count: int) -> None:
+    """The operation that scales the numbers of a head, if there is one."""
+    if scale is not None:
+        deviation, mean = (writer.keep(part.expand(count)) for part in (scale.deviation, scale.mean))
+        writer.add(op.AFFINE, at, count, deviation, mean)
 
 
 def run(program: Program, observation: np.ndarray, state: np.ndarray | None = None) -> tuple[np.ndarray, float, np.ndarray]:

@@ -72,10 +72,12 @@ def test_values_are_of_allowed_actions_alone():
     assert mask.gather(2, learner.rollout.action[1:, :, None])[asked].all()
 
 
-def test_epsilon_falls_over_the_first_part_of_the_run():
-    learner = PQN(games.load(LEARNING / "chain.py"), PQNSettings(**SMALL), 1, [])
-    found = [learner.epsilon(progress) for progress in (0.0, 0.05, 0.1, 1.0)]
-    assert found == pytest.approx([1.0, 0.51, 0.02, 0.02])
+def test_exploration_falls_over_the_first_part_of_the_run_or_differs_by_row():
+    learner = PQN(games.load(LEARNING / "chain.py"), PQNSettings(**SMALL, exploration_final_eps=0.02), 1, [])
+    for progress, expected in ((0.0, 1.0), (0.05, 0.51), (0.1, 0.02), (1.0, 0.02)):
+        assert learner.epsilon(progress).tolist() == pytest.approx([expected] * 64)
+    learner.settings.exploration = "apex"
+    assert learner.epsilon(0.0)[[0, -1]].tolist() == pytest.approx([0.4, 0.4**8]) and (learner.epsilon(0.5).diff() < 0).all()
 
 
 @pytest.mark.parametrize("memory", [{}, {"memory": "lstm", "memory_size": 32}], ids=["none", "lstm"])
@@ -93,6 +95,25 @@ def test_a_time_out_is_not_an_end_for_pqn(memory, monkeypatch):
     assert train(chain, 40, gamma=0.8, **memory)[0].last_value.mean() == pytest.approx(5.0, rel=0.05)
     monkeypatch.setattr(on_policy, "truncated_rows", lambda end: np.zeros(0, int))
     assert train(chain, 40, gamma=0.8, **memory)[0].last_value.mean() < 3.4
+
+
+def test_values_are_learned_in_their_own_unit():
+    """Of the chain that pays `scale` for ever, at γ = 0.8."""
+    chain, reached = games.load(LEARNING / "chain.py"), []
+    for normalize in (False, True):
+        for scale in (0.01, 100.0):
+            learner, _ = train(chain, 30, gamma=0.8, reward_scale=scale, normalize_value=normalize)
+            reached.append(learner.last_value.mean().item() / scale)
+    assert reached[2:] == pytest.approx([5.0, 5.0], rel=0.05) and reached[1] < 4.0, reached
+
+
+def test_the_loss_is_the_same_in_any_unit():
+    chain, said = games.load(LEARNING / "chain.py"), []
+    for scale in (1.0, 1000.0):
+        learner = train(chain, 1, reward_scale=scale, normalize_value=True)[0]
+        said.append(learner.iterate(lambda: 0.5))
+    for name in ("train/loss", "train/grad_norm"):
+        assert said[1][name] == pytest.approx(said[0][name], rel=0.2), name
 
 
 @pytest.mark.parametrize("memory", [{"memory": "lstm", "memory_size": 32}, {}], ids=["lstm", "none"])

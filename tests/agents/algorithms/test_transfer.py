@@ -7,7 +7,7 @@ import games
 from agents.algorithms.ppo import PPO, PPOSettings
 from agents.core import tensor_file
 from agents.core.settings import AgentSettings
-from agents.networks.network import ActorCritic
+from agents.networks.network import ActorCritic, NormalizedActionValues
 from agents.networks.normalization import ValueNorm
 from agents.training import config as configs
 from agents.training import trainer as runs
@@ -131,11 +131,12 @@ def test_a_checkpoint_goes_on_with_two_rates_and_fits_no_other_weights(optimizer
 # --- the unit that values are learned in ---
 
 
-def test_values_stay_what_they_are_when_their_unit_changes():
-    network = ActorCritic((2, 12, 12), 3, AgentSettings(size=12, normalize_value=True))
+@pytest.mark.parametrize("kind, head", [(ActorCritic, "value"), (NormalizedActionValues, "advantage")])
+def test_values_stay_what_they_are_when_their_unit_changes(kind, head):
+    network = kind((2, 12, 12), 3, AgentSettings(size=12, normalize_value=True))
     stored = torch.from_numpy(network.encoder.to_storage(torch.randint(256, (5, 2, 12, 12), dtype=torch.uint8).numpy()))
     before = network(stored)[1]
-    network.scale.update(torch.tensor([100.0, 300.0]), network.value)
+    network.scale.update(torch.tensor([100.0, 300.0]), getattr(network, head))
     torch.testing.assert_close(network(stored)[1], before, rtol=1e-4, atol=1e-4)
     assert network.scale.deviation == 100.0
 

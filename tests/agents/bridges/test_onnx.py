@@ -28,6 +28,7 @@ KINDS = {
     "deep": ("pong", "dqn", {"network": "impala", "size": 32, "stack": 1}),
     "deep and narrow": ("pong", "ppo", {"network": "mobile", "size": 32, "stack": 1}),
     "another's": ("gym:CartPole-v1", "ppo", {**OBJECTS, "normalize_observation": True, "normalize_value": True}),
+    "action values of pqn": ("pong", "pqn", {"stack": 1, "normalize_value": True}),
     "another's, with memory": ("gym:CartPole-v1", "dqn", {**OBJECTS, "memory": "lstm", "memory_size": 16}),
     "memory and masks": ("connect_four", "ppo", {"network": "mlp", "observation": "objects", "memory": "lstm", "stack": 1}),
 }

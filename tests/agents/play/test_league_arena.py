@@ -10,6 +10,7 @@ import torch
 import games
 from agents.core.settings import AgentSettings
 from agents.networks.inference import prepared_scores
+from agents.networks.normalization import ValueNorm
 from agents.participants import participant
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.arena import GameArena
@@ -254,7 +255,12 @@ def test_a_state_with_somebody_else_in_a_seat_is_refused(tally):
 def test_a_prepared_network_gives_the_same_scores(settings, algorithm):
     game = games.load("pong")
     for dueling in (True, False):
-        network = agent_of(game, replace(settings, dueling=dueling), 1, algorithm).network
+        seen = replace(settings, dueling=dueling, normalize_value=not dueling)
+        network = agent_of(game, seen, 1, algorithm).network
+        for module in network.modules():
+            if isinstance(module, ValueNorm):
+                module.mean.fill_(0.3)
+                module.deviation.fill_(2.0)
         shape = (6, *network.encoder.stored)
         is_image = settings.is_image
         x = torch.randint(0, 255, shape, dtype=torch.uint8) if is_image else torch.randn(shape)

@@ -22,7 +22,7 @@ CASES = [
     ("ppo", {"network": "impala", "size": 21, "normalize_value": True}),
     ("dqn", {"network": "mobile", "size": 42}),
     ("ppo", {"network": "mlp", "observation": "objects", "normalize_observation": True}),
-    ("pqn", {"network": "patch", "stack": 2}),
+    ("pqn", {"network": "patch", "stack": 2, "normalize_value": True}),
     ("pqn", {"network": "mlp", "observation": "objects", "stack": 1, "memory": "lstm", "memory_size": 16}),
     ("ppo", {"network": "patch", "stack": 1, "memory": "lstm", "memory_size": 24}),
     ("dqn", {"network": "mlp", "observation": "objects", "stack": 1, "memory": "lstm", "memory_size": 16, "memory_layers": 2}),
