@@ -46,6 +46,20 @@ def user_folders(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
 
 
+@pytest.fixture(autouse=True)
+def signals():
+    """A test leaves no signal ignored, handled or blocked: processes that later tests begin would inherit that."""
+    before = _signals()
+    yield
+    assert _signals() == before
+
+
+def _signals():
+    numbers = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else set()
+    return [signal.getsignal(number) for number in numbers], blocked
+
+
 @pytest.fixture(scope="session", autouse=True)
 def sb3_folder(tmp_path_factory):
     """Stable-Baselines3's learners leave their empty folders among the tests' files, not in the temporary folder of all."""

@@ -166,15 +166,10 @@ class Game:
         hud = getattr(self.module, "hud", None)
         if hud is None:
             return "", "", ""
-        if not self._hud_names_people:
+        if not _names_people(hud):
             return hud(s)
         nobody = (False,) * self.players
         return hud(s, people or People(nobody, nobody))
-
-    @functools.cached_property
-    def _hud_names_people(self) -> bool:
-        """Whether the game's `hud` is told who plays."""
-        return len(inspect.signature(self.module.hud).parameters) > 1
 
     def texts(self, s, returns: Sequence[float], people: People | None = None) -> tuple[str, str, str]:
         """The texts of `hud`; where it has none and nobody wins, the seats' returns: a shared one stands in the middle."""
@@ -209,6 +204,12 @@ class Game:
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickle names the game's file, which must be the same where it is opened."""
         return unpickled, (self.name if self.shipped else self.path, self.digest)
+
+
+@functools.cache
+def _names_people(hud: Callable[..., Any]) -> bool:
+    """Whether a game's `hud` is told who plays."""
+    return len(inspect.signature(hud).parameters) > 1
 
 
 def load_file(path: Path, shipped: bool = False, shown: str | None = None) -> Game:

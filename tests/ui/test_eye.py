@@ -426,7 +426,8 @@ def test_a_pause_lets_the_eye_look_to_the_end_and_then_rests(start, monkeypatch)
     app = start("pong", seat_of(agent_of("pong", **PIXELS)), BOT, eye=True)
     turns(app, 10)
     tap("p")
-    monkeypatch.setattr(eye, "LEAST", 0.5)  # however busy the machine is
+    for name in ("LOOKING", "LEAST"):
+        monkeypatch.setattr(eye, name, 0.5)  # however busy the machine is
     turns(app, 60)
     assert app.page.eye.insight.has_looked
     painted = []
