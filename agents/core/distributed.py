@@ -268,7 +268,8 @@ class ProcessGroup:
                 self.store.wait(["code"], FAREWELL_TIMEOUT)
                 code = int(self.store.get("code"))
                 self.store.set(f"gone {self.rank}", "")
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun sends it to processes that end a little later than the first
+        if self.rank or not meeting():  # rank 0 of our own workers goes back to its caller, who may begin further processes
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun sends it to those that end a little later than the first
         return code
 
     def message(self) -> str:
