@@ -550,7 +550,9 @@ def test_f10_keeps_the_last_seconds_as_a_clip(show, folders, monkeypatch):
         assert 18 <= picture.n_frames <= 21
 
 
-def test_a_clip_is_made_to_its_end_although_its_match_is_left_and_the_window_closes(show, folders, monkeypatch, capsys):
+@pytest.fixture
+def filmed(show, monkeypatch):
+    """A window with a match over another page, and F10 pressed."""
     monkeypatch.setattr(keepsakes, "CLIP_SECONDS", 1)
     monkeypatch.setattr(encoders, "ffmpeg", lambda: None)
     app = show(NoticePage("below", "the match"))
@@ -561,6 +563,11 @@ def test_a_clip_is_made_to_its_end_although_its_match_is_left_and_the_window_clo
     tap("f10")
     turns(app, 2)
     assert app.notice.text == "The last 1 seconds are made into a clip …"
+    return app
+
+
+def test_a_clip_is_made_to_its_end_although_its_match_is_left_and_the_window_closes(filmed, folders, capsys):
+    app, page = filmed, filmed.page
     tap("f10")
     turns(app, 2)
     assert app.notice.text == "The clip before is still being made"
@@ -574,18 +581,9 @@ def test_a_clip_is_made_to_its_end_although_its_match_is_left_and_the_window_clo
     assert capsys.readouterr().out.splitlines() == [f"Clip: {found[0]}"]
 
 
-def test_who_leaves_a_match_is_told_when_its_clip_is_there(show, folders, monkeypatch):
-    monkeypatch.setattr(keepsakes, "CLIP_SECONDS", 1)
-    monkeypatch.setattr(encoders, "ffmpeg", lambda: None)
-    app = show(NoticePage("below", "the match"))
-    page = KeptMatchPage(games.load("pong"), [HUMAN, BOT], seed=1, ready=False)
-    app.open(page)
-    page.load()
-    turns(app, 100)
-    tap("f10")
-    turns(app, 1)
-    app.back()
-    wait_for(app, lambda: app.notice.text.startswith("Clip: "))
+def test_who_leaves_a_match_is_told_when_its_clip_is_there(filmed):
+    filmed.back()
+    wait_for(filmed, lambda: filmed.notice.text.startswith("Clip: "))
 
 
 def test_a_video_that_cannot_be_made_says_why(monkeypatch, tmp_path):
