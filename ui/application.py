@@ -50,6 +50,10 @@ class Page:
     def joined(self) -> None:
         """It was `closed`: wait for what it has begun. A thread calls it while the window goes on with another page."""
 
+    def tell(self, text: str) -> None:
+        """Show a notice, also when this page has been left; see `App.tell`."""
+        self.app.tell(text)
+
     def pad_buttons(self, place: int) -> dict[str, str]:
         """The key of a game for each button of a gamepad. place: 0 for the first pad."""
         return {}

@@ -14,14 +14,14 @@ from ui.match import Match
 from ui.text import KeyCapRenderer
 from ui.verdict import return_parts, verdict
 
-LINE_WEIGHT = 30.0  # more than the discs of any row of a board
+LINE_WEIGHT = 1000.0  # a part of a line counts more than all discs of a board
 BAND, LINE_HIGH = 0.26, 0.06  # height of a result's band and of each further line, in units of a picture's side
 
 
 def _covered(frame: np.void, upper: float, lower: float) -> float:
     """The number of players and balls of a frame that lie between two heights (world units), with fractions for parts.
 
-    A line counts as several of them: it may be the one that has won.
+    A line counts as many of them: it may be the one that has won.
     """
     hidden = 0.0
     for row in range(min(int(frame["count"]), len(frame["kind"]))):

@@ -206,7 +206,7 @@ class Game:
         return unpickled, (self.name if self.shipped else self.path, self.digest)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=16)  # of the games that are played; each keeps its module
 def _names_people(hud: Callable[..., Any]) -> bool:
     """Whether a game's `hud` is told who plays."""
     return len(inspect.signature(hud).parameters) > 1

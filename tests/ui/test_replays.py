@@ -583,6 +583,7 @@ def test_a_clip_is_made_to_its_end_although_its_match_is_left_and_the_window_clo
 
 def test_who_leaves_a_match_is_told_when_its_clip_is_there(filmed):
     filmed.back()
+    assert isinstance(filmed.page, NoticePage)
     wait_for(filmed, lambda: filmed.notice.text.startswith("Clip: "))
 
 

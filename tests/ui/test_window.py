@@ -763,6 +763,10 @@ def test_the_result_leaves_a_line_that_has_won_in_sight(start):
     assert band_place([shown]) == above
     f["kind"][11], f["code"][11], f["xy"][11, :5] = LINE, DECOR + 3, (10.0, 15.0, 60.0, 15.0, 2.0)
     assert band_place([shown]) == centre
+    f["count"], f["kind"][12:40], f["code"][12:40] = 40, DISC, ME
+    f["xy"][12:40, :3] = (10.0, 15.0, 5.0)
+    f["xy"][11, :5] = (60.0, 36.0, 60.0, 72.0, 2.0)  # it stands, and centre and bottom hide a part of it
+    assert band_place([shown]) == above, "although more discs lie there than anywhere else"
 
 
 class Still:

@@ -43,8 +43,8 @@ class KeptMatchPage(MatchPage):
         """
         super().__init__(game, seats, **settings)
         self._loader.begin = begin
-        self._replays, self.keeper = replays, Keeper(replays, self._tell) if replays else None
-        self.keepsakes = Keepsakes(self._tell)
+        self._replays, self.keeper = replays, Keeper(replays, self.tell) if replays else None
+        self.keepsakes = Keepsakes(self.tell)
         self.guests: TakeOver | None = None
         self._rewinding = 0  # ticks for which the key has been held
         self._commands |= {
@@ -60,9 +60,6 @@ class KeptMatchPage(MatchPage):
         if self.match and self.guests is None:
             self.guests = TakeOver(self.match)
             self.match.when_left = self.keeper.keep if self.keeper else None
-
-    def _tell(self, text: str) -> None:
-        self.app.tell(text)
 
     def closed(self) -> None:
         """Keep an unfinished game too."""

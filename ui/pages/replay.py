@@ -58,7 +58,7 @@ class ReplayPage(Page):
         self.path, self._find, self._folder, self._effects = path, find or _nobody, replay_folder, effects
         self.title = f"Replay: {self.game.heading}: {replays.participants_of(self.header, between(self.game))}"
         self.screen = Screen(self.game, seats_of(self.replay), effects)
-        self.keepsakes = Keepsakes(lambda text: self.app.tell(text))
+        self.keepsakes = Keepsakes(self.tell)
         self.match: ReplayMatch | None = None
         self.timeline: Timeline | None = None
         self.playing, self.slow, self.ticks = True, False, 0
