@@ -40,11 +40,13 @@ ALONE = {  # options that ranks which train together have no use for
     "seeds": "trains one run after the other",
     "jobs": "goes with --seeds",
 }
+SIZES = {"n_envs", "batch_size", "threads", "env_processes"}  # who chooses one of them says by it how the cores are used
 OPPONENT = (
     "bot (bot:0.5), bot:0.8, random, self, league (many), person:NAME, level:N, an agent; may be repeated; "
     "with --resume OLD=NEW, where an agent is now"
 )
 LEVELS = "that it learns in: train (any; the default), train:1000 (the first ones), or a bank's file, .npy or .json"
+WORKERS = "processes that train one network together (default: as many as there are cores, up to 4, for PPO and PQN; else 1)"
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
@@ -75,7 +77,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--freeze", choices=["encoder"], help="what does not learn (--set copied_rate=0.1: what was copied learns slower)")
     add("--seeds", type=int, metavar="K", help="train K times, with the seeds from --seed on; tells their mean")
     add("--jobs", type=int, metavar="J", help="of --seeds: so many side by side (default: 1)")
-    add("--workers", type=int, metavar="N", help="processes of this machine that train one network together (default: 1)")
+    add("--workers", type=int, metavar="N", help=WORKERS)
     add("--describe", action="store_true", help="print the network's layers, parameters and operations, and train nothing")
     add("--list", action="store_true", help="list the games and their recipes")
     add("--quiet", action="store_true", help="print nothing but errors")
@@ -89,6 +91,8 @@ def main() -> int:
             return workers.run_worker(together)
         options = arguments().parse_args()
         if (count := workers_named(options)) > 1:
+            if not options.resume:
+                compile_ahead(options)  # while all of them load torch
             return workers.run(count, Path(__file__), together)
         with only_json(options.json):
             return command_of(options)(options)
@@ -129,7 +133,24 @@ def workers_named(options: argparse.Namespace) -> int:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # what is wrong with it is told later
             found = json.loads((options.resume / "config.json").read_text("utf-8")).get("ranks")
             return found if isinstance(found, int) and 1 <= found <= 256 else 1
-    return options.workers or 1
+    return options.workers or (workers.default_count() if shares_by_default(options) else 1)
+
+
+def shares_by_default(options: argparse.Namespace) -> bool:
+    """Whether a run is one for several workers, if nobody has said how many: a recipe's, of a learner and sizes that gain by it."""
+    chosen = {text.partition("=")[0] for text in options.set} | ({"n_envs"} if options.envs else set())
+    if options.list or options.preset or named_alone(options):
+        return False
+    if not options.game or is_gym(options.game) or options.device not in (None, "auto", "cpu"):
+        return False
+    recipes = games.load(options.game).recipe
+    algorithm = options.algo or next(iter(recipes))
+    return algorithm in ("ppo", "pqn") and not (chosen | set(recipes.get(algorithm, {}))) & SIZES
+
+
+def named_alone(options: argparse.Namespace) -> list[str]:
+    """The options given that need one process."""
+    return [name for name in ALONE if getattr(options, name) not in (None, False, "sparring")]
 
 
 def list_games(options: argparse.Namespace) -> int:
@@ -149,11 +170,13 @@ def together(check: Callable[[], None] | None) -> int:
 def train_together(group) -> int:
     """Rank 0's part of a training by several processes."""
     options = arguments().parse_args()
-    for name, why in ALONE.items():
-        if getattr(options, name) not in (None, False, "sparring"):
-            raise UserError(f"--{name} {why}: python train.py, without {'--workers' if workers.meeting() else 'torchrun'}.")
+    for name in named_alone(options):
+        without = "--workers" if workers.meeting() else "torchrun"
+        raise UserError(f"--{name} {ALONE[name]}: python train.py, without {without}.")
     if options.workers is not None and not workers.meeting():
         raise UserError("torchrun has begun all processes: leave out --workers.")
+    if workers.meeting():
+        options.workers = group.size  # named or not
     with only_json(options.json):
         return list_games(options) if options.list else train(options, group)
 
@@ -206,6 +229,8 @@ def train(options: argparse.Namespace, group=None) -> int:
             compiling = precompile.compile_in_background(game, *loops_of(config.learner.observation))
         if compiling and not (options.quiet or options.json):
             print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
+        if compiling and group.size > 1:
+            precompile.wait(game)  # or each would compile for itself
         run = begun(options, game, config, folder, group)
     except BaseException:  # nothing has been learned that would be lost
         folder.abandon()

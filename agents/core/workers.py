@@ -5,9 +5,11 @@ What they do together, `agents.core.distributed` has, as of processes that torch
 """
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,11 +23,27 @@ Together = Callable[[Callable[[], None] | None], int]
 
 MEETING, PARENT = "SPARRING_MEETING", "SPARRING_PARENT"  # a worker's environment: the file, and rank 0's process id
 FAREWELL = 30.0  # seconds in which a worker may end by itself
+MOST = 4  # workers, where nobody has said how many: each takes as much memory as a process alone
 
 
 def meeting() -> str:
     """The file in which this process meets the others; empty where torchrun began them, or nobody did."""
     return os.environ.get(MEETING, "")
+
+
+def default_count() -> int:
+    """The number of workers that use this machine's cores well: 1, 2 or 4. 1 with a GPU, and where memory cannot be shared."""
+    if not hasattr(socket, "send_fds") or _has_cuda_driver():
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(count for count in (1, 2, MOST) if count <= cores)
+
+
+def _has_cuda_driver() -> bool:
+    """Told without torch, which takes seconds to load."""
+    with contextlib.suppress(OSError):
+        return bool(ctypes.CDLL("libcuda.so.1"))
+    return False
 
 
 def run(count: int, script: Path, together: Together) -> int:

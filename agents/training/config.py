@@ -19,7 +19,7 @@ import games
 from agents.algorithms import dqn, ppo, pqn
 from agents.algorithms.settings import CHOICES, OWNERS, LearnerSettings
 from agents.bridges.game_loader import load_game
-from agents.core import distributed, schema, tensor_file
+from agents.core import distributed, schema, tensor_file, workers
 from agents.core.game_names import is_gym
 from agents.core.settings import CHOICES as AGENT_CHOICES
 from agents.core.settings import RANGES as AGENT_RANGES
@@ -56,7 +56,9 @@ class RunSettings:
     eval_games: int = 200  # of each evaluation, against the game's bot
     final_games: int = 1000  # of the final one, of the best agent
     checkpoint_every: int = 0  # steps between checkpoints; 0: a twentieth of the run
-    threads: int = 0  # that play and learn, each a slice of every batch; 0: as many as cores, at most 4; of each rank
+    threads: int = (
+        0  # that play and learn, each a slice of every batch; 0: as many as cores, at most 4, and 1 of a worker; of each rank
+    )
     levels: str = "train"  # that it learns in: train (any), train:1000 (the first ones), or a bank's file
     levels_digest: str = ""  # SHA-256 of the bank, which the run's folder keeps
     gif: bool = True  # a short video of play at each evaluation, for TensorBoard
@@ -151,8 +153,8 @@ def resolve(game: AnyGame, algorithm: str, chosen: dict[str, Any], preset: str |
             f"env_processes={learner.env_processes} is for environments that are not ours: "
             f"threads step all copies of {game.name} at once.\nLeave it out, or choose --set threads=…"
         )
-    cores = max(1, (os.cpu_count() or 1) // distributed.local_processes())
-    run.threads = run.threads or min(4, cores)  # a resumed run needs as many, on another machine too
+    cores, most = max(1, (os.cpu_count() or 1) // distributed.local_processes()), 1 if workers.meeting() else 4
+    run.threads = run.threads or min(most, cores)  # a resumed run needs as many, on another machine too
     return learner, run
 
 

@@ -41,6 +41,8 @@ class CompileProcess(subprocess.Popen):
 def compile_in_background(game: Game, *loops: str | Sequence[str]) -> bool:
     """Start to compile those of these kernel loops that the cache lacks, in processes of their own; True if there are any.
 
+    Those that are being compiled already are left to that.
+
     loops: their names ("step_slice"), each compiled in a process of its own; those of a tuple one after another in the same
         process, which pays where they share code, as all loops that call `draw` do.
     Errors of these processes are ignored: the caller then compiles the loop at its first call and gets the error there.
@@ -48,7 +50,8 @@ def compile_in_background(game: Game, *loops: str | Sequence[str]) -> bool:
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     groups = [(loop,) if isinstance(loop, str) else tuple(loop) for loop in loops]
     missing = [] if core.PLAIN else [[loop for loop in group if not game.is_compiled(loop)] for group in groups]
-    for group in filter(None, missing):
+    begun = [[loop for loop in group if (game.path, loop) not in COMPILING] for group in missing]
+    for group in filter(None, begun):
         process = CompileProcess(
             # -P: a folder called `games` in the current directory must not hide this package
             [sys.executable, "-P", "-m", "games.engine.precompile", str(game.path), *group],
@@ -62,6 +65,12 @@ def compile_in_background(game: Game, *loops: str | Sequence[str]) -> bool:
         RUNNING.setdefault(game.path, []).append(process)
         atexit.register(_kill, process)
     return any(missing)
+
+
+def wait(game: Game) -> None:
+    """Wait until the processes that compile this game's loops have ended: from then on other processes find all in the cache."""
+    for process in RUNNING.get(game.path, []):
+        process.wait()
 
 
 def cancel(game: Game) -> None:

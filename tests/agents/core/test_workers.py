@@ -202,6 +202,48 @@ def test_torchruns_processes_begin_no_workers(monkeypatch):
         train.train_together(ProcessGroup(0, 2))
 
 
+@pytest.mark.parametrize(("cores", "count"), [(1, 1), (2, 2), (3, 2), (4, 4), (64, 4)])
+def test_workers_are_as_many_as_cores_up_to_four(cores, count, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
+    assert workers.default_count() == count
+
+
+def test_there_is_one_process_with_a_gpu_or_where_memory_cannot_be_shared(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    monkeypatch.setattr(workers.ctypes, "CDLL", lambda name: object())
+    assert workers.default_count() == 1
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    monkeypatch.delattr(workers.socket, "send_fds")
+    assert workers.default_count() == 1
+
+
+MANY = ["pong", "pong --algo pqn", "breakout --memory lstm --steps 1e5", "connect_four --set gamma=0.9 --opponent self"]
+ONE = [
+    *("pong --algo dqn", "gym:CartPole-v1", "pong --envs 64", "pong --set n_envs=64", "pong --set batch_size=256"),
+    *("pong --set threads=2", "pong --workers 1", "pong --seeds 2", "pong --describe", "pong --preset sb3"),
+    *("pong --trainer sb3", "pong --device cuda", "--list"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", MANY + ONE)
+def test_a_recipe_for_which_nobody_has_chosen_sizes_is_shared_by_workers(line, monkeypatch):
+    monkeypatch.setattr(workers, "default_count", lambda: 4)
+    assert train.workers_named(train.arguments().parse_args(line.split())) == (4 if line in MANY else 1)
+
+
+def test_workers_by_default_divide_the_recipe(tmp_path):
+    """The whole way of `train.py pong`, but for its length."""
+    words = ["pong", "--steps", "1", "--set", "eval_games=2", "--set", "final_games=2", "--set", "gif=false", "--quiet"]
+    with begun(*words, "--runs", tmp_path, "--name", "x") as process:
+        _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said) == (0, "")
+    config = configs.read_config(tmp_path / "pong" / "x")
+    many = workers.default_count()
+    assert (config.ranks, config.run.threads) == (many, 1)
+    assert (config.learner.n_envs, config.learner.batch_size) == (512 // many, 1024 // many)
+
+
 @pytest.mark.parametrize("count", ["0", "-1", "257"])
 def test_a_number_of_workers_that_cannot_be_is_told(count, main):
     assert main(*SHORT, "--workers", count)[::2] == (2, f"error: --workers is from 1 to 256, not {count}.\n")

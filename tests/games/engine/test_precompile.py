@@ -38,6 +38,16 @@ def test_what_was_compiled_ahead_is_not_compiled_again(make_game, cache, monkeyp
     assert not precompile.compile_in_background(game, *loops)
 
 
+def test_what_is_being_compiled_is_not_begun_again_and_can_be_waited_for(make_game, cache, monkeypatch):
+    game = make_game(TALLY, "tally_twice")
+    monkeypatch.setenv("SPARRING_CACHE", str(cache))
+    assert precompile.compile_in_background(game, "step_slice")
+    assert precompile.compile_in_background(game, "step_slice")  # it is not there yet
+    assert len(precompile.RUNNING[game.path]) == 1
+    precompile.wait(game)
+    assert game.is_compiled("step_slice")
+
+
 def test_what_does_not_compile_there_is_told_here(make_game, cache, monkeypatch):
     game = make_game(TALLY.replace("rewards[seat] += actions[seat]", "rewards[seat] += actions"), "wrong")
     monkeypatch.setenv("SPARRING_CACHE", str(cache))
