@@ -137,7 +137,7 @@ def workers_named(options: argparse.Namespace) -> int:
 
 
 def shares_by_default(options: argparse.Namespace) -> bool:
-    """Whether a run is one for several workers, if nobody has said how many: a recipe's, of a learner and sizes that gain by it."""
+    """Whether several workers learn a run for which nobody has said how many: that of a recipe, if its learner gains by it."""
     chosen = {text.partition("=")[0] for text in options.set} | ({"n_envs"} if options.envs else set())
     if options.list or options.preset or named_alone(options):
         return False
@@ -229,7 +229,7 @@ def train(options: argparse.Namespace, group=None) -> int:
             compiling = precompile.compile_in_background(game, *loops_of(config.learner.observation))
         if compiling and not (options.quiet or options.json):
             print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
-        if compiling and group.size > 1:
+        if compiling and group.size > 1 and isinstance(game, Game):
             precompile.wait(game)  # or each would compile for itself
         run = begun(options, game, config, folder, group)
     except BaseException:  # nothing has been learned that would be lost

@@ -58,11 +58,20 @@ class Tree:
     root: Path
     place: Path  # what its commands write
 
+    @property
+    def caches(self) -> dict[str, str]:
+        """The environment variables that say where its commands keep compiled code, and the folders."""
+        return {"SPARRING_CACHE": str(self.place / "games"), "NUMBA_CACHE_DIR": str(self.place / "loops")}
+
+    def forget_compiled(self) -> None:
+        """Have its next command compile everything anew."""
+        for folder in self.caches.values():
+            shutil.rmtree(folder, ignore_errors=True)
+
     def environment(self) -> dict[str, str]:
         """Of its commands: they import its own packages and compile into its own caches."""
         kept = {name: value for name, value in os.environ.items() if name not in NOT_HANDED_ON}
-        caches = {"SPARRING_CACHE": str(self.place / "games"), "NUMBA_CACHE_DIR": str(self.place / "loops")}
-        return {**kept, **caches, "PYTHONPATH": str(self.root)}
+        return {**kept, **self.caches, "PYTHONPATH": str(self.root)}
 
     def run(self, command: Sequence[str]) -> Done:
         """Run a program of this tree, as `["train.py", "--help"]`; `UserError` where it fails, with what it said.

@@ -68,7 +68,7 @@ def compile_in_background(game: Game, *loops: str | Sequence[str]) -> bool:
 
 
 def wait(game: Game) -> None:
-    """Wait until the processes that compile this game's loops have ended: from then on other processes find all in the cache."""
+    """Wait until the processes that compile this game's loops have ended; then other processes find all in the cache."""
     for process in RUNNING.get(game.path, []):
         process.wait()
 

@@ -109,6 +109,23 @@ def test_an_environment_of_another_package_is_learned_from_as_it_is_by_default(p
     assert found["train gym:CartPole-v1"]["ours"] == 2000.0 and 0 < found["train gym:CartPole-v1 start-up"]["ours"] < 60
 
 
+def test_whole_trainings_are_compared_seed_by_seed_with_nothing_compiled(project, capsys, monkeypatch):
+    told = (
+        "import json; open(os.environ['TOLD'], 'a').write(option('--seed') + str(os.path.exists(os.environ['SPARRING_CACHE'])))"
+    )
+    root = project(today={"FIRST": told}, then={"FIRST": told})
+    monkeypatch.setenv("TOLD", str(root / "told"))
+    fake = (root / "train.py").read_text().replace('option("--name")', '"automatic"')
+    (root / "train.py").write_text(fake.replace('option("--steps")', '"3000"') + "os.makedirs(os.environ['SPARRING_CACHE'])\n")
+    with (root / "train.py").open("a") as file:
+        file.write("print(json.dumps({'reached': True, 'mark_score': 1.0}))\n")
+    for words in (["add", "."], ["commit", "-qm", "then"]):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", root, *words], check=True)
+    found = rows(capsys, "--pairs", "2", "--only", "mark breakout")
+    assert (root / "told").read_text() == "1False1False2False2False"
+    assert found["mark breakout"]["ours"] - found["mark breakout outside of iterations"]["ours"] == pytest.approx(1.5)
+
+
 def test_weights_that_differ_are_told(project, capsys):
     project(then={"WEIGHTS": {"network.a": 1.0, "optimizer.a": 1.0}}, today={"WEIGHTS": {"network.a": 1.0, "optimizer.a": 2.0}})
     same = rows(capsys, "--only", "weights pong dqn lstm")["weights pong dqn lstm"]
@@ -335,7 +352,8 @@ def test_what_is_wrong_names_what_is_right(project, capsys, words, message):
 def test_marks_are_on_request_alone():
     known = since.tasks(1.0, True)
     names = [[one.name for one in since.choose(known, *words)] for words in ((None, False), (None, True), ("mark", False))]
-    assert [*names[0], "mark pong"] == names[1] and names[2] == ["mark pong"]
+    marks = ["mark pong", "mark breakout", "mark connect_four"]
+    assert [*names[0], *marks] == names[1] and names[2] == marks
 
 
 def test_without_git_or_a_repository_there_is_nothing_to_compare_with(tmp_path, monkeypatch, capsys):
