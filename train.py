@@ -150,7 +150,8 @@ def shares_by_default(options: argparse.Namespace) -> bool:
 
 def named_alone(options: argparse.Namespace) -> list[str]:
     """The options given that need one process."""
-    return [name for name in ALONE if getattr(options, name) not in (None, False, "sparring")]
+    given = ((name, getattr(options, name)) for name in ALONE)
+    return [name for name, value in given if not (value is None or value is False or value == "sparring")]
 
 
 def list_games(options: argparse.Namespace) -> int:

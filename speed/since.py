@@ -193,7 +193,7 @@ def prepare_mark(game: str, quick: bool, sides: Sides) -> Prepared:
         final = json.loads(done.out)
         if not quick and not final["reached"]:
             raise UserError(
-                f"train.py {game} --seed {seed} of {tree.name} does not reach the mark: {final['mark_score']:.3g}. No comparison."
+                f"train.py {game} --seed {seed} of {tree.name} does not reach the mark ({final['mark_score']:.3g})."
             )
         return {f"mark {game}": (done.wall, "s"), f"mark {game} outside of iterations": (done.wall - learned, "s")}
 

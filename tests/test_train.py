@@ -456,7 +456,7 @@ def test_interrupted_before_the_run_began_it_just_ends(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli_config, "new_run", interrupted)
-    assert call("pong") == (130, "", "\nStopped before the first iteration. No run was begun.\n")
+    assert call("pong", "--workers", 1) == (130, "", "\nStopped before the first iteration. No run was begun.\n")
     monkeypatch.setattr(cli_config, "resumed_run", interrupted)
     assert call("--resume", "runs/pong/one") == (130, "", "\nStopped before the first iteration. The run is as it was.\n")
 

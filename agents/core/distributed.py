@@ -357,10 +357,10 @@ def run_group(
 ) -> int:
     """Run `lead` on rank 0 and `follow` on the others; the exit code of all ranks. An error is printed once.
 
-    check: as of `join_group`.
+    check: as of `join_group`. Raises KeyboardInterrupt on rank 0 where it came before there was anything to save.
     """
     group = join_group(check)
-    code, message = 1, ""
+    code, message, interrupted = 1, "", False
     try:
         code = lead(group) if group.rank == 0 else follow(group)
     except UserError as error:
@@ -368,10 +368,8 @@ def run_group(
     except Lost as lost:
         message = group.message()
         code, message = (2, message) if message else (1, f"One of the {group.size} ranks is gone: {str(lost).splitlines()[0]}")
-    except KeyboardInterrupt:  # nothing is there to save yet
-        code = 130
-        if group.rank == 0:
-            print("\nStopped before the first iteration.", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        code, interrupted = 130, group.rank == 0
     except SystemExit as end:  # from argparse
         code = end.code if isinstance(end.code, int) else 2
     finally:
@@ -379,4 +377,6 @@ def run_group(
             print(f"error: {message}", file=sys.stderr, flush=True)
         sys.stdout.flush()
         code = group.leave(code, message)
+    if interrupted:
+        raise KeyboardInterrupt
     return code

@@ -432,7 +432,7 @@ class Trainer:
 
     def _match(self, agent: Policy, games: int, seed: int, levels: Levels, limits: MatchLimits = NO_LIMITS) -> MatchResult:
         """Games of an agent against the bot."""
-        return play_match(self.game, self._table(agent), games, seed, levels, self._match_threads, limits)
+        return play_match(self.game, self._table(agent), games, seed, levels, threads=self._match_threads, limits=limits)
 
     @property
     def _match_threads(self) -> int:

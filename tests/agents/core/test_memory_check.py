@@ -70,7 +70,7 @@ def test_an_allocation_that_fails_is_told_in_words(kind, monkeypatch, capsys):
         torch.zeros(1 << 58)
 
     monkeypatch.setattr(train, "train", greedy)
-    monkeypatch.setattr(train.sys, "argv", ["train.py", "pong"])
+    monkeypatch.setattr(train.sys, "argv", ["train.py", "pong", "--workers", "1"])
     assert train.main() == 2
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2 and told[0].startswith("error: There is not enough memory (")
@@ -78,6 +78,6 @@ def test_an_allocation_that_fails_is_told_in_words(kind, monkeypatch, capsys):
 
 def test_other_errors_of_torch_are_not_taken_for_it(monkeypatch):
     monkeypatch.setattr(train, "train", lambda options: torch.zeros(2) @ torch.zeros(3))
-    monkeypatch.setattr(train.sys, "argv", ["train.py", "pong"])
+    monkeypatch.setattr(train.sys, "argv", ["train.py", "pong", "--workers", "1"])
     with pytest.raises(RuntimeError):
         train.main()

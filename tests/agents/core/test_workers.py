@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import train
-from agents.core import workers
+from agents.core import distributed, workers
 from agents.core.distributed import ProcessGroup
 from agents.training import cli_config
 from agents.training import config as configs
@@ -130,10 +130,19 @@ def test_ctrl_c_before_all_are_there_leaves_nothing(tmp_path):
     with begun(*SHORT, *WHOLE, "--workers", "2", "--runs", tmp_path) as process:
         worker = worker_of(process)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=PATIENCE)
-    assert process.returncode in (130, -signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said) == (130, "\nStopped before the first iteration. No run was begun.\n")
     awaited(lambda: not is_there(worker))
     assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_before_anything_is_saved_is_told_by_the_command_as_of_a_process_alone(monkeypatch):
+    def interrupted(group):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(distributed, "join_group", lambda check: ProcessGroup())
+    with pytest.raises(KeyboardInterrupt):
+        distributed.run_group(interrupted, interrupted)
 
 
 def test_ctrl_c_while_a_worker_begins_leaves_none(tmp_path, monkeypatch):
