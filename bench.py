@@ -63,7 +63,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, help=seconds)
     parser.add_argument("--only", metavar="WORDS", help="of train, scale and since: the rows whose names have all these words")
     parser.add_argument("--pairs", type=int, metavar="N", help="of since: turns of both trees for each row (default: 8)")
-    parser.add_argument("--mark", action="store_true", help="of since: whole trainings to the mark too, minutes each")
+    parser.add_argument("--mark", action="store_true", help="of since: whole trainings by the recipes too, minutes each")
     parser.add_argument("--quick", action="store_true", help="only to see that it works: the figures say little")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
     return parser

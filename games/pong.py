@@ -17,7 +17,7 @@ VERSION = 1
 MARK = ("bot", 0.95)
 PEOPLE = {"kind": "axis"}
 RECIPE = {
-    "ppo": {"steps": 2.6e6, "opponents": ["bot"], "eval_every": 650_000, "ent_coef": 0.08, "gamma": 0.98},
+    "ppo": {"steps": 2.8e6, "opponents": ["bot"], "eval_every": 700_000, "ent_coef": 0.08, "gamma": 0.98},
     "dqn": {
         "steps": 3.2e6,
         "opponents": ["bot"],

@@ -74,29 +74,56 @@ def quantile(values: list[float], fraction: float) -> float:
 
 
 def show(rows: Iterator[Row], sides: tuple[str, str] = ("ours", "peer")) -> list[Row]:
-    """Print a table that grows with every row; returns the rows. sides: the headings of its two figures."""
-    from rich.console import Console
+    """Print a table that grows with every row; returns the rows. sides: the headings of its two figures.
+
+    In a file or a pipe each row is a line, written at once: who stops a long run keeps what it has found.
+    """
+    headings, shown = ("", "unit", *sides, "ratio", "note"), []
+    with _terminal_table(headings) if sys.stdout.isatty() else _lines(headings) as add:
+        for row in rows:
+            add(_cells(row, sides[1]))
+            shown.append(row)
+    if hasattr(os, "getloadavg"):
+        print(f"{CORES} cores, load {os.getloadavg()[0]:.1f} in the last minute")
+    return shown
+
+
+def _cells(row: Row, other: str) -> tuple[str, ...]:
+    """A row's cells. other: the heading of its second figure."""
+    peer, ratio = (None if value is None else short(value) for value in (row.peer, row.ratio))
+    ratio = f"{row.ratio:.3f}" if row.low is not None else ratio  # the interval's figures
+    note = f"{row.note}; {other}: {row.peer_name}" if row.peer_name else row.note
+    return row.name, row.unit, short(row.ours), peer or "", ratio or "", note
+
+
+@contextlib.contextmanager
+def _terminal_table(headings: tuple[str, ...]) -> Iterator[Callable[[tuple[str, ...]], None]]:
+    """A table in the terminal, drawn anew with each row: gives what adds one."""
     from rich.live import Live
     from rich.table import Table
 
-    grid, shown = Table("", "unit", box=None, pad_edge=False), []
-    for heading in (*sides, "ratio"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    grid.add_column("note")
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    with contextlib.ExitStack() as last, Live(grid, console=console, vertical_overflow="visible") as live:
-        if not console.is_terminal:
-            last.callback(print)  # rich leaves out the last line's end
-        for row in rows:
-            peer, ratio = (None if value is None else short(value) for value in (row.peer, row.ratio))
-            ratio = f"{row.ratio:.3f}" if row.low is not None else ratio  # the interval's figures
-            note = f"{row.note}; {sides[1]}: {row.peer_name}" if row.peer_name else row.note
-            grid.add_row(row.name, row.unit, short(row.ours), peer or "", ratio or "", note)
+    grid = Table(box=None, pad_edge=False)
+    for number, heading in enumerate(headings):
+        grid.add_column(heading, justify="right" if 2 <= number <= 4 else "left", no_wrap=2 <= number <= 4)
+    with Live(grid, vertical_overflow="visible") as live:
+
+        def add(cells: tuple[str, ...]) -> None:
+            grid.add_row(*cells)
             live.refresh()
-            shown.append(row)
-        if hasattr(os, "getloadavg"):
-            grid.caption = f"{CORES} cores, load {os.getloadavg()[0]:.1f} in the last minute"
-    return shown
+
+        yield add
+
+
+@contextlib.contextmanager
+def _lines(headings: tuple[str, ...]) -> Iterator[Callable[[tuple[str, ...]], None]]:
+    """Lines of columns as wide as rows mostly are: gives what writes one."""
+
+    def add(cells: tuple[str, ...]) -> None:
+        name, unit, ours, peer, ratio, note = cells
+        print(f"{name:<44} {unit:<11} {ours:>8} {peer:>8} {ratio:>7}  {note}".rstrip(), flush=True)
+
+    add(headings)
+    yield add
 
 
 def short(value: float) -> str:

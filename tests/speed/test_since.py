@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -118,11 +119,12 @@ def test_whole_trainings_are_compared_seed_by_seed_with_nothing_compiled(project
     fake = (root / "train.py").read_text().replace('option("--name")', '"automatic"')
     (root / "train.py").write_text(fake.replace('option("--steps")', '"3000"') + "os.makedirs(os.environ['SPARRING_CACHE'])\n")
     with (root / "train.py").open("a") as file:
-        file.write("print(json.dumps({'reached': True, 'mark_score': 1.0}))\n")
+        file.write("print(json.dumps({'mark_score': 0.9}))\n")
     for words in (["add", "."], ["commit", "-qm", "then"]):
         subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", root, *words], check=True)
     found = rows(capsys, "--pairs", "2", "--only", "mark breakout")
     assert (root / "told").read_text() == "1False1False2False2False"
+    assert re.search(r"scores: today 0.9, 0.9; \w+ 0.9, 0.9$", found["mark breakout"]["note"])
     assert found["mark breakout"]["ours"] - found["mark breakout outside of iterations"]["ours"] == pytest.approx(1.5)
 
 
