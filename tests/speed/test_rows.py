@@ -24,4 +24,4 @@ def test_in_a_file_each_row_is_there_at_once(capsys):
         yield Row("connect_four rules", "ticks/s", 5.0)
 
     assert len(show(two(), ("today", "then"))) == 2
-    assert re.search(r"^connect_four rules +ticks/s +5\.00\n", capsys.readouterr().out)
+    assert re.search(r"^connect_four rules +ticks/s +5\n", capsys.readouterr().out)
