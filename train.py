@@ -176,7 +176,7 @@ def train_together(group) -> int:
         raise UserError(f"--{name} {ALONE[name]}: python train.py, without {without}.")
     if options.workers is not None and not workers.meeting():
         raise UserError("torchrun has begun all processes: leave out --workers.")
-    if workers.meeting():
+    if workers.meeting() and not options.resume:
         options.workers = group.size  # named or not
     with only_json(options.json):
         return list_games(options) if options.list else train(options, group)

@@ -251,6 +251,10 @@ def test_workers_by_default_divide_the_recipe(tmp_path):
     many = workers.default_count()
     assert (config.ranks, config.run.threads) == (many, 1)
     assert (config.learner.n_envs, config.learner.batch_size) == (512 // many, 1024 // many)
+    with begun("--resume", tmp_path / "pong" / "x", "--steps", "8193", "--quiet") as process:
+        _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said) == (0, "")
+    assert configs.read_config(tmp_path / "pong" / "x").ranks == many
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "257"])
