@@ -19,7 +19,7 @@ MARK = ("bot", 0.90)
 PEOPLE = {"kind": "board"}
 SIGHT = {"observation": "planes", "size": 14, "stack": 1, "patch": 2, "channels": 8, "hidden": 256}
 RECIPE = {
-    "ppo": {"steps": 14e6, "eval_every": 3.5e6, "opponents": ["bot"], "learning_rate": 2e-3, **SIGHT},
+    "ppo": {"steps": 16e6, "eval_every": 4e6, "opponents": ["bot"], "learning_rate": 2e-3, **SIGHT},
     "dqn": {"steps": 4e6, "eval_every": 1e6, "opponents": ["bot"], "learning_rate": 2e-3, **SIGHT},
     "pqn": {"steps": 8e6, "eval_every": 2e6, "opponents": ["bot"], "learning_rate": 2e-3, **SIGHT},
 }
