@@ -109,12 +109,17 @@ def _check(workers: list[subprocess.Popen]) -> None:
 
 
 def run_worker(together: Together) -> int:
-    """Train as one of several processes, begun by `run` or by torchrun; the exit code."""
+    """Train as one of several processes, begun by `run` or by torchrun; the exit code, of torchrun's."""
     try:
-        return together(_check_parent if meeting() else None)
+        code = together(_check_parent if meeting() else None)
     finally:
         if meeting() and _parent_is_gone():  # and has left its folder
             shutil.rmtree(os.path.dirname(meeting()), ignore_errors=True)
+    if meeting():  # all is saved, by rank 0, which waits for this: taking all modules down would be another second
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _parent_is_gone() -> bool:
