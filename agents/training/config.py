@@ -56,9 +56,7 @@ class RunSettings:
     eval_games: int = 200  # of each evaluation, against the game's bot
     final_games: int = 1000  # of the final one, of the best agent
     checkpoint_every: int = 0  # steps between checkpoints; 0: a twentieth of the run
-    threads: int = (
-        0  # that play and learn, each a slice of every batch; 0: as many as cores, at most 4, and 1 of a worker; of each rank
-    )
+    threads: int = 0  # of each process, that play and learn a slice of every batch; 0: as many as cores, at most 4; a worker: 1
     levels: str = "train"  # that it learns in: train (any), train:1000 (the first ones), or a bank's file
     levels_digest: str = ""  # SHA-256 of the bank, which the run's folder keeps
     gif: bool = True  # a short video of play at each evaluation, for TensorBoard
