@@ -68,7 +68,7 @@ def measure(
 ) -> Iterator[Row]:
     """The rows of each task. named: the revision. seconds: of each run of a learner, timed. only: tasks with all these words.
 
-    pairs: how many (default: 8; quick: 1). mark: whole trainings to a mark too.
+    pairs: how many (default: 8; quick: 1). mark: whole trainings by the recipes too.
     """
     if len(named) != 1:
         raise UserError("since takes one revision, anything that git knows: python bench.py since HEAD~3")

@@ -13,6 +13,7 @@ def test_people_get_a_table(capsys, monkeypatch):
     show(iter([ROW]))
     printed = capsys.readouterr().out
     assert "12.3 M" in printed and "somebody else" in printed
+    assert "\x1b[" in printed  # drawn, not written line by line
 
 
 def test_in_a_file_each_row_is_there_at_once(capsys):
