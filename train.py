@@ -1,11 +1,14 @@
 """Train an agent: python train.py pong"""
 
+import gc
 import signal
 import time
 
 STARTED = time.perf_counter()
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
+if __name__ == "__main__":
+    gc.disable()  # until `command.loaded`
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `command.run`: Ctrl-C while modules load prints no traceback
 
 import argparse  # noqa: E402 - the clock starts first
 import contextlib  # noqa: E402
@@ -184,6 +187,8 @@ def train_together(group) -> int:
 
 def follow(group) -> int:
     """The other ranks' part: the same run, as rank 0 has planned it."""
+    from agents.training import trainer  # noqa: F401 - loads while rank 0 compiles
+
     shared = group.broadcast_json(None)
     with only_json(arguments().parse_args().json):
         return follow_run(group, shared)
@@ -203,6 +208,7 @@ def follow_run(group, shared: dict) -> int:
     run = runs.Trainer(game, config, Path(shared["folder"]), quiet=True, started=STARTED, resume=shared["resume"], group=group)
     if shared["begins_from"]:
         run.begin_from({})  # rank 0's
+    command.loaded()
     try:
         run.train()
     except runs.Stop as stop:
@@ -227,7 +233,7 @@ def train(options: argparse.Namespace, group=None) -> int:
         return 0
     try:
         if not fresh and isinstance(game, Game):
-            compiling = precompile.compile_in_background(game, *loops_of(config.learner.observation))
+            compiling = precompile.compile_in_background(game, *loops_of(game, config.learner.observation))
         if compiling and not (options.quiet or options.json):
             print(f"Compiling {game.heading}: some seconds, once for each state of its rules …", flush=True)
         if compiling and group.size > 1 and isinstance(game, Game):
@@ -300,6 +306,7 @@ def begun(options: argparse.Namespace, game, config, folder, group):
         if run is not None:
             run.close()
         raise
+    command.loaded()
     return run
 
 
@@ -340,12 +347,12 @@ def compile_ahead(options: argparse.Namespace) -> bool:
     settings = dict(text.split("=", 1) for text in options.set if "=" in text)
     recipe = game.recipe.get(options.algo or next(iter(game.recipe)), {})
     seen = options.observation or settings.get("observation") or recipe.get("observation") or OBSERVATIONS[0]
-    return seen in OBSERVATIONS and precompile.compile_in_background(game, *loops_of(seen))
+    return seen in OBSERVATIONS and precompile.compile_in_background(game, *loops_of(game, seen))
 
 
-def loops_of(observation: str) -> tuple[str, str]:
-    """The kernel's loops that training with an observation needs."""
-    return "step_slice", f"{observation}_slice"
+def loops_of(game, observation: str) -> tuple[str, tuple[str, ...]]:
+    """The kernel's loops that training with an observation needs, and its films: `precompile.compile_in_background`."""
+    return "step_slice", (f"{observation}_slice", "frame_slice", *(("mask_slice",) if game.has_legal else ()))
 
 
 def run_class(config):
@@ -409,6 +416,7 @@ def train_seeds(options: argparse.Namespace) -> int:
 
     if options.resume or options.seeds is None:
         raise UserError("--jobs goes with --seeds K, which begins new runs; each is gone on with by itself.")
+    command.loaded()
     game, config = cli_config.new_config(options)  # tells what is wrong before the first begins
     last = config.seed + options.seeds - 1
     if options.seeds < 1 or last >= 1 << 31:

@@ -572,26 +572,24 @@ def test_help_waits_for_neither_torch_nor_numba(program):
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5  # seconds of computing
 
 
-def test_a_training_does_without_torchs_compiler(tmp_path):
-    """Its import would take as long as torch's own."""
+SHORTEST = ["pong", "--steps", "2000", "--envs", "16", "--quiet", "--set", "size=12", "--set", "gif=false"]
+SHORTEST += ["--set", "eval_games=2", "--set", "final_games=2", "--set", "threads=1"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param("{'torch._dynamo', 'sympy'} & set(sys.modules)", id="torch's compiler was loaded: seconds"),
+        pytest.param("not gc.isenabled()", id="nobody collects garbage"),
+        pytest.param("gc.get_freeze_count() < 100_000", id="modules are searched for garbage"),
+    ],
+)
+def test_a_training_is_as_lean_as_it_should_be(tmp_path, wrong):
     code = (
-        "import atexit, os, sys, train; from games import command;"
-        "atexit.register(lambda: {'torch._dynamo', 'sympy'} & set(sys.modules) and os._exit(9)); command.run(train.main)"
+        f"import atexit, gc, os, runpy, sys; atexit.register(lambda: ({wrong}) and os._exit(9));"
+        "runpy.run_path('train.py', run_name='__main__')"
     )
-    words = [
-        "pong",
-        "--runs",
-        str(tmp_path),
-        "--steps",
-        "2000",
-        "--envs",
-        "16",
-        "--set",
-        "size=12",
-        "--set",
-        "gif=false",
-        "--quiet",
-    ]
-    words += ["--set", "eval_games=2", "--set", "final_games=2", "--set", "threads=1"]
-    done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *SHORTEST, "--runs", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
     assert (done.returncode, done.stderr) == (0, "")

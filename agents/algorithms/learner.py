@@ -95,6 +95,9 @@ class Learner:
 
     # --- an iteration ---
 
+    def compile_ahead(self) -> None:
+        """Compile what an update runs before the first one: for a process that would only wait. Nothing, where nothing is."""
+
     @property
     def steps(self) -> int:
         """Decisions learned from so far, of all processes."""

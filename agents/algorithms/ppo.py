@@ -63,6 +63,16 @@ class PPO(OnPolicy):
         """The loss's gradient with respect to logits and values, and its terms; compiled for a CPU."""
         return (ppo_loss_compiled if self.device.type == "cpu" else ppo_loss).loss_gradient
 
+    def compile_ahead(self) -> None:
+        """Compile the loss, by a minibatch of no decisions."""
+        if self.device.type != "cpu":
+            return
+        flat = {name: tensor.flatten(0, 1) for name, tensor in self.rollout.fields().items()}
+        flat["advantage"] = flat["target"] = flat["value"]
+        scores, nothing = torch.empty(0, self.game.num_actions), torch.empty(0, dtype=torch.int64)
+        zero, unity = torch.zeros(()), torch.ones(())
+        self.loss_gradient(scores, scores[:, 0], Minibatch(flat, nothing, zero, unity, 1.0, self.settings))
+
     def choose_actions(self, t: int, scores: Tensor, progress: float) -> Tensor:
         """Draw actions by the policy, and keep how likely they were."""
         action = sample(scores, self.generator)

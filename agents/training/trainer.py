@@ -156,6 +156,8 @@ class Trainer:
         try:
             if self.group.broadcast_number(not self.learner.steps and self.evaluated < 0):  # rank 0 alone knows of evaluations
                 self.safe = self._state()
+                if self.group.rank:
+                    self.learner.compile_ahead()  # rank 0 then finds it in the cache
                 self.group.on_rank_0(self.evaluate)  # what it can do before it has learned anything
             while self.progress() < 1.0:
                 if self.group.rank == 0:

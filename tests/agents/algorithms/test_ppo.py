@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from numba import typeof
 
 import games
 from agents.algorithms import ppo_loss, ppo_loss_compiled
@@ -204,6 +205,23 @@ def test_the_compiled_gradient_is_that_of_the_reference(masks, clip_range_vf):
 
 
 # --- masks ---
+
+
+@pytest.mark.parametrize("name", ["pong", "connect_four"])
+def test_what_compiles_ahead_is_what_an_update_calls(name, monkeypatch):
+    called, loop = [], ppo_loss_compiled._loss_gradient
+
+    def noted(*arrays):
+        called.append([typeof(array) for array in arrays])
+        loop(*arrays)
+
+    monkeypatch.setattr(ppo_loss_compiled, "_loss_gradient", noted)
+    game = games.load(name)
+    learner = PPO(game, PPOSettings(**SMALL, n_envs=8), 1, [participant("bot", game)])
+    learner.compile_ahead()
+    learner.iterate(lambda: 0.0)
+    ahead, *later = called
+    assert later and all(types == ahead for types in later)
 
 
 def test_what_is_forbidden_is_never_drawn():
