@@ -21,10 +21,10 @@ from speed.rows import Row, show
 EPILOG = """what is measured:
   env     ticks a second of each game, beside Gymnasium's vector CartPole and, where they are installed, MinAtar's
           Breakout, ALE's Pong and PufferLib's C Pong; making environments; compilation
-  train   decisions a second that PPO and DQN learn from, beside Stable-Baselines3's and sb3-contrib's with the same
+  train   decisions a second that PPO, PQN and DQN learn from, beside Stable-Baselines3's and sb3-contrib's with the same
           network and settings; --only "dqn small" or --only lstm measures the rows with these words
-  scale   decisions a second of whole trainings: one process with one thread, with two, two workers (processes), and so on up
-          to the cores that there are; --only "ppo patch" measures the rows with these words
+  scale   decisions a second of whole trainings: one process with one thread, with two, two workers, two processes of torchrun,
+          and so on up to the cores that there are; --only "ppo patch" measures the rows with these words
   usual   seconds until Pong's mark, of `train.py pong` and of Stable-Baselines3's PPO and DQN the usual way: an environment
           drawn by Pygame in each of eight processes (up to an hour for each side of each; `usual ppo`, `dqn`, `pqn`: one)
   play    seconds until the window plays, compiled and not, and from a key to its picture; a frame's work, with effects and

@@ -11,12 +11,14 @@ from stable_baselines3.common.vec_env import VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from torch import Tensor, nn
 
-from agents.algorithms import dqn, ppo
+from agents.algorithms import dqn, on_policy
 from agents.algorithms.dqn import DQNSettings
 from agents.algorithms.ppo import PPOSettings
+from agents.algorithms.pqn import PQNSettings
 from agents.bridges.sb3.environment import SparringVecEnv
 from agents.participants import participant
 from agents.play.pool import Opponents
+from agents.training.config import ALGORITHMS
 from agents.training.sb3.networks import policy_settings
 from agents.training.sb3.settings import arguments
 from games.engine.loader import Game
@@ -52,7 +54,7 @@ class WarmStart(VecEnvWrapper):
         return seen, rewards, dones, infos
 
 
-AlgorithmSettings = PPOSettings | DQNSettings
+AlgorithmSettings = PPOSettings | PQNSettings | DQNSettings
 CHUNK = 64  # the least number of decisions in an iteration of DQN
 
 
@@ -115,7 +117,7 @@ class Sb3:
 
 
 class Ours:
-    """Our PPO or DQN with the given settings."""
+    """Our PPO, PQN or DQN with the given settings."""
 
     name = "ours"
 
@@ -133,11 +135,9 @@ class Ours:
         self.settings, self.threads = settings, threads
         self.cpu_seconds = 0.0  # as in `Sb3`
         self.episodes, self.rewards = 0, 0
-        self.learner: ppo.PPO | dqn.DQN
-        if isinstance(settings, PPOSettings):
-            self.learner = ppo.PPO(game, settings, 1, opponents, threads=threads)
-        else:
-            self.learner = dqn.DQN(game, settings, 1, opponents, threads=threads)
+        kind = next(learner for learner, settings_type, _ in ALGORITHMS.values() if settings_type is type(settings))
+        self.learner: on_policy.OnPolicy | dqn.DQN = kind(game, settings, 1, opponents, threads=threads)
+        if isinstance(self.learner, dqn.DQN) and isinstance(settings, DQNSettings):
             self.learner.rounds = -(-CHUNK // (self.learner.collector.rows * settings.train_freq))
         chance = np.random.default_rng(1)
         for _ in range(warm_start):
@@ -152,7 +152,7 @@ class Ours:
         learner.iterate(lambda: 0.0)
         self.cpu_seconds = process_time() - began
         self.episodes += len(learner.returns)
-        rewards = learner.rollout.reward[1:].numpy() if isinstance(learner, ppo.PPO) else learner.replay.reward
+        rewards = learner.replay.reward if isinstance(learner, dqn.DQN) else learner.rollout.reward[1:].numpy()
         self.rewards += int(np.count_nonzero(rewards))
         return learner.steps - before
 

@@ -11,7 +11,9 @@ import torch
 
 import games
 from agents.algorithms.dqn import DQNSettings
+from agents.algorithms.on_policy import OnPolicySettings
 from agents.algorithms.ppo import PPOSettings
+from agents.algorithms.pqn import PQNSettings
 from agents.core.precision import best_dtype
 from agents.play.agent import Agent, build_network, describe_agent
 from agents.play.pool import Member, Pool
@@ -67,6 +69,9 @@ def comparisons(quick: bool) -> list[LearnerComparison]:
     def ppo(**recipe: Any) -> PPOSettings:
         return PPOSettings(**{**recipe, **few, "schedule": "constant"})
 
+    def pqn(**recipe: Any) -> PQNSettings:
+        return PQNSettings(**{**recipe, **few, "schedule": "constant"})
+
     def dqn(**recipe: Any) -> DQNSettings:
         return DQNSettings(**{**recipe, **less, "schedule": "constant"})
 
@@ -88,6 +93,9 @@ def comparisons(quick: bool) -> list[LearnerComparison]:
         LearnerComparison("ppo mlp", ppo(**OBJECTS)),
         LearnerComparison("ppo masked", ppo(**BOARD), game="connect_four"),
         LearnerComparison("ppo lstm masked", ppo(**BOARD, memory="lstm"), game="connect_four"),
+        LearnerComparison("pqn patch", pqn()),
+        LearnerComparison("pqn lstm mlp", pqn(**OBJECTS, memory="lstm")),
+        LearnerComparison("pqn masked", pqn(**BOARD), game="connect_four"),
         LearnerComparison("dqn patch", dqn()),
         LearnerComparison("dqn lstm mlp", dqn(**OBJECTS, memory="lstm")),
         LearnerComparison("dqn lstm cnn", dqn(**PIXELS, memory="lstm")),
@@ -251,13 +259,13 @@ def chosen_settings(side: TimedLearner) -> str:
 def games_played(side: TimedLearner) -> str:
     """A note on the number of games at once, and of decisions in a rollout."""
     settings = side.learner.settings
-    steps = f" × {settings.n_steps} decisions" if isinstance(settings, PPOSettings) else ""
+    steps = f" × {settings.n_steps} decisions" if isinstance(settings, OnPolicySettings) else ""
     return f"{settings.n_envs} game{'s'[: settings.n_envs - 1]}{steps}"
 
 
 def common_settings(settings: AlgorithmSettings) -> str:
     """A note on the settings that both sides share."""
-    if isinstance(settings, PPOSettings):
+    if isinstance(settings, OnPolicySettings):
         return f"{settings.n_epochs} × minibatches of {settings.batch_size}"
     per = settings.n_envs * settings.train_freq / settings.gradient_steps
     return f"a batch of {settings.batch_size} every {per:g} decisions"

@@ -88,9 +88,9 @@ def test_train_measures_every_network_in_both_precisions(rows):
 
 
 @pytest.mark.slow
-def test_scale_gives_threads_and_workers_beside_one_thread(rows):
+def test_scale_gives_threads_and_processes_beside_one_thread(rows):
     found = rows("scale", "--quick", "--only", "ppo patch")
-    assert {"ppo patch, 1 thread", "ppo patch, 2 threads", "ppo patch, 2 workers"} <= found.keys()
+    assert {f"ppo patch, {way}" for way in ("1 thread", "2 threads", "2 workers", "2 by torchrun")} <= found.keys()
     assert found["ppo patch, 1 thread"]["peer"] is None and found["ppo patch, 2 workers"]["peer_name"] == "1 thread"
 
 
