@@ -139,7 +139,7 @@ def headless(options: argparse.Namespace) -> int:
     trusted = trusted_files(options, names)
     seated = [loaded(name, game, trusted, unless_named(options, name), options.runs) for name in names]
     levels = levels_of(options, game, names)
-    result = play_match(game, seated, options.games or 100, options.seed or 0, levels, threads=2)
+    result = play_match(game, seated, options.games or 100, options.seed or 0, levels)
     summary = result.summary()
     if options.levels is not None:
         summary |= {"levels": levels.name, "levels_skipped": levels.skipped}

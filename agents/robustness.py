@@ -31,7 +31,7 @@ def robustness(game: Game, agent: Participant, people: list[Person], count: int,
     """
     scores = {}
     for each in people:
-        result = play_match(game, [agent, Participant(each.name, simulated=each)], count, seed, threads=2).summary()
+        result = play_match(game, [agent, Participant(each.name, simulated=each)], count, seed).summary()
         scores[each.row.name] = {name: result[name] for name in ("win_rate", "interval", "wins", "draws")}
     rates = {name: score["win_rate"] for name, score in scores.items()}
     worst = min(rates, key=lambda name: rates[name])

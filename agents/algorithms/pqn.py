@@ -79,7 +79,9 @@ def lambda_returns(
 
 def loss_gradient(q: Tensor, action: Tensor, target: Tensor, deviation: float = 1.0) -> tuple[Tensor, Tensor]:
     """The gradient of ½ (Q(s, a) − target)² / deviation² with respect to `q` [B, A], and the `PQNTerms` as a tensor [3]; sums
-    over B.    deviation: of the targets, where values are normalised.
+    over B.
+
+    deviation: of the targets, where values are normalised.
 
     >>> gradient, terms = loss_gradient(torch.tensor([[1.0, 5.0]]), torch.tensor([1]), torch.tensor([2.0]))
     >>> gradient.tolist(), terms.tolist()
@@ -123,9 +125,8 @@ class PQN(OnPolicy):
             deviation = float(scale.deviation)
         results = []
         for parts in self.epochs(valid):
-            counts = self.group.gather_numbers(*(len(self.decisions(valid, items)) for items in parts)).sum(
-                0
-            )  # of all processes
+            lengths = [len(self.decisions(valid, items)) for items in parts]
+            counts = self.group.gather_numbers(*lengths).sum(0)  # of all processes
             for items, count in zip(parts, counts.tolist(), strict=True):
 
                 def loss(q: Tensor, value: Tensor, indices: Tensor, count: float = count) -> SliceLoss:

@@ -20,6 +20,7 @@ def play_match(
 ) -> MatchResult:
     """Play `games` games in pairs: both games of a pair begin alike, with the seats exchanged.
 
+    threads: that advance the games; more than one pays only where a step of the game takes long.
     limits: where games are not ours, and might take too long.
     `UserError` if a participant is a person, or their number is not the game's.
     """

@@ -188,7 +188,7 @@ class Maker:
         returns, differences = [], []
         for lower, upper in pairwise(levels):
             seated = [Participant(each.name, agent=each.agent(self.game)) for each in (upper, lower)]
-            returns.append(play_match(self.game, seated, 200, self.seed, threads=self.threads).returns[:, 0])
+            returns.append(play_match(self.game, seated, 200, self.seed).returns[:, 0])
             differences.append(ratings[upper.name][0] - ratings[lower.name][0])
         most = max(float(np.abs(found).max()) for found in returns)
         scale = scale_of(differences, [0.5 + 0.5 * float(found.mean()) / most for found in returns])
@@ -220,7 +220,7 @@ class Maker:
     def _returns(self, candidate: Candidate, games: int, seed: int) -> np.ndarray:
         """The returns of some games that a candidate plays alone [games]."""
         seated = [Participant(candidate.name, agent=candidate.agent(self.game))]
-        return play_match(self.game, seated, games, seed, threads=self.threads).returns[:, 0]
+        return play_match(self.game, seated, games, seed).returns[:, 0]
 
     def _save(
         self, out: Path, rungs: list[Rung], agents: Sequence[Candidate], most: float, trials: float, scale: float

@@ -134,7 +134,7 @@ class Record:
     def bot_score(self, candidate: Candidate, games: int) -> float:
         """The share of points that a candidate wins in so many games against the strongest bot; they are not kept."""
         players = [Participant(candidate.name, agent=candidate.agent(self.game, self.loaded)), Participant("bot:1", 1.0)]
-        return play_match(self.game, players, games, self.seed, threads=self.threads).score
+        return play_match(self.game, players, games, self.seed).score
 
     def different(self, upper: Candidate, lower: Candidate) -> int:
         """The games of two that differ from each other."""

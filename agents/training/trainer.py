@@ -434,12 +434,7 @@ class Trainer:
 
     def _match(self, agent: Policy, games: int, seed: int, levels: Levels, limits: MatchLimits = NO_LIMITS) -> MatchResult:
         """Games of an agent against the bot."""
-        return play_match(self.game, self._table(agent), games, seed, levels, threads=self._match_threads, limits=limits)
-
-    @property
-    def _match_threads(self) -> int:
-        """Those of all processes of this machine: the others wait while rank 0 evaluates."""
-        return self.threads * self.group.local_size
+        return play_match(self.game, self._table(agent), games, seed, levels, limits=limits)
 
     def _table(self, agent: Policy) -> list[Participant]:
         learner = Participant("agent", agent=agent)
@@ -517,7 +512,7 @@ class Trainer:
         if self._mark_is_apart():
             games, limits = self._affordable(self.config.run.final_games, self._left()), self._limits(self._left())
             table = [Participant("agent", agent=agent), participant(against, self.game)]
-            score = play_match(self.game, table, games, seed + 1, self.levels, self._match_threads, limits).score
+            score = play_match(self.game, table, games, seed + 1, self.levels, limits=limits).score
         return {"mark": [against, wanted], "mark_score": score, "reached": bool(score >= wanted)}
 
     # --- checkpoints ---

@@ -67,7 +67,7 @@ def test_each_game_of_an_evaluation_begins_with_an_empty_memory(heard, tmp_path,
     learner.collect()
 
     class FakeTrainer:
-        levels, _match_threads = None, 1
+        levels = None
         _table = runs.Trainer._table
 
     FakeTrainer.game = game
