@@ -23,7 +23,7 @@ help:
 	@echo "make test               formatting, types, floors and tests, a few minutes"
 	@echo "make test-all           the slow proofs too"
 	@echo "make trust              kills, damaged files, full disks, signals: is anything lost? Up to 20 minutes"
-	@echo "make bench BENCH=env    measure speed: env, train, play or usual; BENCH='since HEAD~3': than before"
+	@echo "make bench BENCH=env    measure speed: env, train, scale, play, usual or gpu; BENCH='since HEAD~3': than before"
 	@echo "make setup              only make .venv and install; the others do it by themselves"
 	@echo
 	@echo 'More arguments: ARGS="…", as in  make train GAME=pong ARGS="--seed 2"'

@@ -49,7 +49,7 @@ OPPONENT = (
     "with --resume OLD=NEW, where an agent is now"
 )
 LEVELS = "that it learns in: train (any; the default), train:1000 (the first ones), or a bank's file, .npy or .json"
-WORKERS = "processes that train one network together (default: as many as there are cores, up to 4, for PPO and PQN; else 1)"
+WORKERS = "processes that train one network together (default: 2 or 4, where there are cores for them, for PPO and PQN; else 1)"
 LIMIT = "of the whole command, instead of a number of steps; give --steps too to stop at whichever comes first"
 
 
@@ -136,7 +136,7 @@ def workers_named(options: argparse.Namespace) -> int:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # what is wrong with it is told later
             found = json.loads((options.resume / "config.json").read_text("utf-8")).get("ranks")
             return found if isinstance(found, int) and 1 <= found <= 256 else 1
-    return options.workers or (workers.default_count() if shares_by_default(options) else 1)
+    return options.workers or (workers.default_count(options.device) if shares_by_default(options) else 1)
 
 
 def shares_by_default(options: argparse.Namespace) -> bool:

@@ -50,6 +50,14 @@ class Done:
     out: str  # what it printed
 
 
+class Failed(UserError):
+    """A command failed in a tree."""
+
+    def __init__(self, message: str, tree: "Tree"):
+        super().__init__(message)
+        self.tree = tree
+
+
 @dataclass
 class Tree:
     """A working tree of the project, with compile caches and a folder for runs of its own."""
@@ -74,7 +82,7 @@ class Tree:
         return {**kept, **self.caches, "PYTHONPATH": str(self.root)}
 
     def run(self, command: Sequence[str]) -> Done:
-        """Run a program of this tree, as `["train.py", "--help"]`; `UserError` where it fails, with what it said.
+        """Run a program of this tree, as `["train.py", "--help"]`; `Failed` where it does, with what it said.
 
         Whatever interrupts this ends the command and all that it has begun.
         """
@@ -100,7 +108,7 @@ class Tree:
         took = json.loads(told.read_text()) if process.returncode == 0 else {"code": process.returncode}
         if took.pop("code"):
             said = last_error(errors.read_text(errors="replace"))
-            raise UserError(f"{' '.join(command[:2])} failed in the tree of {self.name}:\n{said}")
+            raise Failed(f"{' '.join(command[:2])} failed in the tree of {self.name}:\n{said}", self)
         return Done(**took, out=out.read_text(errors="replace"))
 
 

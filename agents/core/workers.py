@@ -31,9 +31,12 @@ def meeting() -> str:
     return os.environ.get(MEETING, "")
 
 
-def default_count() -> int:
-    """The number of workers that use this machine's cores well: 1, 2 or 4. 1 with a GPU, and where memory cannot be shared."""
-    if not hasattr(socket, "send_fds") or _has_cuda_driver():
+def default_count(device: str | None = None) -> int:
+    """The number of workers that use this machine's cores well: 1, 2 or 4.
+
+    1 where memory cannot be shared, and where there is a GPU that `device` does not rule out.
+    """
+    if not hasattr(socket, "send_fds") or (device != "cpu" and _has_cuda_driver()):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(count for count in (1, 2, MOST) if count <= cores)

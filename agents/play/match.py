@@ -15,12 +15,10 @@ def play_match(
     games: int,
     seed: int,
     levels: Any = None,
-    threads: int = 1,
     limits: MatchLimits = NO_LIMITS,
 ) -> MatchResult:
     """Play `games` games in pairs: both games of a pair begin alike, with the seats exchanged.
 
-    threads: that advance the games; more than one pays only where a step of the game takes long.
     limits: where games are not ours, and might take too long.
     `UserError` if a participant is a person, or their number is not the game's.
     """
@@ -32,4 +30,4 @@ def play_match(
         raise UserError(f"{game.heading} has {game.players} seat{'s'[: game.players - 1]}, not {len(participants)}.")
     if games < 1:
         raise UserError(f"A match needs one game at least, not {games}.")
-    return trainable(game).play_games(participants, games, seed, levels, threads, limits)
+    return trainable(game).play_games(participants, games, seed, levels, limits)

@@ -1,5 +1,6 @@
 """A match in one of our games: many games between the same participants, in one batch."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
@@ -15,6 +16,7 @@ from games.engine.loader import Game
 from games.engine.seating import KeptPlayer
 
 TOGETHER = 250  # games that run at once
+THREADS = min(4, os.cpu_count() or 1)  # that play games of bots
 
 
 def play_games(
@@ -23,7 +25,6 @@ def play_games(
     games: int,
     seed: int,
     levels: Any,
-    threads: int,
     limits: MatchLimits = NO_LIMITS,
 ) -> MatchResult:
     """Play `games` games in pairs: both games of a pair begin alike, with the seats exchanged.
@@ -31,6 +32,8 @@ def play_games(
     limits: of them only the seconds of the whole match, counted from the first decision's end. Games that are cut count
     with their returns so far.
     """
+    # Where nobody is asked, a step is a whole game; else it is over before a second thread has woken.
+    threads = 1 if any(participant.sitter for participant in participants) else THREADS
     start, decisions, returns, cut, note = time.perf_counter(), 0, [], 0, ""
     played: set[tuple[bool, bytes]] = set()  # games that differ
     first = 0  # number of the first environment

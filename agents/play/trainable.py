@@ -62,7 +62,7 @@ class TrainableGame(Protocol):
         """Many copies of the game to learn in."""
 
     def play_games(
-        self, participants: list[Participant], games: int, seed: int, levels: LevelChoice, threads: int, limits: MatchLimits
+        self, participants: list[Participant], games: int, seed: int, levels: LevelChoice, limits: MatchLimits
     ) -> MatchResult:
         """Play games between participants, which have been checked; see `agents.play.match.play_match`."""
 
@@ -128,9 +128,9 @@ class NativeGame:
         return GameArena(self.game, num_envs, seed, opponents, settings, workers, levels)
 
     def play_games(
-        self, participants: list[Participant], games: int, seed: int, levels: LevelChoice, threads: int, limits: MatchLimits
+        self, participants: list[Participant], games: int, seed: int, levels: LevelChoice, limits: MatchLimits
     ) -> MatchResult:
-        return play_games(self.game, participants, games, seed, levels, threads, limits)
+        return play_games(self.game, participants, games, seed, levels, limits)
 
     def record_episode(
         self, participants: list[Participant], seed: int, seconds: float, levels: Levels = ANY

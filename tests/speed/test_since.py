@@ -161,6 +161,12 @@ def test_what_does_not_work_has_no_speed(project, capsys, marker, message):
         list(since.measure(["HEAD"], 0.1, quick=True, only="train ppo patch"))
 
 
+def test_what_the_older_commit_cannot_do_has_no_row_among_others(project, capsys):
+    project(then={"FIRST": "'pqn' in sys.argv and sys.exit('error: There is no algorithm pqn.')"})
+    found = rows(capsys, "--quick", "--pairs", "1", "--only", "patch train")
+    assert {"train ppo patch", "train dqn patch"} <= found.keys() and "train pqn patch" not in found
+
+
 @pytest.mark.parametrize("number, leaves", [(signal.SIGINT, None), (signal.SIGTERM, 143)])
 def test_an_interruption_leaves_no_process_and_no_worktree(project, tmp_path, number, leaves):
     lock = tmp_path / "alive"

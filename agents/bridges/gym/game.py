@@ -178,7 +178,7 @@ class GymGame(GymEnvironment):
         return GymArena(self, num_envs, seed, settings)
 
     def play_games(
-        self, participants: list[Participant], games: int, seed: int, levels: Any, threads: int, limits: MatchLimits
+        self, participants: list[Participant], games: int, seed: int, levels: Any, limits: MatchLimits
     ) -> MatchResult:
         return evaluation.evaluate(self, participants[0], games, seed, limits)
 

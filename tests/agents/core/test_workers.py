@@ -220,7 +220,7 @@ def test_workers_are_as_many_as_cores_up_to_four(cores, count, monkeypatch):
 def test_there_is_one_process_with_a_gpu_or_where_memory_cannot_be_shared(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     monkeypatch.setattr(workers.ctypes, "CDLL", lambda name: object())
-    assert workers.default_count() == 1
+    assert (workers.default_count(), workers.default_count("auto"), workers.default_count("cpu")) == (1, 1, 2)
     monkeypatch.undo()
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     monkeypatch.delattr(workers.socket, "send_fds")
@@ -237,7 +237,7 @@ ONE = [
 
 @pytest.mark.parametrize("line", MANY + ONE)
 def test_a_recipe_for_which_nobody_has_chosen_sizes_is_shared_by_workers(line, monkeypatch):
-    monkeypatch.setattr(workers, "default_count", lambda: 4)
+    monkeypatch.setattr(workers, "default_count", lambda device: 4)
     assert train.workers_named(train.arguments().parse_args(line.split())) == (4 if line in MANY else 1)
 
 

@@ -36,7 +36,7 @@ def test_a_shipped_agent_plays_as_its_file_says(path):
     assert path.stat().st_size < 1 << 20
     low, high = agent.info.score["interval" if game.players == 2 else "return_interval"]
     rivals = [participant("bot", game)] if game.players == 2 else []
-    score = play_match(game, [Participant("agent", agent=agent), *rivals], 200, seed=77, threads=2).score
+    score = play_match(game, [Participant("agent", agent=agent), *rivals], 200, seed=77).score
     assert low - 0.07 * abs(low) <= score <= high + 0.07 * abs(high), "200 games of it, three deviations"
 
 
@@ -79,7 +79,7 @@ def test_each_level_beats_the_one_below_as_its_file_says(folder):
     game, found = games.load(folder.parent.name), ladder.read(folder)
     for below, level in pairwise(found.file.levels):
         pair = [Participant(rung.name, agent=found.agent(rung, game)) for rung in (level, below)]
-        assert abs(play_match(game, pair, 400, seed=5, threads=2).score - level.score) < 0.08, "three deviations"
+        assert abs(play_match(game, pair, 400, seed=5).score - level.score) < 0.08, "three deviations"
 
 
 def test_pongs_newcomer_beats_who_does_not_move():
@@ -102,7 +102,7 @@ def test_pongs_newcomer_beats_who_does_not_move():
 def test_the_weakest_follower_wins_four_of_ten_games_against_pongs_newcomer():
     game = games.load("pong")
     pair = [participant(name, game) for name in ("person:late-follower", "level:1")]
-    result = play_match(game, pair, 400, seed=6, threads=2)
+    result = play_match(game, pair, 400, seed=6)
     assert result.score >= 0.4
 
 
@@ -110,7 +110,7 @@ def test_the_connect_four_agent_beats_the_one_that_knew_the_bot_alone():
     """77 % of 1,000 games, a draw counting half."""
     game, before = games.load("connect_four"), Path(__file__).with_name("connect_four_against_bot_alone.safetensors")
     pair = [Participant("agent", agent=Agent.load(path, game)) for path in (ZOO / "connect_four" / "ppo.safetensors", before)]
-    assert play_match(game, pair, 300, seed=3, threads=2).score > 0.65
+    assert play_match(game, pair, 300, seed=3).score > 0.65
 
 
 BEFORE = Path(__file__).with_name("pong_against_bot_alone.safetensors")  # trained against the bot alone
@@ -127,7 +127,7 @@ def test_the_pong_agent_beats_people_who_play_unlike_the_bot(name):
 
     def score(path):
         pair = [Participant("agent", agent=Agent.load(path, game)), participant(f"person:{name}", game)]
-        return play_match(game, pair, 60, seed=3, threads=2).score
+        return play_match(game, pair, 60, seed=3).score
 
     assert score(ZOO / "pong" / "ppo.safetensors") > 0.9
     assert score(BEFORE) < (0.4 if name == "predictor-stays" else 0.7)
