@@ -103,8 +103,9 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # before there was anything to save
-        what = "The run is as it was." if "--resume" in sys.argv else "No run was begun."
-        print(f"\nStopped before the first iteration. {what}", file=sys.stderr)
+        what = "The run is as it was." if any(word.startswith("--resume") for word in sys.argv) else "No run was begun."
+        if os.environ.get("RANK", "0") == "0":  # the terminal's Ctrl-C comes to all ranks
+            print(f"\nStopped before the first iteration. {what}", file=sys.stderr)
         return 130
     except (MemoryError, RuntimeError) as error:
         from agents.core.memory_check import is_out_of_memory
@@ -132,6 +133,8 @@ def workers_named(options: argparse.Namespace) -> int:
     """The number of processes that train together: as told, or of a run that goes on as many as it had."""
     if options.workers is not None and not 1 <= options.workers <= 256:
         raise UserError(f"--workers is from 1 to 256, not {options.workers}.")
+    if options.list or named_alone(options):
+        return options.workers or 1  # of which is told that they need one process
     if options.workers is None and options.resume:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # what is wrong with it is told later
             found = json.loads((options.resume / "config.json").read_text("utf-8")).get("ranks")
@@ -142,7 +145,7 @@ def workers_named(options: argparse.Namespace) -> int:
 def shares_by_default(options: argparse.Namespace) -> bool:
     """Whether several workers learn a run for which nobody has said how many: that of a recipe, if its learner gains by it."""
     chosen = {text.partition("=")[0] for text in options.set} | ({"n_envs"} if options.envs else set())
-    if options.list or options.preset or named_alone(options):
+    if options.preset:
         return False
     if not options.game or is_gym(options.game) or options.device not in (None, "auto", "cpu"):
         return False

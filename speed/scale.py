@@ -26,6 +26,7 @@ LEARNERS: dict[str, list[str]] = {  # a row's name and the arguments of its trai
     "dqn patch": ["pong", "--algo", "dqn"],
 }
 SHARED_OUT = ("n_envs", "batch_size", "buffer_size")  # among the processes that torchrun begins
+BARE = ("gif=false", "eval_games=1", "final_games=1", f"eval_every={10**9}", f"checkpoint_every={10**9}")
 TURNS = 3  # runs of each way
 START = 10.0  # seconds that a run takes until it learns, about
 SKIPPED = 3  # lines of a run's log until it is warm
@@ -95,7 +96,7 @@ def trained(name: str, way: Way, seconds: float, folder: str) -> Path:
     run = f"{len(list(Path(folder).glob('*/*')))}"
     program = [sys.executable]
     arguments = [*LEARNERS[name], "--time-limit", f"{seconds + START:g}", "--device", "cpu", "--quiet"]
-    for setting in (f"threads={way.threads}", "eval_every=0", "gif=false", "eval_games=1", "final_games=1"):
+    for setting in (f"threads={way.threads}", *BARE):
         arguments += ["--set", setting]
     if way.begun_by == "torchrun":
         program += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={way.processes}"]

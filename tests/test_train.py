@@ -543,6 +543,15 @@ def test_describe_tells_of_a_run_too(shown):
     assert abs((shown[0] / "agent.safetensors").stat().st_size - found["file_bytes"]) < 2000
 
 
+def test_what_needs_one_process_begins_no_others(shown, tmp_path):
+    """Also of a run of several."""
+    config = json.loads((shown[0] / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "ranks": 2}))
+    for words in (["--describe"], ["--jobs", "2"], ["--list"]):
+        assert train.workers_named(train.arguments().parse_args([*words, "--resume", str(tmp_path)])) == 1
+    assert train.workers_named(train.arguments().parse_args(["--resume", str(tmp_path)])) == 2
+
+
 def test_the_list_names_every_game():
     code, out, _ = call("--list")
     assert code == 0

@@ -26,6 +26,9 @@ def check_finite(observation: np.ndarray) -> np.ndarray:
     return observation
 
 
+NOT_FINITE = ("", "an observation", "a reward")  # what a `FloatingPointError` says that it was
+
+
 class OutOfTime(Exception):
     """The time of a run is up in the midst of an iteration, which is given up."""
 
@@ -189,9 +192,10 @@ class Collector:
         except EnvironmentFailed as error:
             failed = error
         self.group.raise_failure(failed)
-        counts = self.group.gather_numbers(self.steps - before, bad is not None, late is not None)
+        what = 0 if bad is None else NOT_FINITE.index(str(bad))
+        counts = self.group.gather_numbers(self.steps - before, what, late is not None)
         if counts[:, 1].any():
-            raise bad or FloatingPointError("what another rank met")
+            raise bad or FloatingPointError(NOT_FINITE[int(counts[:, 1].max())])
         if counts[:, 2].any():
             self.group.raise_signals()  # for which the iteration was given up, perhaps
             raise late or OutOfTime

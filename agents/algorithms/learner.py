@@ -1,4 +1,4 @@
-"""The learner: what training asks of PPO and DQN alike, their agents and their state in a checkpoint."""
+"""The learner: what training asks of all algorithms alike, their agents and their state in a checkpoint."""
 
 from collections.abc import Callable
 from functools import partial
@@ -28,7 +28,7 @@ TIMINGS = ("iteration", "collect", "update", "environment", "acting")  # environ
 
 
 class Learner:
-    """A network, the collector that plays with it, and the stepper that teaches it. `PPO` and `DQN` say how."""
+    """A network, the collector that plays with it, and the stepper that teaches it. `PPO`, `PQN` and `DQN` say how."""
 
     algorithm: str
     terms_type: type  # the named tuple of what its loss reports

@@ -45,19 +45,23 @@ class ProcessGroup:
         self,
         rank: int = 0,
         size: int = 1,
-        local: int = 0,
         local_size: int = 1,
         store: Any = None,
         memory: SharedMemory | None = None,
     ):
-        """local, local_size: as rank and size, among the processes of its machine. store: torch's, shared by all ranks.
+        """local_size: the number of processes on its machine. store: torch's, shared by all ranks.
 
         memory: of all ranks, where they are on one machine.
         """
-        self.rank, self.size, self.local, self.local_size, self.store = rank, size, local, local_size, store
+        self.rank, self.size, self.local_size, self.store = rank, size, local_size, store
         self.memory = memory
         self.signal = 0  # a signal that came and that the other ranks do not know of yet
         self._interruptible = size == 1
+
+    @property
+    def workers(self) -> int:
+        """The processes that share the environments, batch and buffer of the command line; torchrun's have as many each."""
+        return self.size if meeting() else 1
 
     def rank_seed(self, seed: int) -> int:
         """This rank's seed, for whatever must differ between ranks; rank 0's is `seed` itself."""
@@ -68,7 +72,8 @@ class ProcessGroup:
         if self.size > 1 and device not in ("cpu", "cuda"):
             raise UserError(f"Several processes train together on cpu or cuda, not on {device}.\nGive --device cpu.")
         if self.size > 1 and device == "cuda" and self.local_size > (count := torch.cuda.device_count()):
-            raise UserError(f"Every rank needs a GPU of its own, and here are {count}.\nGive --nproc-per-node {count}.")
+            fewer = f"--workers {max(count, 1)}, or --device cpu" if meeting() else f"--nproc-per-node {count}"
+            raise UserError(f"Every rank needs a GPU of its own, and here are {count}.\nGive {fewer}.")
 
     # --- collective operations: every rank calls them ---
 
@@ -341,7 +346,7 @@ def join_group(check: Callable[[], None] | None = None) -> ProcessGroup:
         memory = join_memory(dist.PrefixStore("memory", store), rank, size) if size == local_processes() else None
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(f"The processes that train together do not find each other: {error}.") from error
-    return ProcessGroup(rank, size, local, local_processes(), dist.PrefixStore("messages", store), memory)
+    return ProcessGroup(rank, size, local_processes(), dist.PrefixStore("messages", store), memory)
 
 
 def _await_all(store: Any, rank: int, size: int, check: Callable[[], None]) -> None:

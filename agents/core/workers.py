@@ -15,7 +15,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+from agents.core import signals
 from games.errors import UserError
 
 # Trains with the others, and gives the exit code. It is given a function that raises `UserError` if one of them is gone.
@@ -29,6 +31,12 @@ MOST = 4  # workers, where nobody has said how many: each takes as much memory a
 def meeting() -> str:
     """The file in which this process meets the others; empty where torchrun began them, or nobody did."""
     return os.environ.get(MEETING, "")
+
+
+def forget_meeting() -> None:
+    """Remove the folder in which this process has met the others, where there is one: before an end at once."""
+    if meeting():
+        shutil.rmtree(os.path.dirname(meeting()), ignore_errors=True)
 
 
 def default_count(device: str | None = None) -> int:
@@ -54,13 +62,29 @@ def run(count: int, script: Path, together: Together) -> int:
 
     None of them is left when this returns or raises. `UserError` where one of them ends before all are there.
     """
-    with _meeting_place(count), contextlib.ExitStack() as stack:
+    with _ending_orderly(), _meeting_place(count), contextlib.ExitStack() as stack:
         workers = [stack.enter_context(_worker(rank, script)) for rank in range(1, count)]
         code = together(lambda: _check(workers))
         for worker in workers:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.wait(FAREWELL)
         return code
+
+
+@contextlib.contextmanager
+def _ending_orderly() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP, before a training has its handlers, end this process as `sys.exit` does: nothing is left."""
+
+    def leave(number: int, frame: Any) -> None:
+        sys.exit(128 + number)
+
+    numbers = [number for number in signals.ending_signals() if signal.getsignal(number) == signal.SIG_DFL]
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -81,7 +105,9 @@ def _meeting_place(count: int) -> Iterator[None]:
 @contextlib.contextmanager
 def _worker(rank: int, script: Path) -> Iterator[subprocess.Popen]:
     """Another process of this command. In the end it is ended, if it has not done so itself."""
-    place, interrupts = {"RANK": str(rank), "LOCAL_RANK": str(rank)}, []
+    from games.engine import cache  # numba loads here
+
+    place, interrupts = {"RANK": str(rank), "LOCAL_RANK": str(rank), "SPARRING_CACHE": str(cache.root())}, []
     before = signal.getsignal(signal.SIGINT)
     if callable(before):  # not where it is ignored, as it is then by the worker too
         signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))  # raised in Popen it would leave the worker behind
@@ -117,11 +143,7 @@ def run_worker(together: Together) -> int:
         code = together(_check_parent if meeting() else None)
     finally:
         if meeting() and _parent_is_gone():  # and has left its folder
-            shutil.rmtree(os.path.dirname(meeting()), ignore_errors=True)
-    if meeting():  # all is saved, by rank 0, which waits for this: taking all modules down would be another second
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+            forget_meeting()
     return code
 
 

@@ -71,7 +71,12 @@ def resolve_options(options: argparse.Namespace) -> tuple[AnyGame, str, Any, Run
 def _divide(learner: Any, workers: int) -> None:
     """Give each of several workers an equal part of the environments, the batch and the replay buffer."""
     for name in DIVIDED:
-        whole = getattr(learner, name, 0)
+        whole, least = getattr(learner, name, 0), configs.RANGES[name][0]
+        if whole and whole < least * workers:
+            raise UserError(
+                f"{workers} workers cannot share {name}, which is {whole}: each needs {least}.\n"
+                f"For example: --set {name}={least * workers}, or --workers 1"
+            )
         if whole % workers:
             fitting = (whole // workers + 1) * workers
             raise UserError(

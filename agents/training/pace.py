@@ -56,12 +56,19 @@ class Pace:
 
 
 def slow_line(
-    seconds: float, n_envs: int, per_iteration: int, steps: int, fewer_envs: bool, processes: int | None, cores: int = 0
+    seconds: float,
+    n_envs: int,
+    per_iteration: int,
+    steps: int,
+    fewer_envs: bool,
+    processes: int | None,
+    cores: int = 0,
+    apart: int = 1,
 ) -> str:
     """A line on an environment of which a decision of all copies takes so many seconds: how long it will take, what helps.
 
     steps: of the run, 0 if only its time is limited. fewer_envs: do they shorten an iteration? processes: the setting
-    env_processes; None if there is none.
+    env_processes; None if there is none. n_envs: of all that train together, of whom so many (`apart`) are told of their own.
 
     >>> print(slow_line(8.0, 32, 32, 200_000, True, 0, cores=2))
     Slow: 4.0 steps/s, 4.3 minutes an iteration, 13.9 hours in all. Shorter: --envs 7, --set env_processes=2
@@ -72,7 +79,7 @@ def slow_line(
     rate, iteration = n_envs / seconds, seconds * per_iteration
     in_all = f", {_duration(steps / rate)} in all" if steps else ""
     helps = []
-    if fewer_envs and (envs := max(1, int(n_envs * SLOW / iteration))) < n_envs:
+    if fewer_envs and (envs := max(1, int(n_envs * SLOW / iteration / apart))) < n_envs // apart:
         helps.append(f"--envs {envs}")
     if processes == 0 and min(cores, n_envs) > 1:
         helps.append(f"--set env_processes={min(cores, n_envs)}")

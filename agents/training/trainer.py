@@ -15,8 +15,9 @@ import torch
 from filelock import FileLock
 
 from agents.algorithms.collector import OutOfTime
+from agents.algorithms.on_policy import OnPolicy
 from agents.algorithms.settings import applicable, unusual
-from agents.core import signals, tensor_file
+from agents.core import signals, tensor_file, workers
 from agents.core.distributed import ProcessGroup, Stop
 from agents.core.shell import command_line
 from agents.participants import participant
@@ -100,6 +101,7 @@ class Trainer:
             tensor_file.sweep(folder)
             make_parts(folder)
         position = self._restore() if resume else 0
+        self.spent = self.group.broadcast_number(self.spent)
         self.log = Log(folder, position, self.learner.steps) if leads else Silent()
         if not position:
             what = {"game": game.name, "trainer": config.trainer, "algo": config.algorithm, "seed": config.seed}
@@ -203,6 +205,7 @@ class Trainer:
         """A second signal exits without saving."""
         self.terminal.leave()
         if self.group.rank == 0:
+            workers.forget_meeting()
             with contextlib.suppress(OSError, ValueError):  # standard error may be closed
                 os.write(sys.stderr.fileno(), self._lost().encode())
         os._exit(128 + number)
@@ -246,10 +249,11 @@ class Trainer:
 
     def _tell_slow(self, seconds: float) -> None:
         """Say that an iteration takes minutes, and what would help. seconds: that a decision of all environments takes."""
-        settings, ppo = self.config.learner, self.config.algorithm == "ppo"
+        settings, fewer_envs = self.config.learner, isinstance(self.learner, OnPolicy)
         processes = getattr(settings, "env_processes", getattr(self.config.run, "env_processes", None))
-        steps, each = self.config.run.steps, self.learner.iteration_decisions
-        self.terminal.say(slow_line(seconds, settings.n_envs, each, steps, ppo, processes))
+        steps, each, envs = self.config.run.steps, self.learner.iteration_decisions, settings.n_envs * self.group.size
+        apart = self.group.size // self.group.workers
+        self.terminal.say(slow_line(seconds, envs, each, steps, fewer_envs, processes, apart=apart))
 
     def _iterate(self) -> None:
         before = self.learner.steps
@@ -408,7 +412,7 @@ class Trainer:
         if self.wave is not None:
             return self.wave
         learner = self.learner
-        decision = learner.seconds["collect"] / max(self.collected, 1)
+        decision = learner.seconds["collect"] / max(self.collected, 1) * self.group.size  # one process plays an evaluation
         if not self.collected and self.pace is not None and math.isfinite(self.pace.shortest):  # an iteration was given up
             decision = self.pace.shortest / self.config.learner.n_envs
         ticks = 1.5 * float(np.mean(learner.lengths)) if learner.lengths else self.game.max_ticks

@@ -34,12 +34,14 @@ COMMON = {
     "schedule": "constant", "learning_rate": 0.1,
 }  # fmt: skip
 SGD = {**COMMON, "n_envs": 6, "n_steps": 8, "n_epochs": 1, "batch_size": 4096, "max_grad_norm": 0.05}  # one minibatch, clipped
-PPOS = {  # by name: what differs, and is this rank's share smaller than the other's?
+ON_POLICY = {  # by name: what differs, and is this rank's share smaller than the other's?
     "ppo": ({}, False),
     "ppo unequal": ({}, True),
     "ppo value": ({"normalize_value": True, "clip_range_vf": 0.1}, True),
     "ppo plain": ({"normalize_advantage": False, "max_grad_norm": 1e9}, True),
     "ppo lstm": ({"memory": "lstm"}, True),
+    "pqn": ({}, False),
+    "pqn value": ({"normalize_value": True}, True),
 }
 REPLAY = {**COMMON, "batch_size": 64, "learning_starts": 10**9, "max_grad_norm": 0.05}
 DQNS = {
@@ -49,9 +51,10 @@ DQNS = {
 }
 
 
-def ppo(kind, envs, together=None):
-    settings = PPOSettings(**{**SGD, **PPOS[kind][0], "n_envs": envs})
-    return PPO(games.load("connect_four"), settings, 1, [None], group=together)
+def on_policy(kind, envs, together=None):
+    learner, settings_type, _ = config.ALGORITHMS[kind.split()[0]]
+    settings = settings_type(**{**SGD, **ON_POLICY[kind][0], "n_envs": envs})
+    return learner(games.load("connect_four"), settings, 1, [None], group=together)
 
 
 def dqn(kind, envs, together=None):
@@ -77,8 +80,8 @@ def save(path, tensors):
 
 
 def updates(folder, together):
-    for kind, (_, unequal) in PPOS.items():
-        learner = ppo(kind, 6, together)
+    for kind, (_, unequal) in ON_POLICY.items():
+        learner = on_policy(kind, 6, together)
         learner.collect()
         if unequal and together.rank == 1:  # few of its decisions count
             learner.rollout.asked[3:, ::2] = False

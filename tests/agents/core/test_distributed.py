@@ -24,7 +24,7 @@ from agents.training import config as configs
 from agents.training import trainer as runs
 from games.errors import UserError
 from tests.agents.algorithms.steps import gradient_step
-from tests.agents.core.one_rank import DQNS, PPOS, dqn, learned, ppo
+from tests.agents.core.one_rank import DQNS, ON_POLICY, dqn, learned, on_policy
 from tests.short_runs import FAST, ROOT, folder_of
 
 WORKER = Path(__file__).with_name("one_rank.py")
@@ -97,16 +97,16 @@ def same_update(both, one):
     assert max(tensor.abs().max() for name, tensor in alone.items() if name.startswith("grad.")) > 1e-3
 
 
-@pytest.mark.parametrize("kind", PPOS)
-def test_two_ranks_give_the_ppo_update_of_one_with_the_batch_of_both(kind, updates):
-    both, one = updates(kind), ppo(kind, 12)
+@pytest.mark.parametrize("kind", ON_POLICY)
+def test_two_ranks_give_the_update_of_one_with_the_batch_of_both(kind, updates):
+    both, one = updates(kind), on_policy(kind, 12)
     for name, tensor in one.rollout.fields().items():
         tensor[:] = torch.cat([rank[f"roll.{name}"] for rank in both], 1)
     one.last_value = torch.cat([rank["last_value"] for rank in both])
     if one.first_state is not None:
         one.first_state = torch.cat([rank["first"] for rank in both])
     shares = [int(rank["roll.asked"].sum()) for rank in both]
-    assert (shares[1] < 0.7 * shares[0]) == PPOS[kind][1]
+    assert (shares[1] < 0.7 * shares[0]) == ON_POLICY[kind][1]
     metrics = one.update(0.0)
     same_update(both, one)
     for rank in both:
@@ -361,8 +361,8 @@ def test_a_reward_that_is_no_number_on_one_rank_stops_both(tmp_path):
     with two(WORKER, "train", tmp_path, "nan", *words) as processes:
         codes, said = ended(processes)
     assert codes == [2, 2]
-    assert said[0].startswith("error: Training stopped at step") and said[0].count("is not a number") == 1
-    assert said[1] == ""
+    assert said[0].startswith("error: Training stopped at step") and said[0].count(": a reward is not a number.") == 1
+    assert "It is what the game gave." in said[0] and said[1] == ""
 
 
 @pytest.mark.slow

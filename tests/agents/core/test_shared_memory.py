@@ -87,7 +87,7 @@ def test_a_rank_that_is_gone_is_lost_to_the_others(ranks):
     memories[2].close()
 
     def call(memory):
-        group = ProcessGroup(memory.rank, 3, memory.rank, 3, memory=memory)
+        group = ProcessGroup(memory.rank, 3, 3, memory=memory)
         with pytest.raises(Lost):
             group.gather_numbers(1.0)
         memory.close()  # as a rank does that leaves

@@ -25,9 +25,10 @@ WHOLE, HALF = (["--envs", envs, "--set", f"batch_size={batch}"] for envs, batch 
 SEES_PROCESSES = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the worker in /proc")
 
 
-def begun(*words, **env):
+def begun(*words, leads=False, **env):
+    """The command, begun. leads: a group of processes of its own, as in a terminal."""
     command = [sys.executable, "train.py", *map(str, words)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": leads}
     return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **env}, **pipes)
 
 
@@ -136,6 +137,40 @@ def test_ctrl_c_before_all_are_there_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@SEES_PROCESSES
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_while_they_load_is_told_once_and_leaves_nothing(number, tmp_path):
+    place = tmp_path / "temporary"
+    place.mkdir()
+    with begun(*SHORT, *WHOLE, "--workers", "2", "--runs", tmp_path / "runs", leads=True, TMPDIR=str(place)) as process:
+        worker = worker_of(process)
+        awaited(lambda: "libtorch" in Path(f"/proc/{worker}/maps").read_text())
+        os.killpg(process.pid, number)
+        _, said = process.communicate(timeout=PATIENCE)
+    told = "\nStopped before the first iteration. No run was begun.\n" if number == signal.SIGINT else ""
+    assert (process.returncode, said) == (128 + number, told)
+    awaited(lambda: not is_there(worker))
+    assert [path.name for path in tmp_path.iterdir()] == ["temporary"] and not list(place.iterdir())
+
+
+@pytest.mark.slow
+@SEES_PROCESSES
+def test_a_second_signal_leaves_no_folder_behind(tmp_path):
+    place = tmp_path / "temporary"
+    place.mkdir()
+    words = [*LONG, *WHOLE, "--workers", "2", "--runs", tmp_path, "--name", "x"]
+    with begun(*words, leads=True, TMPDIR=str(place)) as process:
+        worker = worker_of(process)
+        awaited((folder_of(tmp_path, words, "x") / runs.CHECKPOINT).exists)
+        process.send_signal(signal.SIGSTOP)  # so that both signals come before it can act upon one
+        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=PATIENCE)
+        awaited(lambda: not is_there(worker))
+    assert process.returncode in (130, 143) and not list(place.iterdir())
+
+
 def test_ctrl_c_before_anything_is_saved_is_told_by_the_command_as_of_a_process_alone(monkeypatch):
     def interrupted(group):
         raise KeyboardInterrupt
@@ -191,9 +226,16 @@ def test_a_worker_that_is_alone_before_it_meets_anybody_ends(what, tmp_path, mon
     assert process.returncode == 2 and "is gone" in said
 
 
-def test_what_workers_cannot_divide_is_told():
-    options = train.arguments().parse_args([*SHORT, "--envs", "15", "--workers", "2"])
-    with pytest.raises(UserError, match="2 workers cannot share n_envs equally, which is 15"):
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--envs", "15", "--workers", "2"), "2 workers cannot share n_envs equally, which is 15"),
+        (("--set", "batch_size=4", "--workers", "4"), "4 workers cannot share batch_size, which is 4: each needs 2"),
+    ],
+)
+def test_what_workers_cannot_divide_is_told(words, told):
+    options = train.arguments().parse_args([*SHORT, *words])
+    with pytest.raises(UserError, match=told):
         cli_config.resolve_options(options)
 
 
@@ -214,6 +256,7 @@ def test_torchruns_processes_begin_no_workers(monkeypatch):
 @pytest.mark.parametrize(("cores", "count"), [(1, 1), (2, 2), (3, 2), (4, 4), (64, 4)])
 def test_workers_are_as_many_as_cores_up_to_four(cores, count, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
+    monkeypatch.setattr(workers, "_has_cuda_driver", lambda: False)
     assert workers.default_count() == count
 
 
@@ -223,6 +266,7 @@ def test_there_is_one_process_with_a_gpu_or_where_memory_cannot_be_shared(monkey
     assert (workers.default_count(), workers.default_count("auto"), workers.default_count("cpu")) == (1, 1, 2)
     monkeypatch.undo()
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    monkeypatch.setattr(workers, "_has_cuda_driver", lambda: False)
     monkeypatch.delattr(workers.socket, "send_fds")
     assert workers.default_count() == 1
 
