@@ -74,6 +74,8 @@ def slow_line(
     Slow: 4.0 steps/s, 4.3 minutes an iteration, 13.9 hours in all. Shorter: --envs 7, --set env_processes=2
     >>> print(slow_line(8.0, 32, 32, 0, True, 4, cores=2))
     Slow: 4.0 steps/s, 4.3 minutes an iteration. Shorter: --envs 7
+    >>> print(slow_line(8.0, 64, 32, 0, True, 4, cores=2, apart=2))
+    Slow: 8.0 steps/s, 4.3 minutes an iteration. Shorter: --envs 7
     """
     cores = cores or os.cpu_count() or 1
     rate, iteration = n_envs / seconds, seconds * per_iteration
