@@ -86,10 +86,10 @@ def test_weights_begin_orthogonal(name):
         assert (layer.bias == 0).all()
 
 
-@pytest.mark.parametrize("patch", [1, 2, 3, 6])
+@pytest.mark.parametrize("patch", [1, 2, 3, 4, 6])
 def test_patches_are_what_reshape_and_transpose_give(patch):
-    images = observations((3, 12, 18))
-    cut = images.reshape(5, 3, 12 // patch, patch, 18 // patch, patch).transpose(0, 2, 4, 1, 3, 5)
+    images = observations((3, 12, 24))
+    cut = images.reshape(5, 3, 12 // patch, patch, 24 // patch, patch).transpose(0, 2, 4, 1, 3, 5)
     expected = cut.reshape(5, -1, 3 * patch * patch)
     assert (to_patches(images, patch, np.empty(expected.shape, np.uint8)) == expected).all()
 
