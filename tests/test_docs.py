@@ -112,7 +112,10 @@ RULES = [
     (r": python -m tests\.trust", Not("takes minutes; tests/test_trust.py runs all campaigns, quickly")),
     (r": pytest -k NAME$", Not("runs the tests that the reader chooses")),
     (rf"gym:({'|'.join(ELSEWHERE)})", Not("needs another package")),
-    (r": python bench\.py (env|train|scale|usual|gpu)( [dp]..| --only .*)?$", Not("tests/test_bench.py runs it, quickly")),
+    (
+        r": python bench\.py (env|train|scale|usual|gpu)( [dp]..| (--seconds \d+ )?--only .*)?$",
+        Not("tests/test_bench.py runs it, quickly"),
+    ),
     (r": python bench\.py play$", Not("takes some minutes; tests/test_bench.py runs it, quickly")),
     (r": python bench\.py since ", Not("takes minutes to hours, and needs an older commit")),
     (r": python bench\.py .*--quick", Run(slow=True)),

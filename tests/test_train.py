@@ -585,20 +585,12 @@ SHORTEST = ["pong", "--steps", "2000", "--envs", "16", "--quiet", "--set", "size
 SHORTEST += ["--set", "eval_games=2", "--set", "final_games=2", "--set", "threads=1"]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        pytest.param("{'torch._dynamo', 'sympy'} & set(sys.modules)", id="torch's compiler was loaded: seconds"),
-        pytest.param("not gc.isenabled()", id="nobody collects garbage"),
-        pytest.param("gc.get_freeze_count() < 100_000", id="modules are searched for garbage"),
-    ],
-)
-def test_a_training_is_as_lean_as_it_should_be(tmp_path, wrong):
+def test_a_training_is_as_lean_as_it_should_be(tmp_path):
+    """Its compiler would take as long as all of torch, and so would, nearly, a garbage collector that looks through modules."""
+    told = "{'torch._dynamo', 'sympy'} & set(sys.modules), gc.isenabled(), gc.get_freeze_count() > 100_000"
     code = (
-        f"import atexit, gc, os, runpy, sys; atexit.register(lambda: ({wrong}) and os._exit(9));"
-        "runpy.run_path('train.py', run_name='__main__')"
+        f"import atexit, gc, runpy, sys; atexit.register(lambda: print({told})); runpy.run_path('train.py', None, '__main__')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *SHORTEST, "--runs", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    words = [sys.executable, "-c", code, *SHORTEST, "--runs", str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "set() True True\n", "")

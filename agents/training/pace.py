@@ -63,25 +63,26 @@ def slow_line(
     fewer_envs: bool,
     processes: int | None,
     cores: int = 0,
-    apart: int = 1,
+    divide_by: int = 1,
 ) -> str:
     """A line on an environment of which a decision of all copies takes so many seconds: how long it will take, what helps.
 
     steps: of the run, 0 if only its time is limited. fewer_envs: do they shorten an iteration? processes: the setting
-    env_processes; None if there is none. n_envs: of all that train together, of whom so many (`apart`) are told of their own.
+    env_processes; None if there is none. n_envs: of all processes. divide_by: the number of
+    those that are told a part of it each.
 
     >>> print(slow_line(8.0, 32, 32, 200_000, True, 0, cores=2))
     Slow: 4.0 steps/s, 4.3 minutes an iteration, 13.9 hours in all. Shorter: --envs 7, --set env_processes=2
     >>> print(slow_line(8.0, 32, 32, 0, True, 4, cores=2))
     Slow: 4.0 steps/s, 4.3 minutes an iteration. Shorter: --envs 7
-    >>> print(slow_line(8.0, 64, 32, 0, True, 4, cores=2, apart=2))
+    >>> print(slow_line(8.0, 64, 32, 0, True, 4, cores=2, divide_by=2))
     Slow: 8.0 steps/s, 4.3 minutes an iteration. Shorter: --envs 7
     """
     cores = cores or os.cpu_count() or 1
     rate, iteration = n_envs / seconds, seconds * per_iteration
     in_all = f", {_duration(steps / rate)} in all" if steps else ""
     helps = []
-    if fewer_envs and (envs := max(1, int(n_envs * SLOW / iteration / apart))) < n_envs // apart:
+    if fewer_envs and (envs := max(1, int(n_envs * SLOW / iteration / divide_by))) < n_envs // divide_by:
         helps.append(f"--envs {envs}")
     if processes == 0 and min(cores, n_envs) > 1:
         helps.append(f"--set env_processes={min(cores, n_envs)}")

@@ -252,8 +252,8 @@ class Trainer:
         settings, fewer_envs = self.config.learner, isinstance(self.learner, OnPolicy)
         processes = getattr(settings, "env_processes", getattr(self.config.run, "env_processes", None))
         steps, each, envs = self.config.run.steps, self.learner.iteration_decisions, settings.n_envs * self.group.size
-        apart = self.group.size // self.group.workers
-        self.terminal.say(slow_line(seconds, envs, each, steps, fewer_envs, processes, apart=apart))
+        divide_by = self.group.size // self.group.workers
+        self.terminal.say(slow_line(seconds, envs, each, steps, fewer_envs, processes, divide_by=divide_by))
 
     def _iterate(self) -> None:
         before = self.learner.steps

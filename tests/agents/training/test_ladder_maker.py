@@ -228,7 +228,7 @@ def test_a_game_of_one_seat_has_levels_by_mean_return(tmp_path, monkeypatch):
     class Game:
         players, name, version = 1, "breakout", 1
 
-    def play(game, seated, games, seed, threads):
+    def play(game, seated, games, seed):
         return type("Result", (), {"returns": np.array([[seated[0].agent - 1.0], [seated[0].agent + 1.0]])})
 
     class Kept:
