@@ -33,7 +33,7 @@ def meeting() -> str:
     return os.environ.get(MEETING, "")
 
 
-def forget_meeting() -> None:
+def remove_meeting_place() -> None:
     """Remove the folder in which this process has met the others, where there is one: before an end at once."""
     if meeting():
         shutil.rmtree(os.path.dirname(meeting()), ignore_errors=True)
@@ -143,7 +143,7 @@ def run_worker(together: Together) -> int:
         code = together(_check_parent if meeting() else None)
     finally:
         if meeting() and _parent_is_gone():  # and has left its folder
-            forget_meeting()
+            remove_meeting_place()
     return code
 
 

@@ -205,7 +205,7 @@ class Trainer:
         """A second signal exits without saving."""
         self.terminal.leave()
         if self.group.rank == 0:
-            workers.forget_meeting()
+            workers.remove_meeting_place()
             with contextlib.suppress(OSError, ValueError):  # standard error may be closed
                 os.write(sys.stderr.fileno(), self._lost().encode())
         os._exit(128 + number)
