@@ -18,15 +18,15 @@ from agents.networks.normalization import RunningNorm
 from games.engine.batch import Workers
 from games.errors import EnvironmentFailed
 
+OBSERVATION, REWARD = "an observation", "a reward"
+GIVEN = (OBSERVATION, REWARD)  # what a game gives, as a `FloatingPointError` names it
+
 
 def check_finite(observation: np.ndarray) -> np.ndarray:
     """Observations as they are; FloatingPointError where one is not finite, before it is learned from."""
     if observation.dtype != np.uint8 and not np.isfinite(observation).all():
-        raise FloatingPointError("an observation")
+        raise FloatingPointError(OBSERVATION)
     return observation
-
-
-NOT_FINITE = ("", "an observation", "a reward")  # what a `FloatingPointError` says that it was
 
 
 class OutOfTime(Exception):
@@ -166,7 +166,7 @@ class Collector:
         with np.errstate(over="ignore"):  # of what is too large for float32 too
             scaled = (reward * self.reward_scale).astype(np.float32)
         if not np.isfinite(scaled).all():
-            raise FloatingPointError("a reward")
+            raise FloatingPointError(REWARD)
         self.largest_reward = max(self.largest_reward, float(np.abs(scaled).max(initial=0.0)))
         return scaled
 
@@ -192,10 +192,10 @@ class Collector:
         except EnvironmentFailed as error:
             failed = error
         self.group.raise_failure(failed)
-        what = 0 if bad is None else NOT_FINITE.index(str(bad))
+        what = 0 if bad is None else 2 if str(bad) == REWARD else 1
         counts = self.group.gather_numbers(self.steps - before, what, late is not None)
         if counts[:, 1].any():
-            raise bad or FloatingPointError(NOT_FINITE[int(counts[:, 1].max())])
+            raise bad or FloatingPointError(GIVEN[int(counts[:, 1].max()) - 1])
         if counts[:, 2].any():
             self.group.raise_signals()  # for which the iteration was given up, perhaps
             raise late or OutOfTime

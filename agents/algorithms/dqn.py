@@ -163,8 +163,7 @@ class DQN(Learner):
             slack=settings.train_freq * self.rounds * 2, sequence=self.sample_length,
             period=1 if memory is None else max(1, settings.sequence // 2), memory=None if memory is None else memory.shape[1:],
         )  # fmt: skip
-        workers, machine = self.group.workers, self.group.local_size // self.group.workers
-        self.remarks.append(check_replay_memory(settings.buffer_size * workers, layout.nbytes() * workers, machine))
+        self.remarks.append(check_replay_memory(settings.buffer_size, layout.nbytes(), self.group))
         return Replay(**vars(layout))
 
     # --- an iteration ---

@@ -80,8 +80,7 @@ class OnPolicy(Learner):
         settings, encoder = self.settings, self.network.encoder
         stored = torch.float32 if settings.observation == "objects" else torch.uint8
         needed = Rollout.nbytes(settings.n_steps, rows, encoder.stored, stored, self.game.num_actions, masks=True)
-        workers = self.group.workers
-        return check_rollout_memory(settings.n_envs * workers, needed * workers, self.group.local_size // workers)
+        return check_rollout_memory(settings.n_envs, needed, self.group)
 
     @property
     def iteration_decisions(self) -> int:

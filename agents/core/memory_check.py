@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch.overrides import TorchFunctionMode
 
+from agents.core.distributed import ProcessGroup
 from games.errors import UserError
 
 
@@ -39,9 +40,21 @@ def _container_memory(root: Path) -> float:
     return limit - float((group / "memory.current").read_text()) + spare
 
 
-def check_replay_memory(decisions: int, needed: int, processes: int = 1) -> str:
-    """A line about a replay of `decisions` entries and `needed` bytes; `UserError` if memory lacks room for one per process."""
-    available = free_memory() / processes
+def _of_workers(count: int, needed: int, group: ProcessGroup | None) -> tuple[int, int, float]:
+    """Both numbers, which are of one process, of all workers together; and the bytes that are free for them.
+
+    torchrun's processes are told of their own, and of their part of the machine's memory.
+    """
+    workers, processes = (1, 1) if group is None else (group.workers, group.local_size)
+    return count * workers, needed * workers, free_memory() * workers / processes
+
+
+def check_replay_memory(decisions: int, needed: int, group: ProcessGroup | None = None) -> str:
+    """A line about a replay of `decisions` entries and `needed` bytes in this process; `UserError` if memory lacks room for it.
+
+    group: of the processes that have one each.
+    """
+    decisions, needed, available = _of_workers(decisions, needed, group)
     size = f"replay of {decisions:,} decisions: {format_bytes(needed)}"
     if needed > 0.8 * available:
         raise UserError(
@@ -51,9 +64,9 @@ def check_replay_memory(decisions: int, needed: int, processes: int = 1) -> str:
     return f"{size[0].upper()}{size[1:]}"
 
 
-def check_rollout_memory(environments: int, needed: int, processes: int = 1) -> str:
-    """A line about a rollout of `needed` bytes; `UserError` if memory lacks room for one per process."""
-    available = free_memory() / processes
+def check_rollout_memory(environments: int, needed: int, group: ProcessGroup | None = None) -> str:
+    """A line about a rollout of `needed` bytes in this process; `UserError` if memory lacks room for it. group: as above."""
+    environments, needed, available = _of_workers(environments, needed, group)
     if needed > 0.8 * available:
         raise UserError(
             f"There is no room for a rollout of {format_bytes(needed)}; {format_bytes(available)} are free.\n"

@@ -62,7 +62,7 @@ def run(count: int, script: Path, together: Together) -> int:
 
     None of them is left when this returns or raises. `UserError` where one of them ends before all are there.
     """
-    with _ending_orderly(), _meeting_place(count), contextlib.ExitStack() as stack:
+    with _exits_on_signals(), _meeting_place(count), contextlib.ExitStack() as stack:
         workers = [stack.enter_context(_worker(rank, script)) for rank in range(1, count)]
         code = together(lambda: _check(workers))
         for worker in workers:
@@ -72,7 +72,7 @@ def run(count: int, script: Path, together: Together) -> int:
 
 
 @contextlib.contextmanager
-def _ending_orderly() -> Iterator[None]:
+def _exits_on_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP, before a training has its handlers, end this process as `sys.exit` does: nothing is left."""
 
     def leave(number: int, frame: Any) -> None:
@@ -138,13 +138,12 @@ def _check(workers: list[subprocess.Popen]) -> None:
 
 
 def run_worker(together: Together) -> int:
-    """Train as one of several processes, begun by `run` or by torchrun; the exit code, of torchrun's."""
+    """Train as one of several processes, begun by `run` or by torchrun; the exit code."""
     try:
-        code = together(_check_parent if meeting() else None)
+        return together(_check_parent if meeting() else None)
     finally:
         if meeting() and _parent_is_gone():  # and has left its folder
             remove_meeting_place()
-    return code
 
 
 def _parent_is_gone() -> bool:

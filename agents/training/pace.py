@@ -67,9 +67,9 @@ def slow_line(
 ) -> str:
     """A line on an environment of which a decision of all copies takes so many seconds: how long it will take, what helps.
 
-    steps: of the run, 0 if only its time is limited. fewer_envs: do they shorten an iteration? processes: the setting
-    env_processes; None if there is none. n_envs: of all processes. divide_by: the number of
-    those that are told a part of it each.
+    n_envs: of all processes that train together. steps: of the run, 0 if only its time is limited. fewer_envs: do they shorten
+    an iteration? processes: the setting env_processes; None if there is none. divide_by: so many name their part of the
+    environments each, as torchrun's processes do.
 
     >>> print(slow_line(8.0, 32, 32, 200_000, True, 0, cores=2))
     Slow: 4.0 steps/s, 4.3 minutes an iteration, 13.9 hours in all. Shorter: --envs 7, --set env_processes=2

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
-from agents.algorithms.collector import OutOfTime
+from agents.algorithms.collector import GIVEN, REWARD, OutOfTime
 from agents.algorithms.on_policy import OnPolicy
 from agents.algorithms.settings import applicable, unusual
 from agents.core import signals, tensor_file, workers
@@ -299,7 +299,7 @@ class Trainer:
     def _guard(self, metrics: dict[str, float]) -> None:
         bad = [name for name, value in metrics.items() if not math.isfinite(value) and name != "train/explained_variance"]
         if bad or not np.isfinite(self.learner.returns).all():
-            raise self._not_finite(", ".join(bad) or "a reward")
+            raise self._not_finite(", ".join(bad) or REWARD)
 
     def _not_finite(self, what: str) -> UserError:
         return UserError(
@@ -309,7 +309,7 @@ class Trainer:
 
     def _cause(self, what: str) -> str:
         """Advice for a run that met a number that is not finite."""
-        if what in ("a reward", "an observation"):
+        if what in GIVEN:
             return "It is what the game gave."
         largest = self.learner.largest_reward
         if largest > LARGE_REWARD:

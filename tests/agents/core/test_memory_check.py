@@ -7,7 +7,8 @@ import torch
 import games
 import train
 from agents.algorithms.ppo import PPO, PPOSettings
-from agents.core import memory_check
+from agents.core import memory_check, workers
+from agents.core.distributed import ProcessGroup
 from agents.experience.rollout import Rollout
 from agents.networks.network import NETWORKS
 from agents.participants import participant
@@ -34,6 +35,18 @@ def test_a_rollout_that_does_not_fit_is_refused_with_advice_before_anything_is_m
     monkeypatch.setattr(Rollout, "empty", None)
     with pytest.raises(UserError, match=r"no room for a rollout of [\d.]+ GiB; 7.5 GiB are free.\nChoose --envs \d+, fewer"):
         learner_of(n_envs=100_000, n_steps=128)
+
+
+@pytest.mark.parametrize("meeting", ["", "somewhere"], ids=["torchrun", "workers"])
+def test_advice_for_several_processes_is_in_the_numbers_of_their_command_line(meeting, monkeypatch):
+    """Workers' is of all; torchrun's processes name their own."""
+    monkeypatch.setenv(workers.MEETING, meeting)
+    monkeypatch.setattr(memory_check, "free_memory", lambda: 8e9)
+    group = ProcessGroup(0, 2, 2)
+    free, envs = ("7.5 GiB", 1600) if meeting else ("3.7 GiB", 800)
+    with pytest.raises(UserError, match=rf"{free} are free.\nChoose --envs {envs}, fewer"):
+        memory_check.check_rollout_memory(2000, int(5e9), group)
+    assert memory_check.check_rollout_memory(2000, int(2e9), group).endswith("3.7 GiB" if meeting else "1.9 GiB")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from agents.core.distributed import ProcessGroup
 from agents.training import cli_config
 from agents.training import config as configs
 from agents.training import trainer as runs
+from games.engine import cache
 from games.errors import UserError
 from tests.agents.core.test_distributed import PATIENCE, ended, same_end, two
 from tests.short_runs import FAST, ROOT, folder_of
@@ -118,12 +119,17 @@ def test_where_one_is_killed_the_other_ends_and_nothing_is_left(first, tmp_path)
 
 def test_a_worker_that_ends_before_all_are_there_is_told(tmp_path, monkeypatch):
     script = tmp_path / "script.py"
-    script.write_text("import sys\nsys.exit(3)\n")
+    script.write_text(
+        f"import os, sys\nopen({str(tmp_path / 'told')!r}, 'w').write(os.environ['SPARRING_CACHE'])\nsys.exit(3)\n"
+    )
     monkeypatch.setattr(sys, "argv", ["train.py"])
+    monkeypatch.delenv("SPARRING_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     before = dict(os.environ)
     with pytest.raises(UserError, match="exit code 3 before the training began"):
         workers.run(2, script, train.together)
     assert dict(os.environ) == before
+    assert (tmp_path / "told").read_text() == str(cache.root()), "what one compiles the others find"
 
 
 @SEES_PROCESSES
@@ -145,7 +151,10 @@ def test_a_signal_to_all_while_they_load_is_told_once_and_leaves_nothing(number,
     with begun(*SHORT, *WHOLE, "--workers", "2", "--runs", tmp_path / "runs", leads=True, TMPDIR=str(place)) as process:
         worker = worker_of(process)
         awaited(lambda: "libtorch" in Path(f"/proc/{worker}/maps").read_text())
+        process.send_signal(signal.SIGSTOP)  # or it would end the worker before that has had its say
         os.killpg(process.pid, number)
+        awaited(lambda: not is_there(worker))
+        process.send_signal(signal.SIGCONT)
         _, said = process.communicate(timeout=PATIENCE)
     told = "\nStopped before the first iteration. No run was begun.\n" if number == signal.SIGINT else ""
     assert (process.returncode, said) == (128 + number, told)
