@@ -27,7 +27,7 @@ RECIPE = {
         "gamma": 0.98,
         "double": False,
     },
-    "pqn": {"steps": 3e6, "opponents": ["bot"], "eval_every": 1e6, "gamma": 0.98},
+    "pqn": {"steps": 2.6e6, "opponents": ["bot"], "eval_every": 1.3e6, "gamma": 0.98, "learning_rate": 8e-3},
 }
 
 POINTS = 5  # to win

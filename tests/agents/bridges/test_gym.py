@@ -13,6 +13,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 import play
+import train
 from agents.algorithms import dqn
 from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.ppo import PPO, PPOSettings
@@ -529,3 +530,12 @@ def test_every_recipe_resolves(algorithm):
         game = SimpleNamespace(recipe=recipes, name=name)
         settings, run = resolve(game, algorithm, {}, None)
         assert run.steps > 0 and settings.n_envs > 0
+
+
+@pytest.mark.slow
+def test_pqn_comes_to_a_goal_that_random_play_rarely_finds(tmp_path, capsys):
+    """Acrobot: -500 for never reaching it, as with ε falling in a tenth of the run, or values in the reward's units."""
+    few = ["--steps", "100000", "--set", "eval_every=100000", "--set", "gif=false", "--set", "final_games=40", "--workers", "1"]
+    train.main(["gym:Acrobot-v1", "--algo", "pqn", *few, "--seed", "1", "--runs", str(tmp_path), "--json"])
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["evaluation"]["mean_return"] > -200
