@@ -42,8 +42,8 @@ PPO = {"n_envs": 64, "n_steps": 32, "batch_size": 512, "n_epochs": 4, "learning_
 DQN: dict[str, Any] = {"n_envs": 16, "train_freq": 4, "gradient_steps": 8, "batch_size": 128, "learning_starts": 2000}
 DQN |= {"learning_rate": 1e-3, "n_step": 3}
 PQN: dict[str, Any] = {"n_envs": 64, "n_steps": 32, "batch_size": 512, "learning_rate": 1e-3}
-STATES = {**PQN, "n_epochs": 4, "normalize_value": True, "exploration_fraction": 0.5}  # ε falls late: random play rarely comes
-# to Acrobot's goal or Taxi's
+STATES = {**PQN, "n_epochs": 4, "normalize_value": True}  # of states as vectors or numbers, where returns are of any size
+STATES |= {"exploration_fraction": 0.5}  # random play rarely comes to Acrobot's goal, or to Taxi's
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {  # by kind of observation, and algorithm
     "vector": {
         "ppo": {**VECTOR, **QUICK, "steps": 200_000},

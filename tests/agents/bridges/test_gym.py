@@ -13,7 +13,6 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 import play
-import train
 from agents.algorithms import dqn
 from agents.algorithms.dqn import DQN, DQNSettings
 from agents.algorithms.ppo import PPO, PPOSettings
@@ -533,9 +532,8 @@ def test_every_recipe_resolves(algorithm):
 
 
 @pytest.mark.slow
-def test_pqn_comes_to_a_goal_that_random_play_rarely_finds(tmp_path, capsys):
+def test_pqn_comes_to_a_goal_that_random_play_rarely_finds(main):
     """Acrobot: -500 for never reaching it, as with ε falling in a tenth of the run, or values in the reward's units."""
-    few = ["--steps", "100000", "--set", "eval_every=100000", "--set", "gif=false", "--set", "final_games=40", "--workers", "1"]
-    train.main(["gym:Acrobot-v1", "--algo", "pqn", *few, "--seed", "1", "--runs", str(tmp_path), "--json"])
-    result = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert result["evaluation"]["mean_return"] > -200
+    few = ["--set", "gif=false", "--set", "final_games=40"]
+    code, out, _ = main("gym:Acrobot-v1", "--algo", "pqn", *few, "--set", "threads=1", "--seed", "1", "--json")
+    assert code == 0 and json.loads(out)["evaluation"]["mean_return"] > -200
