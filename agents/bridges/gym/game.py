@@ -42,18 +42,18 @@ PPO = {"n_envs": 64, "n_steps": 32, "batch_size": 512, "n_epochs": 4, "learning_
 DQN: dict[str, Any] = {"n_envs": 16, "train_freq": 4, "gradient_steps": 8, "batch_size": 128, "learning_starts": 2000}
 DQN |= {"learning_rate": 1e-3, "n_step": 3}
 PQN: dict[str, Any] = {"n_envs": 64, "n_steps": 32, "batch_size": 512, "learning_rate": 1e-3}
-STATES = {**PQN, "n_epochs": 4, "normalize_value": True}  # of states as vectors or numbers, where returns are of any size
-STATES |= {"exploration_fraction": 0.5}  # random play rarely comes to Acrobot's goal, or to Taxi's
+PQN_STATES = {**PQN, "n_epochs": 4, "normalize_value": True}  # of states as vectors or numbers, where returns are of any size
+PQN_STATES |= {"exploration_fraction": 0.5}  # random play rarely comes to Acrobot's goal, or to Taxi's
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {  # by kind of observation, and algorithm
     "vector": {
         "ppo": {**VECTOR, **QUICK, "steps": 200_000},
         "dqn": {**VECTOR, **DQN, "target_update_interval": 2000, "steps": 200_000},
-        "pqn": {**VECTOR, **STATES, "steps": 200_000},
+        "pqn": {**VECTOR, **PQN_STATES, "steps": 200_000},
     },
     "table": {  # numbers of states, one-hot, as Taxi's 500
         "ppo": {**VECTOR, **TABLE, "steps": 300_000},  # of Taxi, 200,000 left one of three seeds at a loss in some states
         "dqn": {**VECTOR, **DQN, "target_update_interval": 2000, "steps": 200_000},
-        "pqn": {**VECTOR, **STATES, "steps": 300_000},
+        "pqn": {**VECTOR, **PQN_STATES, "steps": 300_000},
     },
     "grid": {  # small images, as MinAtar's 10 × 10
         "ppo": {**GRID, **PPO, "steps": 5_000_000},
