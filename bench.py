@@ -34,8 +34,8 @@ EPILOG = """what is measured:
           to its mark, and what an iteration's time goes into; without one the same in small, on the processor
   since   today's tree beside an older commit's (`since HEAD~3`): learning, environments, start-up, memory, and whether learners
           come to the same weights (an hour or more; --only "train ppo patch" some minutes, --only weights a few)
-Ours and the peer take turns within one run, so that whatever else the machine does hits both.
-Figures are the best turn of short ones (env), the median of long ones (train, since)."""
+Ours and the peer take turns within one run, so that whatever else the machine does hits both; usual and gpu measure one
+after the other. Figures are the best turn of short ones (env), the median of long ones (train, scale, since)."""
 
 # Each benchmark and its module.
 MODULES = {name: f"speed.{name}" for name in ("env", "train", "scale", "play", "gpu", "since")} | {

@@ -22,6 +22,7 @@ import games  # noqa: E402
 from agents.core import workers  # noqa: E402
 from agents.core.game_names import is_gym  # noqa: E402
 from agents.core.json_output import only_json, print_json  # noqa: E402
+from agents.core.signals import interrupts_ignored  # noqa: E402
 from games import command  # noqa: E402
 from games.errors import EnvironmentFailed, UserError  # noqa: E402
 
@@ -108,15 +109,11 @@ def main() -> int:
             print(f"\nStopped before the first iteration. {what}", file=sys.stderr)
         return 130
     except (MemoryError, RuntimeError) as error:
-        from agents.core.memory_check import is_out_of_memory
+        from agents.core.out_of_memory import is_out_of_memory, out_of_memory
 
         if not is_out_of_memory(error):
             raise
-        print(f"error: There is not enough memory ({str(error).splitlines()[0][:200]}).", file=sys.stderr)
-        print(
-            "What was saved stays. Choose fewer --envs, a smaller buffer_size or batch_size, or a smaller size.",
-            file=sys.stderr,
-        )
+        print(f"error: {out_of_memory(error)}", file=sys.stderr)
         return 2
 
 
@@ -259,10 +256,11 @@ def train(options: argparse.Namespace, group=None) -> int:
         run.close()
         tell_stopped(options, run)
         return 130
-    if options.json:
-        print_json(final)
-    elif not options.quiet:
-        tell_results(options, final, run)
+    with interrupts_ignored():
+        if options.json:
+            print_json(final)
+        elif not options.quiet:
+            tell_results(options, final, run)
     return 0
 
 
@@ -313,12 +311,14 @@ def begun(options: argparse.Namespace, game, config, folder, group):
     return run
 
 
+@interrupts_ignored()
 def tell_stopped(options: argparse.Namespace, run) -> None:
     """Print what is saved after a signal, and how to go on."""
     from agents.training import cli_config
 
     game, folder = run.game, run.folder
-    print(f"\nStopped at step {run.learner.steps:,}.", end=" ", file=sys.stderr)
+    steps = run.learner.steps if run.saved is None else run.saved  # of an iteration that was broken off nothing is kept
+    print(f"\nStopped at step {steps:,}.", end=" ", file=sys.stderr)
     if run.config.trainer == "sb3":
         print(f"The agent so far: {folder / run.agent_file}\n{cli_config.NO_RESUME}", file=sys.stderr)
     else:

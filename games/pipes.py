@@ -1,11 +1,12 @@
-"""Output into a pipe whose reader may go away, as `| head` does."""
+"""Output into a pipe whose reader may go away, as `| head` does, or on a terminal that may be closed."""
 
 import errno
 import io
 import os
 import sys
+from typing import TextIO
 
-GONE = (errno.EPIPE, errno.EINVAL)  # the second is Windows's word for it
+GONE = (errno.EPIPE, errno.EIO, errno.EINVAL)  # of a pipe, of a terminal, and Windows's word for the first
 
 
 class _Outliving(io.FileIO):
@@ -24,10 +25,13 @@ class _Outliving(io.FileIO):
 
 
 def outlive_reader() -> None:
-    """Let the program go on silently when the reader of its standard output goes away; for commands, before they print."""
-    out = sys.stdout
-    if not isinstance(out, io.TextIOWrapper) or out.isatty():
-        return
+    """Let the program go on silently when the reader of what it prints goes away; for commands, before they print."""
+    sys.stdout, sys.stderr = _outliving(sys.stdout), _outliving(sys.stderr)
+
+
+def _outliving(out: TextIO) -> TextIO:
+    if not isinstance(out, io.TextIOWrapper) or (out.isatty() and os.name == "nt"):  # Windows writes to its console otherwise
+        return out
     out.flush()
     raw = _Outliving(out.fileno(), "w", closefd=False)
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), out.encoding, out.errors, line_buffering=out.line_buffering)
+    return io.TextIOWrapper(io.BufferedWriter(raw), out.encoding, out.errors, line_buffering=out.line_buffering)

@@ -201,20 +201,20 @@ class DQN(Learner):
             return []
         self.stepper.set_learning_rate(self.progress)
         samples = [self._sample() for _ in range(settings.gradient_steps)]
-        shares = [samples[slice(*edges)] for edges in doubling_slices(len(samples), BUILT_AHEAD // settings.batch_size)]
+        parts = [samples[slice(*edges)] for edges in doubling_slices(len(samples), BUILT_AHEAD // settings.batch_size)]
         if self.play_thread is None:
             self._collect()
-            errors, results = self._update(self.builder.build(samples_part) for samples_part in shares)
+            td_errors, results = self._update(self.builder.build(part) for part in parts)
         else:
-            building = [self.play_thread.submit(self.builder.build, samples_part) for samples_part in shares]
+            building = [self.play_thread.submit(self.builder.build, part) for part in parts]
             playing = self.play_thread.submit(self._collect)
             try:
                 # Popped, so that a batch is freed once it is learned from.
-                errors, results = self._update(building.pop(0).result() for _ in shares)
+                td_errors, results = self._update(building.pop(0).result() for _ in parts)
             finally:
                 wait([playing])  # that thread works in order: when this is done, all is
             playing.result()
-        for sample, td_error in zip(samples, errors, strict=True):
+        for sample, td_error in zip(samples, td_errors, strict=True):
             self.replay.update_priorities(sample.row, sample.entry, priorities(td_error, settings.alpha))
         if self.steps - self.target_updated >= settings.target_update_interval:
             self.target_updated = self.steps
@@ -270,6 +270,7 @@ class DQN(Learner):
         if len(truncated):
             masks = self.collector.arena.view.final_masks(truncated) if self.collector.has_masks else None
             frames = self.collector.final_frames(truncated)[:, -1]
+            # No decision: the state that its return goes on from. Its action, 0, is never learned.
             self.replay.add(truncated, frames, 0, self.age[truncated], real=0, mask=masks)
         self.pending &= end == 0
 
@@ -279,9 +280,9 @@ class DQN(Learner):
         """Draw the entries of one gradient step, and how their observations are augmented."""
         settings, encoder = self.settings, self.network.encoder
         count = max(1, settings.batch_size // settings.sequence) if self.recurrent else settings.batch_size
-        double = torch.float32 if self.device.type == "mps" else torch.float64  # MPS has no float64
-        chance = torch.rand(count, generator=self.generator, dtype=double, device=self.device).cpu().double().numpy()
-        sampled = self.replay.sample(chance, settings.beta + (1 - settings.beta) * self.progress)
+        precise = torch.float32 if self.device.type == "mps" else torch.float64  # MPS has no float64
+        uniform = torch.rand(count, generator=self.generator, dtype=precise, device=self.device).cpu().double().numpy()
+        sampled = self.replay.sample(uniform, settings.beta + (1 - settings.beta) * self.progress)
         if self.group.size > 1:  # weights relative to the largest of all processes
             sampled.weight *= np.float32(
                 sampled.largest_weight / self.group.gather_numbers(sampled.largest_weight).max().item()
@@ -290,10 +291,10 @@ class DQN(Learner):
         next_change = None if self.recurrent else augmentation.draw(settings, encoder, count, self.generator)
         return ReplaySample(sampled.row, sampled.entry, sampled.weight, change, next_change)
 
-    def _update(self, shares: Iterable[list[DQNBatch]]) -> tuple[list[np.ndarray], list[StepResult[DQNTerms]]]:
+    def _update(self, parts: Iterable[list[DQNBatch]]) -> tuple[list[np.ndarray], list[StepResult[DQNTerms]]]:
         """A gradient step on each batch: their temporal differences, and their results."""
         began = perf_counter()
-        found = [self._gradient_step(batch) for part in shares for batch in part]
+        found = [self._gradient_step(batch) for part in parts for batch in part]
         self.seconds["update"] += perf_counter() - began
         return [td_error for td_error, _ in found], [result for _, result in found]
 

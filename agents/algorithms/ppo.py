@@ -68,10 +68,10 @@ class PPO(OnPolicy):
         if self.device.type != "cpu":
             return
         flat = {name: tensor.flatten(0, 1) for name, tensor in self.rollout.fields().items()}
-        flat["advantage"] = flat["target"] = flat["value"]
+        flat["advantage"] = flat["target"] = flat["value"]  # of the right type: nothing is read of it
         scores, nothing = torch.empty(0, self.game.num_actions), torch.empty(0, dtype=torch.int64)
-        zero, unity = torch.zeros(()), torch.ones(())
-        self.loss_gradient(scores, scores[:, 0], Minibatch(flat, nothing, zero, unity, 1.0, self.settings))
+        minibatch = Minibatch(flat, nothing, torch.zeros(()), torch.ones(()), 1.0, self.settings)
+        self.loss_gradient(scores, scores[:, 0], minibatch)
 
     def choose_actions(self, t: int, scores: Tensor, progress: float) -> Tensor:
         """Draw actions by the policy, and keep how likely they were."""
@@ -84,6 +84,7 @@ class PPO(OnPolicy):
         roll, ent_coef = self.rollout, scheduled(self.settings.ent_coef, self.settings.ent_schedule, progress)
         settings = replace(self.settings, ent_coef=ent_coef)  # as they are now
         learning_rate = self.stepper.set_learning_rate(progress)
+        # valid: the decisions whose outcome is there; the others wait for theirs in the next rollout (`carry_pending`).
         advantage, valid = advantages(*self.outcomes(), settings.gamma, settings.gae_lambda)
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
         flat["advantage"], flat["target"] = advantage.flatten(), (advantage + roll.value).flatten()
@@ -109,7 +110,10 @@ class PPO(OnPolicy):
         }
 
     def _minibatches(self, flat: dict[str, Tensor], valid: Tensor) -> Iterator[tuple[Tensor, Moments]]:
-        """The minibatches of all epochs, each with the count, mean and deviation of its advantages, of all processes."""
+        """The minibatches of all epochs, each with the count, mean and deviation of its advantages, of all processes.
+
+        A minibatch is the numbers of its items: decisions, or with a memory whole rows of them.
+        """
         for parts in self.epochs(valid):
             advantages_of_parts = [flat["advantage"][self.decisions(valid, items)] for items in parts]
             yield from zip(parts, self.group.moments(advantages_of_parts), strict=True)
@@ -117,7 +121,7 @@ class PPO(OnPolicy):
     def _gradient_step(
         self, flat: dict[str, Tensor], valid: Tensor, items: Tensor, moments: Moments, settings: PPOSettings
     ) -> StepResult[PPOTerms]:
-        """One gradient step on some items: their advantages normalised, and the loss of a slice of them."""
+        """One gradient step on the items of a minibatch: their advantages normalised, and the loss of a slice of them."""
         count, adv_mean, adv_std = moments
         if not settings.normalize_advantage:
             adv_mean, adv_std = torch.zeros(()), torch.ones(())

@@ -65,7 +65,8 @@ def lambda_returns(
     generalised advantage estimation. Where an episode is over R is rₜ, where the time limit truncated it rₜ + γ V of the
     state it was truncated in.
 
-    One row, γ = λ = 0.5; then maxₐ Q is 8. R₁ = 2 + 0.5 · 8 = 6, R₀ = 1 + 0.5 (0.5 · 6 + 0.5 · 4) = 3.5.
+    One row, γ = λ = 0.5; after the last decision maxₐ Q is 8. R₁ = 2 + 0.5 · 8 = 6, R₀ = 1 + 0.5 (0.5 · 6 + 0.5 · 4) = 3.5: the
+    value of its own state, 9, makes no difference.
 
     >>> column = lambda *x: torch.tensor(x, dtype=torch.float32)[:, None]
     >>> none = column(0, 0)
@@ -81,7 +82,7 @@ def loss_gradient(q: Tensor, action: Tensor, target: Tensor, deviation: float = 
     """The gradient of ½ (Q(s, a) − target)² / deviation² with respect to `q` [B, A], and the `PQNTerms` as a tensor [3]; sums
     over B.
 
-    deviation: of the targets, where values are normalised.
+    q and target are in the rewards' unit; deviation, that of the targets, makes the loss the same in any unit.
 
     >>> gradient, terms = loss_gradient(torch.tensor([[1.0, 5.0]]), torch.tensor([1]), torch.tensor([2.0]))
     >>> gradient.tolist(), terms.tolist()
@@ -121,15 +122,15 @@ class PQN(OnPolicy):
         flat = {name: tensor.flatten(0, 1) for name, tensor in roll.fields().items()}
         flat["target"], deviation = target.flatten(), 1.0
         if (scale := self.network.scale) is not None:
-            scale.update(target[valid], self.network.advantage, self.group)
+            scale.update(target[valid], self.network.action_head, self.group)
             deviation = float(scale.deviation)
         results = []
         for parts in self.epochs(valid):
             lengths = [len(self.decisions(valid, items)) for items in parts]
             counts = self.group.gather_numbers(*lengths).sum(0)  # of all processes
             for items, count in zip(parts, counts.tolist(), strict=True):
-
-                def loss(q: Tensor, value: Tensor, indices: Tensor, count: float = count) -> SliceLoss:
+                # `count` as it is now: the next minibatch has another.
+                def loss(q: Tensor, _value: Tensor, indices: Tensor, count: float = count) -> SliceLoss:
                     dq, terms = loss_gradient(q.detach(), flat["action"][indices], flat["target"][indices], deviation)
                     return SliceLoss([q], [dq / count], terms / count)
 

@@ -24,14 +24,16 @@ import torch.distributed as dist
 import torch.distributed.nn  # before any group: its functions keep, as defaults, the group of the time of import
 from torch import Tensor
 
+from agents.core.out_of_memory import is_out_of_memory, out_of_memory
 from agents.core.shared_memory import Gone, SharedMemory, join_memory
-from agents.core.signals import Stop
+from agents.core.signals import Stop, interrupts_ignored
 from agents.core.workers import meeting
 from games.errors import EnvironmentFailed, UserError
 
+BEGINNING_TIMEOUT = timedelta(minutes=1)  # for the group to form, when all are there: one may end in that moment
 COLLECTIVE_TIMEOUT = timedelta(days=1)  # ranks wait for an evaluation; that a rank is gone they learn at once
 FAREWELL_TIMEOUT = timedelta(seconds=20)  # for rank 0 to print the message, before the others end
-HEARD_TIMEOUT = timedelta(seconds=3)  # for the others to confirm that they end
+HEARD_TIMEOUT = timedelta(seconds=3)  # for the others to confirm that they end, and for a store that is gone
 
 
 class Lost(Exception):
@@ -185,6 +187,8 @@ class ProcessGroup:
         if self.rank == 0:
             try:
                 self._interruptible = True
+                if self.signal:  # it came since the last collective operation
+                    raise Stop(self.signal)
                 call()
                 self._interruptible = False
             except Stop as stop:
@@ -223,17 +227,17 @@ class ProcessGroup:
 
     def _send(self, data: bytes, to: int) -> None:
         with _lost_ranks():
-            dist.send(torch.tensor([len(data)]), to)
+            _done(dist.isend(torch.tensor([len(data)]), to))
             if data:
-                dist.send(torch.frombuffer(bytearray(data), dtype=torch.uint8), to)
+                _done(dist.isend(torch.frombuffer(bytearray(data), dtype=torch.uint8), to))
 
     def _receive(self, source: int) -> bytes:
         length = torch.zeros(1, dtype=torch.int64)
         with _lost_ranks():
-            dist.recv(length, source)
+            _done(dist.irecv(length, source))
             data = torch.empty(int(length), dtype=torch.uint8)
             if len(data):
-                dist.recv(data, source)
+                _done(dist.irecv(data, source))
         return data.numpy().tobytes()
 
     # --- signals ---
@@ -261,6 +265,7 @@ class ProcessGroup:
         if self.size == 1:
             return code
         with contextlib.suppress(RuntimeError):  # the store may be gone, with the machine it was on
+            self.store.set_timeout(HEARD_TIMEOUT)
             if self.rank and message:
                 self.store.set(f"message {self.rank}", message)
             if self.memory is not None:
@@ -280,6 +285,7 @@ class ProcessGroup:
     def message(self) -> str:
         """The error message that a rank left before it ended; empty if it left none."""
         with contextlib.suppress(RuntimeError):
+            self.store.set_timeout(HEARD_TIMEOUT)
             for rank in range(1, self.size):
                 if self.store.check([f"message {rank}"]):
                     return self.store.get(f"message {rank}").decode()
@@ -292,12 +298,28 @@ def _own_sums(x: Tensor) -> Tensor:
     return torch.stack([torch.full_like(precise.sum(), len(x)), precise.sum(), precise.square().sum()])
 
 
+def _done(work: dist.Work | None) -> None:
+    """Wait until something is sent or received: by itself gloo waits for it no longer than the group's beginning may take."""
+    assert work is not None  # this process is in the group
+    work.wait(COLLECTIVE_TIMEOUT)
+
+
+def _gone(group: ProcessGroup, lost: Lost) -> str:
+    return (
+        f"One of the {group.size} ranks is gone: {str(lost).splitlines()[0]}.\n"
+        "A run that has saved something goes on with --resume and its folder. Where the system ends processes for want of\n"
+        "memory, a new run by fewer of them, or of fewer --envs, needs less."
+    )
+
+
 @contextlib.contextmanager
 def _lost_ranks() -> Iterator[None]:
     """Raise `Lost` when a collective operation fails because another rank is gone."""
     try:
         yield
     except (RuntimeError, Gone) as error:
+        if is_out_of_memory(error):
+            raise
         raise Lost(str(error)) from error
 
 
@@ -342,7 +364,8 @@ def join_group(check: Callable[[], None] | None = None) -> ProcessGroup:
         group = dist.PrefixStore("group", store)
         # Tensors on the CPU go by gloo, which waits without spinning.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, store=group, rank=rank, world_size=size, timeout=COLLECTIVE_TIMEOUT)
+        dist.init_process_group(backend, store=group, rank=rank, world_size=size, timeout=BEGINNING_TIMEOUT)
+        dist.distributed_c10d._set_pg_timeout(COLLECTIVE_TIMEOUT)
         memory = join_memory(dist.PrefixStore("memory", store), rank, size) if size == local_processes() else None
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(f"The processes that train together do not find each other: {error}.") from error
@@ -372,16 +395,21 @@ def run_group(
         code, message = 2, str(error)
     except Lost as lost:
         message = group.message()
-        code, message = (2, message) if message else (1, f"One of the {group.size} ranks is gone: {str(lost).splitlines()[0]}")
+        code, message = (2, message) if message else (1, _gone(group, lost))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        code, message = 2, out_of_memory(error)
     except KeyboardInterrupt:
         code, interrupted = 130, group.rank == 0
     except SystemExit as end:  # from argparse
         code = end.code if isinstance(end.code, int) else 2
     finally:
-        if group.rank == 0 and message:
-            print(f"error: {message}", file=sys.stderr, flush=True)
-        sys.stdout.flush()
-        code = group.leave(code, message)
+        with interrupts_ignored():
+            if group.rank == 0 and message:
+                print(f"error: {message}", file=sys.stderr, flush=True)
+            sys.stdout.flush()
+            code = group.leave(code, message)
     if interrupted:
         raise KeyboardInterrupt
     return code

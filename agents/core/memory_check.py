@@ -76,15 +76,6 @@ def check_rollout_memory(environments: int, needed: int, group: ProcessGroup | N
     return f"Rollout: {format_bytes(needed)}"
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory could not be allocated: NumPy's, torch's on a GPU, and torch's on a CPU.
-
-    >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
-    (True, False)
-    """
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
-
-
 MOST_PARAMETERS = 250_000_000  # of a network; a Nature CNN has 1.7 million
 
 

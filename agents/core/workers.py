@@ -65,6 +65,7 @@ def run(count: int, script: Path, together: Together) -> int:
     with _exits_on_signals(), _meeting_place(count), contextlib.ExitStack() as stack:
         workers = [stack.enter_context(_worker(rank, script)) for rank in range(1, count)]
         code = together(lambda: _check(workers))
+        stack.enter_context(signals.interrupts_ignored())
         for worker in workers:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.wait(FAREWELL)

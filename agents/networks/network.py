@@ -115,6 +115,11 @@ class ActionValues(Network):
         self.advantage = orthogonal(nn.Linear(self.features, num_actions), 0.01)
         self.value = orthogonal(nn.Linear(self.features, 1), 1.0) if settings.dueling else None
 
+    @property
+    def action_head(self) -> nn.Linear:
+        """The layer that gives a number for each action: Q, or with `dueling` its advantage, of which it has its name."""
+        return self.advantage
+
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         q = self.advantage(features)
         if self.value is not None:

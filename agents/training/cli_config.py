@@ -45,9 +45,6 @@ KEPT = (
 )
 
 
-DIVIDED = ("n_envs", "batch_size", "buffer_size")  # settings of which each worker has a part
-
-
 def resolve_options(options: argparse.Namespace) -> tuple[AnyGame, str, Any, RunSettings]:
     """The game, the algorithm and all settings, as the command line names them."""
     _check_ends(options)
@@ -70,7 +67,7 @@ def resolve_options(options: argparse.Namespace) -> tuple[AnyGame, str, Any, Run
 
 def _divide(learner: Any, workers: int) -> None:
     """Give each of several workers an equal part of the environments, the batch and the replay buffer."""
-    for name in DIVIDED:
+    for name in configs.DIVIDED:
         whole, least = getattr(learner, name, 0), configs.RANGES[name][0]
         if whole and whole < least * workers:
             raise UserError(

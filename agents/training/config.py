@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -105,6 +105,7 @@ class Config:
 
 
 LEAGUE = "league"  # an opponent's name: see `agents.training.league`
+DIVIDED = ("n_envs", "batch_size", "buffer_size")  # settings of which each worker has a part
 DEVICES = ("cpu", "cuda", "mps")
 NOT_CHOSEN = ("network_digest", "levels_digest")  # settings that follow from others
 
@@ -201,6 +202,11 @@ def _check(*settings: LearnerSettings | RunSettings) -> None:
                 check_range(name, value, RANGES)
             elif name in WORDS and value not in WORDS[name]:
                 raise UserError(f"The setting {name} is '{value}'.\n{nearest(value, WORDS[name])}")
+
+
+def of_all_workers(settings: Any, workers: int) -> Any:
+    """A learner's settings as somebody has chosen them, of which each of several workers has its part."""
+    return replace(settings, **{name: workers * getattr(settings, name) for name in DIVIDED if hasattr(settings, name)})
 
 
 # --- the schema of config.json ---------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +252,8 @@ class Terminal:
     def leave(self) -> None:
         """Show the cursor again; all that there is time for where the program ends at once."""
         if self.live is not None:
-            os.write(sys.stdout.fileno(), b"\x1b[?25h")
+            with suppress(OSError, ValueError):  # the terminal may be gone
+                os.write(sys.stdout.fileno(), b"\x1b[?25h")
 
 
 def _clock(seconds: float) -> str:

@@ -32,7 +32,7 @@ from agents.play.table import TOGETHER
 from agents.play.trainable import AnyGame, trainable
 from agents.play.video import NotDrawable
 from agents.training import budget, run_checkpoint, run_levels
-from agents.training.config import ALGORITHMS, LEAGUE, Config, opponents_of
+from agents.training.config import ALGORITHMS, LEAGUE, Config, of_all_workers, opponents_of
 from agents.training.league import League, league_of
 from agents.training.league_picture import picture_of
 from agents.training.logs import Log, Silent, Terminal
@@ -105,7 +105,8 @@ class Trainer:
         self.log = Log(folder, position, self.learner.steps) if leads else Silent()
         if not position:
             what = {"game": game.name, "trainer": config.trainer, "algo": config.algorithm, "seed": config.seed}
-            settings, algorithm = config.learner, config.algorithm
+            what |= {"workers": self.group.workers} if self.group.workers > 1 else {}
+            settings, algorithm = of_all_workers(config.learner, self.group.workers), config.algorithm
             self.log.settings({**what, **applicable(settings, algorithm)}, {**what, **unusual(settings, algorithm)})
         title = f"{game.name} {config.algorithm} {config.learner.network}"
         self.terminal = Terminal(quiet or not leads, title)
@@ -197,7 +198,8 @@ class Trainer:
 
     def _signalled(self, number: int, frame: Any) -> None:
         for each in signals.ending_signals():
-            signal.signal(each, self._signalled_again)
+            again = self._signalled_again if each in (signal.SIGINT, signal.SIGTERM) else signal.SIG_IGN
+            signal.signal(each, again)  # a terminal that closes says so twice: by its shell, and by the system
         sys.unraisablehook = command.tell_nothing
         self.group.interrupt(number)
 

@@ -1,5 +1,6 @@
 """A command goes on quietly when nobody reads its output any more."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,3 +39,22 @@ def test_what_is_printed_after_the_reader_has_gone_stops_nothing_and_what_came_b
     assert process.stderr.read() == "on to the end\n"
     process.stderr.close()
     assert process.wait() == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="its consoles are others")
+def test_what_is_printed_after_the_terminal_has_gone_stops_nothing():
+    code = (
+        "import os, signal, sys; from games.pipes import outlive_reader; outlive_reader()\n"
+        "print(sys.stdout.isatty(), 'é', flush=True); sys.stdin.readline()\n"
+        "for stream in sys.stdout, sys.stderr: print('x', file=stream, flush=True)\n"
+        "os._exit(7)"
+    )
+    terminal, other = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-X", "utf8", "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=other, stderr=other
+    )
+    os.close(other)
+    assert os.read(terminal, 100) == "True é\r\n".encode()
+    os.close(terminal)
+    process.communicate(b"\n")
+    assert process.returncode == 7

@@ -86,10 +86,10 @@ class Disk:
 
 
 def campaign(home: Path, references: runs.Reference, seed: int, quick: bool, only: str | None) -> Report:
-    """Each write of a PPO's and of a DQN's run (its replay is a file of its own); quick: one of the latter's."""
+    """Each write of a DQN's run (its replay is a file of its own), a PPO's and two workers'; quick: one of the first's."""
     report = Report("full_disk")
     report.tried.update({"writes that fail": 0, "runs compared": 0})
-    for learner in ["dqn-cnn-pong"] if quick else ["dqn-cnn-pong", "ppo-lstm-connect_four"]:
+    for learner in ["dqn-cnn-pong"] if quick else SHORT:
         words = runs.words_of(learner, **SHORT[learner])
         if only and not only.startswith(learner):
             continue
@@ -108,6 +108,7 @@ def campaign(home: Path, references: runs.Reference, seed: int, quick: bool, onl
 SHORT = {
     "dqn-cnn-pong": {"steps": 3000, "checkpoint_every": 1000, "eval_every": 2000},
     "ppo-lstm-connect_four": {"steps": 1024, "checkpoint_every": 384, "eval_every": 512, "gif": "true"},
+    runs.WORKERS: {"steps": 1024, "checkpoint_every": 384, "eval_every": 512},
 }
 
 

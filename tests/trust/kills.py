@@ -21,12 +21,10 @@ AIMS = {
 def campaign(home: Path, references: runs.Reference, seed: int, quick: bool, only: str | None) -> Report:
     """17 kills of each of the twelve learners, and of one that two workers train; quick: 2 of one of them."""
     report, fell = Report("kills"), Counter()
-    learners = {name: runs.words_of(name) for name in (["ppo-cnn-pong"] if quick else runs.LEARNERS)}
-    if not quick:
-        learners["workers"] = [*runs.words_of("ppo-cnn-pong"), "--workers", "2"]
-    for learner, words in learners.items():
+    for learner in ["ppo-cnn-pong"] if quick else [*runs.LEARNERS, runs.WORKERS]:
         if only in (None, learner):
-            _learner(report, fell, learner, words, references, home, random.Random(f"{seed} {learner}"), 2 if quick else 17)
+            words, chance = runs.words_of(learner), random.Random(f"{seed} {learner}")
+            _learner(report, fell, learner, words, references, home, chance, 2 if quick else 17)
     for stage, number in fell.most_common():
         report.tried[f"while {stage}"] += number
     return report

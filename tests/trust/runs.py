@@ -40,10 +40,13 @@ OPPONENTS = {"pong": ["bot"], "connect_four": ["self", "bot"]}
 
 LEARNERS = {f"{algorithm}-{memory}-{game}": (algorithm, memory, game)
             for algorithm, memory, game in product(ALGORITHMS, MEMORIES, OPPONENTS)}  # fmt: skip
+WORKERS = "workers"  # stands for a run of the first of these by two processes
 
 
 def words_of(learner: str, game: str = "", **changes: object) -> list[str]:
     """The words of `train.py` for a learner's run. game: another file of the game. changes: of settings."""
+    if learner == WORKERS:
+        return [*words_of("ppo-cnn-pong", game, **changes), "--workers", "2"]
     algorithm, memory, name = LEARNERS[learner]
     sequence = SEQUENCE if (algorithm, memory) == ("dqn", "lstm") else {}
     settings = {**TINY, **ALGORITHMS[algorithm], **MEMORIES[memory], **sequence, **changes}

@@ -1,5 +1,6 @@
 """Signals: Ctrl-C, kill and a closed terminal in each stage of a run, once and twice: right words, nothing lost."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -20,7 +21,7 @@ AIMS = {
     "evaluating": 0.1, "filming": 0.1, "saving": 0.02, "finishing": 0.2, "ended": 0.0,
 }  # fmt: skip
 WORDS = ("Stopped at step", "Stopped before the first iteration", "Ended at once")
-LEARNERS = ("ppo-cnn-pong", "ppo-lstm-connect_four", "dqn-cnn-connect_four", "dqn-lstm-pong")
+LEARNERS = ("ppo-cnn-pong", "ppo-lstm-connect_four", "dqn-cnn-connect_four", "dqn-lstm-pong", runs.WORKERS)
 COMMAND = "command"  # aims at a process of its own, from the interpreter's first moment on
 SECONDS = 12.0  # that such a process lives here, about
 
@@ -95,7 +96,7 @@ def _stop(report, fell, case, pid, output, aim, numbers, chance) -> bool:
         if children.ended(pid) is None:
             if not sent:
                 stage, late = SHOWN.now(), late or SHOWN.entered("finishing") > 0  # it may have ended before it hears of it
-            os.kill(pid, number)
+            _send(pid, number, chance)
             sent.append(number)
             time.sleep(chance.uniform(0.0, 0.02))
     outcome = children.wait(pid, output, runs.LIMIT)
@@ -106,13 +107,21 @@ def _stop(report, fell, case, pid, output, aim, numbers, chance) -> bool:
     early = [-number for number in sent] if stage in ("starting", "restoring", "compiling", "ended", COMMAND) else []
     after = [-number for number in sent[1:]] if "Stopped at" in outcome.text else []  # it had stopped when the second one came
     codes = [*handled, *early, *after, *([0] if late or not sent else [])]
-    silent = outcome.code in (0, *early) or (outcome.code == 130 and early)  # nothing had begun: there is no word to say
+    silent = outcome.code in (0, *early) or (outcome.code in handled and early)  # nothing had begun: there is no word to say
     told = silent or any(word in outcome.text for word in WORDS)
     if outcome.hung or outcome.has_traceback or outcome.code not in codes or not told:
         names = " and ".join(number.name for number in sent)
         report.add(_kind(outcome), case, f"{names} while {stage}: it ended with {outcome.code}:\n{outcome.text}")
         return False
     return True
+
+
+def _send(pid: int, number: int, chance: random.Random) -> None:
+    """Send it as `kill` does, or as a terminal does: to what the child has begun too, its workers among it."""
+    if chance.random() < 0.5:
+        with contextlib.suppress(ProcessLookupError):  # it has only just begun, and leads no group yet
+            return os.killpg(pid, number)
+    os.kill(pid, number)
 
 
 def _await(pid: int, aim: str, chance: random.Random) -> str:

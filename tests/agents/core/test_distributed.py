@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import load_file
 
 import train
-from agents.core import tensor_file
-from agents.core.distributed import ProcessGroup
+from agents.core import distributed, tensor_file
+from agents.core.distributed import ProcessGroup, Stop
 from agents.experience.replay import SampledEntries
 from agents.training import config as configs
 from agents.training import trainer as runs
@@ -372,6 +372,63 @@ def test_where_one_rank_is_killed_the_other_ends_and_says_so(tmp_path):
         codes, said = ended(processes)
     assert codes == [1, -signal.SIGKILL]
     assert said[0].startswith("error: One of the 2 ranks is gone")
+
+
+LATE = """
+import os, sys, time
+from datetime import timedelta
+import torch
+import torch.distributed as dist
+from agents.core import distributed
+distributed.BEGINNING_TIMEOUT = timedelta(seconds=1)
+late = os.environ["RANK"] == "1"
+if late and sys.argv[1] == "gone":  # as soon as all are there
+    dist.init_process_group = lambda *args, **kwargs: os._exit(9)
+group = distributed.join_group(lambda: None)
+group.memory = None
+time.sleep(3.0 * late)
+group.all_gather(torch.ones(1))
+time.sleep(3.0 * late)
+assert group.gather_bytes(b"late") == [b"late"][late:]
+"""
+
+
+@pytest.mark.slow
+def test_who_comes_late_is_waited_for(tmp_path):
+    (tmp_path / "late.py").write_text(LATE)
+    with two(tmp_path / "late.py", "late") as processes:
+        assert ended(processes)[0] == [0, 0]
+
+
+@pytest.mark.slow
+def test_who_ends_while_the_group_forms_is_not_waited_for(tmp_path):
+    (tmp_path / "late.py").write_text(LATE)
+    with two(tmp_path / "late.py", "gone") as processes:
+        codes, said = ended(processes)
+    assert codes == [1, 9] and "UserError: The processes that train together do not find each other" in said[0]
+
+
+def test_a_signal_that_came_before_an_evaluation_is_heeded_at_once(monkeypatch):
+    group, played = ProcessGroup(0, 2), []
+    monkeypatch.setattr(group, "gather_numbers", lambda number: torch.tensor([[float(number)], [0.0]]))
+    group.interrupt(signal.SIGTERM)
+    with pytest.raises(Stop):
+        group.on_rank_0(lambda: played.append(True))
+    assert not played
+
+
+@pytest.mark.parametrize("found", [MemoryError("none left"), RuntimeError("can't allocate memory: you tried 8 GB")])
+def test_a_rank_without_memory_says_so_by_rank_0(found, monkeypatch):
+    left = {}
+
+    def fails(group):
+        with distributed._lost_ranks():  # within a collective operation too
+            raise found
+
+    monkeypatch.setattr(ProcessGroup, "leave", lambda group, code, message: left.setdefault(message, code))
+    monkeypatch.setattr(distributed, "join_group", lambda check: ProcessGroup(1, 2))
+    assert distributed.run_group(fails, fails) == 2
+    assert next(iter(left)).startswith(f"There is not enough memory ({found})")
 
 
 def test_another_number_of_ranks_cannot_go_on_with_a_run(main, tmp_path):

@@ -1,16 +1,21 @@
 """`train.py --workers 2`: processes that begin by themselves, learn as torchrun's do, end together and leave nothing behind."""
 
+import json
 import os
+import pty
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train
-from agents.core import distributed, workers
+from agents.core import distributed, tensor_file, workers
 from agents.core.distributed import ProcessGroup
 from agents.training import cli_config
 from agents.training import config as configs
@@ -65,6 +70,8 @@ def test_two_workers_divide_a_run(tmp_path):
     folder = folder_of(tmp_path, SHORT, "both")
     config = configs.read_config(folder)
     assert (config.ranks, config.learner.n_envs, config.learner.batch_size) == (2, 8, 32)
+    shown = EventAccumulator(str(folder)).Reload().Tensors("settings/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert {"| **workers** | 2 |", "| **n_envs** | 16 |", "| **batch_size** | 64 |"} <= set(shown.splitlines())
     assert (folder / "command.txt").read_text().startswith("python train.py pong")
 
 
@@ -115,6 +122,27 @@ def test_where_one_is_killed_the_other_ends_and_nothing_is_left(first, tmp_path)
         assert process.returncode == 1
         assert said.startswith("error: One of the 2 ranks is gone")
     assert not list(place.iterdir())
+
+
+@pytest.mark.slow
+@SEES_PROCESSES
+def test_where_no_more_can_be_written_both_end_and_go_on_to_the_same_weights(tmp_path):
+    words = [*LONG, *WHOLE, "--workers", "2", "--runs", tmp_path]
+    words[words.index("200000")] = "20000"
+    with begun(*words, "--name", "whole") as process:
+        assert process.wait(PATIENCE) == 0
+    folder = folder_of(tmp_path, words, "full")
+    with begun(*words, "--name", "full") as process:
+        worker = worker_of(process)
+        awaited((folder / runs.CHECKPOINT).exists)
+        _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1000, most))
+        _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 2 and not is_there(worker)
+    assert said.count("error: ") == said.count("File too large") == 1 and "Traceback" not in said
+    with begun("--resume", folder, "--quiet") as process:
+        assert process.wait(PATIENCE) == 0
+    same_end(folder, folder_of(tmp_path, words, "whole"))
 
 
 def test_a_worker_that_ends_before_all_are_there_is_told(tmp_path, monkeypatch):
@@ -178,6 +206,64 @@ def test_a_second_signal_leaves_no_folder_behind(tmp_path):
         process.communicate(timeout=PATIENCE)
         awaited(lambda: not is_there(worker))
     assert process.returncode in (130, 143) and not list(place.iterdir())
+
+
+@pytest.mark.slow
+@SEES_PROCESSES
+def test_after_a_second_signal_to_one_the_other_ends_soon(tmp_path):
+    """It finds no folder any more in which it could leave its words; torch would look for it for five minutes."""
+    words = [*LONG, *WHOLE, "--workers", "2", "--runs", tmp_path, "--name", "x"]
+    with begun(*words) as process:
+        worker = worker_of(process)
+        awaited((folder_of(tmp_path, words, "x") / runs.CHECKPOINT).exists)
+        process.send_signal(signal.SIGSTOP)  # so that both signals come before it can act upon one
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=PATIENCE)
+        awaited(lambda: not is_there(worker))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_terminal_that_closes_ends_a_run_that_is_saved(count, tmp_path):
+    """It is told so twice, by the system and by its shell, and can print no more."""
+    words = [*LONG, *WHOLE, "--workers", count, "--runs", tmp_path, "--name", "x"]
+    words = [*(word for word in words if word != "--quiet"), "--set", "checkpoint_every=1000000"]
+    folder = folder_of(tmp_path, words, "x")
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(ROOT)
+        os.execv(sys.executable, [sys.executable, "train.py", *map(str, words)])
+    progress = folder / "progress.jsonl"
+    while not progress.exists() or progress.read_text().count("time/iterations") < 3:
+        os.read(terminal, 10_000)
+    os.close(terminal)
+    time.sleep(0.01)
+    os.kill(pid, signal.SIGHUP)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code in (128 + signal.SIGHUP, -signal.SIGHUP), "the second one may come when all is saved"
+    assert tensor_file.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"] >= 3
+
+
+def test_ctrl_c_while_a_worker_ends_changes_nothing(tmp_path, monkeypatch):
+    script = tmp_path / "train.py"
+    script.write_text("import time; time.sleep(1)")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+
+    def together(check):
+        timer.start()
+        return 130
+
+    try:
+        assert workers.run(2, script, together) == 130
+        timer.join()
+        assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_before_anything_is_saved_is_told_by_the_command_as_of_a_process_alone(monkeypatch):
@@ -292,6 +378,13 @@ ONE = [
 def test_a_recipe_for_which_nobody_has_chosen_sizes_is_shared_by_workers(line, monkeypatch):
     monkeypatch.setattr(workers, "default_count", lambda device: 4)
     assert train.workers_named(train.arguments().parse_args(line.split())) == (4 if line in MANY else 1)
+
+
+@pytest.mark.parametrize("had", [1, 2])
+def test_a_run_that_goes_on_has_as_many_as_it_had_whatever_the_cores(had, tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "default_count", lambda device: 4)
+    (tmp_path / "config.json").write_text(json.dumps({"ranks": had}))
+    assert train.workers_named(train.arguments().parse_args(["--resume", str(tmp_path)])) == had
 
 
 def test_workers_by_default_divide_the_recipe(tmp_path):

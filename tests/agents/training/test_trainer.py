@@ -17,10 +17,11 @@ import pytest
 
 import games
 import train
+from agents.algorithms.ppo import PPO
 from agents.core import tensor_file
 from agents.play.arena import GameArena
 from agents.training import config as configs
-from agents.training import run_folder
+from agents.training import report, run_folder
 from agents.training import trainer as runs
 from agents.training.logs import Terminal
 from agents.training.run_checkpoint import lock_run
@@ -363,6 +364,47 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_saved(main, tmp_path, monk
     assert tensor_file.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"] == 8
     assert os.listdir(folder / "checkpoints").count("latest.safetensors") == 1
     assert not [name for name in os.listdir(folder / "checkpoints") if name.endswith(".tmp")]
+
+
+def test_the_step_that_is_told_is_the_one_that_is_saved(main, tmp_path, monkeypatch):
+    """Of an iteration that a signal breaks off nothing is kept."""
+    update, calls = PPO.update, []
+
+    def signalled(learner, progress):
+        calls.append(learner.steps)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return update(learner, progress)
+
+    monkeypatch.setattr(PPO, "update", signalled)
+    code, _, error = main(*PONG, "--name", "stopped", "--quiet")
+    saved = tensor_file.load(folder_of(tmp_path, PONG, "stopped") / runs.CHECKPOINT, "checkpoint")[1]["learner"]["steps"]
+    assert (code, saved) == (143, calls[0])
+    assert f"Stopped at step {saved:,}." in error
+
+
+def test_ctrl_c_while_the_results_are_told_changes_nothing(main, monkeypatch):
+    lines, before = report.summary_lines, signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupted(final):
+        os.kill(os.getpid(), signal.SIGINT)
+        return lines(final)
+
+    monkeypatch.setattr(report, "summary_lines", interrupted)
+    try:
+        code, out, error = main(REPEAT, *BRIEF[:-1], "--steps", "600", "--name", "told")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (code, error) == (0, "") and "Play:" in out
+
+
+def test_too_few_environments_for_all_opponents_are_told(main):
+    words = [word for word in PONG if word != "64"]
+    words.insert(words.index("--envs") + 1, "4")
+    told = "A process with 4 environments does not meet each opponent in each seat; with 6 it does"
+    for opponents, expected in ([("self", "bot", "random"), True], [("bot", "random"), False], [("self",) * 3, False]):
+        named = [word for opponent in opponents for word in ("--opponent", opponent)]
+        assert (told in main(*words, *named, "--steps", "1", "--set", "batch_size=16")[1]) == expected
 
 
 def test_a_full_disk_where_a_folder_is_made_is_said_in_words(main, tmp_path, monkeypatch):
