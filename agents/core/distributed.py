@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -27,10 +28,9 @@ from torch import Tensor
 from agents.core.out_of_memory import is_out_of_memory, out_of_memory
 from agents.core.shared_memory import Gone, SharedMemory, join_memory
 from agents.core.signals import Stop, interrupts_ignored
-from agents.core.workers import meeting
+from agents.core.workers import meeting, remove_meeting_place
 from games.errors import EnvironmentFailed, UserError
 
-BEGINNING_TIMEOUT = timedelta(minutes=1)  # for the group to form, when all are there: one may end in that moment
 COLLECTIVE_TIMEOUT = timedelta(days=1)  # ranks wait for an evaluation; that a rank is gone they learn at once
 FAREWELL_TIMEOUT = timedelta(seconds=20)  # for rank 0 to print the message, before the others end
 HEARD_TIMEOUT = timedelta(seconds=3)  # for the others to confirm that they end, and for a store that is gone
@@ -227,17 +227,17 @@ class ProcessGroup:
 
     def _send(self, data: bytes, to: int) -> None:
         with _lost_ranks():
-            _done(dist.isend(torch.tensor([len(data)]), to))
+            dist.send(torch.tensor([len(data)]), to)
             if data:
-                _done(dist.isend(torch.frombuffer(bytearray(data), dtype=torch.uint8), to))
+                dist.send(torch.frombuffer(bytearray(data), dtype=torch.uint8), to)
 
     def _receive(self, source: int) -> bytes:
         length = torch.zeros(1, dtype=torch.int64)
         with _lost_ranks():
-            _done(dist.irecv(length, source))
+            dist.recv(length, source)
             data = torch.empty(int(length), dtype=torch.uint8)
             if len(data):
-                _done(dist.irecv(data, source))
+                dist.recv(data, source)
         return data.numpy().tobytes()
 
     # --- signals ---
@@ -296,12 +296,6 @@ def _own_sums(x: Tensor) -> Tensor:
     """Count, sum and sum of squares of this rank's numbers [B], float64 [3]."""
     precise = x.double()
     return torch.stack([torch.full_like(precise.sum(), len(x)), precise.sum(), precise.square().sum()])
-
-
-def _done(work: dist.Work | None) -> None:
-    """Wait until something is sent or received: by itself gloo waits for it no longer than the group's beginning may take."""
-    assert work is not None  # this process is in the group
-    work.wait(COLLECTIVE_TIMEOUT)
 
 
 def _gone(group: ProcessGroup, lost: Lost) -> str:
@@ -364,9 +358,9 @@ def join_group(check: Callable[[], None] | None = None) -> ProcessGroup:
         group = dist.PrefixStore("group", store)
         # Tensors on the CPU go by gloo, which waits without spinning.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, store=group, rank=rank, world_size=size, timeout=BEGINNING_TIMEOUT)
-        dist.distributed_c10d._set_pg_timeout(COLLECTIVE_TIMEOUT)
-        memory = join_memory(dist.PrefixStore("memory", store), rank, size) if size == local_processes() else None
+        with _ends_with_others(rank, check) if check is not None else contextlib.nullcontext():
+            dist.init_process_group(backend, store=group, rank=rank, world_size=size, timeout=COLLECTIVE_TIMEOUT)
+            memory = join_memory(dist.PrefixStore("memory", store), rank, size) if size == local_processes() else None
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(f"The processes that train together do not find each other: {error}.") from error
     return ProcessGroup(rank, size, local_processes(), dist.PrefixStore("messages", store), memory)
@@ -378,6 +372,30 @@ def _await_all(store: Any, rank: int, size: int, check: Callable[[], None]) -> N
     while not store.check([f"here {other}" for other in range(size)]):
         check()
         time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def _ends_with_others(rank: int, check: Callable[[], None]) -> Iterator[None]:
+    """End this process at once where another one ends meanwhile: torch would wait for it for a day, deaf to signals."""
+    joined = threading.Event()
+
+    def watch() -> None:
+        while not joined.wait(0.1):
+            try:
+                check()
+            except UserError as error:
+                if rank == 0:
+                    print(f"error: {error}", file=sys.stderr, flush=True)
+                remove_meeting_place()
+                os._exit(2)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        joined.set()
+        thread.join()
 
 
 def run_group(
