@@ -69,6 +69,10 @@ def arguments() -> argparse.ArgumentParser:
 def main() -> int:
     options = arguments().parse_intermixed_args()  # seats may stand behind options
     try:
+        for file in options.network:
+            from agents.networks import custom
+
+            custom.load(file)
         if replay_command.is_asked(options):
             return replay_command.run(options, functools.partial(found_seat, options), size_of(options.size))
         if not options.game:
@@ -77,10 +81,6 @@ def main() -> int:
             raise UserError(f"--games is 1 or more, not {options.games}.")
         if options.seed is not None and not 0 <= options.seed < 1 << 63:
             raise UserError(f"--seed is 0 or more, not {options.seed}.")
-        for file in options.network:
-            from agents.networks import custom
-
-            custom.load(file)
         if options.eye and options.headless:
             raise UserError("--eye is a part of the window: leave out --headless.")
         if not options.headless:
@@ -95,7 +95,11 @@ def main() -> int:
 
 
 def seats_of(options: argparse.Namespace, game) -> list[str]:
-    """The seats named by the user, filled up with the best agent at hand; by default it plays a person, headless the bot."""
+    """The seats named by the user, and who takes those that are not.
+
+    With no name the best agent at hand plays a person, headless the bot. In a window a person plays the opponent that is
+    named alone; headless, and where a person is named alone, it is the best agent at hand.
+    """
     from agents.participants import best_at_hand
 
     named = list(options.seats)
@@ -112,7 +116,8 @@ def seats_of(options: argparse.Namespace, game) -> list[str]:
             )
         return [best, "bot"][: game.players] if options.headless else ["human", best]
     if len(named) < game.players:
-        named.append(best_at_hand(game, options.runs))
+        wants_agent = options.headless or named == ["human"]
+        named = [*named, best_at_hand(game, options.runs)] if wants_agent else ["human", *named]
     return named
 
 

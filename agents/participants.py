@@ -59,8 +59,8 @@ def folder_of(runs: Path, game: GameInfo) -> Path:
 
 
 def ladder_of(game: GameInfo, runs: Path = RUNS) -> ladder.Ladder:
-    """The ladder of a game: the one that ships, else one of the user's own; `UserError` if there is none."""
-    return ladder.find(game, [*([ZOO / game.name / "ladder"] if game.shipped else []), folder_of(runs, game) / "ladder"])
+    """The ladder of a game: one of the user's own, else the one that ships; `UserError` if there is none."""
+    return ladder.find(game, [folder_of(runs, game) / "ladder", *([ZOO / game.name / "ladder"] if game.shipped else [])])
 
 
 def best_at_hand(game: GameInfo, runs: Path) -> str:

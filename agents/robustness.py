@@ -67,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--table", type=Path, metavar="FILE", help="of further people, .toml or .json: docs/people.md")
     add("--seed", type=int, default=0, help="of the games (default: 0)")
     add("--runs", type=Path, default=RUNS, metavar="FOLDER", help="where runs are kept (default: runs)")
+    add("--network", action="append", default=[], metavar="FILE", help="of an agent's network of your own")
     add("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     try:
@@ -81,6 +82,10 @@ def main(arguments: list[str] | None = None) -> int:
                 raise UserError(
                     f"In {game.heading} nobody wins against an agent.\nHow people play it: python -m games.people {game.name}"
                 )
+            for file in options.network:
+                from agents.networks import custom
+
+                custom.load(file)
             agent = participant(options.agent, game, runs=options.runs)
             if agent.human:
                 raise UserError("A person at the keys cannot be measured here: name an agent's file, or bot.")

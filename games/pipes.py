@@ -6,17 +6,22 @@ import os
 import sys
 from typing import TextIO
 
-GONE = (errno.EPIPE, errno.EIO, errno.EINVAL)  # of a pipe, of a terminal, and Windows's word for the first
+GONE = (errno.EPIPE, errno.EINVAL)  # the second is Windows's word for it
 
 
 class _Outliving(io.FileIO):
     """A file that swallows what is written once nobody reads any more."""
 
+    def __init__(self, handle: int, gone: tuple[int, ...]):
+        """gone: numbers of the errors by which the system says so."""
+        super().__init__(handle, "w", closefd=False)
+        self.gone = gone
+
     def write(self, data) -> int:
         try:
             return super().write(data)
         except OSError as error:
-            if error.errno not in GONE:
+            if error.errno not in self.gone:
                 raise
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())  # child processes and C libraries write there too
@@ -30,8 +35,19 @@ def outlive_reader() -> None:
 
 
 def _outliving(out: TextIO) -> TextIO:
-    if not isinstance(out, io.TextIOWrapper) or (out.isatty() and os.name == "nt"):  # Windows writes to its console otherwise
+    try:
+        handle, on_terminal = out.fileno(), out.isatty()
+    except (OSError, ValueError, AttributeError):  # no file of the system's, or none at all
+        return out
+    if not isinstance(out, io.TextIOWrapper) or (on_terminal and os.name == "nt"):  # Windows writes to its console otherwise
         return out
     out.flush()
-    raw = _Outliving(out.fileno(), "w", closefd=False)
-    return io.TextIOWrapper(io.BufferedWriter(raw), out.encoding, out.errors, line_buffering=out.line_buffering)
+    raw = _Outliving(handle, (*GONE, errno.EIO) if on_terminal else GONE)
+    at_once = out.write_through  # by `python -u`
+    return io.TextIOWrapper(
+        raw if at_once else io.BufferedWriter(raw),
+        out.encoding,
+        out.errors,
+        line_buffering=out.line_buffering,
+        write_through=at_once,
+    )

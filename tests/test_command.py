@@ -46,7 +46,8 @@ def default_action(monkeypatch):
 
 def code_of(main):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdout", io.StringIO())  # which a command may replace
+        patch.setattr(sys, "stdout", io.StringIO())  # which a command may replace, as standard error
+        patch.setattr(sys, "stderr", io.StringIO())
         with pytest.raises(SystemExit) as ended:
             command.run(main)
     return ended.value.code

@@ -141,6 +141,7 @@ def test_seats_are_filled_up_with_the_best_at_hand(run, tmp_path, monkeypatch):
     assert seats_of([], pong, empty) == ["human", "bot"]
     assert seats_of(["--headless"], pong, tmp_path) == [best, "bot"]
     assert seats_of(["random", "--headless"], pong, tmp_path) == ["random", best]
+    assert seats_of(["level:2"], pong, tmp_path) == ["human", "level:2"]
     assert seats_of([], own, empty) == ["human", "bot"], "a race"
     assert seats_of(["bot"], own, empty) == ["bot"]
     assert seats_of(["--headless"], own, empty) == ["bot"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # it loads with the first video, not before a window opens
 SUFFIXES = (".mp4", ".gif")
 GIF_RATE, MP4_RATE = 20, 30  # frames a second: divisors of 60, and a GIF's frame lasts whole hundredths of a second
 COLOURS = 128  # of a GIF's frame
-HOW = 'Install it: pip install "sparring[video]"\nWithout it: name a file that ends in .gif'
+HOW = 'Install it: pip install -c constraints.txt -e ".[video]"\nWithout it: name a file that ends in .gif'
 
 
 class Writer(Protocol):

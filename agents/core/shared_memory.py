@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from agents.core.workers import meeting
+
 PLACE = 1 << 28  # bytes of a process's place; only what is written takes memory
 GLANCES = 100  # at a socket without waiting, before a process sleeps: waking one takes longer
 PATIENCE = 300.0  # seconds for all processes to come
@@ -99,7 +101,8 @@ def _lead(store: Any, size: int) -> SharedMemory | None:
     """Rank 0's part: make the memory, and hand it to each process that comes."""
     with contextlib.ExitStack() as stack:
         try:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sparring-"))  # of this user alone
+            meets_in = os.path.dirname(meeting()) or None  # which goes whoever ends, and however
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sparring-", dir=meets_in))  # of this user alone
             door = stack.enter_context(socket.socket(socket.AF_UNIX))
             door.bind(f"{folder}/door")
             door.listen(size)

@@ -20,7 +20,10 @@ def ending_signals() -> list[int]:
 
 @contextlib.contextmanager
 def interrupts_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C: where all is saved, and what is left takes some tenths of a second. As a decorator too."""
+    """Ignore Ctrl-C: where all is saved, and what is left takes some tenths of a second, or some seconds at most.
+
+    As a decorator too.
+    """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from games.errors import UserError
 Together = Callable[[Callable[[], None] | None], int]
 
 MEETING, PARENT = "SPARRING_MEETING", "SPARRING_PARENT"  # a worker's environment: the file, and rank 0's process id
-FAREWELL = 30.0  # seconds in which a worker may end by itself
+FAREWELL = 10.0  # seconds in which workers may end by themselves
 MOST = 4  # workers, where nobody has said how many: each takes as much memory as a process alone
 
 
@@ -66,9 +67,10 @@ def run(count: int, script: Path, together: Together) -> int:
         workers = [stack.enter_context(_worker(rank, script)) for rank in range(1, count)]
         code = together(lambda: _check(workers))
         stack.enter_context(signals.interrupts_ignored())
+        until = time.monotonic() + FAREWELL
         for worker in workers:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.wait(FAREWELL)
+                worker.wait(max(0.0, until - time.monotonic()))
         return code
 
 

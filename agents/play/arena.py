@@ -49,11 +49,11 @@ class GameArena:
                 self.batch.bots[env, 1 - seat] = opponent.bot
                 if opponent.sitter is not None:
                     opponent_rows[number].append((env, 1 - seat))
-        enough, alone = 2 * len(opponents), all(opponent is None for opponent in opponents)
-        if game.players == 2 and num_envs < enough and not alone:
-            self.remarks.append(
-                f"A process with {num_envs} environments does not meet each opponent in each seat; with {enough} it does"
-            )
+        met = [number for number, opponent in enumerate(opponents) if opponent is not None]
+        enough = len(opponents) + max(met, default=-len(opponents)) + 1  # each environment has another, then another seat
+        if game.players == 2 and num_envs < enough:
+            many = f"{num_envs} environment{'s'[: num_envs != 1]}"
+            self.remarks.append(f"A process with {many} does not meet each opponent in each seat; with {enough} it does")
         self.view = View(self.batch, rows, settings.observation, settings.size, settings.stack)
         self.batch.delay[self.view.envs, self.view.seats] = 0 if game.turns else settings.delay  # of the learner, not of bots
         self.opponents = [

@@ -204,7 +204,8 @@ def draw(curves: Sequence[Curve], tag: str, by: str, kind: str) -> bytes:
     try:
         import matplotlib
     except ImportError as error:
-        raise UserError('Curves are drawn with matplotlib, which is not installed.\npip install "sparring[plot]"') from error
+        how = 'pip install -c constraints.txt -e ".[plot]"'
+        raise UserError(f"Curves are drawn with matplotlib, which is not installed.\n{how}") from error
     out = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure(curves, tag, by).savefig(out, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)

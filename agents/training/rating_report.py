@@ -76,7 +76,8 @@ def check_drawable(out: Path) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise UserError('Ratings are drawn with matplotlib, which is not installed.\npip install "sparring[plot]"') from error
+        how = 'pip install -c constraints.txt -e ".[plot]"'
+        raise UserError(f"Ratings are drawn with matplotlib, which is not installed.\n{how}") from error
 
 
 def write(out: Path, summary: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@
         actions = {agent: env.action_space(agent).sample(infos[agent]["action_mask"]) for agent in env.agents}
         observations, rewards, terminations, truncations, infos = env.step(actions)
 
-PettingZoo is an extra: `pip install "sparring[pettingzoo]"`.
+PettingZoo is an extra: `pip install -c constraints.txt -e ".[pettingzoo]"`.
 """
 
 from pathlib import Path
@@ -40,7 +40,7 @@ from games.errors import UserError, nearest
 try:
     from pettingzoo import ParallelEnv
 except ImportError as error:
-    raise UserError('PettingZoo is not installed.\nInstall it: pip install "sparring[pettingzoo]"') from error
+    raise UserError('PettingZoo is not installed.\nInstall it: pip install -c constraints.txt -e ".[pettingzoo]"') from error
 
 SETTINGS = ("observation", "size", "stack", "levels", "delay", "frame_skip")
 OF_ONE_SEAT = ("seat", "opponent", "make_player")  # settings that only `games.envs.gymnasium` has

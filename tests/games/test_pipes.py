@@ -41,6 +41,15 @@ def test_what_is_printed_after_the_reader_has_gone_stops_nothing_and_what_came_b
     assert process.wait() == 0
 
 
+def test_without_a_buffer_what_is_printed_is_there_at_once():
+    code = (
+        "import os, sys; from games.pipes import outlive_reader; outlive_reader()\n"
+        "print('out', end=''); print('error', end='', file=sys.stderr); os._exit(0)"
+    )
+    done = subprocess.run([sys.executable, "-u", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("out", "error")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="its consoles are others")
 def test_what_is_printed_after_the_terminal_has_gone_stops_nothing():
     code = (
@@ -54,7 +63,10 @@ def test_what_is_printed_after_the_terminal_has_gone_stops_nothing():
         [sys.executable, "-X", "utf8", "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=other, stderr=other
     )
     os.close(other)
-    assert os.read(terminal, 100) == "True é\r\n".encode()
+    said = b""
+    while not said.endswith(b"\n"):
+        said += os.read(terminal, 100)
+    assert said == "True é\r\n".encode()
     os.close(terminal)
     process.communicate(b"\n")
     assert process.returncode == 7

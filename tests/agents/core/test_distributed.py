@@ -397,7 +397,7 @@ def test_one_that_ends_while_the_group_forms_is_not_waited_for(tmp_path):
     (tmp_path / "leaves.py").write_text(LEAVES)
     with two(tmp_path / "leaves.py", tmp_path / "left") as processes:
         codes, said = ended(processes)
-    assert (codes, said[0]) == ([2, 9], "error: it has left\n")
+    assert codes == [2, 9] and said[0].endswith("error: it has left\n")
 
 
 def test_a_signal_that_came_before_an_evaluation_is_heeded_at_once(monkeypatch):

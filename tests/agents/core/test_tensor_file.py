@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import pickle
-import resource
 import struct
 import zipfile
 
@@ -181,6 +180,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(file, monkeypatch, call):
 
 
 def test_a_disk_that_fills_up_half_way_leaves_the_old_file_and_no_other(file):
+    resource = pytest.importorskip("resource")
     before, (_, hard) = file.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # bytes; the system refuses to write more
     try:

@@ -1,13 +1,12 @@
 """`train.py --workers 2`: processes that begin by themselves, learn as torchrun's do, end together and leave nothing behind."""
 
+import contextlib
 import json
 import os
-import pty
-import resource
+import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -135,6 +134,7 @@ def test_where_no_more_can_be_written_both_end_and_go_on_to_the_same_weights(tmp
     with begun(*words, "--name", "full") as process:
         worker = worker_of(process)
         awaited((folder / runs.CHECKPOINT).exists)
+        resource = pytest.importorskip("resource")
         _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1000, most))
         _, said = process.communicate(timeout=PATIENCE)
@@ -225,44 +225,63 @@ def test_after_a_second_signal_to_one_the_other_ends_soon(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning")  # it becomes another program at once
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_terminal_that_closes_ends_a_run_that_is_saved(count, tmp_path):
     """It is told so twice, by the system and by its shell, and can print no more."""
     words = [*LONG, *WHOLE, "--workers", count, "--runs", tmp_path, "--name", "x"]
     words = [*(word for word in words if word != "--quiet"), "--set", "checkpoint_every=1000000"]
     folder = folder_of(tmp_path, words, "x")
-    pid, terminal = pty.fork()
+    pid, terminal = pytest.importorskip("pty").fork()
     if not pid:
         os.chdir(ROOT)
+        os.environ["TERM"] = "xterm"  # so that there is something to print all the time
         os.execv(sys.executable, [sys.executable, "train.py", *map(str, words)])
-    progress = folder / "progress.jsonl"
-    while not progress.exists() or progress.read_text().count("time/iterations") < 3:
+    progress, ended_so = folder / "progress.jsonl", []
+
+    def learns():
+        select.select([terminal], [], [], 0.1)
         os.read(terminal, 10_000)
-    os.close(terminal)
-    time.sleep(0.01)
-    os.kill(pid, signal.SIGHUP)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert code in (128 + signal.SIGHUP, -signal.SIGHUP), "the second one may come when all is saved"
+        return progress.exists() and progress.read_text().count("time/iterations") >= 3
+
+    def has_ended():
+        found, status = os.waitpid(pid, os.WNOHANG)
+        ended_so.extend([os.waitstatus_to_exitcode(status)] if found else [])
+        return ended_so
+
+    try:
+        awaited(learns, PATIENCE)
+        os.close(terminal)
+        time.sleep(0.01)
+        os.kill(pid, signal.SIGHUP)
+        awaited(has_ended, PATIENCE)
+    finally:
+        if not ended_so:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    assert ended_so[0] in (128 + signal.SIGHUP, -signal.SIGHUP), "the second one may come when all is saved"
     assert tensor_file.load(folder / runs.CHECKPOINT, "checkpoint")[1]["iteration"] >= 3
 
 
 def test_ctrl_c_while_a_worker_ends_changes_nothing(tmp_path, monkeypatch):
-    script = tmp_path / "train.py"
-    script.write_text("import time; time.sleep(1)")
+    script, wait = tmp_path / "train.py", subprocess.Popen.wait
+    script.write_text("")
+
+    def interrupted(worker, *words):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)  # here it would be raised
+        return wait(worker, *words)
+
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     monkeypatch.setattr(sys, "argv", ["train.py"])
-
-    def together(check):
-        timer.start()
-        return 130
-
+    monkeypatch.setattr(workers.subprocess.Popen, "wait", interrupted)
     try:
-        assert workers.run(2, script, together) == 130
-        timer.join()
-        assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+        with contextlib.suppress(KeyboardInterrupt):
+            assert workers.run(2, script, lambda check: 130) == 130
+            assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+            return
+        raise AssertionError("it was interrupted")
     finally:
-        timer.cancel()
         signal.signal(signal.SIGINT, before)
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import msgspec
 import pytest
 
 import games
@@ -55,6 +56,15 @@ def test_a_users_ladder_is_found_among_their_runs(tmp_path, monkeypatch):
         UserError, match=r"Pong has no ladder of levels yet\.\nMake one from a run: python -m agents.ladder pong"
     ):
         participant("master", pong, runs=tmp_path / "elsewhere")
+
+
+def test_a_users_ladder_goes_before_the_one_that_ships(pong, tmp_path):
+    folder = tmp_path / "runs" / "pong" / "ladder"
+    file = small_ladder(folder)
+    best = msgspec.structs.replace(file.rungs[-1], rating=1300.0)
+    ladder.write(folder, msgspec.structs.replace(file, rungs=[*file.rungs[:-1], best]))
+    assert participant("master", pong, runs=tmp_path / "runs").agent.info.rating == 1300
+    assert participant("master", pong, runs=tmp_path / "elsewhere").agent.info.rating == 1200
 
 
 def test_a_ladder_among_other_runs_is_played_without_a_window(tmp_path, monkeypatch, capsys):

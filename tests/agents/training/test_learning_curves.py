@@ -254,4 +254,4 @@ def test_without_matplotlib_the_extra_is_named(three, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     code, _, err = call(*three, "--out", tmp_path / "curve.png")
     assert code == 2
-    assert "sparring[plot]" in err
+    assert ".[plot]" in err

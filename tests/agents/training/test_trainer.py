@@ -402,7 +402,13 @@ def test_too_few_environments_for_all_opponents_are_told(main):
     words = [word for word in PONG if word != "64"]
     words.insert(words.index("--envs") + 1, "4")
     told = "A process with 4 environments does not meet each opponent in each seat; with 6 it does"
-    for opponents, expected in ([("self", "bot", "random"), True], [("bot", "random"), False], [("self",) * 3, False]):
+    cases = (
+        [("self", "bot", "random"), True],
+        [("bot", "self", "self"), False],
+        [("bot", "random"), False],
+        [("self",) * 3, False],
+    )
+    for opponents, expected in cases:
         named = [word for opponent in opponents for word in ("--opponent", opponent)]
         assert (told in main(*words, *named, "--steps", "1", "--set", "batch_size=16")[1]) == expected
 

@@ -356,7 +356,7 @@ def test_without_pettingzoo_one_is_told_how_to_install_it():
         "try:\n    import games.envs.pettingzoo\nexcept games.envs.gymnasium.UserError as error:\n    print(error)"
     )
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert 'pip install "sparring[pettingzoo]"' in said
+    assert 'pip install -c constraints.txt -e ".[pettingzoo]"' in said
 
 
 # --- pictures ---
