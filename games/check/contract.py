@@ -17,6 +17,8 @@ from games.engine.loader import Game
 from games.engine.players import bot_skill
 from games.errors import UserError
 
+MOST_TICKS = 1_000_000  # of an episode: an unfinished game is played so far
+
 # Keys with a meaning in every game's window, which a game must not use.
 RESERVED_KEYS = {"escape": "pauses the game", "r": "begins a new one", "q": "closes the window", "f11": "fills the screen"}
 
@@ -42,6 +44,8 @@ def contract(game: Game) -> str | None:
         raise Failed("TURNS needs the function asks")
     if not (1 <= game.frame_skip <= 60 and game.max_ticks >= game.frame_skip):
         raise Failed(f"FRAME_SKIP {game.frame_skip} is from 1 to 60, and MAX_TICKS no less")
+    if game.max_ticks > MOST_TICKS:
+        raise Failed(f"MAX_TICKS {game.max_ticks:,} is at most {MOST_TICKS:,}, over four hours of play")
     if game.hands and not game.has_asks:
         raise Failed("HANDS are for games with asks: elsewhere people and agents act alike")
     check_spots(game)

@@ -7,11 +7,13 @@ import numpy as np
 from games import core
 from games.check.compare import COMMON, as_bytes, changed, contents
 from games.check.definition import Failed, check
+from games.check.process import Arrays, elsewhere, task
 from games.engine.batch import HELD_OUT
 from games.engine.contract import line_of_name
 from games.engine.loader import Game
 
 SOLVED = 10_000  # number of levels given to the solver
+AT_ONCE = 1_000  # of these that a process is given at a time
 AS_DATA = 200  # number of levels that are written into records and back
 
 
@@ -30,6 +32,13 @@ def built(game: Game, numbers: np.ndarray, fill: int = 0) -> np.ndarray:
 def levels(game: Game) -> str:
     if not game.has_build:
         return "no levels"
+    found = elsewhere(game, build_again)
+    return f"{found['different']} of {found['count']} are different"
+
+
+@task()
+def build_again(game: Game, given: bytes) -> Arrays:
+    """Levels, each built in several records, and held-out ones; the number of different ones."""
     numbers = np.arange(200)
     zeros, rubbish, again = (contents(built(game, numbers, fill)) for fill in (0x00, 0xAB, 0x00))
     untouched = (zeros == 0x00) & (rubbish == 0xAB)  # left to `reset`
@@ -42,28 +51,47 @@ def levels(game: Game) -> str:
         raise Failed(f"{len(numbers)} levels are all the same")
     if len(held_out - training) < len(held_out) / 2:
         raise Failed(f"of {len(held_out)} held-out levels, {len(held_out & training)} are training levels too")
-    return f"{len(training)} of {len(numbers)} are different"
+    return {"different": np.array(len(training)), "count": np.array(len(numbers))}
 
 
 @check("every level can be solved", about="build", calls=("step",))
 def solvable(game: Game) -> str:
-    solver = getattr(game.module, "solvable", None)
-    if solver is None:
+    if getattr(game.module, "solvable", None) is None:
         return "no solver"
     if not game.has_build:
         raise Failed("solvable needs the function build")
     numbers = np.concatenate([np.arange(SOLVED - SOLVED // 10), HELD_OUT + np.arange(SOLVED // 10)])
-    states = built(game, numbers)
-    unsolved = [int(numbers[k]) for k in range(len(states)) if not solver(states[k])]
+    unsolved: list[int] = []
+    for some in np.split(numbers, SOLVED // AT_ONCE):
+        try:
+            unsolved += elsewhere(game, try_to_solve, some.tobytes())["unsolved"].tolist()
+        except Failed as error:
+            raise Failed(f"levels {some[0]} to {some[-1]}: {error}", error.functions) from error
     if unsolved:
         raise Failed(f"{len(unsolved)} of {len(numbers)} levels cannot be solved, level {unsolved[0]} the first")
     return f"{len(numbers):,} levels"
+
+
+@task()
+def try_to_solve(game: Game, given: bytes) -> Arrays:
+    """Those of the levels of these numbers that the game's solver cannot solve."""
+    numbers = np.frombuffer(given, np.int64)
+    states = built(game, numbers)
+    return {"unsolved": np.array([numbers[k] for k in range(len(states)) if not game.module.solvable(states[k])], np.int64)}
 
 
 @check("a level survives the way into its record and back", about="from_level", calls=("step",))
 def round_trip(game: Game) -> str:
     if game.level is None:
         return "no levels as data"
+    elsewhere(game, write_and_read)
+    return f"{AS_DATA} levels"
+
+
+@task()
+def write_and_read(game: Game, given: bytes) -> Arrays:
+    """Levels into records and back."""
+    assert game.level is not None  # else the check does not ask
     numbers = np.arange(AS_DATA)
     levels = written(game, built(game, numbers), 0x00)
     for name, again in zip(game.level.names or (), by_field(written(game, built(game, numbers), 0xAB)), strict=True):
@@ -80,7 +108,7 @@ def round_trip(game: Game) -> str:
             if (as_bytes(levels[name], 1) != after).any():
                 raise Failed(f"{name} of a level is another when from_level has read it and to_level has written it")
     check_reset(game, wanted, levels)
-    return f"{AS_DATA} levels"
+    return {}
 
 
 def check_reset(game: Game, states: np.ndarray, levels: np.ndarray) -> None:

@@ -10,7 +10,7 @@ from games.people.person import kind_of, person
 
 # By kind of people: the weakest, and the most skilled ones; which of these a game suits is not known.
 NAMED = {"mover": ("late-follower-stays", ("expert", "watcher")), "board": ("beginner", ("expert",))}
-GAMES, LONGEST = 16, 60 * 40  # games of each pair, and the ticks after which one is cut
+GAMES, LONGEST = 48, 60 * 40  # games of each pair, and the ticks after which one is cut
 
 
 @check("people can play it, and the most skilled play best", about="PEOPLE", calls=DRAWN)

@@ -4,6 +4,7 @@ A file is loaded and compiled once in a process; a file whose contents have chan
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib.machinery
@@ -14,7 +15,7 @@ import re
 import sys
 import threading
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -223,12 +224,49 @@ def load_file(path: Path, shipped: bool = False, shown: str | None = None) -> Ga
     key = (path.resolve(), shown)
     with LOCK:
         game, digests = LOADED.get(key, (None, {}))
-        if game is None or any(_digest(file) != digest for file, digest in digests.items()):
+        if game is None or _have_changed(digests):
             source = path.read_bytes()
-            game = _load(path, source, shipped, shown)
+            stale = [old for (place, _), (old, seen) in LOADED.items() if place == key[0] and _have_changed(seen)]
+            with _imports_again(stale[0] if stale else None):
+                game = _load(path, source, shipped, shown)
             imported = {file: _digest(file) for file in game.imported_files()}
             LOADED[key] = game, {game.path: hashlib.sha256(source).hexdigest(), **imported}
         return game
+
+
+def _have_changed(digests: dict[Path, str]) -> bool:
+    """Whether files are others than those of these digests."""
+    return any(_digest(file) != digest for file, digest in digests.items())
+
+
+@contextlib.contextmanager
+def _imports_again(game: Game | None) -> Iterator[None]:
+    """Within it, the game's file and the user's own files that it has imported are run anew where they are imported.
+
+    Where that raises, what was loaded stays. None: nothing was.
+    """
+    own = {file.resolve() for file in game.imported_files()} if game is not None else set()
+    if game is None or not own:
+        yield
+        return
+    files = {game.path, *own}
+    before = {name: module for name, module in sys.modules.items() if _file_of(module) in files}
+    for name in before:
+        del sys.modules[name]
+    for file in own:  # Python would take a compiled file of the same second and size for that of the edited one
+        with contextlib.suppress(OSError, NotImplementedError):
+            Path(importlib.util.cache_from_source(str(file))).unlink()
+    importlib.invalidate_caches()
+    try:
+        yield
+    except BaseException:
+        sys.modules.update(before)
+        raise
+
+
+def _file_of(module: types.ModuleType) -> Path | None:
+    file = getattr(module, "__file__", None)
+    return Path(file).resolve() if isinstance(file, str) else None
 
 
 def _digest(file: Path) -> str:

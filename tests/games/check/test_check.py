@@ -212,6 +212,17 @@ MUTANTS = {
         ("s.gate[k] = 1 if uniform(s) < 0.5 else 0", "s.gate[k] = s.level % 100 >> k & 1"),
         ("    s.gate[int(16.0 * uniform(s))] = 1\n", ""),
     ),
+    "a level without end": ("levels", "still at work", after(BUILD, "while s.level == 170:\n        s.gate[0] = 0")),
+    "a solver without end": (
+        "solvable",
+        "levels 4000 to 4999: still at work",
+        ("def solvable(s):\n", "def solvable(s):\n    while s.level == 4711:\n        s.gate[0] = 0\n"),
+    ),
+    "for ever": (
+        "contract",
+        "MAX_TICKS 1,000,000,000 is at most 1,000,000",
+        ("MAX_TICKS = ", "MAX_TICKS = 1_000_000_000 + 0 * "),
+    ),
     "closed gates": (
         "solvable",
         "cannot be solved",
@@ -358,7 +369,7 @@ def mutants():
 
 @pytest.mark.parametrize("name", list(mutants()))
 def test_a_broken_game_fails_its_check(name, make_game, monkeypatch):
-    if name in ("without end", "no end", "nobody asked"):
+    if name in ("without end", "no end", "nobody asked", "a level without end", "a solver without end"):
         monkeypatch.setattr(process, "PATIENCE", 4.0)
     kind, word, *changes = EVERY[name]
     text = next(((ROOT / "tests" / "toys" / f"{toy}.py").read_text("utf-8") for table, toy in SOURCES if name in table), RACE)

@@ -569,8 +569,14 @@ def test_an_edit_of_a_file_that_the_game_imports_is_loaded_anew(cache, tmp_path,
     for _ in range(2):
         games.load(path)
     helper.write_text("PACE = 2.0\n", encoding="utf-8")
-    games.load(path)
+    assert games.load(path).module.helper_of_once.PACE == 2.0, "not the module that was there, nor a compiled file"
     assert loads == ["walk.py", "walk.py"]
+    helper.write_text("PACE = x\n", encoding="utf-8")
+    with pytest.raises(UserError, match="name 'x' is not defined"):
+        games.load(path)
+    assert sys.modules["helper_of_once"].PACE == 2.0
+    helper.write_text("PACE = 3.0\n", encoding="utf-8")
+    assert games.load(path).module.helper_of_once.PACE == 3.0
 
 
 def test_a_game_that_ships_is_loaded_anew_when_it_was_edited(tmp_path):
