@@ -112,7 +112,7 @@ RULES = [
     (r": python -m tests\.ui\.golden_pages", Not("makes golden pictures anew, in the checkout")),
     (r": python -m tests\.trust .*--quick", Not("tests/test_trust.py runs it, with the other campaigns")),
     (r": python -m tests\.trust", Not("takes minutes; tests/test_trust.py runs all campaigns, quickly")),
-    (r": pytest -k NAME$", Not("runs the tests that the reader chooses")),
+    (r": python -m pytest .*-k NAME$", Not("runs the tests that the reader chooses")),
     (rf"gym:({'|'.join(ELSEWHERE)})", Not("needs another package")),
     (
         r": python bench\.py (env|train|scale|usual|gpu)( [dp]..| (--seconds \d+ )?--only .*)?$",

@@ -62,11 +62,11 @@ def solvable(game: Game) -> str:
         raise Failed("solvable needs the function build")
     numbers = np.concatenate([np.arange(SOLVED - SOLVED // 10), HELD_OUT + np.arange(SOLVED // 10)])
     unsolved: list[int] = []
-    for some in np.split(numbers, SOLVED // AT_ONCE):
+    for part in np.split(numbers, SOLVED // AT_ONCE):
         try:
-            unsolved += elsewhere(game, try_to_solve, some.tobytes())["unsolved"].tolist()
+            unsolved += elsewhere(game, try_to_solve, part.tobytes())["unsolved"].tolist()
         except Failed as error:
-            raise Failed(f"levels {some[0]} to {some[-1]}: {error}", error.functions) from error
+            raise Failed(f"levels {part[0]} to {part[-1]}: {error}", error.functions) from error
     if unsolved:
         raise Failed(f"{len(unsolved)} of {len(numbers)} levels cannot be solved, level {unsolved[0]} the first")
     return f"{len(numbers):,} levels"

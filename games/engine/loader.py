@@ -245,15 +245,15 @@ def _imports_again(game: Game | None) -> Iterator[None]:
 
     Where that raises, what was loaded stays. None: nothing was.
     """
-    own = {file.resolve() for file in game.imported_files()} if game is not None else set()
-    if game is None or not own:
+    imported = {file.resolve() for file in game.imported_files()} if game is not None else set()
+    if game is None or not imported:
         yield
         return
-    files = {game.path, *own}
+    files = {game.path, *imported}
     before = {name: module for name, module in sys.modules.items() if _file_of(module) in files}
     for name in before:
         del sys.modules[name]
-    for file in own:  # Python would take a compiled file of the same second and size for that of the edited one
+    for file in imported:  # Python would take a compiled file of the same second and size for that of the edited one
         with contextlib.suppress(OSError, NotImplementedError):
             Path(importlib.util.cache_from_source(str(file))).unlink()
     importlib.invalidate_caches()
