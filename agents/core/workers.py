@@ -63,10 +63,10 @@ def run(count: int, script: Path, together: Together) -> int:
 
     None of them is left when this returns or raises. `UserError` where one of them ends before all are there.
     """
-    with _exits_on_signals(), _meeting_place(count), contextlib.ExitStack() as stack:
+    with _exits_on_signals(), _meeting_place(count), contextlib.ExitStack() as last, contextlib.ExitStack() as stack:
         workers = [stack.enter_context(_worker(rank, script)) for rank in range(1, count)]
         code = together(lambda: _check(workers))
-        stack.enter_context(signals.interrupts_ignored())
+        last.enter_context(signals.interrupts_ignored())  # until the workers have ended
         until = time.monotonic() + FAREWELL
         for worker in workers:
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -499,7 +499,7 @@ def test_a_gif_shows_the_game_with_names_and_score(tmp_path):
 
 def test_without_ffmpeg_an_mp4_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setattr(encoders, "ffmpeg", lambda: None)
-    with pytest.raises(UserError, match=r"sparring\[video\]"):
+    with pytest.raises(UserError, match=r"-e .*\[video\]"):
         encoders.writer(tmp_path / "it.mp4", (100, 100))
     with pytest.raises(UserError, match="no folder"):
         encoders.writer(tmp_path / "none" / "it.gif", (100, 100))
