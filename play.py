@@ -97,8 +97,8 @@ def main() -> int:
 def seats_of(options: argparse.Namespace, game) -> list[str]:
     """The seats named by the user, and who takes those that are not.
 
-    With no name the best agent at hand plays a person, headless the bot. In a window a person plays the opponent that is
-    named alone; headless, and where a person is named alone, it is the best agent at hand.
+    With no name the best agent at hand plays a person, headless the bot. With one name in a game for two, a person plays in
+    the window against who is named; headless, and where a person is named, the best agent at hand does.
     """
     from agents.participants import best_at_hand
 

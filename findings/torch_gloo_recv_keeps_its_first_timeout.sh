@@ -47,7 +47,7 @@ venv/bin/python -c "import sys, torch; print('version: torch', torch.__version__
 echo "expected: all of them wait for the one who comes after 5 s, for the group's timeout is a day"
 for what in all_reduce recv "irecv().wait(day)"; do
     venv/bin/python late.py "$what" 1 "$place" > "$place/other" 2>&1 &
-    venv/bin/python late.py "$what" 0 "$place" | tee -a "$place/seen"
+    venv/bin/python late.py "$what" 0 "$place" | tee -a "$place/seen" | sed "s/^/behaviour: /"
     wait $! || true
 done
 [ "$(cut -d, -f1 seen)" = $'all_reduce: waits\nrecv: raises\nirecv().wait(day): waits' ]

@@ -113,8 +113,10 @@ def test_where_one_is_killed_the_other_ends_and_nothing_is_left(first, tmp_path)
     words = [*LONG, *WHOLE, "--workers", "2", "--runs", tmp_path, "--name", "x"]
     with begun(*words, TMPDIR=str(place)) as process:
         worker = worker_of(process)
-        awaited((folder_of(tmp_path, words, "x") / runs.CHECKPOINT).exists)
-        time.sleep(0.3)  # it learns again
+        folder = folder_of(tmp_path, words, "x")
+        awaited((folder / runs.CHECKPOINT).exists)
+        saved = (folder / "progress.jsonl").read_text()
+        awaited(lambda: (folder / "progress.jsonl").read_text() != saved)  # it learns again
         os.kill(process.pid if first else worker, signal.SIGKILL)
         _, said = process.communicate(timeout=PATIENCE)
         awaited(lambda: not is_there(worker))
@@ -193,7 +195,9 @@ def test_a_signal_to_all_while_they_load_is_told_once_and_leaves_nothing(number,
 
 @pytest.mark.slow
 @SEES_PROCESSES
-def test_a_second_signal_leaves_no_folder_behind(tmp_path):
+@pytest.mark.parametrize("to_all", [True, False], ids=["to all", "to rank 0"])
+def test_after_a_second_signal_both_end_soon_and_no_folder_is_left(to_all, tmp_path):
+    """Where rank 0 alone gets them, the worker finds no folder for its words; torch would look for it for five minutes."""
     place = tmp_path / "temporary"
     place.mkdir()
     words = [*LONG, *WHOLE, "--workers", "2", "--runs", tmp_path, "--name", "x"]
@@ -201,28 +205,12 @@ def test_a_second_signal_leaves_no_folder_behind(tmp_path):
         worker = worker_of(process)
         awaited((folder_of(tmp_path, words, "x") / runs.CHECKPOINT).exists)
         process.send_signal(signal.SIGSTOP)  # so that both signals come before it can act upon one
-        os.killpg(process.pid, signal.SIGINT)
-        os.killpg(process.pid, signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.killpg(process.pid, number) if to_all else process.send_signal(number)
         process.send_signal(signal.SIGCONT)
         process.communicate(timeout=PATIENCE)
         awaited(lambda: not is_there(worker))
     assert process.returncode in (130, 143) and not list(place.iterdir())
-
-
-@pytest.mark.slow
-@SEES_PROCESSES
-def test_after_a_second_signal_to_one_the_other_ends_soon(tmp_path):
-    """It finds no folder any more in which it could leave its words; torch would look for it for five minutes."""
-    words = [*LONG, *WHOLE, "--workers", "2", "--runs", tmp_path, "--name", "x"]
-    with begun(*words) as process:
-        worker = worker_of(process)
-        awaited((folder_of(tmp_path, words, "x") / runs.CHECKPOINT).exists)
-        process.send_signal(signal.SIGSTOP)  # so that both signals come before it can act upon one
-        process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGCONT)
-        process.communicate(timeout=PATIENCE)
-        awaited(lambda: not is_there(worker))
 
 
 @pytest.mark.slow
